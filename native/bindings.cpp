@@ -1,0 +1,288 @@
+// The Python boundary: checks arrays, releases the GIL, maps errors. No algorithm lives here.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "loss/bpr.hpp"
+#include "loss/logistic.hpp"
+#include "loss/warp.hpp"
+#include "loss/warp_kos.hpp"
+#include "optimizer.hpp"
+#include "rank.hpp"
+#include "train.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gingham {
+namespace {
+
+template <class T>
+using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T>
+using Table = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vector<const float>>;
+using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
+using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, float>;
+using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
+                                 std::optional<Vector<const float>>>;
+
+void require(bool condition, const char* message) {
+    if (!condition) throw std::invalid_argument(message);
+}
+
+Matrix matrix(const Table<float>& array) {
+    require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0, "a row's length must be a multiple of 16");
+    return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
+}
+
+Csr pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices) {
+    require(indptr.shape(0) > 0, "indptr must not be empty");
+    Csr csr{indptr.data(), indices.data(), nullptr, static_cast<int64_t>(indptr.shape(0)) - 1};
+    require(csr.indptr[0] == 0 && csr.size() == static_cast<int64_t>(indices.shape(0)),
+            "indptr must run from 0 to the number of indices");
+    return csr;
+}
+
+Csr csr(const CsrArrays& arrays) {
+    const auto& [indptr, indices, data] = arrays;
+    Csr csr = pattern(indptr, indices);
+    require(data.shape(0) == indices.shape(0), "data and indices must be equally long");
+    csr.data = data.data();
+    return csr;
+}
+
+Side side(const SideArrays& arrays) {
+    const auto& [state, features, alpha] = arrays;
+    Side side;
+    side.state = matrix(state);
+    side.identity = !features;
+    if (features) side.features = csr(*features);
+    side.alpha = alpha;
+    return side;
+}
+
+// Lets Python's signal handlers and the caller's progress function run while the kernel works without the GIL. What
+// they raise stops the kernel and is raised again from the call.
+class PythonMonitor final : public Monitor {
+  public:
+    explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
+
+    bool poll(int64_t done) override {
+        const nb::gil_scoped_acquire gil;
+        try {
+            if (PyErr_CheckSignals() != 0) throw nb::python_error();
+            if (!progress_.is_none()) progress_(done);
+        } catch (...) {
+            error_ = std::current_exception();
+            return false;
+        }
+        return true;
+    }
+
+    void raise_if_stopped() const {
+        if (error_) std::rethrow_exception(error_);
+    }
+
+  private:
+    nb::object progress_;
+    std::exception_ptr error_;
+};
+
+struct Hyper {
+    std::string loss, schedule;
+    float learning_rate, rho, epsilon;
+    int max_sampled, k, n;
+};
+
+template <class Loss, class Optimizer>
+double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, Monitor& monitor) {
+    const int64_t length = Optimizer::kParts * epoch.width;
+    require(epoch.users.state.stride == length && epoch.items.state.stride == length,
+            "a row of state must hold each of the optimizer's parts");
+    bool completed = false;
+    switch (epoch.width) {
+        case 32: return train_epoch(epoch, loss, optimizer, FixedWidth<32>{}, monitor, completed);
+        case 64: return train_epoch(epoch, loss, optimizer, FixedWidth<64>{}, monitor, completed);
+        case 80: return train_epoch(epoch, loss, optimizer, FixedWidth<80>{}, monitor, completed);
+        default: return train_epoch(epoch, loss, optimizer, AnyWidth{epoch.width}, monitor, completed);
+    }
+}
+
+template <class Loss>
+double with_optimizer(const Epoch& epoch, const Loss& loss, const Hyper& hyper, Monitor& monitor) {
+    if (hyper.schedule == "adagrad") return run_epoch(epoch, loss, Adagrad{hyper.learning_rate}, monitor);
+    if (hyper.schedule == "adadelta") return run_epoch(epoch, loss, Adadelta{hyper.rho, hyper.epsilon}, monitor);
+    throw std::invalid_argument("unknown learning schedule " + hyper.schedule);
+}
+
+double with_loss(const Epoch& epoch, const Examples& examples, int64_t n_items, const Hyper& hyper, Monitor& monitor) {
+    if (hyper.loss == "logistic") return with_optimizer(epoch, Logistic{examples}, hyper, monitor);
+    if (hyper.loss == "bpr") return with_optimizer(epoch, Bpr{examples}, hyper, monitor);
+    if (hyper.loss == "warp") return with_optimizer(epoch, Warp{examples, n_items, hyper.max_sampled}, hyper, monitor);
+    if (hyper.loss == "warp-kos")
+        return with_optimizer(epoch, WarpKos{examples, n_items, hyper.max_sampled, hyper.k, hyper.n}, hyper, monitor);
+    throw std::invalid_argument("unknown loss " + hyper.loss);
+}
+
+double train_epoch_py(
+    const std::string& loss, const std::string& schedule, const ExampleArrays& example_arrays,
+    const CsrArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
+    const std::optional<Table<float>>& item_cache, int n_components, int64_t n_items, float learning_rate, float rho,
+    float epsilon, int max_sampled, int k, int n, uint64_t seed, int num_threads, nb::object progress) {
+    const auto& [user, item, weight, target] = example_arrays;
+    Examples examples;
+    examples.size = static_cast<int64_t>(user.shape(0));
+    require(static_cast<int64_t>(item.shape(0)) == examples.size, "item and user must be equally long");
+    require(!weight || static_cast<int64_t>(weight->shape(0)) == examples.size, "weight must be as long as user");
+    require(target ? static_cast<int64_t>(target->shape(0)) == examples.size : loss != "logistic",
+            "logistic needs a target for each pair");
+    examples.user = user.data();
+    examples.item = item.data();
+    examples.weight = weight ? weight->data() : nullptr;
+    examples.target = target ? target->data() : nullptr;
+    examples.positives = csr(positives);
+    examples.pool = pool.data();
+    examples.pool_size = static_cast<int64_t>(pool.shape(0));
+    require(loss != "bpr" || examples.pool_size > 0 || examples.size == 0, "bpr needs items to draw from");
+
+    const int64_t width = padded_width(n_components);
+    Epoch epoch{side(users), side(items), {}, n_components, width, seed, num_threads};
+    require(num_threads > 0, "num_threads must be at least 1");
+    if (!epoch.items.identity) {
+        require(item_cache.has_value(), "items with features need item_cache");
+        epoch.item_cache = matrix(*item_cache);
+        require(epoch.item_cache.rows == n_items && epoch.item_cache.stride == width,
+                "item_cache must hold a row for each item");
+    }
+    const Hyper hyper{loss, schedule, learning_rate, rho, epsilon, max_sampled, k, n};
+    PythonMonitor monitor(std::move(progress));
+    double total = 0;
+    {
+        const nb::gil_scoped_release release;
+        total = with_loss(epoch, examples, n_items, hyper, monitor);
+    }
+    monitor.raise_if_stopped();
+    return total;
+}
+
+void represent(const CsrArrays& features, const Table<float>& state, const Table<float>& out) {
+    Side side;
+    side.features = csr(features);
+    side.state = matrix(state);
+    const Matrix rows = matrix(out);
+    require(rows.rows == side.features.rows && rows.stride <= side.state.stride,
+            "out must hold a row for each row of features");
+    const nb::gil_scoped_release release;
+    for (int64_t row = 0; row < rows.rows; ++row) side.represent(row, rows.row(row), AnyWidth{rows.stride});
+}
+
+RankRequest request(
+    int64_t n_users, int64_t n_items, const std::optional<Pattern>& seen, const std::optional<Pattern>& test,
+    const std::optional<Table<int32_t>>& top_items, const std::optional<Table<float>>& top_scores,
+    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks) {
+    RankRequest request;
+    request.n_users = n_users;
+    request.n_items = n_items;
+    if (seen) request.seen = pattern(std::get<0>(*seen), std::get<1>(*seen));
+    require(!seen || request.seen.rows == n_users, "seen must have a row for each user");
+    if (test) {
+        request.test = pattern(std::get<0>(*test), std::get<1>(*test));
+        require(request.test.rows == n_users, "test must have a row for each user");
+        require(ranks && mid_ranks && static_cast<int64_t>(ranks->shape(0)) == request.test.size() &&
+                    static_cast<int64_t>(mid_ranks->shape(0)) == request.test.size(),
+                "ranks and mid_ranks must have a place for each test entry");
+        request.ranks = ranks->data();
+        request.mid_ranks = mid_ranks->data();
+    }
+    if (top_items) {
+        require(top_scores && static_cast<int64_t>(top_items->shape(0)) == n_users &&
+                    static_cast<int64_t>(top_scores->shape(0)) == n_users &&
+                    top_items->shape(1) == top_scores->shape(1),
+                "top_items and top_scores must both be users x k");
+        request.k = static_cast<int64_t>(top_items->shape(1));
+        request.top_items = top_items->data();
+        request.top_scores = top_scores->data();
+    }
+    return request;
+}
+
+void rank_representations_py(
+    const Table<float>& users, const Table<float>& items, int64_t n_components, const std::optional<Pattern>& seen,
+    const std::optional<Pattern>& test, const std::optional<Table<int32_t>>& top_items,
+    const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
+    const std::optional<Vector<double>>& mid_ranks, int num_threads, nb::object progress) {
+    const Matrix user_rows = matrix(users), item_rows = matrix(items);
+    require(num_threads > 0, "num_threads must be at least 1");
+    require(n_components < user_rows.stride && n_components < item_rows.stride,
+            "rows must be longer than n_components");
+    const RankRequest asked =
+        request(user_rows.rows, item_rows.rows, seen, test, top_items, top_scores, ranks, mid_ranks);
+    PythonMonitor monitor(std::move(progress));
+    {
+        const nb::gil_scoped_release release;
+        RepresentationRanker(asked, user_rows, item_rows, n_components).run(num_threads, monitor);
+    }
+    monitor.raise_if_stopped();
+}
+
+void rank_scores_py(
+    const Table<float>& scores, const std::optional<Pattern>& seen, const std::optional<Pattern>& test,
+    const std::optional<Table<int32_t>>& top_items, const std::optional<Table<float>>& top_scores,
+    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks, int num_threads) {
+    const Matrix rows{scores.data(), static_cast<int64_t>(scores.shape(0)), static_cast<int64_t>(scores.shape(1))};
+    require(num_threads > 0, "num_threads must be at least 1");
+    const RankRequest asked = request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks);
+    PythonMonitor monitor{nb::none()};
+    {
+        const nb::gil_scoped_release release;
+        rank_scores(asked, rows, num_threads, monitor);
+    }
+    monitor.raise_if_stopped();
+}
+
+// The best instruction set this machine runs, as the suffix of the module that was compiled for it.
+const char* best_module() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return "v4";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+        __builtin_cpu_supports("bmi2"))
+        return "v3";
+    return "v2";
+#else
+    return "base";
+#endif
+}
+
+}  // namespace
+
+NB_MODULE(GINGHAM_MODULE, module) {
+    module.def("best_module", &best_module);
+    module.def("padded_width", &padded_width, "n_components"_a);
+    module.def("train_epoch", &train_epoch_py, nb::kw_only(), "loss"_a, "schedule"_a, "examples"_a.noconvert(),
+               "positives"_a.noconvert(), "pool"_a.noconvert(), "users"_a.noconvert(), "items"_a.noconvert(),
+               "item_cache"_a.noconvert().none(), "n_components"_a, "n_items"_a, "learning_rate"_a, "rho"_a,
+               "epsilon"_a, "max_sampled"_a, "k"_a, "n"_a, "seed"_a, "num_threads"_a, "progress"_a.none());
+    module.def("represent", &represent, nb::kw_only(), "features"_a.noconvert(), "state"_a.noconvert(),
+               "out"_a.noconvert());
+    module.def("rank_representations", &rank_representations_py, nb::kw_only(), "users"_a.noconvert(),
+               "items"_a.noconvert(), "n_components"_a, "seen"_a.noconvert().none(), "test"_a.noconvert().none(),
+               "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(),
+               "mid_ranks"_a.noconvert().none(), "num_threads"_a, "progress"_a.none());
+    module.def("rank_scores", &rank_scores_py, nb::kw_only(), "scores"_a.noconvert(), "seen"_a.noconvert().none(),
+               "test"_a.noconvert().none(), "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(),
+               "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "num_threads"_a);
+}
+
+}  // namespace gingham

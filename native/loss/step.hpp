@@ -1,0 +1,150 @@
+// What every loss works with: the examples of an epoch, and one thread's view of the model during a step.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "../matrix.hpp"
+#include "../random.hpp"
+#include "../representation.hpp"
+
+namespace gingham {
+
+// The training pairs, and the users' positive items as sorted rows (weights in `data`).
+struct Examples {
+    const int32_t* user = nullptr;
+    const int32_t* item = nullptr;
+    const float* weight = nullptr;
+    const float* target = nullptr;  // 1 or 0; logistic alone
+    int64_t size = 0;
+    Csr positives;
+    // The items of all entries: drawing from it is drawing by popularity.
+    const int32_t* pool = nullptr;
+    int64_t pool_size = 0;
+
+    void prefetch(int64_t at) const {
+        __builtin_prefetch(user + at);
+        __builtin_prefetch(item + at);
+        if (weight) __builtin_prefetch(weight + at);
+        if (target) __builtin_prefetch(target + at);
+    }
+};
+
+struct Example {
+    int64_t user;
+    int32_t item;  // -1: the loss draws it
+    float weight;
+    float target;
+};
+
+// A step's outcome: `item` moves along -gradient * user, `other` (if >= 0) along +gradient * user, and the user along
+// -gradient * difference.
+struct Update {
+    int32_t item = -1;
+    int32_t other = -1;
+    float gradient = 0;
+    float loss = 0;
+};
+
+template <class W>
+class Step {
+  public:
+    Step(const Side& users, const Side& items, const Matrix& item_cache, int n_components, W width)
+        : users_(users), items_(items), cache_(item_cache), n_components_(n_components), width_(width),
+          buffer_(2 * width + kRowAlignment) {
+        // The two rows start on a cache line.
+        const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
+        user_row_ = buffer_.data() + (-address % 64) / sizeof(float);
+        difference_ = user_row_ + width;
+    }
+
+    const float* user_row() const { return user_row_; }
+    const float* difference() const { return difference_; }
+
+    // The user's row holds one where an item's row holds its bias, so that a score is one dot product.
+    void set_user(int64_t user) {
+        users_.represent(user, user_row_, width_);
+        user_bias_ = user_row_[n_components_];
+        user_row_[n_components_] = 1;
+    }
+
+    // Score without the user's bias, which ranks nothing. Items with features are read from a cache that may lag a few
+    // thousand steps behind: good enough to look for a negative, never used for an update.
+    float search_score(int32_t item) const { return dot(user_row_, search_row(item), width_); }
+    const float* search_row(int32_t item) const {
+        return items_.identity ? items_.parameters(item) : cache_.row(item);
+    }
+
+    // Called as soon as an item is likely to be updated.
+    void expect(int32_t item) const {
+        if (items_.identity) prefetch_row(items_.state.row(item), items_.state.stride);
+    }
+
+    // Exact score of a pair, both biases included; leaves the user's gradient direction in `difference`.
+    float score(int32_t item) {
+        items_.represent(item, difference_, width_);
+        const float score = dot(user_row_, difference_, width_) + user_bias_;
+        difference_[n_components_] = 1;
+        return score;
+    }
+
+    // Exact score(item) - score(other), their difference left behind; the user's bias has no part in it.
+    float margin(int32_t item, int32_t other) {
+        if (items_.identity) {
+            const float* a = items_.parameters(item);
+            const float* b = items_.parameters(other);
+            for (int64_t j = 0; j < width_; ++j) difference_[j] = a[j] - b[j];
+        } else {
+            for (int64_t j = 0; j < width_; ++j) difference_[j] = 0;
+            for_each_unshared(items_.features, item, other, [&](int32_t feature, float weight) {
+                add_scaled(difference_, items_.parameters(feature), weight, width_);
+            });
+        }
+        const float margin = dot(user_row_, difference_, width_);
+        difference_[n_components_] = 0;
+        return margin;
+    }
+
+    // Calls visit(feature, weight in a - weight in b) for the features of two rows, skipping what cancels.
+    template <class Visit>
+    static void for_each_unshared(const Csr& features, int64_t a, int64_t b, Visit visit) {
+        int64_t i = features.begin(a), j = features.begin(b);
+        const int64_t i_end = features.end(a), j_end = features.end(b);
+        while (i < i_end && j < j_end) {
+            const int32_t left = features.indices[i], right = features.indices[j];
+            if (left < right) {
+                visit(left, features.data[i++]);
+            } else if (right < left) {
+                visit(right, -features.data[j++]);
+            } else {
+                const float weight = features.data[i++] - features.data[j++];
+                if (weight != 0) visit(left, weight);
+            }
+        }
+        for (; i < i_end; ++i) visit(features.indices[i], features.data[i]);
+        for (; j < j_end; ++j) visit(features.indices[j], -features.data[j]);
+    }
+
+  private:
+    const Side& users_;
+    const Side& items_;
+    const Matrix& cache_;
+    int n_components_;
+    W width_;
+    std::vector<float> buffer_;
+    float* user_row_;
+    float* difference_;
+    float user_bias_ = 0;
+};
+
+// log(1 + exp(x)) without overflow.
+inline float softplus(float x) { return std::fmax(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
+inline float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
+
+// A pair's own example.
+inline Example pair_example(const Examples& examples, int64_t at) {
+    return {examples.user[at], examples.item[at], examples.weight ? examples.weight[at] : 1.0f, 1.0f};
+}
+
+}  // namespace gingham

@@ -1,0 +1,62 @@
+// Step sizes: Adagrad (Duchi et al. 2011) and Adadelta (Zeiler 2012), one row of parameters at a time.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace gingham {
+
+// A feature's parameters and what the optimizer remembers of them. Adagrad has no momentum and leaves it alone.
+struct Row {
+    float* __restrict parameters;
+    float* __restrict gradients;
+    float* __restrict momentum;
+};
+
+// 1 / sqrt(x) for positive x to five parts in a million, twice as fast as the hardware's square root and division; a
+// first guess from the exponent (Lomont 2003), then two of Newton's steps.
+inline float inverse_sqrt(float x) {
+    const float half = 0.5f * x;
+    float y = std::bit_cast<float>(0x5f375a86 - (std::bit_cast<int32_t>(x) >> 1));
+    y *= 1.5f - half * y * y;
+    y *= 1.5f - half * y * y;
+    return y;
+}
+
+// The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
+struct Adagrad {
+    static constexpr int kParts = 2;  // parameters, gradients
+    float learning_rate;
+
+    // `gradients` holds the sum of squares so far (it starts at one), taken before this step's own is added.
+    template <class Width>
+    void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
+        for (int64_t j = 0; j < width; ++j) {
+            const float g = weight * gradient[j] + alpha * row.parameters[j];
+            row.parameters[j] -= learning_rate * g * inverse_sqrt(row.gradients[j]);
+            row.gradients[j] += g * g;
+        }
+    }
+};
+
+struct Adadelta {
+    static constexpr int kParts = 3;  // parameters, gradients, momentum
+    float rho;
+    float epsilon;
+
+    // `gradients` and `momentum` hold decaying means of the squared gradients and updates (both start at zero).
+    template <class Width>
+    void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
+        for (int64_t j = 0; j < width; ++j) {
+            const float g = weight * gradient[j] + alpha * row.parameters[j];
+            const float mean_square = rho * row.gradients[j] + (1 - rho) * g * g;
+            const float mean_update = row.momentum[j] + epsilon;
+            const float update = g * mean_update * inverse_sqrt(mean_update) * inverse_sqrt(mean_square + epsilon);
+            row.gradients[j] = mean_square;
+            row.momentum[j] = rho * row.momentum[j] + (1 - rho) * update * update;
+            row.parameters[j] -= update;
+        }
+    }
+};
+
+}  // namespace gingham

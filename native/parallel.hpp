@@ -1,0 +1,102 @@
+// Threads, progress and cancellation.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace gingham {
+
+// Called on the calling thread every few milliseconds with the work done so far; false asks the threads to stop.
+class Monitor {
+  public:
+    virtual ~Monitor() = default;
+    virtual bool poll(int64_t done) = 0;
+};
+
+class Progress {
+  public:
+    void add(int64_t count) { done_.fetch_add(count, std::memory_order_relaxed); }
+    int64_t done() const { return done_.load(std::memory_order_relaxed); }
+    void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
+    bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+  private:
+    std::atomic<int64_t> done_{0};
+    std::atomic<bool> cancelled_{false};
+};
+
+// Runs work(thread, progress) on that many threads while the caller watches. False if the monitor stopped it; what a
+// thread throws is thrown here.
+template <class Work>
+bool run_threads(int n_threads, Monitor& monitor, Work work) {
+    constexpr auto kInterval = std::chrono::milliseconds(50);
+    Progress progress;
+    std::mutex mutex;
+    std::condition_variable finished;
+    int running = n_threads;
+    std::exception_ptr error;
+
+    auto body = [&](int thread) {
+        std::exception_ptr thrown;
+        try {
+            work(thread, progress);
+        } catch (...) {
+            thrown = std::current_exception();
+            progress.cancel();
+        }
+        const std::lock_guard lock(mutex);
+        if (thrown && !error) error = thrown;
+        if (--running == 0) finished.notify_one();
+    };
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < n_threads; ++thread) threads.emplace_back(body, thread);
+    bool stopped = false;
+    {
+        std::unique_lock lock(mutex);
+        while (!finished.wait_for(lock, kInterval, [&] { return running == 0; })) {
+            lock.unlock();
+            if (!stopped && !monitor.poll(progress.done())) {
+                stopped = true;
+                progress.cancel();
+            }
+            lock.lock();
+        }
+    }
+    for (auto& thread : threads) thread.join();
+    if (error) std::rethrow_exception(error);
+    return !stopped;
+}
+
+// The [first, last) share of `size` that belongs to one of the threads.
+struct Range {
+    int64_t first, last;
+};
+inline Range share(int64_t size, int thread, int n_threads) {
+    return {size * thread / n_threads, size * (thread + 1) / n_threads};
+}
+
+// Blocks of [0, size) handed out one by one, so that a slow thread does not hold up the others.
+class Blocks {
+  public:
+    Blocks(int64_t size, int64_t block) : size_(size), block_(block) {}
+
+    bool next(Range& range) {
+        const int64_t first = next_.fetch_add(block_, std::memory_order_relaxed);
+        if (first >= size_) return false;
+        range = {first, std::min(first + block_, size_)};
+        return true;
+    }
+
+  private:
+    int64_t size_, block_;
+    std::atomic<int64_t> next_{0};
+};
+
+}  // namespace gingham

@@ -1,0 +1,68 @@
+// Counter-based random numbers: what a step draws depends on the seed, the epoch and the step's position alone, so a
+// thread needs no state of its own and one thread gives the same model on every run.
+#pragma once
+
+#include <cstdint>
+
+namespace gingham {
+
+// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014).
+inline uint64_t mix(uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return x ^ (x >> 31);
+}
+
+class Random {
+  public:
+    Random(uint64_t seed, uint64_t position) : state_(mix(seed + kGamma * (position + 1))) {}
+
+    uint64_t next() {
+        state_ += kGamma;
+        return mix(state_);
+    }
+
+    // Uniform in [0, bound); the multiply-shift of Lemire (2019), whose bias is below bound / 2^64.
+    int64_t below(int64_t bound) {
+        return static_cast<int64_t>((static_cast<unsigned __int128>(next()) * static_cast<uint64_t>(bound)) >> 64);
+    }
+
+  private:
+    static constexpr uint64_t kGamma = 0x9e3779b97f4a7c15ULL;
+    uint64_t state_;
+};
+
+// A keyed bijection of [0, size): an epoch's random order without an array of its own. Three rounds of invertible
+// multiply, xor-shift and add on the next power of two; what falls outside walks the cycle until it is inside.
+class Permutation {
+  public:
+    Permutation(int64_t size, uint64_t key) : size_(static_cast<uint64_t>(size)) {
+        int bits = 2;
+        while ((uint64_t{1} << bits) < size_) ++bits;
+        mask_ = (uint64_t{1} << bits) - 1;
+        shift_ = (bits + 1) / 2;
+        for (int round = 0; round < kRounds; ++round) {
+            multiplier_[round] = mix(key + 2 * round) | 1;
+            addend_[round] = mix(key + 2 * round + 1);
+        }
+    }
+
+    int64_t operator()(int64_t position) const {
+        uint64_t x = static_cast<uint64_t>(position);
+        do {
+            for (int round = 0; round < kRounds; ++round) {
+                x = (x * multiplier_[round] + addend_[round]) & mask_;
+                x ^= x >> shift_;
+            }
+        } while (x >= size_);
+        return static_cast<int64_t>(x);
+    }
+
+  private:
+    static constexpr int kRounds = 3;
+    uint64_t size_, mask_;
+    int shift_;
+    uint64_t multiplier_[kRounds], addend_[kRounds];
+};
+
+}  // namespace gingham

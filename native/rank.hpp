@@ -1,0 +1,287 @@
+// Exact top-k and the ranks of given items, in one pass over the scores. Order: higher score first; of equal scores, the
+// lower item column first. Scores are never stored for more than a block of users by a tile of items.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "matrix.hpp"
+#include "parallel.hpp"
+
+namespace gingham {
+
+inline constexpr float kMasked = -std::numeric_limits<float>::infinity();
+
+// What is asked for each user row, and where the answers go. `seen` and `test` hold sorted item columns per user row.
+struct RankRequest {
+    int64_t n_users = 0;
+    int64_t n_items = 0;
+    Csr seen;  // masked: neither recommended nor counted; no indptr: nothing is masked
+    Csr test;  // ranked; no indptr: nothing is
+    int64_t k = 0;
+    int32_t* top_items = nullptr;   // n_users x k, -1 where there are fewer candidates
+    float* top_scores = nullptr;    // n_users x k
+    int32_t* ranks = nullptr;       // per test entry, from zero; n_items if the item is masked
+    double* mid_ranks = nullptr;    // per test entry: items above, plus half of those level with it
+};
+
+// The best k so far, sorted.
+class TopK {
+  public:
+    TopK(int64_t k, int32_t* items, float* scores) : k_(k), items_(items), scores_(scores) {
+        std::fill_n(items_, k_, -1);
+        std::fill_n(scores_, k_, kMasked);
+    }
+
+    void offer(const float* scores, int64_t count, int64_t first_item) {
+        constexpr int64_t kChunk = 32;
+        for (int64_t start = 0; start < count; start += kChunk) {
+            const int64_t stop = std::min(start + kChunk, count);
+            if (!any_above(scores + start, stop - start, scores_[k_ - 1])) continue;
+            for (int64_t j = start; j < stop; ++j)
+                if (scores[j] > scores_[k_ - 1]) insert(scores[j], static_cast<int32_t>(first_item + j));
+        }
+    }
+
+  private:
+    static bool any_above(const float* scores, int64_t count, float threshold) {
+        int32_t found = 0;
+        for (int64_t j = 0; j < count; ++j) found |= scores[j] > threshold;
+        return found != 0;
+    }
+
+    void insert(float score, int32_t item) {
+        float* at = std::upper_bound(scores_, scores_ + k_, score, std::greater<>());
+        const int64_t position = at - scores_;
+        const int64_t moved = k_ - 1 - position;
+        std::memmove(at + 1, at, moved * sizeof(float));
+        std::memmove(items_ + position + 1, items_ + position, moved * sizeof(int32_t));
+        *at = score;
+        items_[position] = item;
+    }
+
+    int64_t k_;
+    int32_t* items_;
+    float* scores_;
+};
+
+// How one test item stands among the scores passed so far.
+struct Standing {
+    float score;
+    int32_t item;
+    int64_t ahead = 0;    // above it, or level with a lower column
+    int64_t above = 0;
+    int64_t level = 0;    // itself included
+
+    void count(const float* scores, int64_t n, int64_t first_item) {
+        const int64_t before = std::clamp<int64_t>(item - first_item, 0, n);
+        const auto [above_before, at_least_before] = tally(scores, before);
+        const auto [above_after, at_least_after] = tally(scores + before, n - before);
+        ahead += at_least_before + above_after;
+        above += above_before + above_after;
+        level += at_least_before - above_before + at_least_after - above_after;
+    }
+
+  private:
+    std::pair<int32_t, int32_t> tally(const float* scores, int64_t n) const {
+        int32_t greater = 0, at_least = 0;
+        for (int64_t j = 0; j < n; ++j) {
+            greater += scores[j] > score;
+            at_least += scores[j] >= score;
+        }
+        return {greater, at_least};
+    }
+};
+
+// Takes one user's scores tile by tile, in the order of the items.
+class UserRanking {
+  public:
+    UserRanking(const RankRequest& request, int64_t user)
+        : request_(request), user_(user), top_(request.k, request.top_items + user * request.k,
+                                               request.top_scores + user * request.k),
+          next_seen_(request.seen.indptr ? request.seen.begin(user) : 0) {}
+
+    // `score_of(position)` gives the score of the user's test entry at that position among its own.
+    template <class ScoreOf>
+    void start(ScoreOf score_of) {
+        if (!request_.test.indptr) return;
+        const int64_t begin = request_.test.begin(user_);
+        for (int64_t at = begin; at < request_.test.end(user_); ++at)
+            standings_.push_back({score_of(at - begin), request_.test.indices[at]});
+    }
+
+    // Overwrites the scores of seen items.
+    void take(float* scores, int64_t count, int64_t first_item) {
+        if (request_.seen.indptr)
+            for (const int64_t end = request_.seen.end(user_);
+                 next_seen_ < end && request_.seen.indices[next_seen_] < first_item + count; ++next_seen_)
+                scores[request_.seen.indices[next_seen_] - first_item] = kMasked;
+        for (Standing& standing : standings_) standing.count(scores, count, first_item);
+        if (request_.k > 0) top_.offer(scores, count, first_item);
+    }
+
+    void finish(float offset) {
+        for (int64_t rank = 0; rank < request_.k; ++rank) request_.top_scores[user_ * request_.k + rank] += offset;
+        if (!request_.test.indptr) return;
+        int64_t at = request_.test.begin(user_);
+        for (const Standing& standing : standings_) {
+            const bool masked = request_.seen.indptr && request_.seen.contains(user_, standing.item);
+            request_.ranks[at] = static_cast<int32_t>(masked ? request_.n_items : standing.ahead);
+            request_.mid_ranks[at] = masked ? static_cast<double>(request_.n_items)
+                                            : standing.above + 0.5 * (standing.level - 1);
+            ++at;
+        }
+    }
+
+  private:
+    const RankRequest& request_;
+    int64_t user_;
+    TopK top_;
+    int64_t next_seen_;
+    std::vector<Standing> standings_;
+};
+
+// The registers of the instruction set decide the shape of the inner product's tile.
+#if defined(__AVX512F__)
+inline constexpr int kTileUsers = 12, kTileItems = 32;
+#elif defined(__AVX2__)
+inline constexpr int kTileUsers = 6, kTileItems = 16;
+#else
+inline constexpr int kTileUsers = 4, kTileItems = 8;
+#endif
+inline constexpr int64_t kBlockUsers = 48;
+inline constexpr int64_t kBlockItems = 256;
+
+// Rows of a matrix as panels: panel p holds [depth][width] floats of rows p * width ..., zero past the end.
+inline void pack(const Matrix& rows, int64_t first, int64_t count, int64_t depth, int width, float* out) {
+    for (int64_t start = 0; start < count; start += width)
+        for (int64_t d = 0; d < depth; ++d)
+            for (int64_t lane = 0; lane < width; ++lane)
+                *out++ = start + lane < count ? rows.row(first + start + lane)[d] : 0.0f;
+}
+
+// The compiler's own vector type: portable, and kept in registers where an array of floats is not.
+inline constexpr int kLanes = kTileItems / 2;
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+// out[i][j] = sum over d of a[d][i] * b[d][j]. Never inlined: every score of a pair comes from the same instructions in
+// the same order, so that equal pairs have equal bits wherever they stand in a tile.
+[[gnu::noinline]] inline void multiply_tile(
+    const float* __restrict a, const float* __restrict b, int64_t depth, float* __restrict out, int64_t stride) {
+    Lanes sums[kTileUsers][2] = {};
+    for (int64_t d = 0; d < depth; ++d) {
+        const Lanes left = *reinterpret_cast<const Lanes*>(b + d * kTileItems);
+        const Lanes right = *reinterpret_cast<const Lanes*>(b + d * kTileItems + kLanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < kTileUsers; ++i) {
+            sums[i][0] += a[d * kTileUsers + i] * left;
+            sums[i][1] += a[d * kTileUsers + i] * right;
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kTileUsers; ++i) {
+        *reinterpret_cast<Lanes*>(out + i * stride) = sums[i][0];
+        *reinterpret_cast<Lanes*>(out + i * stride + kLanes) = sums[i][1];
+    }
+}
+
+// Ranks by representations: rows of [embedding, bias], score = dot product + both biases.
+class RepresentationRanker {
+  public:
+    RepresentationRanker(const RankRequest& request, Matrix users, Matrix items, int64_t n_components)
+        : request_(request), users_(users), items_(items), n_components_(n_components), depth_(n_components + 1) {
+        packed_items_.resize(padded(request.n_items, kTileItems) * depth_);
+        pack(items_, 0, request.n_items, depth_, kTileItems, packed_items_.data());
+    }
+
+    bool run(int n_threads, Monitor& monitor) const {
+        Blocks blocks(request_.n_users, kBlockUsers);
+        return run_threads(n_threads, monitor, [&](int, Progress& progress) {
+            Scratch scratch(depth_);
+            for (Range users; !progress.cancelled() && blocks.next(users);) {
+                rank_block(users, scratch);
+                progress.add(users.last - users.first);
+            }
+        });
+    }
+
+  private:
+    struct Scratch {
+        explicit Scratch(int64_t depth)
+            : users(kBlockUsers * depth), scores(kBlockUsers * kBlockItems), test_items(kTileItems * depth),
+              test_scores(kTileUsers * kTileItems) {}
+        std::vector<float> users, scores, test_items, test_scores;
+    };
+
+    static int64_t padded(int64_t count, int64_t width) { return (count + width - 1) / width * width; }
+
+    void rank_block(Range users, Scratch& scratch) const {
+        const int64_t n_users = users.last - users.first;
+        pack(users_, users.first, n_users, depth_, kTileUsers, scratch.users.data());
+        // In an item's row the bias stands where the user's row, packed for this product, holds one.
+        for (int64_t start = 0; start < n_users; start += kTileUsers)
+            std::fill_n(scratch.users.data() + start * depth_ + n_components_ * kTileUsers, kTileUsers, 1.0f);
+
+        std::vector<UserRanking> rankings;
+        rankings.reserve(n_users);
+        for (int64_t i = 0; i < n_users; ++i) {
+            rankings.emplace_back(request_, users.first + i);
+            rankings.back().start([&](int64_t position) { return test_score(users.first, i, position, scratch); });
+        }
+        for (int64_t first = 0; first < request_.n_items; first += kBlockItems) {
+            const int64_t count = std::min(kBlockItems, request_.n_items - first);
+            for (int64_t j = 0; j < count; j += kTileItems)
+                for (int64_t i = 0; i < n_users; i += kTileUsers)
+                    multiply_tile(scratch.users.data() + i * depth_, packed_items_.data() + (first + j) * depth_,
+                                  depth_, scratch.scores.data() + i * kBlockItems + j, kBlockItems);
+            for (int64_t i = 0; i < n_users; ++i)
+                rankings[i].take(scratch.scores.data() + i * kBlockItems, count, first);
+        }
+        for (int64_t i = 0; i < n_users; ++i)
+            rankings[i].finish(users_.row(users.first + i)[n_components_]);
+    }
+
+    // Scores of a user's test items, a tile of them at a time, by the instructions that score everything else.
+    float test_score(int64_t first_user, int64_t i, int64_t position, Scratch& scratch) const {
+        const int64_t lane = position % kTileItems;
+        if (lane == 0) {
+            const int64_t user = first_user + i;
+            const int64_t begin = request_.test.begin(user) + position;
+            const int64_t count = std::min<int64_t>(kTileItems, request_.test.end(user) - begin);
+            std::fill(scratch.test_items.begin(), scratch.test_items.end(), 0.0f);
+            for (int64_t j = 0; j < count; ++j) {
+                const float* row = items_.row(request_.test.indices[begin + j]);
+                for (int64_t d = 0; d < depth_; ++d) scratch.test_items[d * kTileItems + j] = row[d];
+            }
+            multiply_tile(scratch.users.data() + i / kTileUsers * kTileUsers * depth_, scratch.test_items.data(),
+                          depth_, scratch.test_scores.data(), kTileItems);
+        }
+        return scratch.test_scores[i % kTileUsers * kTileItems + lane];
+    }
+
+    const RankRequest& request_;
+    Matrix users_, items_;
+    int64_t n_components_, depth_;
+    std::vector<float> packed_items_;
+};
+
+// Ranks rows of scores that a model computed itself; masks them in place.
+inline bool rank_scores(const RankRequest& request, Matrix scores, int n_threads, Monitor& monitor) {
+    Blocks blocks(request.n_users, 1);
+    return run_threads(n_threads, monitor, [&](int, Progress& progress) {
+        for (Range users; !progress.cancelled() && blocks.next(users);) {
+            float* row = scores.row(users.first);
+            UserRanking ranking(request, users.first);
+            const int32_t* test = request.test.indptr
+                                      ? request.test.indices + request.test.begin(users.first) : nullptr;
+            ranking.start([&](int64_t position) { return row[test[position]]; });
+            ranking.take(row, request.n_items, 0);
+            ranking.finish(0);
+            progress.add(1);
+        }
+    });
+}
+
+}  // namespace gingham

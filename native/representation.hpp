@@ -1,0 +1,74 @@
+// Feature rows x parameters -> representation: the weighted sum of an entity's feature rows (Kula 2015).
+#pragma once
+
+#include "matrix.hpp"
+
+namespace gingham {
+
+// A row's length, known when the kernel is compiled (so that loops unroll and stay in registers) or only when it runs.
+template <int W>
+struct FixedWidth {
+    constexpr operator int64_t() const { return W; }
+};
+struct AnyWidth {
+    int64_t value;
+    operator int64_t() const { return value & -kRowAlignment; }
+};
+
+// Four partial sums per vector lane hide the latency of the additions.
+template <class Width>
+float dot(const float* __restrict a, const float* __restrict b, Width width) {
+    float lanes[kRowAlignment] = {};
+    for (int64_t j = 0; j < width; j += kRowAlignment)
+        for (int lane = 0; lane < kRowAlignment; ++lane) lanes[lane] += a[j + lane] * b[j + lane];
+    float sum = 0;
+    for (int lane = 0; lane < kRowAlignment; ++lane) sum += lanes[lane];
+    return sum;
+}
+
+template <class Width>
+void add_scaled(float* __restrict out, const float* __restrict row, float weight, Width width) {
+    for (int64_t j = 0; j < width; ++j) out[j] += weight * row[j];
+}
+
+// One side of the model (users or items). A feature's row of `state` is [parameters | gradients | momentum]: what a step
+// reads and writes of it lies together, on one page. Parameters are [embedding, bias, zeros up to the width]; gradients
+// and momentum are the optimizer's memory, there if it has any.
+struct Side {
+    Matrix state;
+    Csr features;
+    // Whether every entity has its own feature alone, with weight one: its representation then is a row of parameters.
+    bool identity = false;
+    float alpha = 0;
+
+    const float* parameters(int64_t feature) const { return state.row(feature); }
+
+    void prefetch_offsets(int64_t entity) const {
+        if (!identity) __builtin_prefetch(features.indptr + entity);
+    }
+    void prefetch_features(int64_t entity) const {
+        if (identity) return;
+        __builtin_prefetch(features.indices + features.begin(entity));
+        __builtin_prefetch(features.data + features.begin(entity));
+    }
+    void prefetch_rows(int64_t entity) const {
+        if (identity) return prefetch_row(state.row(entity), state.stride);
+        // The rarest feature, the entity's own, comes first; the others are shared and thus near already.
+        if (features.begin(entity) < features.end(entity))
+            prefetch_row(state.row(features.indices[features.begin(entity)]), state.stride);
+    }
+
+    template <class Width>
+    void represent(int64_t entity, float* __restrict out, Width width) const {
+        if (identity) {
+            const float* row = parameters(entity);
+            for (int64_t j = 0; j < width; ++j) out[j] = row[j];
+            return;
+        }
+        for (int64_t j = 0; j < width; ++j) out[j] = 0;
+        for (int64_t at = features.begin(entity); at < features.end(entity); ++at)
+            add_scaled(out, parameters(features.indices[at]), features.data[at], width);
+    }
+};
+
+}  // namespace gingham

@@ -1,0 +1,182 @@
+// One epoch on threads. This is the only room in which threads write the same memory: they update parameters without
+// locks (Hogwild; Recht et al. 2011), and a lost update is the price that buys their speed.
+#pragma once
+
+#include <array>
+#include <atomic>
+
+#include "loss/step.hpp"
+#include "parallel.hpp"
+
+namespace gingham {
+
+struct Epoch {
+    Side users;
+    Side items;
+    Matrix item_cache;  // representations of items with features; no rows when items are identity alone
+    int n_components;
+    int64_t width;  // of a row of parameters
+    uint64_t seed;
+    int n_threads;
+
+    void prefetch_search_row(int32_t item) const {
+        prefetch_row(items.identity ? items.parameters(item) : item_cache.row(item), width);
+    }
+    void prefetch_item(int32_t item) const {
+        if (items.identity) {
+            items.prefetch_rows(item);
+        } else {
+            prefetch_row(item_cache.row(item), width);
+        }
+    }
+};
+
+// Steps between two looks at the cancel flag and reports of progress.
+inline constexpr int64_t kReportEvery = 1024;
+
+template <class Optimizer, class W>
+void update_feature(
+    const Side& side, const Optimizer& optimizer, int64_t feature, const float* gradient, float weight, W width) {
+    float* row = side.state.row(feature);
+    optimizer.step(Row{row, row + width, row + 2 * width}, gradient, weight, side.alpha, width);
+}
+
+template <class Optimizer, class W>
+void update_entity(
+    const Side& side, const Optimizer& optimizer, int64_t entity, const float* gradient, float scale, W width) {
+    if (side.identity) return update_feature(side, optimizer, entity, gradient, scale, width);
+    for (int64_t at = side.features.begin(entity); at < side.features.end(entity); ++at)
+        update_feature(side, optimizer, side.features.indices[at], gradient, scale * side.features.data[at], width);
+}
+
+template <class Optimizer, class W>
+void apply(
+    const Epoch& epoch, const Optimizer& optimizer, const Step<W>& step, int64_t user, const Update& update, W width) {
+    const Side& items = epoch.items;
+    // The user first: the rows of a negative that was only just found are still on their way from memory.
+    update_entity(epoch.users, optimizer, user, step.difference(), update.gradient, width);
+    if (update.other < 0) {
+        update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
+    } else if (items.identity) {
+        update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
+        update_entity(items, optimizer, update.other, step.user_row(), -update.gradient, width);
+    } else {
+        Step<W>::for_each_unshared(items.features, update.item, update.other, [&](int32_t feature, float weight) {
+            update_feature(items, optimizer, feature, step.user_row(), update.gradient * weight, width);
+        });
+    }
+}
+
+// What the coming steps will touch, asked of memory while the present ones compute. Each stage reads what the stage
+// before it fetched: the pair, then where its rows begin, then which rows, then the rows themselves.
+template <class Loss>
+class LookAhead {
+  public:
+    LookAhead(const Epoch& epoch, const Loss& loss, Range range)
+        : epoch_(epoch), loss_(loss), order_(loss.size(), mix(epoch.seed)), last_(range.last) {
+        for (int64_t at = range.first - kStages * kDistance; at < range.first; ++at) advance(at, range.first);
+    }
+
+    // The example of a step, which may then be taken; first fetches on behalf of later ones.
+    Example operator()(int64_t at) {
+        advance(at, at);
+        return slots_[at % kSlots].example;
+    }
+
+  private:
+    static constexpr int64_t kDistance = 4;  // steps between two stages
+    static constexpr int64_t kStages = 4;
+    static constexpr int64_t kSlots = 32;    // more than kStages * kDistance; a power of two
+    struct Slot {
+        int64_t pair;
+        Example example;
+    };
+
+    void advance(int64_t at, int64_t first) {
+        if (Slot* slot = slot_at(at + 4 * kDistance, first)) {
+            slot->pair = order_(at + 4 * kDistance);
+            loss_.examples.prefetch(slot->pair);
+        }
+        if (Slot* slot = slot_at(at + 3 * kDistance, first)) {
+            slot->example = loss_.example(slot->pair);
+            __builtin_prefetch(loss_.examples.positives.indptr + slot->example.user);
+            epoch_.users.prefetch_offsets(slot->example.user);
+        }
+        if (const Slot* slot = slot_at(at + 2 * kDistance, first)) {
+            const Csr& positives = loss_.examples.positives;
+            __builtin_prefetch(positives.indices + positives.begin(slot->example.user));
+            epoch_.users.prefetch_features(slot->example.user);
+            loss_.prefetch_draws(Random(epoch_.seed, at + 2 * kDistance));
+        }
+        if (const Slot* slot = slot_at(at + kDistance, first)) {
+            epoch_.users.prefetch_rows(slot->example.user);
+            if (slot->example.item >= 0) epoch_.prefetch_item(slot->example.item);
+            loss_.foresee(slot->example, Random(epoch_.seed, at + kDistance),
+                          [this](int32_t item) { epoch_.prefetch_search_row(item); });
+        }
+    }
+
+    Slot* slot_at(int64_t at, int64_t first) {
+        return first <= at && at < last_ ? &slots_[at % kSlots] : nullptr;
+    }
+
+    const Epoch& epoch_;
+    const Loss& loss_;
+    Permutation order_;
+    int64_t last_;
+    std::array<Slot, kSlots> slots_{};
+};
+
+template <class W>
+void refresh_cache(const Epoch& epoch, Range items, W width) {
+    for (int64_t item = items.first; item < items.last; ++item)
+        epoch.items.represent(item, epoch.item_cache.row(item), width);
+}
+
+template <class Loss, class Optimizer, class W>
+double train_share(
+    const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, int thread, Progress& progress, W width) {
+    const Range range = share(loss.size(), thread, epoch.n_threads);
+    const Range cached = share(epoch.item_cache.rows, thread, epoch.n_threads);
+    // Refreshing costs a representation an item: spread it over at least twice as many steps.
+    const int64_t refresh_every = std::max<int64_t>(16384, 2 * (cached.last - cached.first));
+    LookAhead<Loss> look_ahead(epoch, loss, range);
+    Step<W> step(epoch.users, epoch.items, epoch.item_cache, epoch.n_components, width);
+    double total = 0;
+    for (int64_t at = range.first; at < range.last; ++at) {
+        const int64_t done = at - range.first;
+        if (done % kReportEvery == 0) {
+            if (progress.cancelled()) break;
+            progress.add(std::min(kReportEvery, range.last - at));
+        }
+        if (epoch.item_cache.rows > 0 && done > 0 && done % refresh_every == 0) refresh_cache(epoch, cached, width);
+        const Example example = look_ahead(at);
+        Random random(epoch.seed, at);
+        step.set_user(example.user);
+        const Update update = loss.sample(step, example, random);
+        if (update.item < 0) continue;
+        total += update.loss;
+        apply(epoch, optimizer, step, example.user, update, width);
+    }
+    return total;
+}
+
+// Sum of the steps' losses, or nothing useful if `completed` comes back false.
+template <class Loss, class Optimizer, class W>
+double train_epoch(
+    const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, W width, Monitor& monitor, bool& completed) {
+    std::vector<double> totals(epoch.n_threads, 0.0);
+    completed = true;
+    if (epoch.item_cache.rows > 0)
+        completed = run_threads(epoch.n_threads, monitor, [&](int thread, Progress&) {
+            refresh_cache(epoch, share(epoch.item_cache.rows, thread, epoch.n_threads), width);
+        });
+    completed = completed && run_threads(epoch.n_threads, monitor, [&](int thread, Progress& progress) {
+        totals[thread] = train_share(epoch, loss, optimizer, thread, progress, width);
+    });
+    double total = 0;
+    for (const double part : totals) total += part;
+    return total;
+}
+
+}  // namespace gingham

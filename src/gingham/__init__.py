@@ -1,0 +1,1 @@
+"""Gingham: a retailer's three tables in, recommendations worth showing out."""

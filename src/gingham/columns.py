@@ -1,0 +1,14 @@
+"""The names of the column roles, written once."""
+
+from typing import Final
+
+USER_ID: Final = "user_id"
+ITEM_ID: Final = "item_id"
+TIMESTAMP: Final = "timestamp"
+PRICE: Final = "price"
+QUANTITY: Final = "quantity"
+ROLES: Final = (USER_ID, ITEM_ID, TIMESTAMP, PRICE, QUANTITY)
+NAME: Final = "name"
+TYPE: Final = "type"
+RANK: Final = "rank"
+SCORE: Final = "score"

@@ -1,0 +1,216 @@
+"""A recipe: one TOML file that says everything about a run."""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from gingham.errors import ConfigError
+from gingham.split import SplitSpec
+from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeaturesSpec(_Section):
+    """The recipe's ``[features.users]`` and ``[features.items]``; none by default."""
+
+    users: FeatureSpec = FeatureSpec()
+    items: FeatureSpec = FeatureSpec()
+
+
+class ModelSpec(_Section):
+    """The recipe's ``[model]``.
+
+    Attributes
+    ----------
+    kind : {"hybrid", "popularity", "buy-again"}
+        Which model; "hybrid" by default.
+    epochs : int
+        How often training goes through the interactions; 10 by default.
+    num_threads : int
+        How many threads train; 0 (default) for all cores.
+
+    Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: Literal["hybrid", "popularity", "buy-again"] = "hybrid"
+    epochs: int = Field(default=10, ge=1)
+    num_threads: int = Field(default=0, ge=0)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The hyper-parameters: every other key and its value."""
+        return dict(self.model_extra or {})
+
+
+class EvaluateSpec(_Section):
+    """The recipe's ``[evaluate]``: metrics look at the first `k` recommendations, 12 by default."""
+
+    k: int = Field(default=12, ge=1)
+
+
+class RecommendSpec(_Section):
+    """The recipe's ``[recommend]``: `k` items for every user, 12 by default; `filter_seen` leaves out those bought."""
+
+    k: int = Field(default=12, ge=1)
+    filter_seen: bool = False
+
+
+class Recipe(_Section):
+    """Everything about a run.
+
+    Attributes
+    ----------
+    name : str, optional
+        What to call the run; by default the recipe file's name without its ending.
+    transactions, users, items
+        The tables; the transactions are required.
+    clean, features, split, model, evaluate, recommend
+        What to do with them, each with defaults of its own.
+    refit : bool
+        Whether the model is fitted again, on everything, before it recommends; True by default.
+    baselines : list of {"best-sellers", "buy-again"}
+        What to evaluate beside the model; both by default.
+    """
+
+    name: str = "recipe"
+    transactions: TransactionsSource
+    users: UsersSource | None = None
+    items: ItemsSource | None = None
+    clean: CleanSpec = CleanSpec()
+    features: FeaturesSpec = FeaturesSpec()
+    split: SplitSpec = SplitSpec()
+    model: ModelSpec = ModelSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+    recommend: RecommendSpec = RecommendSpec()
+    refit: bool = True
+    baselines: list[Literal["best-sellers", "buy-again"]] = Field(default=["best-sellers", "buy-again"])
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.transactions.timestamp is None:
+            if self.clean.start is not None or self.clean.end is not None:
+                raise ValueError("clean.start and clean.end need transactions.timestamp; name that column")
+            if self.split.kind != "random":
+                raise ValueError(
+                    f"split.kind {self.split.kind!r} needs transactions.timestamp; "
+                    "name that column, or split with kind = 'random'"
+                )
+        for table in ("users", "items"):
+            spec = getattr(self.features, table)
+            if spec and getattr(self, table) is None:
+                first = spec.columns[0]
+                raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
+        return self
+
+    _base: Path = PrivateAttr(default=Path())
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    @property
+    def text(self) -> str:
+        """The recipe as it was written."""
+        return self._text
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Recipe":
+        """Read a recipe file; relative paths in it start from its folder.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing or unreadable, or for what `parse` raises.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            raise ConfigError(f"There is no recipe {path}; write one with `gingham init`.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
+        return cls.parse(text, path.parent, path.name)
+
+    @classmethod
+    def parse(cls, text: str, base: Path | str = ".", file: str = "recipe.toml") -> "Recipe":
+        """Understand a recipe's text.
+
+        Parameters
+        ----------
+        text : str
+            TOML.
+        base : path
+            The folder that relative paths start from; by default the current one.
+        file : str
+            What to call the text in errors; also the source of the default name.
+
+        Raises
+        ------
+        ConfigError
+            If the text is no TOML, or a key or value is wrong: one sentence each.
+        """
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+        try:
+            recipe = cls.model_validate({"name": Path(file).stem, **content})
+        except ValidationError as error:
+            raise ConfigError("\n".join(_sentences(error, content, file))) from error
+        recipe._base, recipe._text = Path(base), text
+        return recipe
+
+
+def _sentences(error: ValidationError, content: dict[str, Any], file: str) -> list[str]:
+    """Write one sentence a problem; where a key may have several types, what the first of them says."""
+    problems: dict[tuple[str, ...], str] = {}
+    for problem in error.errors():
+        place = tuple(str(part) for part in problem["loc"])
+        kind = problem["type"]
+        if kind == "missing":
+            section = ".".join(place[:-1])
+            said = f"section [{section}] has no key {place[-1]!r}; add it" if section else f"add section [{place[-1]}]"
+        elif kind == "extra_forbidden":
+            said = _unknown(place)
+        elif kind == "value_error":
+            key = ".".join(place)
+            said = f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+        else:
+            place = _written(place, content)
+            message = problem["msg"][0].lower() + problem["msg"][1:]
+            said = f"{'.'.join(place)} is {problem['input']!r}; {message}"
+        problems.setdefault(place, f"{file}: {said.rstrip('.')}.")
+    return list(problems.values())
+
+
+def _written(place: tuple[str, ...], content: Any) -> tuple[str, ...]:
+    """Cut a problem's place down to the keys of the recipe; what follows are types that Pydantic tried."""
+    depth = 0
+    for part in place:
+        if isinstance(content, dict) and part in content:
+            content = content[part]
+        elif not (isinstance(content, list) and part.isdigit()):
+            break
+        depth += 1
+    return place[:depth]
+
+
+def _unknown(place: tuple[str, ...]) -> str:
+    model: Any = Recipe
+    for part in place[:-1]:
+        annotation = model.model_fields[part].annotation
+        model = next(kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields"))
+    section, key, keys = ".".join(place[:-1]), place[-1], list(model.model_fields)
+    near = difflib.get_close_matches(key, keys, n=1)
+    hint = f"did you mean {near[0]!r}" if near else f"it knows {', '.join(keys)}"
+    return f"unknown key {key!r} in {f'section [{section}]' if section else 'the recipe'}; {hint}"

@@ -1,0 +1,132 @@
+"""A shop's data as models see it: interactions and features by index, and the ids behind the indices."""
+
+from dataclasses import dataclass, replace
+
+import polars as pl
+import scipy.sparse as sp
+
+from gingham.columns import ITEM_ID, NAME, TIMESTAMP, TYPE, USER_ID
+from gingham.dataset.features import Features, encode
+from gingham.dataset.ids import Ids
+from gingham.dataset.interactions import Duplicates, Interactions
+from gingham.errors import DataError
+from gingham.tables import FeatureSpec, Tables, clean
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Who interacted with what, and what is known about both.
+
+    Attributes
+    ----------
+    user_ids, item_ids : Ids
+        The external ids; index i is row (column) i of every matrix.
+    interactions : Interactions
+        One row a transaction.
+    user_features, item_features : Features or None
+        One row a user (item), identities included; None if there are none but these.
+    item_labels : polars.DataFrame or None
+        One row an item, in the order of `item_ids`: ``item_id`` and, where they are known, ``name`` and ``type``.
+
+    Raises
+    ------
+    DataError
+        If the numbers of ids, of rows of features and of labels disagree with the interactions'.
+    """
+
+    user_ids: Ids
+    item_ids: Ids
+    interactions: Interactions
+    user_features: Features | None = None
+    item_features: Features | None = None
+    item_labels: pl.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        for what, size, rows in (
+            ("user_ids", self.n_users, len(self.user_ids)),
+            ("item_ids", self.n_items, len(self.item_ids)),
+            ("user_features", self.n_users, self.user_features and self.user_features.n_rows),
+            ("item_features", self.n_items, self.item_features and self.item_features.n_rows),
+            ("item_labels", self.n_items, None if self.item_labels is None else self.item_labels.height),
+        ):
+            if rows is not None and rows != size:
+                raise DataError(f"{what} has {rows:,} rows for interactions of {size:,}; give one row each.")
+
+    @classmethod
+    def from_tables(cls, tables: Tables) -> "Dataset":
+        """Turn tables into integers.
+
+        The users are those of the users table and of the transactions, with or without history. The items are those
+        of the transactions alone: what was never sold in their window is no candidate. Tables that were not cleaned
+        are first cleaned with no filter, which checks their rows.
+
+        Parameters
+        ----------
+        tables : Tables
+            Cleaned or not.
+
+        Raises
+        ------
+        TableError
+            If a row or a column of features is wrong.
+        """
+        if not tables.steps:
+            tables = clean(tables)
+        rows = tables.transactions.collect()
+        users = None if tables.users is None else tables.users.collect()
+        items = None if tables.items is None else tables.items.collect()
+        known = rows[USER_ID] if users is None else pl.concat([users[USER_ID], rows[USER_ID].unique()])
+        user_ids, item_ids = Ids.from_series(known), Ids.from_series(rows[ITEM_ID])
+        interactions = Interactions(
+            user_ids.index(rows[USER_ID], "user"),
+            item_ids.index(rows[ITEM_ID], "item"),
+            len(user_ids),
+            len(item_ids),
+            timestamp=rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None,
+        )
+        return cls(
+            user_ids,
+            item_ids,
+            interactions,
+            _features(user_ids, users, tables.user_features, USER_ID),
+            _features(item_ids, items, tables.item_features, ITEM_ID),
+            _labels(item_ids, items, {NAME: tables.item_name, TYPE: tables.item_type}),
+        )
+
+    @property
+    def n_users(self) -> int:
+        """How many users there are, with or without interactions."""
+        return self.interactions.n_users
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are."""
+        return self.interactions.n_items
+
+    def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
+        """Make the user by item matrix; see `Interactions.matrix`."""
+        return self.interactions.matrix(duplicates)
+
+    def with_interactions(self, interactions: Interactions) -> "Dataset":
+        """Put other interactions, of the same shape, between the same users and items."""
+        return replace(self, interactions=interactions)
+
+    def __repr__(self) -> str:
+        parts = [f"{self.n_users:,} users x {self.n_items:,} items", f"{len(self.interactions):,} interactions"]
+        for what, features in (("user", self.user_features), ("item", self.item_features)):
+            if features is not None:
+                parts.append(f"{len(features.names):,} {what} features")
+        return f"Dataset({', '.join(parts)})"
+
+
+def _features(ids: Ids, table: pl.DataFrame | None, spec: FeatureSpec, id_column: str) -> Features | None:
+    return encode(ids, table, spec, id_column) if spec else None
+
+
+def _labels(ids: Ids, items: pl.DataFrame | None, columns: dict[str, str | None]) -> pl.DataFrame | None:
+    """Look up every item's name and type, as far as the items table tells."""
+    told = {label: column for label, column in columns.items() if column is not None}
+    if items is None or not told:
+        return None
+    labels = items.select(ITEM_ID, *(pl.col(column).cast(pl.String).alias(label) for label, column in told.items()))
+    return ids.values.alias(ITEM_ID).to_frame().join(labels, on=ITEM_ID, how="left", maintain_order="left")

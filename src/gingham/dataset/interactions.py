@@ -1,0 +1,135 @@
+"""Who interacted with what, when: one row a transaction, in integers."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham.errors import DataError, ParameterError
+
+Duplicates = Literal["sum", "max", "last"]
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Interactions:
+    """Transactions as parallel arrays.
+
+    Parameters
+    ----------
+    user_index, item_index : int array of length n
+        Row and column of each in the user by item matrix; stored as int32.
+    n_users, n_items : int
+        The shape of that matrix.
+    value : float array of length n, optional
+        What each counts for; stored as float32; by default 1.
+    timestamp : datetime64 array of length n, optional
+        When each was, in UTC; stored in microseconds; None if not known.
+
+    Raises
+    ------
+    DataError
+        If the lengths differ, an index is out of range, a value is not finite, or a timestamp is NaT.
+    """
+
+    user_index: npt.NDArray[np.int32]
+    item_index: npt.NDArray[np.int32]
+    n_users: int
+    n_items: int
+    value: npt.NDArray[np.float32]
+    timestamp: npt.NDArray[np.datetime64] | None
+
+    def __init__(
+        self,
+        user_index: npt.ArrayLike,
+        item_index: npt.ArrayLike,
+        n_users: int,
+        n_items: int,
+        value: npt.ArrayLike | None = None,
+        timestamp: npt.ArrayLike | None = None,
+    ) -> None:
+        users, items = np.asarray(user_index), np.asarray(item_index)
+        values = np.ones(len(users), np.float32) if value is None else np.asarray(value, np.float32)
+        times = None if timestamp is None else np.asarray(timestamp, "datetime64[us]")
+        for name, array in (("item_index", items), ("value", values), ("timestamp", times)):
+            if array is not None and array.shape != users.shape:
+                raise DataError(f"{name} has shape {array.shape}, user_index {users.shape}; give one entry a row.")
+        _require_range("user_index", users, n_users)
+        _require_range("item_index", items, n_items)
+        if not np.isfinite(values).all():
+            row = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise DataError(f"value[{row}] is {values[row]}; give finite values only.")
+        if times is not None and np.isnat(times).any():
+            raise DataError(f"timestamp[{int(np.flatnonzero(np.isnat(times))[0])}] is not a time; give all or none.")
+        stored = {
+            "user_index": users.astype(np.int32, copy=False),
+            "item_index": items.astype(np.int32, copy=False),
+            "n_users": int(n_users),
+            "n_items": int(n_items),
+            "value": values,
+            "timestamp": times,
+        }
+        for field, content in stored.items():
+            object.__setattr__(self, field, content)  # the dataclass is frozen
+
+    def __len__(self) -> int:
+        return len(self.user_index)
+
+    def take(self, rows: npt.NDArray[Any]) -> "Interactions":
+        """Select rows: by a bool array of length n, or an array of row numbers."""
+        return Interactions(
+            self.user_index[rows],
+            self.item_index[rows],
+            self.n_users,
+            self.n_items,
+            self.value[rows],
+            None if self.timestamp is None else self.timestamp[rows],
+        )
+
+    def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
+        """Make the user by item matrix.
+
+        Parameters
+        ----------
+        duplicates : {"sum", "max", "last"}
+            What stands where a user has several rows for an item: their sum (default), the greatest, or the last one
+            by timestamp (by position, where timestamps are equal or not known).
+
+        Returns
+        -------
+        csr_matrix of float32, shape (n_users, n_items)
+            One entry a pair that occurs, in the order of columns. Its offsets are of the type SciPy gives: int32, or
+            int64 from 2**31 entries on.
+        """
+        if duplicates == "sum":
+            chosen: Any = slice(None)
+        elif duplicates == "max":
+            chosen = self._last_of_each_pair(self.value)
+        elif duplicates == "last":
+            chosen = self._last_of_each_pair(self.timestamp)
+        else:
+            raise ParameterError(f"duplicates is {duplicates!r}; give 'sum', 'max' or 'last'.")
+        rows, columns = self.user_index[chosen], self.item_index[chosen]
+        matrix = sp.csr_matrix((self.value[chosen], (rows, columns)), shape=(self.n_users, self.n_items))
+        matrix.sort_indices()
+        return matrix
+
+    def pairs(self) -> npt.NDArray[np.int64]:
+        """Give the (user, item) pair of each row as one number, the same for the same pair."""
+        return self.user_index.astype(np.int64) * self.n_items + self.item_index
+
+    def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
+        """Find the row that comes last in each pair by `order`, by position where it is equal or None."""
+        pairs = self.pairs()
+        rows = np.lexsort((pairs,) if order is None else (order, pairs))  # stable
+        ends = np.append(pairs[rows][1:] != pairs[rows][:-1], True) if len(rows) else np.empty(0, bool)
+        return np.asarray(rows[ends])
+
+
+def _require_range(name: str, index: npt.NDArray[Any], size: int) -> None:
+    if index.ndim != 1 or not (np.issubdtype(index.dtype, np.integer) or not index.size):
+        raise DataError(f"{name} is a {index.ndim}-dimensional array of {index.dtype}; give one row of integers.")
+    if index.size and (index.min() < 0 or index.max() >= size):
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; the matrix has no such place.")

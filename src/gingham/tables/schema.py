@@ -1,0 +1,285 @@
+"""What the three tables are: the columns that play a role, and their types."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import narwhals as nw
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.errors import TableError
+from gingham.tables.origin import Origin, first_line
+from gingham.tables.timestamp import naive_utc
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TransactionsSource(_Section):
+    """The recipe's ``[transactions]``: a file, and which of its columns play which role.
+
+    Attributes
+    ----------
+    path : str
+        A ``.csv``, ``.csv.gz`` or ``.parquet`` file, a folder of Parquet files, or a glob of any of these.
+    user_id, item_id : str
+        The columns that say who bought what.
+    timestamp : str, optional
+        When: an ISO 8601 date or time, or whole unix seconds. Without one, nothing can be filtered or split by time.
+    price, quantity : str, optional
+        The numeric columns that hold these.
+    """
+
+    path: str
+    user_id: str
+    item_id: str
+    timestamp: str | None = None
+    price: str | None = None
+    quantity: str | None = None
+
+
+class UsersSource(_Section):
+    """The recipe's ``[users]``: a file with one row a user, or columns of the transactions that describe users.
+
+    Attributes
+    ----------
+    path : str, optional
+        A file, as for the transactions. Without one, the table is made of `columns` of the transactions: one row a
+        user, the latest by timestamp (by position, if there is no timestamp).
+    user_id : str, optional
+        The column of the id; by default named as in the transactions.
+    columns : list of str, optional
+        The columns to keep; by default all of the file's.
+    """
+
+    path: str | None = None
+    user_id: str | None = None
+    columns: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _has_origin(self) -> Self:
+        if self.path is None and not self.columns:
+            raise ValueError("give the table's path, or the columns of the transactions it is made of")
+        return self
+
+
+class ItemsSource(_Section):
+    """The recipe's ``[items]``: a file with one row an item, or columns of the transactions that describe items.
+
+    Attributes
+    ----------
+    path, columns
+        As in `UsersSource`.
+    item_id : str, optional
+        The column of the id; by default named as in the transactions.
+    name, type : str, optional
+        The columns that hold an item's display name and type. They are kept whatever `columns` says.
+    """
+
+    path: str | None = None
+    item_id: str | None = None
+    name: str | None = None
+    type: str | None = None
+    columns: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _has_origin(self) -> Self:
+        if self.path is None and not (self.columns or self.name or self.type):
+            raise ValueError("give the table's path, or the columns of the transactions it is made of")
+        return self
+
+
+class FeatureSpec(_Section):
+    """Which columns of the users or items table become features, and how.
+
+    Attributes
+    ----------
+    categorical : list of str
+        One feature a distinct value.
+    quantile : dict of str to int
+        Numeric column to number of bins, at least 2: one feature a bin, bins holding about equally many rows.
+    multi : dict of str to str
+        Text column to separator: one feature a distinct part.
+    """
+
+    categorical: list[str] = Field(default_factory=list)
+    quantile: dict[str, int] = Field(default_factory=dict)
+    multi: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns used, in the order of their features."""
+        return [*self.categorical, *self.quantile, *self.multi]
+
+    def __bool__(self) -> bool:
+        return bool(self.columns)
+
+    @model_validator(mode="after")
+    def _is_sound(self) -> Self:
+        twice = [column for column in self.columns if self.columns.count(column) > 1]
+        if twice:
+            raise ValueError(f"column {twice[0]!r} is named twice; a column is encoded in one way")
+        for column, bins in self.quantile.items():
+            if bins < 2:
+                raise ValueError(f"column {column!r} has {bins} bins; give 2 or more")
+        for column, separator in self.multi.items():
+            if not separator:
+                raise ValueError(f"column {column!r} has an empty separator; give the text that stands between parts")
+        return self
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of cleaning left: `rows` transactions of so many distinct `users` and `items`."""
+
+    name: str
+    rows: int
+    users: int
+    items: int
+
+
+@dataclass(frozen=True, init=False)
+class Tables:
+    """A shop's transactions and, if it has them, its users and items.
+
+    Parameters
+    ----------
+    transactions : data frame
+        One row a transaction: columns ``user_id`` and ``item_id`` and, optionally, ``timestamp``, ``price``,
+        ``quantity``. Any frame narwhals knows, eager or lazy: pandas, Polars, PyArrow, DuckDB and others.
+    users, items : data frame, optional
+        One row a user (``user_id``) or item (``item_id``); the other columns describe them. None: whoever is in the
+        transactions.
+    user_features, item_features : FeatureSpec
+        The columns of these to make features of; none by default.
+    item_name, item_type : str, optional
+        The columns of `items` that hold an item's display name and type.
+    steps : tuple of Step
+        What cleaning did so far; empty if these tables were not cleaned.
+    origins : mapping of str to Origin, optional
+        Where each table came from, by its name; for error messages only.
+
+    Attributes
+    ----------
+    transactions, users, items : polars.LazyFrame
+        The tables. Ids are Int64 or String (categories become String), ``timestamp`` is a naive ``Datetime("us")``
+        in UTC.
+
+    Raises
+    ------
+    TableError
+        If a column is missing or has the wrong type, or an id is text in one table and a number in another. Only
+        schemas are looked at here; rows are checked when the tables are cleaned.
+    """
+
+    transactions: pl.LazyFrame
+    users: pl.LazyFrame | None
+    items: pl.LazyFrame | None
+    user_features: FeatureSpec
+    item_features: FeatureSpec
+    item_name: str | None
+    item_type: str | None
+    steps: tuple[Step, ...]
+    origins: Mapping[str, Origin]
+
+    def __init__(
+        self,
+        transactions: Any,
+        users: Any = None,
+        items: Any = None,
+        *,
+        user_features: FeatureSpec | None = None,
+        item_features: FeatureSpec | None = None,
+        item_name: str | None = None,
+        item_type: str | None = None,
+        steps: tuple[Step, ...] = (),
+        origins: Mapping[str, Origin] | None = None,
+    ) -> None:
+        user_features = user_features or FeatureSpec()
+        item_features = item_features or FeatureSpec()
+        origins = {name: (origins or {}).get(name, Origin(name)) for name in ("transactions", "users", "items")}
+        transactions = _transactions(transactions, origins["transactions"])
+        labels = [label for label in (item_name, item_type) if label is not None]
+        values = {
+            "transactions": transactions,
+            "users": _described(users, USER_ID, user_features.columns, transactions, origins),
+            "items": _described(items, ITEM_ID, [*item_features.columns, *labels], transactions, origins),
+            "user_features": user_features,
+            "item_features": item_features,
+            "item_name": item_name,
+            "item_type": item_type,
+            "steps": steps,
+            "origins": origins,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)  # the dataclass is frozen
+
+
+def _lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
+    if isinstance(frame, pl.LazyFrame):
+        return frame
+    try:
+        known = nw.from_native(frame)
+        eager: nw.DataFrame[Any] = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
+        return eager.to_polars().lazy()
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise TableError(f"The {origin} cannot be taken as a data frame: {first_line(error)}.") from error
+
+
+def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:
+    with origin.reading():
+        schema = frame.collect_schema()
+    for role in required:
+        if role not in schema:
+            raise origin.missing(origin.column(role), schema)
+    return schema
+
+
+def _transactions(frame: Any, origin: Origin) -> pl.LazyFrame:
+    rows = _lazy(frame, origin)
+    schema = _schema(rows, origin, (USER_ID, ITEM_ID))
+    for role in (PRICE, QUANTITY):
+        if role in schema and not (schema[role].is_numeric() or schema[role] == pl.Null):
+            raise TableError(
+                f"The {origin} has {schema[role]} in column {origin.column(role)!r}; "
+                f"give a column of numbers as the {role}."
+            )
+    rows = _with_id(_with_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
+    if TIMESTAMP in schema and schema[TIMESTAMP] != pl.Datetime("us"):
+        rows = rows.with_columns(naive_utc(rows, TIMESTAMP, origin))
+    return rows
+
+
+def _described(
+    frame: Any, id_column: str, columns: list[str], transactions: pl.LazyFrame, origins: Mapping[str, Origin]
+) -> pl.LazyFrame | None:
+    """Check the users or items table, if there is one; its id has the transactions' type."""
+    origin = origins["users" if id_column == USER_ID else "items"]
+    if frame is None:
+        if columns:
+            raise TableError(f"Column {columns[0]!r} describes {origin.table}, but there is no {origin}; give one.")
+        return None
+    rows = _lazy(frame, origin)
+    rows = _with_id(rows, id_column, _schema(rows, origin, [id_column, *columns]), origin)
+    ours, theirs = rows.collect_schema()[id_column], transactions.collect_schema()[id_column]
+    if ours != theirs:
+        raise TableError(
+            f"The {origin} has {ours} in column {origin.column(id_column)!r}, the {origins['transactions']} has "
+            f"{theirs} in column {origins['transactions'].column(id_column)!r}; give both the same type."
+        )
+    return rows
+
+
+def _with_id(frame: pl.LazyFrame, column: str, schema: pl.Schema, origin: Origin) -> pl.LazyFrame:
+    dtype = schema[column]
+    if dtype.is_integer():
+        return frame if dtype == pl.Int64 else frame.with_columns(pl.col(column).cast(pl.Int64))
+    if dtype == pl.String:
+        return frame
+    # pandas gives a column without any value no type; that it is empty is said when its rows are read.
+    if dtype in (pl.Categorical, pl.Enum, pl.Null):
+        return frame.with_columns(pl.col(column).cast(pl.String))
+    raise TableError(f"The {origin} has {dtype} in column {origin.column(column)!r}; ids are whole numbers or text.")

@@ -1,0 +1,109 @@
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.sparse as sp
+
+from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.errors import DataError, TableError
+from gingham.tables import CleanSpec, FeatureSpec, Tables, clean
+
+TRANSACTIONS = pl.DataFrame(
+    {
+        "user_id": ["b", "a", "b", "b"],
+        "item_id": [30, 10, 30, 20],
+        "timestamp": [date(2019, 1, 1), date(2019, 1, 2), date(2019, 1, 3), date(2020, 1, 1)],
+    }
+)
+USERS = pl.DataFrame({"user_id": ["z", "b", "a"], "age": [20, 30, None]})
+ITEMS = pl.DataFrame({"item_id": [40, 30, 20, 10], "prod": ["never", "hat", "cap", None], "kind": ["x", "y", "x", "x"]})
+
+EYE = sp.identity(3, dtype=np.float32, format="csr")
+
+
+def test_transactions_alone_are_enough() -> None:
+    dataset = Dataset.from_tables(Tables(TRANSACTIONS))
+    assert dataset.user_ids.values.to_list() == ["a", "b"]
+    assert dataset.item_ids.values.to_list() == [10, 20, 30]
+    assert dataset.matrix().toarray().tolist() == [[1, 0, 0], [0, 1, 2]]
+    assert dataset.matrix("last").toarray().tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert dataset.interactions.user_index.tolist() == [1, 0, 1, 1]
+    assert dataset.interactions.timestamp is not None
+    assert dataset.interactions.timestamp.dtype == np.dtype("datetime64[us]")
+    assert dataset.interactions.timestamp[3] == np.datetime64("2020-01-01")
+    assert dataset.user_features is None
+    assert dataset.item_features is None
+    assert dataset.item_labels is None
+    assert repr(dataset) == "Dataset(2 users x 3 items, 4 interactions)"
+
+
+def test_users_are_all_known_ones_items_those_sold_in_the_window() -> None:
+    tables = Tables(
+        TRANSACTIONS,
+        USERS,
+        ITEMS,
+        user_features=FeatureSpec(quantile={"age": 2}),
+        item_features=FeatureSpec(categorical=["kind"]),
+        item_name="prod",
+        item_type="kind",
+    )
+    dataset = Dataset.from_tables(clean(tables, CleanSpec(end=date(2020, 1, 1))))
+    assert dataset.user_ids.values.to_list() == ["a", "b", "z"]
+    assert dataset.item_ids.values.to_list() == [10, 30]
+    assert dataset.item_labels is not None
+    assert dataset.item_labels.to_dict(as_series=False) == {
+        "item_id": [10, 30],
+        "name": [None, "hat"],
+        "type": ["x", "y"],
+    }
+    assert dataset.user_features is not None
+    assert dataset.user_features.names == ("age∈(-inf,20]", "age∈(20,inf]", "age=null")
+    assert dataset.user_features.matrix[:, 3:].toarray().tolist() == [[0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert dataset.item_features is not None
+    assert dataset.item_features.names == ("kind=null", "kind=x", "kind=y")
+    assert repr(dataset) == "Dataset(3 users x 2 items, 3 interactions, 3 user features, 3 item features)"
+
+
+def test_users_outside_the_window_are_known_without_a_users_table() -> None:
+    tables = clean(Tables(TRANSACTIONS), CleanSpec(start=date(2020, 1, 1)))
+    dataset = Dataset.from_tables(tables)
+    assert dataset.user_ids.values.to_list() == ["a", "b"]
+    assert dataset.matrix().toarray().tolist() == [[0], [1]]
+
+
+def test_no_timestamps() -> None:
+    assert Dataset.from_tables(Tables(TRANSACTIONS.drop("timestamp"))).interactions.timestamp is None
+
+
+def test_rows_are_checked_where_tables_were_not_cleaned() -> None:
+    with pytest.raises(TableError, match="'z' 2 times"):
+        Dataset.from_tables(Tables(TRANSACTIONS, pl.concat([USERS, USERS.head(1)])))
+
+
+def test_other_interactions_between_the_same_users_and_items() -> None:
+    dataset = Dataset.from_tables(Tables(TRANSACTIONS, USERS))
+    part = dataset.with_interactions(dataset.interactions.take(np.array([0])))
+    assert len(part.interactions) == 1
+    assert part.user_ids is dataset.user_ids
+    assert part.n_users == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"user_ids": Ids.from_series(pl.Series([1]))}, "user_ids has 1 rows for interactions of 2"),
+        (
+            {"item_features": Features(EYE, ())},
+            "item_features has 3 rows for interactions of 2",
+        ),
+        ({"item_labels": pl.DataFrame({"item_id": [1]})}, "item_labels has 1 rows"),
+        ({"interactions": Interactions([0], [0], 2, 1)}, "item_ids has 2 rows for interactions of 1"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(given: Any, words: str) -> None:
+    two = Ids.from_series(pl.Series([1, 2]))
+    right = {"user_ids": two, "item_ids": two, "interactions": Interactions([0], [0], 2, 2)}
+    with pytest.raises(DataError, match=words):
+        Dataset(**right | given)

@@ -1,0 +1,101 @@
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gingham.dataset import Ids
+from gingham.errors import DataError, UnknownIdError
+
+some_ids = st.one_of(
+    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1),
+    st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
+)
+
+
+@given(some_ids)
+def test_every_id_comes_back_from_its_index(values: list[Any]) -> None:
+    series = pl.Series(values=values)
+    ids = Ids.from_series(series)
+    index = ids.index(series)
+    assert index.dtype == np.int32
+    assert ids.ids(index).to_list() == values
+    assert len(ids) == len(set(values))
+    assert ids.contains(series).all()
+
+
+@given(some_ids, st.randoms())
+def test_the_index_does_not_depend_on_row_order(values: list[Any], random: Any) -> None:
+    shuffled = random.sample(values, len(values))
+    assert Ids.from_series(pl.Series(values=values)).values.equals(Ids.from_series(pl.Series(values=shuffled)).values)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_many_look_ups_find_what_few_do(text: bool) -> None:
+    rng = np.random.default_rng(1)
+    known = pl.Series(rng.choice(100_000, 30_000, replace=False))
+    wanted = pl.Series(rng.integers(0, 100_000, 50_000))
+    if text:
+        known, wanted = known.cast(pl.String), wanted.cast(pl.String)
+    ids = Ids.from_series(known)
+    many = ids.contains(wanted)
+    few = np.concatenate([ids.contains(wanted[start : start + 1000]) for start in range(0, 50_000, 1000)])
+    np.testing.assert_array_equal(many, few)
+    np.testing.assert_array_equal(many, wanted.is_in(known.implode()).to_numpy())
+    found = wanted.filter(pl.Series(many))
+    assert ids.ids(ids.index(found)).equals(found)
+
+
+def test_sequences_arrays_and_series_are_looked_up_alike() -> None:
+    ids = Ids.from_series(pl.Series([30, 10, 20, 10]))
+    for wanted in ([20, 10], np.array([20, 10]), pl.Series([20, 10], dtype=pl.UInt8), (20, 10)):
+        assert ids.index(wanted).tolist() == [1, 0]
+    assert ids.index([]).tolist() == []
+    assert ids.contains([30, 31]).tolist() == [True, False]
+    assert ids.ids([2, 2, 0]).to_list() == [30, 30, 10]
+
+
+def test_unknown_ids_are_named_up_to_three() -> None:
+    ids = Ids.from_series(pl.Series(["a", "b"]))
+    with pytest.raises(UnknownIdError) as caught:
+        ids.index(["q", "a", "r", "q", "s", "t"], "item")
+    assert str(caught.value) == "4 unknown item ids: 'q', 'r', 's'; the 2 known ones are text, such as 'a'."
+    with pytest.raises(UnknownIdError, match="1 unknown user id: 7; the 2 known ones are text"):
+        ids.index([7])
+    with pytest.raises(UnknownIdError, match="1 unknown user id: None"):
+        ids.index(["a", None])
+
+
+def test_what_is_typed_becomes_an_id() -> None:
+    assert Ids.from_series(pl.Series(["007"])).cast("007") == "007"
+    assert Ids.from_series(pl.Series([7])).cast("007") == 7
+    with pytest.raises(UnknownIdError, match=r"'seven'.*whole numbers, such as 7"):
+        Ids.from_series(pl.Series([7])).cast("seven")
+
+
+def test_no_ids_know_nothing() -> None:
+    ids = Ids.from_series(pl.Series([], dtype=pl.String))
+    assert len(ids) == 0
+    assert not ids.contains(["a"]).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (pl.Series([2, 1]), "not sorted"),
+        (pl.Series([1, 1]), "not sorted"),
+        (pl.Series([1, None]), "without nulls"),
+        (pl.Series([0.5]), "Float64"),
+    ],
+)
+def test_values_that_are_no_ids_are_refused(values: pl.Series, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        Ids(values)
+
+
+@pytest.mark.parametrize(("wanted", "words"), [("ab", "'ab' is one id"), ([1, "a"], "one type"), ([0.5], "Float64")])
+def test_look_ups_of_no_ids_are_refused(wanted: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        Ids.from_series(pl.Series(["a", "b"])).index(wanted)

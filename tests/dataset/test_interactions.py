@@ -1,0 +1,108 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gingham.dataset import Interactions
+from gingham.errors import DataError, ParameterError
+
+DAYS = np.array(["2019-01-03", "2019-01-01", "2019-01-02"], "datetime64[us]")
+
+rows = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(-5, 5), st.integers(0, 3)))
+
+
+def interactions(entries: list[tuple[int, int, int, int]], timed: bool = True) -> Interactions:
+    table = np.array(entries, np.int64).reshape(-1, 4)
+    times = table[:, 3].astype("datetime64[D]") if timed else None
+    return Interactions(table[:, 0], table[:, 1], 5, 4, table[:, 2], times)
+
+
+def test_types_and_defaults() -> None:
+    ours = Interactions([0, 1], np.array([1, 0], np.int64), 2, 2)
+    assert ours.user_index.dtype == ours.item_index.dtype == np.int32
+    assert ours.value.dtype == np.float32
+    assert ours.value.tolist() == [1, 1]
+    assert ours.timestamp is None
+    assert len(ours) == 2
+
+
+def test_no_rows_at_all() -> None:
+    empty = Interactions([], [], 3, 2)
+    for duplicates in ("sum", "max", "last"):
+        assert empty.matrix(duplicates).shape == (3, 2)
+        assert empty.matrix(duplicates).nnz == 0
+
+
+def test_take_by_mask_and_by_number() -> None:
+    ours = Interactions([0, 1, 2], [2, 1, 0], 3, 3, [5, 6, 7], DAYS)
+    for chosen in (np.array([True, False, True]), np.array([0, 2])):
+        part = ours.take(chosen)
+        assert part.user_index.tolist() == [0, 2]
+        assert part.item_index.tolist() == [2, 0]
+        assert part.value.tolist() == [5, 7]
+        assert part.timestamp is not None
+        assert part.timestamp.tolist() == DAYS[[0, 2]].tolist()
+        assert (part.n_users, part.n_items) == (3, 3)
+
+
+@pytest.mark.parametrize(("duplicates", "value"), [("sum", 11), ("max", 5), ("last", 4)])
+def test_duplicates(duplicates: Any, value: float) -> None:
+    # By time: 2, 4 (at the same time as another row, later by position), so the greatest is not the last.
+    times = np.array(["2019-01-02", "2019-01-01", "2019-01-02"], "datetime64[us]")
+    matrix = Interactions([1, 1, 1], [0, 0, 0], 2, 1, [5, 2, 4], times).matrix(duplicates)
+    assert matrix.toarray().tolist() == [[0], [value]]
+
+
+@given(rows, st.booleans())
+def test_every_policy_equals_a_plain_loop(entries: list[tuple[int, int, int, int]], timed: bool) -> None:
+    ours = interactions(entries, timed)
+    for duplicates in ("sum", "max", "last"):
+        expected: dict[tuple[int, int], float] = {}
+        for user, item, value, _ in sorted(entries, key=lambda row: row[3]) if timed else entries:
+            before = expected.get((user, item))
+            if duplicates == "last" or before is None:
+                expected[user, item] = value
+            else:
+                expected[user, item] = before + value if duplicates == "sum" else max(before, value)
+        matrix = ours.matrix(duplicates)
+        assert matrix.dtype == np.float32
+        assert matrix.has_canonical_format
+        coordinates = matrix.tocoo()
+        places = zip(coordinates.row.tolist(), coordinates.col.tolist(), strict=True)
+        assert dict(zip(places, coordinates.data.tolist(), strict=True)) == expected
+
+
+@given(rows)
+def test_pairs_are_equal_where_user_and_item_are(entries: list[tuple[int, int, int, int]]) -> None:
+    pairs = interactions(entries).pairs()
+    for first, row in zip(pairs, entries, strict=True):
+        for second, other in zip(pairs, entries, strict=True):
+            assert (first == second) == (row[:2] == other[:2])
+
+
+@pytest.mark.parametrize(
+    ("given_arrays", "words"),
+    [
+        ({"user_index": [0, 3]}, "user_index holds 3, which is outside 0 to 2"),
+        ({"user_index": [0, -1]}, "user_index holds -1"),
+        ({"item_index": [0, 2]}, "item_index holds 2, which is outside 0 to 1"),
+        ({"item_index": [0]}, r"item_index has shape \(1,\)"),
+        ({"item_index": [0.0, 1.0]}, "item_index .* float64"),
+        ({"value": [1.0]}, r"value has shape \(1,\)"),
+        ({"value": [1.0, float("nan")]}, r"value\[1\] is nan"),
+        ({"value": [float("inf"), 1.0]}, r"value\[0\] is inf"),
+        ({"timestamp": DAYS}, r"timestamp has shape \(3,\)"),
+        ({"timestamp": np.array(["2019-01-01", "NaT"], "datetime64[us]")}, r"timestamp\[1\]"),
+    ],
+)
+def test_wrong_arrays_are_refused(given_arrays: Any, words: str) -> None:
+    right = {"user_index": [0, 2], "item_index": [1, 0], "n_users": 3, "n_items": 2}
+    with pytest.raises(DataError, match=words):
+        Interactions(**right | given_arrays)
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(ParameterError, match="'mean'"):
+        Interactions([0], [0], 1, 1).matrix("mean")  # type: ignore[arg-type]

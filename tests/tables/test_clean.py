@@ -1,0 +1,203 @@
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from gingham.errors import TableError
+from gingham.tables import CleanSpec, Step, Tables, clean
+
+H_AND_M = CleanSpec(
+    start=date(2019, 1, 1),
+    end=date(2020, 1, 1),
+    min_transactions=11,
+    max_transactions=99,
+    users="age > 16 AND age < 38",
+    items="index_name = 'Ladieswear'",
+)
+
+
+def frame(**columns: Any) -> pl.DataFrame:
+    return pl.DataFrame(columns)
+
+
+def tables(**more: Any) -> Tables:
+    """Users a (3 rows), b (2), c (1) over three days; the users table also knows d."""
+    transactions = frame(
+        user_id=["a", "a", "a", "b", "b", "c"],
+        item_id=["x", "y", "x", "x", "z", "y"],
+        timestamp=[date(2019, 1, day) for day in (1, 2, 3, 1, 3, 2)],
+    )
+    users = frame(user_id=["d", "c", "b", "a"], age=[20, None, 30, 40])
+    items = frame(item_id=["x", "y", "z"], kind=["dress", "dress", "coat"])
+    return Tables(**{"transactions": transactions, "users": users, "items": items} | more)
+
+
+def counts(rows: pd.DataFrame, user: str = "customer_id", item: str = "article_id") -> tuple[int, int, int]:
+    return len(rows), rows[user].nunique(), rows[item].nunique()
+
+
+def test_counts_equal_an_independent_pandas_computation(shop: Any) -> None:
+    cleaned = clean(shop.read(), H_AND_M)
+
+    rows, expected = shop.transactions, []
+    expected.append(counts(rows))
+    rows = rows[(rows.t_dat >= "2019-01-01") & (rows.t_dat < "2020-01-01")]
+    expected.append(counts(rows))
+    times = rows.customer_id.value_counts()
+    rows = rows[rows.customer_id.isin(times[(times > 10) & (times < 100)].index)]
+    expected.append(counts(rows))
+    adults = shop.customers.query("16 < age < 38")
+    rows = rows[rows.customer_id.isin(adults.customer_id)]
+    expected.append(counts(rows))
+    ladieswear = shop.articles.query("index_name == 'Ladieswear'")
+    rows = rows[rows.article_id.isin(ladieswear.article_id)]
+    expected.append(counts(rows))
+
+    assert [(step.rows, step.users, step.items) for step in cleaned.steps] == expected
+    assert [step.name for step in cleaned.steps] == [
+        "read",
+        "dates from 2019-01-01 until 2020-01-01",
+        "users with 11 to 99 transactions",
+        "users where age > 16 AND age < 38",
+        "items where index_name = 'Ladieswear'",
+    ]
+    kept = cleaned.transactions.collect()
+    assert kept["user_id"].to_list() == rows.customer_id.to_list()
+    assert kept["item_id"].to_list() == rows.article_id.to_list()
+    assert kept["timestamp"].dt.strftime("%Y-%m-%d").to_list() == rows.t_dat.to_list()
+    assert cleaned.users is not None
+    assert cleaned.items is not None
+    assert cleaned.users.collect()["user_id"].to_list() == adults.customer_id.to_list()
+    assert cleaned.items.collect()["item_id"].to_list() == ladieswear.article_id.to_list()
+
+
+def test_without_a_filter_everything_stays() -> None:
+    cleaned = clean(tables())
+    assert cleaned.steps == (Step("read", rows=6, users=3, items=3),)
+    assert cleaned.transactions.collect().equals(tables().transactions.collect())
+
+
+def test_the_count_does_not_take_users_from_the_users_table() -> None:
+    cleaned = clean(tables(), CleanSpec(min_transactions=2))
+    assert cleaned.steps[-1] == Step("users with at least 2 transactions", rows=5, users=2, items=3)
+    assert cleaned.users is not None
+    assert cleaned.users.collect()["user_id"].to_list() == ["d", "c", "b", "a"]
+
+
+def test_users_are_counted_within_the_dates() -> None:
+    cleaned = clean(tables(), CleanSpec(start=date(2019, 1, 2), max_transactions=1))
+    assert cleaned.steps[1] == Step("dates from 2019-01-02", rows=4, users=3, items=3)
+    assert cleaned.steps[2] == Step("users with at most 1 transactions", rows=2, users=2, items=2)
+
+
+def test_end_is_exclusive_and_zones_are_converted() -> None:
+    noon = pl.Series([datetime(2019, 1, 1, hour) for hour in (11, 12, 13)])
+    shop = Tables(frame(user_id=[1, 2, 3], item_id=[1, 1, 1], timestamp=noon))
+    in_zone = datetime(2019, 1, 1, 14, tzinfo=timezone(timedelta(hours=2)))
+    assert clean(shop, CleanSpec(end=in_zone)).transactions.collect()["user_id"].to_list() == [1]
+    assert clean(shop, CleanSpec(start=in_zone)).transactions.collect()["user_id"].to_list() == [2, 3]
+
+
+def test_transactions_of_unknown_users_and_items_are_dropped_in_a_step_of_their_own() -> None:
+    users, items = frame(user_id=["a", "b"]), frame(item_id=["x", "y"])
+    cleaned = clean(tables(users=users, items=items))
+    assert cleaned.steps[1:] == (Step("known users and items", rows=4, users=2, items=2),)
+
+
+def test_without_tables_every_id_that_was_read_is_known() -> None:
+    cleaned = clean(tables(users=None, items=None), CleanSpec(end=date(2019, 1, 2), min_transactions=1))
+    assert cleaned.users is not None
+    assert cleaned.items is not None
+    assert cleaned.users.collect()["user_id"].to_list() == ["a", "b", "c"]
+    assert cleaned.items.collect()["item_id"].to_list() == ["x", "y", "z"]
+
+
+def test_an_expression_speaks_of_the_files_own_columns(shop: Any) -> None:
+    cleaned = clean(shop.read(), CleanSpec(users="customer_id <> 'never-bought'"))
+    assert cleaned.users is not None
+    assert cleaned.users.select(pl.len()).collect().item() == 60
+
+
+def test_only_role_columns_are_kept() -> None:
+    transactions = tables().transactions.with_columns(colour=pl.lit("red"), price=pl.lit(1.0))
+    assert clean(tables(transactions=transactions)).transactions.collect_schema().names() == [
+        "user_id",
+        "item_id",
+        "timestamp",
+        "price",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "spec", "words"),
+    [
+        ({}, {"users": "age > 90"}, ["'users where age > 90'", "6 transactions", "[clean]"]),
+        ({}, {"items": "kind = 'hat'"}, ["'items where kind = 'hat''", "6 transactions"]),
+        ({}, {"start": date(2030, 1, 1)}, ["'dates from 2030-01-01'", "6 transactions"]),
+        ({}, {"min_transactions": 4}, ["'users with at least 4 transactions'", "6 transactions"]),
+        ({"users": frame(user_id=["q"])}, {}, ["'known users and items'", "6 transactions"]),
+        ({}, {"users": "agee > 3"}, ["'agee > 3'", "users table", "user_id, age"]),
+        ({}, {"users": "age >"}, ["'age >'", "users table", "user_id, age"]),
+        ({}, {"users": "age"}, ["'age'", "users table"]),
+        ({}, {"items": "kind > 3"}, ["'kind > 3'", "items table", "item_id, kind"]),
+        ({"users": None}, {"users": "age > 3"}, ["'age > 3'", "users table", "user_id"]),
+        ({"users": frame(user_id=["a", "b", "a"])}, {}, ["users table", "'user_id'", "'a' 2 times"]),
+        ({"users": frame(user_id=["a", None])}, {}, ["users table", "null", "'user_id'", "1 row"]),
+        ({"items": frame(item_id=["x", "x", "x"])}, {}, ["items table", "'item_id'", "'x' 3 times"]),
+        ({"items": frame(item_id=[None, None, "x"])}, {}, ["items table", "null", "'item_id'", "2 rows"]),
+        ({"users": frame(user_id=["a"]).clear()}, {}, ["users table", "no rows"]),
+        ({"transactions": tables().transactions.head(0)}, {}, ["transactions table", "no rows"]),
+        ({"transactions": pd.DataFrame({"user_id": [], "item_id": []}, dtype=object)}, {}, ["no rows"]),
+        (
+            {"transactions": frame(user_id=["a", None], item_id=["x", "y"])},
+            {},
+            ["transactions table", "null", "'user_id'", "1 row"],
+        ),
+        (
+            {"transactions": frame(user_id=["a", "b"], item_id=["x", None])},
+            {},
+            ["transactions table", "null", "'item_id'", "1 row"],
+        ),
+        (
+            {"transactions": frame(user_id=["a", "b"], item_id=["x", "y"], timestamp=[date(2019, 1, 1), None])},
+            {},
+            ["transactions table", "null", "'timestamp'", "1 row"],
+        ),
+        (
+            {"transactions": frame(user_id=["a"], item_id=["x"])},
+            {"start": date(2019, 1, 1)},
+            ["transactions table", "no timestamp", "from 2019-01-01"],
+        ),
+    ],
+)
+def test_bad_rows_and_filters_end_in_one_sentence(more: Any, spec: Any, words: list[str]) -> None:
+    with pytest.raises(TableError) as caught:
+        clean(tables(**more), CleanSpec(**spec))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_errors_name_the_file_and_its_column(shop: Any) -> None:
+    twice = pd.concat([shop.customers, shop.customers.tail(1)])
+    twice.to_csv(shop.folder / "customers.csv", index=False)
+    with pytest.raises(TableError, match=r"users table \(customers.csv\) has 'never-bought' 2 times .*'customer_id'"):
+        clean(shop.read())
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"start": date(2020, 1, 1), "end": date(2020, 1, 1)}, "2020-01-01 is not before end"),
+        ({"min_transactions": 5, "max_transactions": 4}, "min_transactions 5 is greater than max_transactions 4"),
+        ({"min_transactions": 0}, "greater than or equal to 1"),
+        ({"strat": 1}, "strat"),
+    ],
+)
+def test_a_contradictory_spec_is_refused(spec: Any, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        CleanSpec(**spec)

@@ -1,0 +1,115 @@
+import dataclasses
+from datetime import date, datetime
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+from pydantic import ValidationError
+
+from gingham.errors import TableError
+from gingham.tables import FeatureSpec, ItemsSource, Origin, Tables, UsersSource
+
+ROWS = pl.DataFrame({"user_id": ["a", "b"], "item_id": [1, 2], "timestamp": [date(2019, 1, 1), date(2019, 1, 2)]})
+
+
+@pytest.mark.parametrize("made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow, pl.DataFrame.to_pandas])
+def test_any_frame_becomes_the_same_lazy_one(made: Any) -> None:
+    tables = Tables(made(ROWS), users=made(ROWS.select("user_id")))
+    assert isinstance(tables.transactions, pl.LazyFrame)
+    assert tables.transactions.collect().equals(ROWS.with_columns(pl.col("timestamp").cast(pl.Datetime("us"))))
+    assert tables.users is not None
+    assert tables.users.collect()["user_id"].to_list() == ["a", "b"]
+    assert tables.items is None
+    assert tables.steps == ()
+
+
+def test_missing_values_of_pandas_are_null() -> None:
+    users = pd.DataFrame({"user_id": ["a", "b"], "age": [1.0, float("nan")], "club": ["x", None]})
+    kept = Tables(ROWS, users=users).users
+    assert kept is not None
+    assert kept.collect().row(1) == ("b", None, None)
+
+
+@pytest.mark.parametrize(
+    ("ids", "dtype"),
+    [
+        (pl.Series([1, 2], dtype=pl.UInt8), pl.Int64),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), pl.String),
+        (pl.Series(["a", "b"], dtype=pl.Enum(["a", "b"])), pl.String),
+    ],
+)
+def test_ids_are_int64_or_string(ids: pl.Series, dtype: pl.DataType) -> None:
+    tables = Tables(ROWS.with_columns(ids.alias("user_id")))
+    assert tables.transactions.collect_schema()["user_id"] == dtype
+
+
+def test_replacing_a_field_keeps_the_others() -> None:
+    tables = Tables(ROWS, items=pl.DataFrame({"item_id": [1], "label": ["x"]}), item_name="label")
+    assert dataclasses.replace(tables, steps=()).item_name == "label"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"transactions": ROWS.drop("item_id")}, ["transactions table", "'item_id'"]),
+        ({"transactions": ROWS.rename({"user_id": "userid"})}, ["transactions table", "'user_id'", "'userid'"]),
+        ({"transactions": [1, 2]}, ["transactions table", "list"]),
+        ({"transactions": pd.DataFrame({"user_id": [1, "a"], "item_id": [1, 2]})}, ["transactions table"]),
+        ({"transactions": ROWS.with_columns(item_id=pl.lit(0.5))}, ["transactions table", "Float64", "'item_id'"]),
+        ({"transactions": ROWS.with_columns(timestamp=pl.lit(0.5))}, ["Float64", "'timestamp'"]),
+        ({"transactions": ROWS.with_columns(price=pl.lit("1,50"))}, ["String", "'price'", "numbers"]),
+        ({"transactions": ROWS.with_columns(quantity=pl.lit("two"))}, ["String", "'quantity'", "numbers"]),
+        ({"users": pl.DataFrame({"customer": ["a"]})}, ["users table", "'user_id'", "'customer'"]),
+        ({"items": pl.DataFrame({"item_id": ["1"]})}, ["items table", "String", "'item_id'", "Int64", "transactions"]),
+        (
+            {"users": pl.DataFrame({"user_id": ["a"], "age": [1]}), "user_features": FeatureSpec(quantile={"agee": 3})},
+            ["users table", "'agee'", "'age'"],
+        ),
+        ({"items": pl.DataFrame({"item_id": [1], "nom": [1]}), "item_name": "name"}, ["items table", "'name'"]),
+        ({"item_features": FeatureSpec(categorical=["colour"])}, ["'colour'", "no items table"]),
+    ],
+)
+def test_a_wrong_table_ends_in_one_sentence(given: Any, words: list[str]) -> None:
+    with pytest.raises(TableError) as caught:
+        Tables(**{"transactions": ROWS} | given)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_errors_speak_of_the_file() -> None:
+    origins = {"transactions": Origin("transactions", "sales.csv", {"price": "cost"})}
+    with pytest.raises(TableError, match=r"\(sales\.csv\).*'cost'"):
+        Tables(ROWS.with_columns(price=pl.lit("x")), origins=origins)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"categorical": ["age"], "quantile": {"age": 3}}, "'age' is named twice"),
+        ({"quantile": {"age": 1}}, "'age' has 1 bins"),
+        ({"multi": {"tags": ""}}, "'tags' has an empty separator"),
+    ],
+)
+def test_an_unsound_feature_spec_is_refused(spec: Any, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        FeatureSpec(**spec)
+
+
+@pytest.mark.parametrize("source", [UsersSource, ItemsSource])
+def test_a_described_table_has_a_path_or_columns(source: Any) -> None:
+    with pytest.raises(ValidationError, match="path, or the columns"):
+        source()
+
+
+def test_an_empty_feature_spec_is_false() -> None:
+    assert not FeatureSpec()
+    assert FeatureSpec(multi={"tags": "|"})
+
+
+def test_datetimes_pass_untouched() -> None:
+    moment = datetime(2019, 1, 1, 12, 30)
+    kept = Tables(ROWS.with_columns(timestamp=pl.lit(moment))).transactions.collect()
+    assert kept["timestamp"].to_list() == [moment, moment]

@@ -1,0 +1,164 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gingham.config import Recipe
+from gingham.errors import ConfigError
+
+HM = """\
+# Kaggle's H&M files.
+refit = false
+
+[transactions]
+path = "transactions_train.csv"
+user_id = "customer_id"
+item_id = "article_id"
+timestamp = "t_dat"
+price = "price"
+
+[users]
+path = "customers.csv"
+user_id = "customer_id"
+
+[items]
+path = "articles.csv"
+item_id = "article_id"
+name = "prod_name"
+type = "product_type_name"
+
+[clean]
+start = 2019-01-01
+end = 2020-01-01
+min_transactions = 11
+max_transactions = 99
+users = "age > 16 AND age < 38"
+items = "index_name = 'Ladieswear'"
+
+[features.users]
+categorical = ["club_member_status"]
+quantile = {age = 8}
+
+[features.items]
+categorical = ["product_type_name"]
+multi = {tags = "|"}
+
+[split]
+kind = "random"
+test = 0.2
+random_state = 42
+
+[model]
+kind = "hybrid"
+n_components = 50
+loss = "warp"
+learning_rate = 0.05
+epochs = 5
+num_threads = 4
+
+[recommend]
+k = 12
+"""
+SMALL = '[transactions]\npath = "t.csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n'
+TIMELESS = SMALL.replace('timestamp = "t"\n', "")
+
+
+def test_a_whole_recipe() -> None:
+    recipe = Recipe.parse(HM, "shop", "hm.toml")
+    assert recipe.name == "hm"
+    assert recipe.base == Path("shop")
+    assert recipe.text == HM
+    assert recipe.transactions.price == "price"
+    assert recipe.items is not None
+    assert recipe.items.type == "product_type_name"
+    assert recipe.clean.start == date(2019, 1, 1)
+    assert recipe.clean.max_transactions == 99
+    assert recipe.features.users.quantile == {"age": 8}
+    assert recipe.features.items.multi == {"tags": "|"}
+    assert (recipe.split.kind, recipe.split.test) == ("random", 0.2)
+    assert recipe.model.epochs == 5
+    assert recipe.model.params == {"n_components": 50, "loss": "warp", "learning_rate": 0.05}
+    assert recipe.recommend.k == 12
+    assert not recipe.refit
+
+
+def test_transactions_are_enough() -> None:
+    recipe = Recipe.parse(SMALL)
+    assert recipe.users is None
+    assert recipe.items is None
+    assert recipe.split.kind == "time"
+    assert recipe.model.kind == "hybrid"
+    assert recipe.model.params == {}
+    assert (recipe.model.epochs, recipe.model.num_threads) == (10, 0)
+    assert recipe.evaluate.k == recipe.recommend.k == 12
+    assert not recipe.recommend.filter_seen
+    assert recipe.refit
+    assert recipe.baselines == ["best-sellers", "buy-again"]
+    assert Recipe.parse('name = "x"\nbaselines = []\n' + SMALL).baselines == []
+
+
+def test_a_file_is_read_and_its_folder_kept(tmp_path: Path) -> None:
+    path = tmp_path / "shop.toml"
+    path.write_text(SMALL, encoding="utf-8-sig")
+    recipe = Recipe.read(path)
+    assert (recipe.name, recipe.base, recipe.text) == ("shop", tmp_path, SMALL)
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        Recipe.parse(text, file="shop.toml")
+    return str(caught.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "shop.toml: add section [transactions]."),
+        ('[transactions]\npath = "t"\nuser_id = "u"\n', "section [transactions] has no key 'item_id'; add it"),
+        (SMALL + "[clean]\nstrat = 2019-01-01", "unknown key 'strat' in section [clean]; did you mean 'start'"),
+        (SMALL + "[claen]\n", "unknown key 'claen' in the recipe; did you mean 'clean'"),
+        (SMALL + "[features.users]\nbins = 3", "unknown key 'bins' in section [features.users]; it knows categorical"),
+        (SMALL + '[users]\npath = "u"\nidd = "x"', "unknown key 'idd' in section [users]"),
+        (SMALL + "[recommend]\nk = 0", "recommend.k is 0; input should be greater than or equal to 1"),
+        (SMALL + '[recommend]\nk = "many"', "recommend.k is 'many'; input should be a valid integer"),
+        (SMALL + '[clean]\nstart = "soon"', "clean.start is 'soon'; input should be a valid date"),
+        (SMALL + "[clean]\nmin_transactions = 5\nmax_transactions = 4", "clean: min_transactions 5 is greater than"),
+        (SMALL + "[clean]\nstart = 2020-01-01\nend = 2019-01-01", "clean: start 2020-01-01 is not before end"),
+        (SMALL + '[model]\nkind = "deep"', "model.kind is 'deep'; input should be 'hybrid'"),
+        (SMALL + '[model]\nepochs = "all"', "model.epochs is 'all'"),
+        (SMALL + '[split]\nkind = "random"\ntest = "7d"', "split: test='7d' is no share of the pairs"),
+        (SMALL + "[split]\ntest = 0.2", "split: test=0.2 is no time"),
+        (SMALL + "[split]\ntest = [1]", "split: test=[1] is no time"),
+        (SMALL + "[users]\n", "users: give the table's path"),
+        (
+            SMALL + '[users]\npath="u"\n[features.users]\nquantile = {age = 1}',
+            "features.users: column 'age' has 1 bins",
+        ),
+        (SMALL + '[features.items]\ncategorical = ["colour"]', "features.items names column 'colour'"),
+        (SMALL + '[features.items]\ncategorical = "colour"', "features.items.categorical is 'colour'"),
+        ('baselines = ["best"]\n' + SMALL, "baselines.0 is 'best'; input should be 'best-sellers' or 'buy-again'"),
+        (TIMELESS, "split.kind 'time' needs transactions.timestamp"),
+        (TIMELESS + '[split]\nkind = "last-n"', "split.kind 'last-n' needs transactions.timestamp"),
+        (TIMELESS + '[split]\nkind = "random"\n[clean]\nend = 2019-01-01', "clean.start and clean.end need"),
+        ("path = ", "shop.toml is not valid TOML: Invalid value"),
+    ],
+)
+def test_a_wrong_recipe_ends_in_one_sentence(text: str, problem: str) -> None:
+    (sentence,) = problems(text)
+    assert sentence.startswith("shop.toml")
+    assert sentence.endswith(".")
+    assert problem in sentence
+
+
+def test_every_problem_has_a_sentence() -> None:
+    assert len(problems('nmae = "x"\n[transactions]\npath = 3\n[recommend]\nk = -1\n')) == 5
+
+
+def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no recipe .*absent\.toml; write one with `gingham init`"):
+        Recipe.read(tmp_path / "absent.toml")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Recipe.read(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
+    with pytest.raises(ConfigError, match=r"latin\.toml cannot be read"):
+        Recipe.read(tmp_path / "latin.toml")
