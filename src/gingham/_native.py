@@ -1,0 +1,26 @@
+"""The native kernel, in the variant compiled for the best instruction set that this machine runs."""
+
+from importlib import import_module
+from types import ModuleType
+
+_BASELINES = ("_native_v2", "_native_base")
+
+
+def _load() -> ModuleType:
+    for baseline in _BASELINES:
+        try:
+            module = import_module(f"gingham.{baseline}")
+        except ModuleNotFoundError:
+            continue
+        return import_module(f"gingham._native_{module.best_module()}")
+    raise ImportError(f"The native kernel ({' or '.join(_BASELINES)}) is not installed; reinstall gingham.")
+
+
+_module = _load()
+
+best_module = _module.best_module
+padded_width = _module.padded_width
+train_epoch = _module.train_epoch
+represent = _module.represent
+rank_representations = _module.rank_representations
+rank_scores = _module.rank_scores

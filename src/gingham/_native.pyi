@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+# Arrays cross as they are: C-contiguous, of exactly these types; the kernel writes into those it is handed to fill.
+_Floats: TypeAlias = npt.NDArray[np.float32]
+_Ints: TypeAlias = npt.NDArray[np.int32]
+_Offsets: TypeAlias = npt.NDArray[np.int64]
+# (indptr, indices[, data]): sorted columns within a row.
+_Pattern: TypeAlias = tuple[_Offsets, _Ints]
+_Csr: TypeAlias = tuple[_Offsets, _Ints, _Floats]
+# (state, features or None where each entity is its own one feature, L2 penalty). A row of state is [parameters |
+# gradients | momentum], each `padded_width` long; parameters are [embedding, bias, zeros].
+_Side: TypeAlias = tuple[_Floats, _Csr | None, float]
+# (user, item, weight or None for ones, target or None): one entry a training pair; only logistic has targets.
+_Examples: TypeAlias = tuple[_Ints, _Ints, _Floats | None, _Floats | None]
+# Called with the number of steps done; what it raises stops the kernel and comes out of the call.
+_Progress: TypeAlias = Callable[[int], object]
+
+def best_module() -> str: ...
+def padded_width(n_components: int) -> int: ...
+def train_epoch(
+    *,
+    loss: str,
+    schedule: str,
+    examples: _Examples,
+    positives: _Csr,
+    pool: _Ints,
+    users: _Side,
+    items: _Side,
+    item_cache: _Floats | None,
+    n_components: int,
+    n_items: int,
+    learning_rate: float,
+    rho: float,
+    epsilon: float,
+    max_sampled: int,
+    k: int,
+    n: int,
+    seed: int,
+    num_threads: int,
+    progress: _Progress | None,
+) -> float: ...
+def represent(*, features: _Csr, state: _Floats, out: _Floats) -> None: ...
+def rank_representations(
+    *,
+    users: _Floats,
+    items: _Floats,
+    n_components: int,
+    seen: _Pattern | None,
+    test: _Pattern | None,
+    top_items: _Ints | None,
+    top_scores: _Floats | None,
+    ranks: _Ints | None,
+    mid_ranks: npt.NDArray[np.float64] | None,
+    num_threads: int,
+    progress: _Progress | None,
+) -> None: ...
+def rank_scores(
+    *,
+    scores: _Floats,
+    seen: _Pattern | None,
+    test: _Pattern | None,
+    top_items: _Ints | None,
+    top_scores: _Floats | None,
+    ranks: _Ints | None,
+    mid_ranks: npt.NDArray[np.float64] | None,
+    num_threads: int,
+) -> None: ...

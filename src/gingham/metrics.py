@@ -1,0 +1,161 @@
+"""How good a ranking is, user by user, from the ranks of the user's test items alone.
+
+Every function takes a `TestRanks` and returns a float64 array with one value a user of it; each has test items, for a
+user without any is not there. An item that ranks level with others stands where the ranking put it (the lower item
+index first); `auc` alone counts ties by half.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham.errors import ParameterError
+from gingham.recommend import Ranking
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TestRanks:
+    """Where the test items of some users stand in the rankings for these users.
+
+    Attributes
+    ----------
+    indptr : int64 array of length n_users + 1
+        User i's test items are entries ``indptr[i]`` to ``indptr[i + 1]`` of the arrays below; at least one.
+    ranks : int array
+        The place of each, from zero; ``n_items`` for an item that was no candidate, so that it can't be found.
+    mid_ranks : float64 array
+        How many candidates score higher, plus half of those that score the same.
+    n_items : int
+        The number of items.
+    n_candidates : int array of length n_users
+        How many items were ranked for each user.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    ranks: npt.NDArray[np.integer]
+    mid_ranks: Values
+    n_items: int
+    n_candidates: npt.NDArray[np.integer]
+
+    # Not a test class, whatever its name makes pytest think.
+    __test__ = False
+
+    @classmethod
+    def of(cls, ranking: Ranking, test: sp.csr_matrix, seen: sp.csr_matrix | None) -> "TestRanks":
+        """Take them from a ranking of all items for the users of `test`, each of which has test items.
+
+        Parameters
+        ----------
+        ranking : Ranking
+            Of those users, with the entries of `test` ranked.
+        test, seen : csr_matrix, shape (n_users, n_items)
+            The test items, and those that were no candidates.
+        """
+        n_users, n_items = test.shape
+        n_seen = np.zeros(n_users, np.int64) if seen is None else np.diff(seen.indptr)
+        return cls(test.indptr.astype(np.int64), ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen)
+
+    @property
+    def n_test(self) -> npt.NDArray[np.int64]:
+        """How many test items each user has."""
+        return np.diff(self.indptr)
+
+    def sum(self, values: npt.NDArray[np.generic]) -> Values:
+        """Sum the values of each user's test items."""
+        starts = self.indptr[:-1]
+        return np.asarray(np.add.reduceat(values, starts, dtype=np.float64) if len(starts) else np.empty(0))
+
+
+def _hits(test: TestRanks, k: int) -> Values:
+    return test.sum(test.ranks < k)
+
+
+def precision_at_k(test: TestRanks, k: int) -> Values:
+    """Count the test items among the first `k`, and divide by `k`, also where fewer than `k` were recommended."""
+    return _hits(test, k) / k
+
+
+def recall_at_k(test: TestRanks, k: int) -> Values:
+    """Count the test items among the first `k`, and divide by the number of the user's test items."""
+    return _hits(test, k) / test.n_test
+
+
+def hit_rate_at_k(test: TestRanks, k: int) -> Values:
+    """Say 1 if any test item is among the first `k`, else 0."""
+    return (_hits(test, k) > 0).astype(np.float64)
+
+
+def ndcg_at_k(test: TestRanks, k: int) -> Values:
+    """Sum 1 / log2(rank + 1) over the test items among the first `k` (ranks from 1), and divide by the best possible.
+
+    The best possible has ``min(k, number of test items)`` hits at the top. Järvelin and Kekäläinen (2002), with binary
+    gains.
+    """
+    discounts: Values = 1 / np.log2(np.arange(2, k + 2))
+    gains = np.where(test.ranks < k, discounts[np.minimum(test.ranks, k - 1)], 0)
+    best: Values = np.cumsum(discounts)[np.minimum(test.n_test, k) - 1]
+    return test.sum(gains) / best
+
+
+def map_at_k(test: TestRanks, k: int) -> Values:
+    """Average the precision at each test item among the first `k`: sum, divided by ``min(k, number of test items)``.
+
+    This is the MAP@k of Kaggle's H&M competition.
+    """
+    users = np.repeat(np.arange(len(test.n_test)), test.n_test)
+    ranks = test.ranks[np.lexsort((test.ranks, users))]
+    nth = np.arange(len(ranks)) - np.repeat(test.indptr[:-1], test.n_test) + 1  # of the user's hits
+    return test.sum(np.where(ranks < k, nth / (ranks + 1.0), 0)) / np.minimum(test.n_test, k)
+
+
+def reciprocal_rank(test: TestRanks) -> Values:
+    """Divide 1 by the rank (from 1) of the user's best test item; 0 if none of them was a candidate."""
+    best = np.minimum.reduceat(test.ranks, test.indptr[:-1]) if len(test.indptr) > 1 else np.empty(0)
+    return np.where(best < test.n_items, 1 / (best + 1.0), 0)
+
+
+def auc(test: TestRanks) -> Values:
+    """Give the probability that a test item scores higher than another candidate that is no test item.
+
+    Equal scores count half. Test items that were no candidates don't take part. NaN for a user who has no test items
+    left, or no other candidates: nothing was ordered.
+    """
+    candidates = test.ranks < test.n_items
+    positives = test.sum(candidates)
+    negatives = test.n_candidates - positives
+    # Each pair of positives adds one to the sum of mid-ranks, whichever is above.
+    above = test.sum(np.where(candidates, test.mid_ranks, 0)) - positives * (positives - 1) / 2
+    pairs = positives * negatives
+    return np.where(pairs > 0, 1 - above / np.maximum(pairs, 1), np.nan)
+
+
+AT_K: Mapping[str, Callable[[TestRanks, int], Values]] = {
+    "precision": precision_at_k,
+    "recall": recall_at_k,
+    "ndcg": ndcg_at_k,
+    "map": map_at_k,
+    "hit_rate": hit_rate_at_k,
+}
+OF_ALL: Mapping[str, Callable[[TestRanks], Values]] = {"reciprocal_rank": reciprocal_rank, "auc": auc}
+
+
+def compute(name: str, test: TestRanks) -> Values:
+    """Compute a metric by its name, such as ``"ndcg@12"`` or ``"auc"``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such metric.
+    """
+    metric, at, k = name.partition("@")
+    if at and metric in AT_K and k.isdecimal() and int(k) > 0:
+        return AT_K[metric](test, int(k))
+    if not at and metric in OF_ALL:
+        return OF_ALL[metric](test)
+    known = [*(f"{metric}@k" for metric in AT_K), *OF_ALL]
+    raise ParameterError(f"There is no metric {name!r}; give one of {', '.join(known)}, with a number for k.")

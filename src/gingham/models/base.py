@@ -1,0 +1,365 @@
+"""The contract of every model: what it can be asked, and what it remembers of the data it was fitted to."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+
+from gingham import store
+from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
+from gingham.dataset import Dataset, Ids
+from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
+from gingham.metrics import TestRanks
+from gingham.models.parameters import require_k
+from gingham.recommend import Indices, Scores, frame, rank
+from gingham.split import Matrix
+
+Data: TypeAlias = Dataset | Matrix
+Some: TypeAlias = pl.Series | Iterable[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a model was fitted to.
+
+    Attributes
+    ----------
+    user_ids, item_ids : Ids
+        The external ids; row and column numbers, where it was fitted to a bare matrix.
+    matrix : csr_matrix of float32, shape (n_users, n_items)
+        The interactions; one entry a pair, in the order of columns, duplicates summed.
+    item_labels : polars.DataFrame or None
+        ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
+    """
+
+    user_ids: Ids
+    item_ids: Ids
+    matrix: sp.csr_matrix
+    item_labels: pl.DataFrame | None = None
+
+    @classmethod
+    def of(cls, data: Data) -> "Known":
+        """Take a dataset or a bare matrix.
+
+        Raises
+        ------
+        DataError
+            If it is neither, or holds a value that is not finite.
+        """
+        if isinstance(data, Dataset):
+            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels)
+        matrix = canonical(data, "interactions")
+        users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
+        return cls(users, items, matrix)
+
+
+def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr_matrix:
+    """Make a float32 CSR matrix with sorted columns and no duplicates of any sparse matrix.
+
+    Explicit zeros are kept, duplicates are summed. The caller's matrix stays as it is.
+
+    Raises
+    ------
+    DataError
+        If it is no sparse matrix, has another shape than it should, or holds a value that is not finite.
+    """
+    is_sparse: bool = sp.issparse(data)  # a bool, so that mypy does not narrow `data` to less than it is
+    if not is_sparse:
+        raise DataError(f"{name} is a {type(data).__name__}; give a Dataset or a SciPy sparse matrix.")
+    if data.ndim != 2 or (shape is not None and data.shape != shape):
+        wanted = "two dimensions" if shape is None else f"shape {shape}"
+        raise DataError(f"{name} has shape {data.shape}; give a matrix of {wanted}.")
+    matrix: sp.csr_matrix = sp.csr_matrix(data, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    finite = np.isfinite(matrix.data)
+    if not finite.all():
+        entry = int(np.flatnonzero(~finite)[0])
+        row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
+        raise DataError(
+            f"{name} holds {matrix.data[entry]} in row {row}, column {matrix.indices[entry]}; give finite values, and "
+            "leave out what is not known."
+        )
+    return matrix
+
+
+class Recommender(ABC):
+    """What every model can do once it is fitted.
+
+    A model's constructor only stores its parameters; `fit` validates them and returns the model. Whom it can recommend
+    to, and what, are the users and items of the data it was fitted to, those without interactions included.
+    """
+
+    _known: Known | None = None
+    kinds: ClassVar[dict[str, type["Recommender"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if not inspect.isabstract(cls):
+            cls.kinds[cls.__name__] = cls
+
+    @abstractmethod
+    def fit(self, interactions: Data) -> Self:
+        """Learn from a dataset or a bare matrix, forgetting what was learned before."""
+
+    @abstractmethod
+    def _scores(self) -> Scores:
+        """Give the scores to rank by."""
+
+    @abstractmethod
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Give what was learned: JSON values and arrays."""
+
+    @abstractmethod
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Take what `_learned` gave."""
+
+    @property
+    def known_(self) -> Known:
+        """What the model was fitted to.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not.
+        """
+        if self._known is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
+        return self._known
+
+    @property
+    def n_users(self) -> int:
+        """How many users the model knows."""
+        return len(self.known_.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """How many items the model knows."""
+        return len(self.known_.item_ids)
+
+    # Parameters ------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def param_names(cls) -> list[str]:
+        """Give the names of the constructor's parameters."""
+        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """Give the model's parameters by name; `deep` is there for scikit-learn and changes nothing."""
+        return {name: getattr(self, name) for name in self.param_names()}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change parameters by name; they take effect in the next fit.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such parameter.
+        """
+        for name, value in params.items():
+            if name not in self.param_names():
+                known = ", ".join(self.param_names())
+                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; it has {known}.")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
+
+    # Scoring ---------------------------------------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        user_ids: Some | None = None,
+        k: int = 12,
+        filter_seen: bool = False,
+        items: Some | None = None,
+        exclude: Some | None = None,
+        num_threads: int = 0,
+    ) -> pl.DataFrame:
+        """Recommend items to users.
+
+        Parameters
+        ----------
+        user_ids : series or iterable of ids
+            To whom; by default everybody the model knows.
+        k : int
+            How many items each; 12 by default.
+        filter_seen : bool
+            Whether items a user had in the data the model was fitted to are left out; False by default, for shops
+            live on repeats.
+        items : series or iterable of ids
+            Allow-list: recommend these alone; all by default.
+        exclude : series or iterable of ids
+            Deny-list: never recommend these; none by default.
+        num_threads : int
+            0 (default) for all cores. The result does not depend on it.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``user_id``, ``item_id``, ``rank`` (from 1) and ``score``: users in the order given, best items first;
+            fewer than k rows for a user to whom fewer items are left. Of equal scores, the lower id comes first.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            If the model is not fitted, an id is unknown, or `k` is less than 1 or greater than the number of items.
+        """
+        known = self.known_
+        require_k(k, self.n_items)
+        users = self._user_index(user_ids)
+        ranking = rank(
+            self._scores(),
+            users,
+            k=k,
+            seen=known.matrix[users] if filter_seen else None,
+            candidates=self._candidates(items, exclude),
+            num_threads=num_threads,
+        )
+        return frame(ranking, known.user_ids.ids(users), known.item_ids)
+
+    def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
+        """Find where the test items of those users who have any stand among all items: what metrics are made of.
+
+        Parameters
+        ----------
+        test, filter_seen, num_threads
+            As for `predict_rank`.
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or the test is about other users and items.
+        """
+        matrix = self._test_matrix(test)
+        users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
+        tested, seen = matrix[users], self.known_.matrix[users] if filter_seen else None
+        return TestRanks.of(rank(self._scores(), users, seen=seen, test=tested, num_threads=num_threads), tested, seen)
+
+    def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
+        """Find the place of each test item among all items for its user.
+
+        Parameters
+        ----------
+        test : Dataset or sparse matrix, shape (n_users, n_items)
+            With the users and items of the data the model was fitted to.
+        filter_seen, num_threads
+            As for `recommend`.
+
+        Returns
+        -------
+        csr_matrix of int32, shape (n_users, n_items)
+            An entry for each of the test's: the place in the order, 0 is best (an explicit zero); the number of items
+            where the item is filtered.
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or the shape is another.
+        """
+        matrix = self._test_matrix(test)
+        users, seen = self._user_index(None), self.known_.matrix if filter_seen else None
+        ranks = rank(self._scores(), users, seen=seen, test=matrix, num_threads=num_threads).ranks
+        return sp.csr_matrix((ranks, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def _test_matrix(self, test: Data) -> sp.csr_matrix:
+        known = self.known_
+        if isinstance(test, Dataset):
+            same = test.user_ids.values.equals(known.user_ids.values) and test.item_ids.values.equals(
+                known.item_ids.values
+            )
+            if not same:
+                raise DataError(
+                    f"The test has other ids ({test.n_users:,} users, {test.n_items:,} items) than the model was "
+                    f"fitted to ({self.n_users:,} users, {self.n_items:,} items); split one dataset in two."
+                )
+            return test.matrix()
+        return canonical(test, "test", (self.n_users, self.n_items))
+
+    def _user_index(self, user_ids: Some | None) -> Indices:
+        if user_ids is None:
+            return np.arange(self.n_users, dtype=np.int32)
+        return self.known_.user_ids.index(user_ids, "user")
+
+    def _candidates(self, items: Some | None, exclude: Some | None) -> Indices | None:
+        if items is None and exclude is None:
+            return None
+        ids = self.known_.item_ids
+        allowed = np.full(len(ids), items is None)
+        if items is not None:
+            allowed[ids.index(items, "item")] = True
+        if exclude is not None:
+            allowed[ids.index(exclude, "item")] = False
+        return np.flatnonzero(allowed).astype(np.int32)
+
+    # Storing ---------------------------------------------------------------------------------------------------------
+
+    def artifact(self) -> store.Artifact:
+        """Give what is stored of the model.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        """
+        known = self.known_
+        state, arrays = self._learned()
+        matrix = known.matrix
+        arrays |= {f"known.{part}": getattr(matrix, part) for part in ("indptr", "indices", "data")}
+        items = pl.DataFrame({ITEM_ID: known.item_ids.values}) if known.item_labels is None else known.item_labels
+        tables = {"users": pl.DataFrame({USER_ID: known.user_ids.values}), "items": items}
+        return store.Artifact(type(self).__name__, self._stored_params(), state, arrays, tables)
+
+    def _stored_params(self) -> dict[str, Any]:
+        # A source of randomness is no JSON, and was drawn from when the model was fitted.
+        return {name: to_json(value) for name, value in self.get_params().items()}
+
+    def save(self, path: Path | str) -> None:
+        """Store the model as a folder; an artifact that is there is replaced when this one is complete.
+
+        Raises
+        ------
+        NotFittedError, ArtifactError
+            If the model is not fitted, or `path` is something else than an artifact or can't be written.
+        """
+        store.write(path, self.artifact())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Load a model that `save` stored.
+
+        Raises
+        ------
+        ArtifactError
+            If there is none at `path`, it is damaged or of a newer format, or it is another kind of model.
+        """
+        stored = store.read(path)
+        kind = cls.kinds.get(stored.kind)
+        if kind is None or not issubclass(kind, cls):
+            wanted = cls.__name__ if cls is not Recommender else f"one of {', '.join(sorted(cls.kinds))}"
+            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not {wanted}; load it with gingham.load.")
+        model = kind(**stored.params)
+        model._restore(stored)
+        return model
+
+    def _restore(self, stored: store.Artifact) -> None:
+        users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
+        arrays = dict(stored.arrays)
+        parts = (arrays.pop(f"known.{part}") for part in ("data", "indices", "indptr"))
+        matrix = sp.csr_matrix(tuple(parts), shape=(len(users), len(items)))
+        labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
+        self._known = Known(users, items, matrix, stored.tables["items"] if labelled else None)
+        self._relearn(dict(stored.state), arrays)
+
+
+def to_json(value: Any) -> Any:
+    """Turn NumPy's numbers into Python's; None for what is no JSON value."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, bool | int | float | str | None) else None

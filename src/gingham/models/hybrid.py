@@ -1,0 +1,569 @@
+"""HybridMF: matrix factorisation with features, trained by stochastic gradient descent in the native kernel."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from typing import Any, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+from tqdm import tqdm
+
+from gingham import _native
+from gingham.columns import ITEM_ID, RANK, SCORE, USER_ID
+from gingham.dataset import Ids
+from gingham.errors import DataError, DivergedError, ParameterError
+from gingham.models.base import Data, Known, Recommender, Some, canonical
+from gingham.models.early_stopping import EarlyStopping
+from gingham.models.parameters import generator, require_k, require_number, require_one_of, require_whole
+from gingham.models.side import INITIAL_MEMORY, Side, aligned
+from gingham.models.training import Training, inputs
+from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
+from gingham.split import Matrix, RandomState
+
+LOSSES = ("logistic", "bpr", "warp", "warp-kos")
+SCHEDULES = tuple(INITIAL_MEMORY)
+
+# How many pairs `predict` takes at a time.
+_PAIRS = 100_000
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training.
+
+    Attributes
+    ----------
+    epoch : int
+        Its number, from 1.
+    loss : float
+        Mean loss over the epoch's examples, weights included, as seen before each update.
+    seconds : float
+        How long it took.
+    metrics : dict of str to float
+        What callbacks measured after it.
+    """
+
+    epoch: int
+    loss: float
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+Callback: TypeAlias = Callable[["HybridMF", Epoch], bool | None]
+
+
+class HybridMF(Recommender):
+    """Hybrid matrix factorisation: who shares features shares what is learned about them.
+
+    A user's or item's representation is the weighted sum of the embeddings and biases of its features, its identity
+    among them; a score is the dot product of two representations plus both biases [1]_.
+
+    Parameters
+    ----------
+    n_components : int
+        The size of an embedding; 50 by default.
+    loss : {"warp", "warp-kos", "bpr", "logistic"}
+        What training minimises. "warp" (default) looks for a negative that ranks too high, and pushes harder the sooner
+        one turns up [2]_. "warp-kos" does so for the k-th best of n of the user's positives [3]_. "bpr" ranks a
+        positive above one negative, drawn by popularity [4]_. "logistic" tells positives from entries that are zero or
+        negative, and needs some of these.
+    learning_schedule : {"adagrad", "adadelta"}
+        How step sizes adapt [5]_ [6]_; "adagrad" by default.
+    learning_rate : float
+        The first step size of adagrad; 0.05 by default. Adadelta has none.
+    rho, epsilon : float
+        Adadelta's decay, 0.95 by default, and the constant that gets it going, 1e-6 by default.
+    user_alpha, item_alpha : float
+        L2 penalties on the parameters of users' and items' features; 0 by default. A step adds
+        ``alpha * parameter`` to the gradient of every parameter that it touches.
+    max_sampled : int
+        How many negatives "warp" and "warp-kos" try before they give up; 10 by default.
+    k, n : int
+        "warp-kos" draws n of a user's positives, 10 by default, and trains the k-th best, 5 by default.
+    random_state : int, Generator, RandomState or None
+        Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data gives
+        the same model, bit for bit. None (default): each fit differs.
+
+    Attributes
+    ----------
+    history_ : list of Epoch
+        Number, mean loss and seconds of each epoch since the last `fit`, and what callbacks measured.
+
+    References
+    ----------
+    .. [1] Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", 2015. arXiv:1507.08439.
+    .. [2] Weston, Bengio and Usunier, "WSABIE: Scaling Up To Large Vocabulary Image Annotation", IJCAI 2011.
+    .. [3] Weston, Yee and Weiss, "Learning to Rank Recommendations with the k-Order Statistic Loss", RecSys 2013.
+    .. [4] Rendle et al., "BPR: Bayesian Personalized Ranking from Implicit Feedback", UAI 2009. arXiv:1205.2618.
+    .. [5] Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+       JMLR 2011.
+    .. [6] Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012. arXiv:1212.5701.
+    """
+
+    history_: list[Epoch]
+    _users: Side
+    _items: Side
+    _seed: int
+
+    def __init__(
+        self,
+        n_components: int = 50,
+        loss: str = "warp",
+        learning_schedule: str = "adagrad",
+        learning_rate: float = 0.05,
+        rho: float = 0.95,
+        epsilon: float = 1e-6,
+        user_alpha: float = 0.0,
+        item_alpha: float = 0.0,
+        max_sampled: int = 10,
+        k: int = 5,
+        n: int = 10,
+        random_state: RandomState = None,
+    ) -> None:
+        self.n_components = n_components
+        self.loss = loss
+        self.learning_schedule = learning_schedule
+        self.learning_rate = learning_rate
+        self.rho = rho
+        self.epsilon = epsilon
+        self.user_alpha = user_alpha
+        self.item_alpha = item_alpha
+        self.max_sampled = max_sampled
+        self.k = k
+        self.n = n
+        self.random_state = random_state
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        user_features: Matrix | None = None,
+        item_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        epochs: int = 10,
+        num_threads: int = 1,
+        callbacks: Iterable[Callback] = (),
+        early_stopping: EarlyStopping | None = None,
+        verbose: bool = True,
+    ) -> Self:
+        """Train from scratch.
+
+        An interaction with a value above zero is a positive. One of zero or less is a negative for "logistic"; the
+        ranking losses never take it for a positive, and may draw it as a negative. Entries for the same user and item
+        are summed first; `Interactions.matrix` offers other ways.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            A dataset brings its features; for a matrix, row and column numbers are the ids.
+        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
+            Weights of features, for a matrix of interactions; the identity is a feature only if it is in there. By
+            default it is the only one.
+        sample_weight : sparse matrix, shape (n_users, n_items)
+            How much each interaction counts, at least 0, at the very places of the interactions; by default 1.
+        epochs : int
+            How often training goes through the interactions; 10 by default.
+        num_threads : int
+            1 by default, which makes training reproducible; 0 for all cores. Threads update the same parameters
+            without locks (Recht et al., "Hogwild!", 2011), which changes results a little from run to run.
+        callbacks : iterable of callable
+            Each is called with the model and the `Epoch` after every epoch; training ends when one returns True.
+        early_stopping : EarlyStopping
+            When to end for want of improvement; the model then is the best epoch's. By default all epochs are trained.
+        verbose : bool
+            Whether a terminal shows a progress bar; True by default.
+
+        Returns
+        -------
+        HybridMF
+            This model. If training is interrupted, by Ctrl-C or an error, it is as after the last finished epoch.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is out of its range.
+        DataError
+            If shapes disagree, a value is not finite, or the loss finds nothing to learn from.
+        DivergedError
+            If a parameter stops being finite.
+        """
+        self._validate()
+        known, features = inputs(interactions, user_features, item_features)
+        training = Training.of(known, sample_weight, self.loss)
+        rng = generator(self.random_state)
+        users, items = (
+            Side.initial(matrix, active, self.n_components, self.learning_schedule, rng)
+            for matrix, active in zip(features, training.active, strict=True)
+        )
+        self._known, self._users, self._items = known, users, items
+        self._seed = int(rng.integers(2**62))
+        self.history_ = []
+        return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
+
+    def fit_partial(
+        self,
+        interactions: Data,
+        *,
+        user_features: Matrix | None = None,
+        item_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        epochs: int = 1,
+        num_threads: int = 1,
+        callbacks: Iterable[Callback] = (),
+        early_stopping: EarlyStopping | None = None,
+        verbose: bool = True,
+    ) -> Self:
+        """Train on, or from scratch if the model was not fitted yet.
+
+        Training twice for an epoch is training once for two. The interactions may be others than before, of the same
+        users and items with as many features; from then on they are what the model remembers as seen.
+
+        Parameters
+        ----------
+        interactions, user_features, item_features, sample_weight, epochs, num_threads, callbacks,
+        early_stopping, verbose
+            As for `fit`, with one epoch by default.
+
+        Raises
+        ------
+        ParameterError, DataError, DivergedError
+            As `fit` does; also if the users, items, number of features, `n_components` or schedule are not those the
+            model was fitted with.
+        """
+        if self._known is None:
+            return self.fit(
+                interactions,
+                user_features=user_features,
+                item_features=item_features,
+                sample_weight=sample_weight,
+                epochs=epochs,
+                num_threads=num_threads,
+                callbacks=callbacks,
+                early_stopping=early_stopping,
+                verbose=verbose,
+            )
+        self._validate()
+        known, features = inputs(interactions, user_features, item_features)
+        training = Training.of(known, sample_weight, self.loss)
+        self._require_same(known, features)
+        self._known = known
+        self._users, self._items = (
+            replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
+        )
+        return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
+
+    def _validate(self) -> None:
+        require_one_of("loss", self.loss, LOSSES)
+        require_one_of("learning_schedule", self.learning_schedule, SCHEDULES)
+        for name in ("n_components", "max_sampled", "k", "n"):
+            require_whole(name, getattr(self, name), 1)
+        if self.k > self.n:
+            raise ParameterError(f"k={self.k} is larger than n={self.n}; warp-kos takes the k-th best of n positives.")
+        for name in ("learning_rate", "epsilon"):
+            require_number(name, getattr(self, name), above=0)
+        require_number("rho", self.rho, above=0, below=1)
+        for name in ("user_alpha", "item_alpha"):
+            require_number(name, getattr(self, name), least=0)
+
+    def _require_same(self, known: Known, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None]) -> None:
+        old = self.known_
+        for what, before, now in (
+            ("users", old.user_ids, known.user_ids),
+            ("items", old.item_ids, known.item_ids),
+        ):
+            if not before.values.equals(now.values):
+                raise DataError(
+                    f"These are other {what} ({len(now):,}) than the model was fitted to ({len(before):,}); call fit."
+                )
+        for side, matrix, ids, what in (
+            (self._users, features[0], known.user_ids, "user"),
+            (self._items, features[1], known.item_ids, "item"),
+        ):
+            n_features = len(ids) if matrix is None else matrix.shape[1]
+            wanted = Side.shape(n_features, self.n_components, self.learning_schedule)
+            if wanted != side.state.shape:
+                raise DataError(
+                    f"The model holds {side.state.shape} numbers on {what} features and would need {wanted}: the "
+                    "features, n_components or learning_schedule are others than it was fitted with; call fit."
+                )
+
+    def _train(
+        self,
+        training: Training,
+        epochs: int,
+        num_threads: int,
+        callbacks: Iterable[Callback],
+        early_stopping: EarlyStopping | None,
+        verbose: bool,
+    ) -> Self:
+        require_whole("epochs", epochs, 0)
+        n_threads, callbacks = threads(num_threads), list(callbacks)
+        if early_stopping is not None:
+            early_stopping.start()
+        best: Callable[[], None] | None = None
+        with tqdm(
+            total=epochs * len(training), unit=" pairs", unit_scale=True, disable=None if verbose else True
+        ) as bar:
+            for done in range(epochs):
+                epoch = self._train_epoch(training, n_threads, partial(_show, bar, done * len(training)))
+                if early_stopping is not None and early_stopping.improved(self, epoch):
+                    best = self._snapshot()
+                stop = [callback(self, epoch) for callback in callbacks]
+                bar.set_postfix({"epoch": f"{done + 1}/{epochs}", "loss": epoch.loss, **epoch.metrics})
+                _show(bar, 0, (done + 1) * len(training))
+                if any(stop) or (early_stopping is not None and early_stopping.exhausted(epoch)):
+                    break
+        if best is not None:
+            best()
+        return self
+
+    def _train_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> Epoch:
+        """Train for an epoch, or not at all: what fails or is interrupted leaves the model as it was."""
+        before = self._snapshot()
+        start = time.perf_counter()
+        try:
+            total = self._run_kernel(training, n_threads, progress)
+            self._require_finite()
+        except BaseException:
+            before()
+            raise
+        epoch = Epoch(len(self.history_) + 1, total / len(training), time.perf_counter() - start)
+        self.history_.append(epoch)
+        return epoch
+
+    def _snapshot(self) -> Callable[[], None]:
+        """Remember the parameters as they are; calling what is returned puts them back."""
+        sides = (self._users, self._items)
+        kept = [aligned(*side.state.shape) for side in sides]
+        for copy, side in zip(kept, sides, strict=True):
+            np.copyto(copy, side.state)
+
+        def restore() -> None:
+            for copy, side in zip(kept, sides, strict=True):
+                np.copyto(side.state, copy)
+
+        return restore
+
+    def _run_kernel(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
+        has_features = self._items.features is not None
+        return _native.train_epoch(
+            loss=self.loss,
+            schedule=self.learning_schedule,
+            examples=training.examples,
+            positives=training.positives,
+            pool=training.pool,
+            users=self._users.native(self.user_alpha),
+            items=self._items.native(self.item_alpha),
+            item_cache=aligned(self.n_items, _native.padded_width(self.n_components)) if has_features else None,
+            n_components=self.n_components,
+            n_items=self.n_items,
+            learning_rate=self.learning_rate,
+            rho=self.rho,
+            epsilon=self.epsilon,
+            max_sampled=self.max_sampled,
+            k=self.k,
+            n=self.n,
+            # Each epoch draws from streams of its own, which depend on nothing but its number.
+            seed=self._seed + len(self.history_),
+            num_threads=n_threads,
+            progress=progress,
+        )
+
+    def _require_finite(self) -> None:
+        for side, what in ((self._users, "user"), (self._items, "item")):
+            with np.errstate(all="ignore"):
+                finite = np.isfinite(side.state.sum())  # not finite if any of its terms is not, and no copy
+            if not finite:
+                raise DivergedError(
+                    f"A {what} parameter is no longer finite after epoch {len(self.history_) + 1} with learning_rate="
+                    f"{self.learning_rate}; the model is as before that epoch: fit again with a lower learning_rate, "
+                    "or smaller weights of features and samples."
+                )
+
+    # Representations -------------------------------------------------------------------------------------------------
+
+    @property
+    def user_embeddings(self) -> Floats:
+        """The embeddings of the users' features, float32, shape (n_features, n_components); a view."""
+        return self._fitted(USER_ID).embeddings
+
+    @property
+    def item_embeddings(self) -> Floats:
+        """The embeddings of the items' features, float32, shape (n_features, n_components); a view."""
+        return self._fitted(ITEM_ID).embeddings
+
+    @property
+    def user_biases(self) -> Floats:
+        """The biases of the users' features, float32, shape (n_features,); a view."""
+        return self._fitted(USER_ID).biases
+
+    @property
+    def item_biases(self) -> Floats:
+        """The biases of the items' features, float32, shape (n_features,); a view."""
+        return self._fitted(ITEM_ID).biases
+
+    def user_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
+        """Combine features' parameters into users' representations.
+
+        Parameters
+        ----------
+        features : sparse matrix, shape (n, n_features)
+            A row a user, also of users the model has never seen; by default those the model was fitted to.
+
+        Returns
+        -------
+        embeddings : float32 array, shape (n, n_components)
+        biases : float32 array, shape (n,)
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or `features` has another number of columns.
+        """
+        return self._represent(self._fitted(USER_ID), features, "user_features")
+
+    def item_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
+        """Combine features' parameters into items' representations; as `user_representations`, for items."""
+        return self._represent(self._fitted(ITEM_ID), features, "item_features")
+
+    def _fitted(self, column: str) -> Side:
+        self.known_  # noqa: B018 (raises if the model is not fitted)
+        return self._users if column == USER_ID else self._items
+
+    def _represent(self, side: Side, features: Matrix | None, name: str) -> tuple[Floats, Floats]:
+        if features is None:
+            return self._split(side.rows())
+        given = canonical(features, name)
+        if given.shape[1] != len(side.state):
+            raise DataError(
+                f"{name} has {given.shape[1]:,} columns, the model was fitted with {len(side.state):,} features; give "
+                "rows of the same features."
+            )
+        return self._split(side.rows(given))
+
+    def _split(self, rows: Floats) -> tuple[Floats, Floats]:
+        return rows[:, : self.n_components].copy(), rows[:, self.n_components].copy()
+
+    def _scores(self) -> RepresentationScores:
+        return RepresentationScores(self._users.rows_of, self._items.rows(), self.n_components)
+
+    def predict(self, user_ids: Some, item_ids: Some) -> Floats:
+        """Score pairs.
+
+        Parameters
+        ----------
+        user_ids, item_ids : series or iterable of ids
+            The pairs; either may be a single id, for all of the other.
+
+        Returns
+        -------
+        float32 array, one a pair
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, DataError
+            If the model is not fitted, an id is unknown, or the two are not equally long.
+        """
+        known = self.known_
+        users = known.user_ids.index(_listed(user_ids), "user")
+        items = known.item_ids.index(_listed(item_ids), "item")
+        if len(users) != len(items) and 1 not in (len(users), len(items)):
+            raise DataError(f"There are {len(users)} user ids and {len(items)} item ids; give as many of each, or one.")
+        users, items = np.broadcast_arrays(users, items)
+        scores = np.empty(len(users), np.float32)
+        for start in range(0, len(users), _PAIRS):
+            block = slice(start, start + _PAIRS)
+            left, left_bias = self._split(self._users.rows_of(users[block]))
+            right, right_bias = self._split(self._items.rows_of(items[block]))
+            scores[block] = np.einsum("ij,ij->i", left, right) + left_bias + right_bias
+        return scores
+
+    def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
+        """Find the items whose representations point the same way.
+
+        Parameters
+        ----------
+        item_ids : series or iterable of ids
+            To which items; a single id will do.
+        k : int
+            How many each; 12 by default. The item itself is not among them.
+        num_threads : int
+            0 (default) for all cores.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``item_id``, ``similar_item_id``, ``rank`` (from 1) and ``score``, the cosine of the embeddings; biases have
+            no part in it.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            If the model is not fitted, an id is unknown, or there are not `k` other items.
+        """
+        return self._similar(self._fitted(ITEM_ID), self.known_.item_ids, item_ids, k, num_threads, ITEM_ID)
+
+    def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
+        """Find the users whose representations point the same way; as `similar_items`, for users."""
+        return self._similar(self._fitted(USER_ID), self.known_.user_ids, user_ids, k, num_threads, USER_ID)
+
+    def _similar(self, side: Side, ids: Ids, wanted: Some, k: int, num_threads: int, column: str) -> pl.DataFrame:
+        index = ids.index(_listed(wanted), column.removesuffix("_id"))
+        require_k(k, len(ids) - 1)
+        rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
+        norms = np.linalg.norm(rows[:, : self.n_components], axis=1, keepdims=True)
+        rows /= np.maximum(norms, np.finfo(np.float32).tiny)
+        rows[:, self.n_components] = 0
+        itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
+        scores = RepresentationScores(lambda entities: rows[entities], rows, self.n_components)
+        table = frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
+        return table.select(
+            pl.col(USER_ID).alias(column), pl.col(ITEM_ID).alias(f"similar_{column}"), pl.col(RANK, SCORE)
+        )
+
+    # Storing ---------------------------------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for what, side in (("user", self._users), ("item", self._items)):
+            arrays[f"{what}.state"] = side.state
+            if side.features is not None:
+                arrays[f"{what}.features.shape"] = np.asarray(side.features.shape, np.int64)
+                for part in ("data", "indices", "indptr"):
+                    arrays[f"{what}.features.{part}"] = getattr(side.features, part)
+        state = {
+            "n_components": self._users.n_components,
+            "seed": self._seed,
+            "history": [asdict(epoch) for epoch in self.history_],
+        }
+        return state, arrays
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        self._users, self._items = (_stored_side(what, state["n_components"], arrays) for what in ("user", "item"))
+        self._seed = state["seed"]
+        self.history_ = [Epoch(**epoch) for epoch in state["history"]]
+
+
+def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any]]) -> Side:
+    stored, features = arrays[f"{what}.state"], None
+    if f"{what}.features.shape" in arrays:
+        parts = tuple(arrays[f"{what}.features.{part}"] for part in ("data", "indices", "indptr"))
+        features = sp.csr_matrix(parts, shape=tuple(arrays[f"{what}.features.shape"]))
+    state = aligned(*stored.shape)
+    state[:] = stored
+    return Side(state, features, n_components)
+
+
+def _listed(ids: Some) -> Some:
+    """Take a single id for a list of one."""
+    return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids
+
+
+def _show(bar: "tqdm[Any]", before: int, done: int) -> None:
+    bar.update(before + done - bar.n)

@@ -1,0 +1,56 @@
+"""What a parameter may be; each check raises a `ParameterError` that names the parameter, its value and the remedy."""
+
+from typing import Any
+
+import numpy as np
+
+from gingham.errors import ParameterError
+from gingham.split import RandomState
+
+
+def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Refuse what is not among the values known."""
+    if value not in known:
+        raise ParameterError(f"{name}={value!r} is unknown; give one of {', '.join(map(repr, known))}.")
+
+
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Refuse what is no whole number from `least` on."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name}={value!r} is no whole number from {least} on; give one.")
+
+
+def require_number(
+    name: str, value: Any, above: float = -np.inf, below: float = np.inf, least: float = -np.inf
+) -> None:
+    """Refuse what is no number within these bounds."""
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not (number and above < value < below and value >= least):
+        bounds = [f"above {above}"] * (above > -np.inf) + [f"below {below}"] * (below < np.inf)
+        bounds += [f"{least} or above"] * (least > -np.inf)
+        raise ParameterError(f"{name}={value!r} is out of its range; give a number {' and '.join(bounds)}.")
+
+
+def require_k(k: Any, n_items: int) -> None:
+    """Refuse a `k` that is no whole number from 1 to the number of items.
+
+    Raises
+    ------
+    ParameterError
+        If it is not.
+    """
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise ParameterError(f"k={k!r} is no whole number from 1 on; give how many items to recommend.")
+    if k > n_items:
+        raise ParameterError(f"k={k} is larger than the catalogue of {n_items} items; give {n_items} or less.")
+
+
+def generator(random_state: RandomState) -> np.random.Generator:
+    """Make a source of randomness of what a model's `random_state` may be."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"random_state={random_state!r} is no source of randomness; give a whole number from 0 on, a Generator, a "
+            "RandomState or None."
+        ) from error

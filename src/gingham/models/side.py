@@ -1,0 +1,107 @@
+"""One side of a hybrid model: the parameters of users' or items' features, and which of them has which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham import _native
+from gingham.recommend import Csr, Floats, Indices, pattern
+
+# What an optimizer's memory starts from, part by part; a row of state holds the parameters, then these.
+INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
+
+# Linux backs memory that is aligned like this by its large pages: training reads rows all over the place, and spends
+# much of its time on looking up small ones.
+_ALIGNMENT = 2 << 20
+
+
+@dataclass(frozen=True)
+class Side:
+    """What is learned about the features of users or of items.
+
+    Attributes
+    ----------
+    state : float32 array, shape (n_features, parts * width)
+        A row a feature: [parameters | gradients | momentum], as the schedule needs; parameters are [embedding, bias,
+        zeros].
+    features : csr_matrix of float32, shape (n_entities, n_features), or None
+        The weight of each feature for each user or item; None: each has its own feature alone.
+    n_components : int
+        The size of an embedding.
+    """
+
+    state: Floats
+    features: sp.csr_matrix | None
+    n_components: int
+
+    @classmethod
+    def initial(
+        cls,
+        features: sp.csr_matrix | None,
+        active: npt.NDArray[np.bool_],
+        n_components: int,
+        schedule: str,
+        rng: np.random.Generator,
+    ) -> "Side":
+        """Start with small random embeddings, and with zeros for features of nobody `active`: training won't meet them.
+
+        A user without history thus has what shared features say, and no noise.
+        """
+        met = active if features is None else np.asarray(features[active].getnnz(axis=0) > 0)
+        width, state = _native.padded_width(n_components), aligned(*cls.shape(len(met), n_components, schedule))
+        state[:, :width] = 0
+        for part, value in enumerate(INITIAL_MEMORY[schedule], start=1):
+            state[:, part * width : (part + 1) * width] = value
+        embeddings = rng.random((len(met), n_components), np.float32)
+        embeddings -= np.float32(0.5)
+        embeddings /= np.float32(n_components)
+        state[met, :n_components] = embeddings[met]
+        return cls(state, features, n_components)
+
+    @property
+    def embeddings(self) -> Floats:
+        """The features' embeddings; a view."""
+        return self.state[:, : self.n_components]
+
+    @property
+    def biases(self) -> Floats:
+        """The features' biases; a view."""
+        return self.state[:, self.n_components]
+
+    @staticmethod
+    def shape(n_features: int, n_components: int, schedule: str) -> tuple[int, int]:
+        """Tell the shape of the state that so many features need."""
+        return n_features, _native.padded_width(n_components) * (1 + len(INITIAL_MEMORY[schedule]))
+
+    def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
+        """Give the kernel's view."""
+        return self.state, None if self.features is None else _csr(self.features), alpha
+
+    def rows(self, features: sp.csr_matrix | None = None) -> Floats:
+        """Make the representation of every entity, or of other rows of features: each row begins [embedding, bias]."""
+        features = self.features if features is None else features
+        if features is None:
+            return self.state
+        out = aligned(features.shape[0], _native.padded_width(self.n_components))
+        _native.represent(features=_csr(features), state=self.state, out=out)
+        return out
+
+    def rows_of(self, entities: Indices) -> Floats:
+        """Make the representations of some entities; rows as those of `rows`, in an array of their own."""
+        if self.features is not None:
+            return self.rows(self.features[entities])
+        return self.state[entities, : _native.padded_width(self.n_components)]
+
+
+def aligned(rows: int, columns: int) -> Floats:
+    """Make an uninitialised float32 array for the kernel: its rows start on cache lines, and it on a large page."""
+    n_bytes = rows * columns * 4
+    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -buffer.ctypes.data % _ALIGNMENT
+    return buffer[start : start + n_bytes].view(np.float32).reshape(rows, columns)
+
+
+def _csr(features: sp.csr_matrix) -> Csr:
+    return *pattern(features), features.data

@@ -1,0 +1,260 @@
+"""Scores to filtered top-k lists and ranks, block by block, so that memory does not grow with the number of users."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import cpu_count
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+
+from gingham import _native
+from gingham.columns import ITEM_ID, RANK, SCORE, USER_ID
+from gingham.dataset import Ids
+from gingham.errors import ParameterError
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int32]
+# Sparse rows as the kernel takes them: offsets from zero, columns, and values where there are any.
+Pattern = tuple[npt.NDArray[np.int64], Indices]
+Csr = tuple[npt.NDArray[np.int64], Indices, Floats]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What one pass over the scores of some users leaves.
+
+    Order: higher score first; of equal scores, the lower item index first.
+
+    Attributes
+    ----------
+    items : int32 array, shape (n_users, k)
+        Indices of the best items, best first; -1 where a user has fewer candidates.
+    scores : float32 array, shape (n_users, k)
+        Their scores; -inf where there is no item.
+    ranks : int32 array, one an entry of the test matrix
+        The item's place in the order, from zero; the number of items if it was no candidate.
+    mid_ranks : float64 array, one an entry of the test matrix
+        How many candidates score higher, plus half of those that score the same.
+    """
+
+    items: Indices
+    scores: Floats
+    ranks: Indices
+    mid_ranks: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is asked about some users, and where the answers go."""
+
+    users: Indices
+    seen: Pattern | None
+    test: Pattern | None
+    top_items: Indices | None
+    top_scores: Floats | None
+    ranks: Indices | None
+    mid_ranks: npt.NDArray[np.float64] | None
+
+    def answers(self) -> dict[str, Any]:
+        """Give the native kernel's arguments that do not depend on how scores come about."""
+        return {name: value for name, value in vars(self).items() if name != "users"}
+
+
+class Scores(Protocol):
+    """How a model scores items: what it must offer to recommend."""
+
+    n_items: int
+    block_size: int
+
+    def only(self, items: Indices) -> "Scores":
+        """Score these items alone, in this order."""
+
+    def rank(self, block: Block, num_threads: int) -> None:
+        """Score all items for a block of users, and fill in its answers."""
+
+
+class RepresentationScores:
+    """The score is the dot product of two representations plus both biases; no score is ever stored.
+
+    Parameters
+    ----------
+    users : callable
+        Takes user indices, gives their rows: float32, shape (n, width), C-contiguous, each [embedding, bias, zeros].
+    items : float32 array, shape (n_items, width)
+        One such row an item.
+    n_components : int
+        The size of an embedding.
+    """
+
+    block_size = 16_384
+
+    def __init__(self, users: Callable[[Indices], Floats], items: Floats, n_components: int) -> None:
+        self._users, self._items, self._n_components = users, items, n_components
+        self.n_items = len(items)
+
+    def only(self, items: Indices) -> "RepresentationScores":
+        """Score these items alone, in this order."""
+        return RepresentationScores(self._users, self._items[items], self._n_components)
+
+    def rank(self, block: Block, num_threads: int) -> None:
+        """Score all items for a block of users, and fill in its answers."""
+        _native.rank_representations(
+            users=self._users(block.users),
+            items=self._items,
+            n_components=self._n_components,
+            num_threads=num_threads,
+            progress=None,
+            **block.answers(),
+        )
+
+
+class DenseScores:
+    """The scores are what a function says, some hundred users at a time.
+
+    Parameters
+    ----------
+    function : callable
+        Takes user indices, gives a float32 array of its own, shape (n, n_items), without -inf.
+    n_items : int
+        The number of items.
+    """
+
+    block_size = 256
+
+    def __init__(self, function: Callable[[Indices], Floats], n_items: int) -> None:
+        self._function, self.n_items = function, n_items
+
+    def only(self, items: Indices) -> "DenseScores":
+        """Score these items alone, in this order."""
+        function = self._function
+        return DenseScores(lambda users: np.ascontiguousarray(function(users)[:, items]), len(items))
+
+    def rank(self, block: Block, num_threads: int) -> None:
+        """Score all items for a block of users, and fill in its answers."""
+        _native.rank_scores(scores=self._function(block.users), num_threads=num_threads, **block.answers())
+
+
+def rank(
+    scores: Scores,
+    users: Indices,
+    *,
+    k: int = 0,
+    seen: sp.csr_matrix | None = None,
+    test: sp.csr_matrix | None = None,
+    candidates: Indices | None = None,
+    num_threads: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> Ranking:
+    """Find users' best items and the ranks of their test items, in one pass over the scores.
+
+    Parameters
+    ----------
+    scores : Scores
+        How the model scores.
+    users : int32 array of length n
+        User indices.
+    k : int
+        How many of the best items; 0 (default) for none.
+    seen, test : csr_matrix, shape (n, n_items)
+        A row for each of `users`: items that are no candidates, and items to rank. Only where entries are counts.
+    candidates : int32 array
+        The item indices to choose from, ascending; all by default.
+    num_threads : int
+        0 (default) for all cores. The result does not depend on it.
+    progress : callable
+        Called with the number of users done, after each block.
+    """
+    if candidates is not None:
+        scores = scores.only(candidates)
+        seen, test = (part if part is None else part[:, candidates] for part in (seen, test))
+    n_test = 0 if test is None else test.nnz
+    answer = Ranking(
+        np.empty((len(users), k), np.int32),
+        np.empty((len(users), k), np.float32),
+        np.empty(n_test, np.int32),
+        np.empty(n_test, np.float64),
+    )
+    for start in range(0, len(users), scores.block_size):
+        stop = min(start + scores.block_size, len(users))
+        scores.rank(_block(users, seen, test, answer, start, stop), threads(num_threads))
+        if progress is not None:
+            progress(stop)
+    if candidates is not None and k:
+        answer.items[:] = np.where(answer.items >= 0, candidates[answer.items], -1)
+    return answer
+
+
+def _block(
+    users: Indices,
+    seen: sp.csr_matrix | None,
+    test: sp.csr_matrix | None,
+    answer: Ranking,
+    start: int,
+    stop: int,
+) -> Block:
+    entries = slice(0, 0) if test is None else slice(test.indptr[start], test.indptr[stop])
+    k = answer.items.shape[1]
+    return Block(
+        users[start:stop],
+        None if seen is None else pattern(seen, start, stop),
+        None if test is None else pattern(test, start, stop),
+        answer.items[start:stop] if k else None,
+        answer.scores[start:stop] if k else None,
+        None if test is None else answer.ranks[entries],
+        None if test is None else answer.mid_ranks[entries],
+    )
+
+
+def pattern(matrix: sp.csr_matrix, start: int = 0, stop: int | None = None) -> Pattern:
+    """Give some rows' (indptr, indices) as the kernel takes them: int64 offsets from zero, int32 columns."""
+    indptr = matrix.indptr[start : None if stop is None else stop + 1].astype(np.int64)
+    indices = matrix.indices[indptr[0] : indptr[-1]].astype(np.int32, copy=False)
+    return indptr - indptr[0], indices
+
+
+def threads(num_threads: int) -> int:
+    """Take 0 for all cores.
+
+    Raises
+    ------
+    ParameterError
+        If the number is negative.
+    """
+    if num_threads < 0:
+        raise ParameterError(f"num_threads={num_threads} is negative; give 0 for all cores, or a number of threads.")
+    return num_threads or cpu_count() or 1
+
+
+def frame(ranking: Ranking, user_ids: pl.Series, item_ids: Ids) -> pl.DataFrame:
+    """Write the best items of a ranking as a table, in external ids.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        Of the users `user_ids`, in their order.
+    user_ids : series
+        The external id of each.
+    item_ids : Ids
+        The external ids of the items.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``user_id``, ``item_id``, ``rank`` (Int32, from 1) and ``score`` (Float32), best first; fewer than k rows where
+        a user has fewer candidates.
+    """
+    n_users, k = ranking.items.shape
+    there = ranking.items >= 0
+    users = np.repeat(np.arange(n_users, dtype=np.int32), k).reshape(n_users, k)
+    ranks = np.broadcast_to(np.arange(1, k + 1, dtype=np.int32), (n_users, k))
+    return pl.DataFrame(
+        {
+            USER_ID: user_ids.gather(users[there]),
+            ITEM_ID: item_ids.ids(ranking.items[there]),
+            RANK: ranks[there],
+            SCORE: ranking.scores[there],
+        }
+    )

@@ -1,0 +1,222 @@
+"""Artifacts: folders of safetensors, JSON and Parquet that are whole or not there; nothing in them can execute.
+
+A folder is written beside its place, synced to disk and renamed into it, so that whoever is killed at any moment leaves
+the old one or the new one, never half of either. The one moment between two renames in which neither stands in its
+place is covered by `resolve`: the old one then is the sibling that `replace_directory` moved it to.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from gingham.errors import ArtifactError
+
+FORMAT = 1
+MANIFEST = "artifact.json"
+_ARRAYS = "arrays.safetensors"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What is stored of a model.
+
+    Attributes
+    ----------
+    kind : str
+        The name of the model's class.
+    params : mapping
+        The model's parameters; JSON values.
+    state : mapping
+        What else it knows; JSON values.
+    arrays : mapping of str to array
+        By name.
+    tables : mapping of str to polars.DataFrame
+        By name.
+    """
+
+    kind: str
+    params: Mapping[str, Any]
+    state: Mapping[str, Any]
+    arrays: Mapping[str, npt.NDArray[Any]]
+    tables: Mapping[str, pl.DataFrame]
+
+
+def write(path: Path | str, artifact: Artifact) -> None:
+    """Store an artifact as the folder `path`; one that is there already is replaced when the new one is complete.
+
+    Raises
+    ------
+    ArtifactError
+        If `path` is something else than an artifact, or can't be written.
+    """
+    with replace_directory(Path(path), marker=MANIFEST) as folder:
+        write_into(folder, artifact)
+
+
+def write_into(folder: Path, artifact: Artifact) -> None:
+    """Write an artifact's files into an empty folder."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in artifact.arrays.items()}
+    save_file(arrays, folder / _ARRAYS)
+    for name, table in artifact.tables.items():
+        table.write_parquet(folder / f"{name}.parquet")
+    manifest = {
+        "format": FORMAT,
+        "gingham": version("gingham"),
+        "kind": artifact.kind,
+        "params": artifact.params,
+        "state": artifact.state,
+        "files": {file.name: _fingerprint(file) for file in sorted(folder.iterdir())},
+    }
+    text = json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=2, allow_nan=False)
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def read(path: Path | str) -> Artifact:
+    """Load an artifact; every file is compared with its checksum first.
+
+    Raises
+    ------
+    ArtifactError
+        If there is none at `path`, or it is damaged, or of a newer format than this version of Gingham knows.
+    """
+    folder = resolve(Path(path))
+    manifest = _manifest(folder)
+    for name, fingerprint in manifest["files"].items():
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ArtifactError(f"The artifact {path} has no file {name!r}; restore it, or fit and save again.")
+        if _fingerprint(folder / name) != fingerprint:
+            raise ArtifactError(
+                f"The artifact {path} is damaged: {name!r} is not what was saved; restore it, or fit and save again."
+            )
+    tables = [Path(name) for name in manifest["files"] if name != _ARRAYS]
+    try:
+        return Artifact(
+            manifest["kind"],
+            manifest["params"],
+            manifest["state"],
+            load_file(folder / _ARRAYS),
+            {table.stem: pl.read_parquet(folder / table) for table in tables},
+        )
+    except (OSError, SafetensorError, pl.exceptions.PolarsError) as error:
+        raise ArtifactError(f"The artifact {path} cannot be read: {error}.") from error
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise ArtifactError(
+            f"There is no artifact {folder}: it has no file {MANIFEST!r}; give the folder of a saved one."
+        )
+    try:
+        manifest = json.loads(file.read_text(encoding="utf-8"))
+        written = manifest["format"]
+        if isinstance(written, int) and written > FORMAT:
+            raise ArtifactError(
+                f"The artifact {folder} has format {written}, written by gingham {manifest.get('gingham')}; "
+                f"this is gingham {version('gingham')}, which reads format {FORMAT}: upgrade it."
+            )
+        if manifest.pop("sha256") == _checksum(manifest):
+            return dict(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise ArtifactError(f"The artifact {folder} is damaged: {MANIFEST!r} is not what was saved; restore it.") from None
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    """Fingerprint what a manifest says, whatever its order and white space."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _fingerprint(file: Path) -> dict[str, Any]:
+    with file.open("rb") as stream:
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def resolve(path: Path) -> Path:
+    """Find where the folder that belongs at `path` is, also after a kill between the two renames that replace it."""
+    return path if path.exists() or not _old(path).exists() else _old(path)
+
+
+@contextmanager
+def replace_directory(path: Path, marker: str) -> Iterator[Path]:
+    """Give an empty folder to fill, which takes the place of `path` when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        A folder to make or to replace.
+    marker : str
+        A file that a folder must have (or be empty) to be replaced: nobody's other files are ever removed.
+
+    Raises
+    ------
+    ArtifactError
+        If `path` is something else, or can't be written.
+    """
+    path = path.absolute()
+    _require_replaceable(path, marker)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+    except OSError as error:
+        raise ArtifactError(f"Nothing can be written beside {path}: {error.strerror}; choose another place.") from error
+    try:
+        yield folder
+        _sync_tree(folder)
+        folder.chmod(0o755)
+        _swap(folder, path)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be written: {error.strerror or error}; what was there still is.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_replaceable(path: Path, marker: str) -> None:
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise ArtifactError(f"{path} exists and is no folder; choose another place.")
+    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
+        raise ArtifactError(f"The folder {path} holds other files and no {marker}; choose another place, or empty it.")
+
+
+def _old(path: Path) -> Path:
+    return path.absolute().with_name(f".{path.absolute().name}.old")
+
+
+def _swap(folder: Path, path: Path) -> None:
+    if path.exists():
+        # What a kill left here is older than what stands in its place.
+        shutil.rmtree(_old(path), ignore_errors=True)
+        path.rename(_old(path))
+    folder.rename(path)
+    _sync(path.parent)
+    shutil.rmtree(_old(path), ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        _sync(file)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # Windows has no handle to sync a folder by
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
