@@ -51,9 +51,19 @@ class ModelSpec(_Section):
 
 
 class EvaluateSpec(_Section):
-    """The recipe's ``[evaluate]``: metrics look at the first `k` recommendations, 12 by default."""
+    """The recipe's ``[evaluate]``.
+
+    Attributes
+    ----------
+    k : int
+        How many of the first recommendations the metrics look at; 12 by default.
+    filter_seen : bool, optional
+        Whether items that a user has in train are no candidates. By default they are none after a random split, which
+        leaves a test item in no user's train, and are candidates after a split in time, where repeats count.
+    """
 
     k: int = Field(default=12, ge=1)
+    filter_seen: bool | None = None
 
 
 class RecommendSpec(_Section):

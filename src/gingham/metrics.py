@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.errors import ParameterError
-from gingham.recommend import Ranking
+from gingham.recommend import Indices, Ranking
 
 Values = npt.NDArray[np.float64]
 
@@ -24,6 +24,8 @@ class TestRanks:
 
     Attributes
     ----------
+    users : int32 array of length n_users
+        Their indices.
     indptr : int64 array of length n_users + 1
         User i's test items are entries ``indptr[i]`` to ``indptr[i + 1]`` of the arrays below; at least one.
     ranks : int array
@@ -36,6 +38,7 @@ class TestRanks:
         How many items were ranked for each user.
     """
 
+    users: Indices
     indptr: npt.NDArray[np.int64]
     ranks: npt.NDArray[np.integer]
     mid_ranks: Values
@@ -46,19 +49,21 @@ class TestRanks:
     __test__ = False
 
     @classmethod
-    def of(cls, ranking: Ranking, test: sp.csr_matrix, seen: sp.csr_matrix | None) -> "TestRanks":
-        """Take them from a ranking of all items for the users of `test`, each of which has test items.
+    def of(cls, users: Indices, ranking: Ranking, test: sp.csr_matrix, seen: sp.csr_matrix | None) -> "TestRanks":
+        """Take them from a ranking of all items for some users, each of which has test items.
 
         Parameters
         ----------
+        users : int32 array of length n_users
+            Their indices.
         ranking : Ranking
-            Of those users, with the entries of `test` ranked.
+            Of these users, with the entries of `test` ranked.
         test, seen : csr_matrix, shape (n_users, n_items)
             The test items, and those that were no candidates.
         """
         n_users, n_items = test.shape
         n_seen = np.zeros(n_users, np.int64) if seen is None else np.diff(seen.indptr)
-        return cls(test.indptr.astype(np.int64), ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen)
+        return cls(users, test.indptr.astype(np.int64), ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen)
 
     @property
     def n_test(self) -> npt.NDArray[np.int64]:

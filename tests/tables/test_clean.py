@@ -101,9 +101,16 @@ def test_end_is_exclusive_and_zones_are_converted() -> None:
     assert clean(shop, CleanSpec(start=in_zone)).transactions.collect()["user_id"].to_list() == [2, 3]
 
 
-def test_transactions_of_unknown_users_and_items_are_dropped_in_a_step_of_their_own() -> None:
+def test_transactions_of_unknown_users_and_items_are_kept_unless_an_expression_asks_about_them() -> None:
     users, items = frame(user_id=["a", "b"]), frame(item_id=["x", "y"])
-    cleaned = clean(tables(users=users, items=items))
+    assert clean(tables(users=users, items=items)).steps == clean(tables()).steps
+    asked = clean(tables(users=users, items=items), CleanSpec(users="user_id <> 'q'", items="item_id <> 'q'"))
+    assert [(step.rows, step.users, step.items) for step in asked.steps[2:]] == [(4, 2, 2)]
+
+
+def test_transactions_of_unknown_users_and_items_are_dropped_if_asked() -> None:
+    users, items = frame(user_id=["a", "b"]), frame(item_id=["x", "y"])
+    cleaned = clean(tables(users=users, items=items), CleanSpec(unknown="drop"))
     assert cleaned.steps[1:] == (Step("known users and items", rows=4, users=2, items=2),)
 
 
@@ -138,7 +145,7 @@ def test_only_role_columns_are_kept() -> None:
         ({}, {"items": "kind = 'hat'"}, ["'items where kind = 'hat''", "6 transactions"]),
         ({}, {"start": date(2030, 1, 1)}, ["'dates from 2030-01-01'", "6 transactions"]),
         ({}, {"min_transactions": 4}, ["'users with at least 4 transactions'", "6 transactions"]),
-        ({"users": frame(user_id=["q"])}, {}, ["'known users and items'", "6 transactions"]),
+        ({"users": frame(user_id=["q"])}, {"unknown": "drop"}, ["'known users and items'", "6 transactions"]),
         ({}, {"users": "agee > 3"}, ["'agee > 3'", "users table", "user_id, age"]),
         ({}, {"users": "age >"}, ["'age >'", "users table", "user_id, age"]),
         ({}, {"users": "age"}, ["'age'", "users table"]),

@@ -241,7 +241,8 @@ class Recommender(ABC):
         matrix = self._test_matrix(test)
         users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
         tested, seen = matrix[users], self.known_.matrix[users] if filter_seen else None
-        return TestRanks.of(rank(self._scores(), users, seen=seen, test=tested, num_threads=num_threads), tested, seen)
+        ranking = rank(self._scores(), users, seen=seen, test=tested, num_threads=num_threads)
+        return TestRanks.of(users, ranking, tested, seen)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
         """Find the place of each test item among all items for its user.

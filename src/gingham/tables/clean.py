@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import Self
+from typing import Literal, Self
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,7 +25,10 @@ class CleanSpec(BaseModel):
         filters that follow.
     users, items : str, optional
         SQL expressions over the columns of the users and items tables, such as ``age > 16 AND age < 38``. A row for
-        which it is null is not kept.
+        which it is null is not kept, nor is who has no row.
+    unknown : {"keep", "drop"}
+        What becomes of transactions whose user (item) has no row in the users (items) table: "keep" (default), as
+        those of users (items) about whom nothing is known; or "drop".
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +39,7 @@ class CleanSpec(BaseModel):
     max_transactions: int | None = Field(default=None, ge=1)
     users: str | None = None
     items: str | None = None
+    unknown: Literal["keep", "drop"] = "keep"
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -50,8 +54,8 @@ class CleanSpec(BaseModel):
 def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     """Read the tables, check their rows, and keep what the recipe asks for.
 
-    The order is: dates; transactions per user; transactions of users and items that the tables do not know; the
-    expression over users; the one over items. The users table keeps whoever passes the expression over users, with
+    The order is: dates; transactions per user; users and items that the tables do not know; the expression over users;
+    the one over items. The users table keeps whoever passes the expression over users, with
     or without transactions: the shop knows them. Without a users (items) table it holds every id that was read.
 
     Parameters
@@ -79,13 +83,9 @@ def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     rows, user_ids, item_ids = _transactions(tables, spec, steps)
     if spec.min_transactions is not None or spec.max_transactions is not None:
         rows = _record(steps, f"users with {_bounds(spec)} transactions", _of_users_with_enough(rows, spec))
-    known = rows
-    if users is not None:
-        known = _of(known, users, USER_ID)
-    if items is not None:
-        known = _of(known, items, ITEM_ID)
-    if known.height < rows.height:
-        rows = _record(steps, "known users and items", known)
+    if spec.unknown == "drop":
+        known = rows if users is None else _of(rows, users, USER_ID)
+        rows = _record(steps, "known users and items", known if items is None else _of(known, items, ITEM_ID))
     users = user_ids if users is None else users
     items = item_ids if items is None else items
     if spec.users is not None:
