@@ -1,1 +1,39 @@
-"""Gingham: a retailer's three tables in, recommendations worth showing out."""
+"""Gingham: a retailer's three tables in, recommendations worth showing out, honest figures on how good they are."""
+
+from importlib.metadata import version
+
+from gingham import errors, metrics, split
+from gingham.config import Recipe
+from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.errors import GinghamError
+from gingham.evaluate import Evaluation, evaluate
+from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
+from gingham.pipeline import read_tables, run
+from gingham.tables import CleanSpec, FeatureSpec, Tables, clean
+
+__all__ = [
+    "BuyAgain",
+    "CleanSpec",
+    "Dataset",
+    "EarlyStopping",
+    "Evaluation",
+    "FeatureSpec",
+    "Features",
+    "GinghamError",
+    "HybridMF",
+    "Ids",
+    "Interactions",
+    "Popularity",
+    "Recipe",
+    "Tables",
+    "clean",
+    "errors",
+    "evaluate",
+    "load",
+    "metrics",
+    "read_tables",
+    "run",
+    "split",
+]
+
+__version__ = version("gingham")

@@ -113,12 +113,13 @@ def intervals(
     """
     rng, n_users = np.random.default_rng(seed), len(values)
     there = np.isfinite(values)
-    terms = np.hstack([np.where(there, values, 0), there])
+    # float32 halves the memory to read a thousand times; an interval needs no more digits.
+    terms = np.hstack([np.where(there, values, 0), there]).astype(np.float32)
     means = np.empty((resamples, values.shape[1]))
     for resample in range(resamples):
         # How often each user is drawn, which takes less memory than who is.
         times = np.bincount(rng.integers(n_users, size=n_users), minlength=n_users)
-        sums, counts = np.split(times @ terms, 2)
+        sums, counts = np.split(times.astype(np.float32) @ terms, 2)
         means[resample] = sums / np.maximum(counts, 1)
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.percentile(means, [tail, 100 - tail], axis=0)

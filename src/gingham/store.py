@@ -83,6 +83,8 @@ def write_into(folder: Path, artifact: Artifact) -> None:
     }
     text = json.dumps({**manifest, "sha256": _checksum(manifest)}, indent=2, allow_nan=False)
     (folder / MANIFEST).write_text(text, encoding="utf-8")
+    # safetensors lets the owner alone read its file; whoever may read the others may read this one.
+    (folder / _ARRAYS).chmod((folder / MANIFEST).stat().st_mode)
 
 
 def read(path: Path | str) -> Artifact:
@@ -171,18 +173,20 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
     _require_replaceable(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     except OSError as error:
         raise ArtifactError(f"Nothing can be written beside {path}: {error.strerror}; choose another place.") from error
+    # A temporary folder is its owner's alone; the one inside has the permissions of any new folder.
+    folder = workplace / path.name
     try:
+        folder.mkdir()
         yield folder
         _sync_tree(folder)
-        folder.chmod(0o755)
         _swap(folder, path)
     except OSError as error:
         raise ArtifactError(f"{path} cannot be written: {error.strerror or error}; what was there still is.") from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _require_replaceable(path: Path, marker: str) -> None:

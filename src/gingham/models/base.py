@@ -172,6 +172,16 @@ class Recommender(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
+    @abstractmethod
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
+
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def recommend(

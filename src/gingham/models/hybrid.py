@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import _native
-from gingham.columns import ITEM_ID, RANK, SCORE, USER_ID
+from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.errors import DataError, DivergedError, ParameterError
 from gingham.models.base import Data, Known, Recommender, Some, canonical
@@ -193,7 +193,7 @@ class HybridMF(Recommender):
         DivergedError
             If a parameter stops being finite.
         """
-        self._validate()
+        self.validate()
         known, features = inputs(interactions, user_features, item_features)
         training = Training.of(known, sample_weight, self.loss)
         rng = generator(self.random_state)
@@ -248,7 +248,7 @@ class HybridMF(Recommender):
                 early_stopping=early_stopping,
                 verbose=verbose,
             )
-        self._validate()
+        self.validate()
         known, features = inputs(interactions, user_features, item_features)
         training = Training.of(known, sample_weight, self.loss)
         self._require_same(known, features)
@@ -258,7 +258,14 @@ class HybridMF(Recommender):
         )
         return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
 
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
         require_one_of("loss", self.loss, LOSSES)
         require_one_of("learning_schedule", self.learning_schedule, SCHEDULES)
         for name in ("n_components", "max_sampled", "k", "n"):
@@ -507,14 +514,17 @@ class HybridMF(Recommender):
         NotFittedError, UnknownIdError, ParameterError
             If the model is not fitted, an id is unknown, or there are not `k` other items.
         """
-        return self._similar(self._fitted(ITEM_ID), self.known_.item_ids, item_ids, k, num_threads, ITEM_ID)
+        table = self._similar(self._fitted(ITEM_ID), self.known_.item_ids, item_ids, "item", k, num_threads)
+        return table.select(pl.col(USER_ID).alias(ITEM_ID), pl.col(ITEM_ID).alias(SIMILAR_ITEM_ID), RANK, SCORE)
 
     def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the users whose representations point the same way; as `similar_items`, for users."""
-        return self._similar(self._fitted(USER_ID), self.known_.user_ids, user_ids, k, num_threads, USER_ID)
+        table = self._similar(self._fitted(USER_ID), self.known_.user_ids, user_ids, "user", k, num_threads)
+        return table.rename({ITEM_ID: SIMILAR_USER_ID})
 
-    def _similar(self, side: Side, ids: Ids, wanted: Some, k: int, num_threads: int, column: str) -> pl.DataFrame:
-        index = ids.index(_listed(wanted), column.removesuffix("_id"))
+    def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
+        """Rank entities for entities of the same side, as a table of users and items."""
+        index = ids.index(_listed(wanted), what)
         require_k(k, len(ids) - 1)
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
         norms = np.linalg.norm(rows[:, : self.n_components], axis=1, keepdims=True)
@@ -522,10 +532,7 @@ class HybridMF(Recommender):
         rows[:, self.n_components] = 0
         itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
         scores = RepresentationScores(lambda entities: rows[entities], rows, self.n_components)
-        table = frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
-        return table.select(
-            pl.col(USER_ID).alias(column), pl.col(ITEM_ID).alias(f"similar_{column}"), pl.col(RANK, SCORE)
-        )
+        return frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
 
     # Storing ---------------------------------------------------------------------------------------------------------
 

@@ -34,14 +34,24 @@ class _BySales(Recommender):
         ParameterError, DataError
             If `days` is not positive, or the data hold a value that is not finite.
         """
-        if self.days is not None:
-            require_number("days", self.days, above=0)
+        self.validate()
         self._known = Known.of(interactions)
         total = _sold(self._known.matrix)
         recent = _sold(self._recent(interactions))
         # The share of all sales orders what did not sell of late, and is less than one recent sale.
         self._sales = (recent + total / (total.sum() + 1)).astype(np.float32)
         return self
+
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If `days` is not positive.
+        """
+        if self.days is not None:
+            require_number("days", self.days, above=0)
 
     def _recent(self, data: Data) -> sp.csr_matrix:
         if isinstance(data, Dataset):

@@ -1,0 +1,65 @@
+# `make help` explains the targets. `make demo` and `make test` do all of the set-up themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+BENCH := .venv-bench/bin
+SANITIZED := build/sanitize
+SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint sanitize bench clean
+
+help: ## Explain the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed ## Create .venv, build the kernel, install everything
+
+demo: .venv/installed ## Run the whole job on the Complete Journey, a grocer's year; leaves runs/demo
+	$(BIN)/gingham demo --out runs/demo
+
+test: .venv/installed ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/installed ## Check style, types and docstrings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The sanitized build stands in a folder of its own, in front of the packages of .venv. Those come by PYTHONPATH, not as
+# the environment's site-packages, so that the editable installation there is not found.
+sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under AddressSanitizer and UBSan
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	PYTHONPATH="$(SANITIZED)/site:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+	"$$($(BIN)/python -c 'import sys; print(sys._base_executable)')" -m pytest -p no:cacheprovider tests/native
+
+bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py
+
+clean: ## Remove what was built and installed
+	rm -rf .venv .venv-bench build dist
+
+.venv/installed: $(SOURCES)
+	@$(call debian)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
+	@touch $@
+
+.venv-bench/installed: $(SOURCES) $(shell find src -name '*.py')
+	@$(call debian)
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
+	@touch $@
+
+$(SANITIZED)/installed: $(SOURCES) $(shell find src -name '*.py')
+	rm -rf $(SANITIZED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SANITIZED)/site \
+	  --config-settings=cmake.define.GINGHAM_SANITIZE=ON --config-settings=build-dir=$(SANITIZED)/cmake .
+	@touch $@
+
+# A compiler, Python's headers and venv: all that has to come from the system.
+define debian
+{ command -v g++ && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig; \
+  assert pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file()'; } >/dev/null 2>&1 || { \
+  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+  $$root apt-get update -q && $$root apt-get install -y -q g++ python3-dev python3-venv; }
+endef

@@ -1,0 +1,5 @@
+"""Runs the command line: ``python -m gingham``."""
+
+from gingham.cli import main
+
+main()

@@ -1,0 +1,36 @@
+"""The command line: one file a command, none of them with an algorithm of its own."""
+
+import sys
+
+import typer
+
+from gingham.cli.console import errors
+from gingham.cli.demo import demo
+from gingham.cli.init import init
+from gingham.cli.recommend import recommend
+from gingham.cli.run import run
+from gingham.cli.similar import similar
+from gingham.errors import GinghamError
+
+app = typer.Typer(
+    name="gingham",
+    help="A retailer's three tables in, recommendations worth showing out, with honest figures on how good they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (demo, init, run, recommend, similar):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line. Exit code 2 says that the user can mend it, 130 that they stopped it."""
+    try:
+        app()
+    except GinghamError as error:
+        errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("Interrupted; nothing was written.", style="yellow")
+        sys.exit(130)

@@ -1,0 +1,29 @@
+"""``gingham run``: everything a recipe says."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gingham import pipeline
+from gingham.cli.console import Narrator, output
+
+
+def run(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; `gingham init` writes one.")],
+    out: Annotated[Path, typer.Option(help="The folder to make; an earlier run's is replaced at the end.")],
+) -> None:
+    """Read, clean, split, fit, evaluate, recommend and store, as a recipe says."""
+    pipeline.run(recipe, out, Narrator())
+    told(out)
+
+
+def told(out: Path) -> None:
+    """Say what a run has left, and what to do with it."""
+    output.print(
+        f"\nStored in {out}: {', '.join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS))}, the "
+        "recipe and the model.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,231 @@
+"""The run that a recipe describes: read, clean, split, fit, evaluate, recommend, store."""
+
+import difflib
+import json
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gingham import store
+from gingham.config import ModelSpec, Recipe
+from gingham.dataset import Dataset
+from gingham.errors import ArtifactError, ConfigError
+from gingham.evaluate import Evaluation, evaluate
+from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
+from gingham.models.parameters import require_k
+from gingham.tables import Step, Tables, clean, read
+
+_KINDS: Mapping[str, type[Recommender]] = {"hybrid": HybridMF, "popularity": Popularity, "buy-again": BuyAgain}
+_BASELINES: Mapping[str, type[Recommender]] = {"best-sellers": Popularity, "buy-again": BuyAgain}
+
+# What a run's folder holds.
+RECOMMENDATIONS = "recommendations.parquet"
+METRICS = "metrics.json"
+STEPS = "steps.json"
+RECIPE = "recipe.toml"
+MODEL = "model"
+_MARKER = f"{MODEL}/{store.MANIFEST}"
+
+
+class Watcher:
+    """Told how a run goes on; this one keeps it to itself."""
+
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """Begin a stage, which lasts as long as the block."""
+        del name
+        return nullcontext()
+
+    def cleaned(self, steps: tuple[Step, ...]) -> None:
+        """Hear what cleaning and splitting left, step by step."""
+
+    def evaluated(self, evaluations: Mapping[str, Evaluation]) -> None:
+        """Hear how good the model (first) and the baselines are."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run produced.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is stored.
+    steps : tuple of Step
+        What cleaning and splitting left.
+    evaluations : mapping of str to Evaluation
+        Of the model, by its kind, and of the baselines.
+    model : Recommender
+        The one that recommends.
+    """
+
+    folder: Path
+    steps: tuple[Step, ...]
+    evaluations: Mapping[str, Evaluation]
+    model: Recommender
+
+
+def read_tables(recipe: Recipe | Path | str) -> Tables:
+    """Read and clean the tables of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        A path is read as a recipe file.
+
+    Raises
+    ------
+    ConfigError, TableError
+        If the recipe or a table is wrong, or a filter leaves nothing.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    tables = read(
+        recipe.transactions,
+        recipe.users,
+        recipe.items,
+        recipe.base,
+        user_features=recipe.features.users,
+        item_features=recipe.features.items,
+    )
+    return clean(tables, recipe.clean)
+
+
+def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = None) -> Run:
+    """Do all that a recipe says, and store what comes of it.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        A path is read as a recipe file.
+    out : path
+        The folder to make; an earlier run's is replaced when this one has succeeded.
+    watcher : Watcher
+        Told how it goes on; nobody by default.
+
+    Raises
+    ------
+    GinghamError
+        If the recipe, a table, a parameter or `out` is wrong; nothing is written then.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    watcher = watcher or Watcher()
+    build(recipe.model).validate()
+    with store.replace_directory(Path(out), marker=_MARKER) as folder:
+        with watcher.stage("Reading and cleaning the tables"):
+            tables = read_tables(recipe)
+            dataset = Dataset.from_tables(tables)
+            train, test = recipe.split.apply(dataset)
+        for k in (recipe.evaluate.k, recipe.recommend.k):
+            require_k(k, dataset.n_items)
+        steps = (*tables.steps, _step("train", train), _step("test", test))
+        watcher.cleaned(steps)
+        model, evaluations, seconds = _evaluate(recipe, train, test, watcher)
+        watcher.evaluated(evaluations)
+        if recipe.refit:
+            with watcher.stage("Fitting the model to everything"):
+                model = _fit(recipe.model, dataset)
+        with watcher.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
+            recommendations = model.recommend(
+                k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
+            )
+        with watcher.stage("Storing"):
+            recommendations.write_parquet(folder / RECOMMENDATIONS)
+            _write_json(folder / METRICS, _metrics(recipe, evaluations, seconds))
+            _write_json(folder / STEPS, [asdict(step) for step in steps])
+            (folder / RECIPE).write_text(recipe.text, encoding="utf-8")
+            (folder / MODEL).mkdir()
+            store.write_into(folder / MODEL, model.artifact())
+    return Run(Path(out), steps, evaluations, model)
+
+
+def load_run(folder: Path | str) -> Recommender:
+    """Load the model of a run.
+
+    Raises
+    ------
+    ArtifactError
+        If there is no run in the folder, or its model is damaged.
+    """
+    place = store.resolve(Path(folder))
+    if not (place / _MARKER).is_file():
+        raise ArtifactError(f"There is no run in {folder}: it has no file {_MARKER}; make one with `gingham run`.")
+    return Recommender.load(place / MODEL)
+
+
+def build(spec: ModelSpec) -> Recommender:
+    """Make the model that a recipe names, not fitted yet.
+
+    Raises
+    ------
+    ConfigError
+        If it has no such parameter.
+    """
+    kind = _KINDS[spec.kind]
+    known = kind.param_names()
+    for name in spec.params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(known)}"
+            raise ConfigError(f"Section [model] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
+    return kind(**spec.params)
+
+
+def _fit(spec: ModelSpec, dataset: Dataset) -> Recommender:
+    model = build(spec)
+    if isinstance(model, HybridMF):
+        return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads)
+    return model.fit(dataset)
+
+
+def _evaluate(
+    recipe: Recipe, train: Dataset, test: Dataset, watcher: Watcher
+) -> tuple[Recommender, dict[str, Evaluation], dict[str, float]]:
+    """Fit the model and the baselines to train and measure them on test; also how many seconds each took to fit."""
+    seconds: dict[str, float] = {}
+    evaluations: dict[str, Evaluation] = {}
+    with watcher.stage(f"Fitting the model ({recipe.model.kind})"):
+        start = time.perf_counter()
+        model = _fit(recipe.model, train)
+        seconds[recipe.model.kind] = time.perf_counter() - start
+    models: dict[str, Recommender] = {recipe.model.kind: model}
+    with watcher.stage("Evaluating the model and the baselines"):
+        for baseline in recipe.baselines:
+            if baseline not in models:
+                start = time.perf_counter()
+                models[baseline] = _BASELINES[baseline]().fit(train)
+                seconds[baseline] = time.perf_counter() - start
+        for name, candidate in models.items():
+            evaluations[name] = evaluate(
+                candidate, test, recipe.evaluate.k, _filter_seen(recipe), recipe.model.num_threads
+            )
+    return model, evaluations, seconds
+
+
+def _filter_seen(recipe: Recipe) -> bool:
+    asked = recipe.evaluate.filter_seen
+    return recipe.split.kind == "random" if asked is None else asked
+
+
+def _step(name: str, part: Dataset) -> Step:
+    rows = part.interactions
+    return Step(name, len(rows), np.unique(rows.user_index).size, np.unique(rows.item_index).size)
+
+
+def _metrics(recipe: Recipe, evaluations: Mapping[str, Evaluation], seconds: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        "k": recipe.evaluate.k,
+        "filter_seen": _filter_seen(recipe),
+        "split": recipe.split.model_dump(mode="json"),
+        "models": {
+            name: {"fit_seconds": round(seconds[name], 3), "metrics": evaluation.to_dict()}
+            for name, evaluation in evaluations.items()
+        },
+    }
+
+
+def _write_json(file: Path, content: Any) -> None:
+    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
