@@ -18,7 +18,7 @@ from gingham.dataset import Dataset, Ids
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
 from gingham.metrics import TestRanks
 from gingham.models.parameters import require_k
-from gingham.recommend import Indices, Scores, frame, rank
+from gingham.recommend import Indices, Ranking, Scores, frame, rank
 from gingham.split import Matrix
 
 Data: TypeAlias = Dataset | Matrix
@@ -224,16 +224,44 @@ class Recommender(ABC):
         """
         known = self.known_
         require_k(k, self.n_items)
-        users = self._user_index(user_ids)
-        ranking = rank(
-            self._scores(),
-            users,
-            k=k,
-            seen=known.matrix[users] if filter_seen else None,
-            candidates=self._candidates(items, exclude),
-            num_threads=num_threads,
-        )
+        users, candidates = self._user_index(user_ids), self._candidates(items, exclude)
+        ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
         return frame(ranking, known.user_ids.ids(users), known.item_ids)
+
+    def rank(
+        self,
+        user_ids: Some | None = None,
+        test: Data | None = None,
+        k: int = 0,
+        filter_seen: bool = False,
+        num_threads: int = 0,
+    ) -> Ranking:
+        """Find users' best items and the ranks of their test items, in one pass over the scores.
+
+        Parameters
+        ----------
+        user_ids : series or iterable of ids
+            Whose; by default everybody's the model knows.
+        test : Dataset or sparse matrix, shape (n_users, n_items)
+            Which items to rank, with the users and items of the data the model was fitted to; by default none.
+        k : int
+            How many of the best items; by default none.
+        filter_seen, num_threads
+            As for `recommend`. Seen items are no candidates, also where they are test items.
+
+        Returns
+        -------
+        Ranking
+            In indices, a row a user; `ranks` and `mid_ranks` in the order of these users' test entries.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, DataError
+            If the model is not fitted, an id is unknown, or the test is about other users and items.
+        """
+        users = self._user_index(user_ids)
+        tested = None if test is None else self._test_matrix(test)[users]
+        return self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
 
     def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
         """Find where the test items of those users who have any stand among all items: what metrics are made of.
@@ -241,7 +269,7 @@ class Recommender(ABC):
         Parameters
         ----------
         test, filter_seen, num_threads
-            As for `predict_rank`.
+            As for `rank`.
 
         Raises
         ------
@@ -250,9 +278,9 @@ class Recommender(ABC):
         """
         matrix = self._test_matrix(test)
         users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
-        tested, seen = matrix[users], self.known_.matrix[users] if filter_seen else None
-        ranking = rank(self._scores(), users, seen=seen, test=tested, num_threads=num_threads)
-        return TestRanks.of(users, ranking, tested, seen)
+        tested = matrix[users]
+        ranking = self._rank(users, test=tested, filter_seen=filter_seen, num_threads=num_threads)
+        return TestRanks.of(users, ranking, tested, self.known_.matrix[users] if filter_seen else None)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
         """Find the place of each test item among all items for its user.
@@ -276,9 +304,11 @@ class Recommender(ABC):
             If the model is not fitted, or the shape is another.
         """
         matrix = self._test_matrix(test)
-        users, seen = self._user_index(None), self.known_.matrix if filter_seen else None
-        ranks = rank(self._scores(), users, seen=seen, test=matrix, num_threads=num_threads).ranks
+        ranks = self._rank(self._user_index(None), test=matrix, filter_seen=filter_seen, num_threads=num_threads).ranks
         return sp.csr_matrix((ranks, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def _rank(self, users: Indices, *, filter_seen: bool, **how: Any) -> Ranking:
+        return rank(self._scores(), users, seen=self.known_.matrix[users] if filter_seen else None, **how)
 
     def _test_matrix(self, test: Data) -> sp.csr_matrix:
         known = self.known_

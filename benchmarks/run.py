@@ -1,0 +1,283 @@
+"""Gingham beside LightFM's kernel (lightfm-next) and implicit, in one run: `make bench`.
+
+Prints a table of ratios and writes it, with versions and threads, to benchmarks/results/.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from os import cpu_count, environ
+from pathlib import Path
+
+import implicit.bpr
+import numpy as np
+from lightfm import LightFM
+from lightfm.evaluation import precision_at_k
+from threadpoolctl import threadpool_limits
+
+import gingham as gg
+from gingham import _native
+from gingham.metrics import AT_K, OF_ALL, TestRanks, compute
+from gingham.recommend import RepresentationScores, rank
+from shop import Shop, make_shop
+from side_by_side import REPEATS, alternate
+
+RESULTS = Path(__file__).parent / "results"
+REPOSITORY = Path(__file__).parent.parent
+COMPONENTS = 50
+# A timed call trains for so many epochs: what it prepares once counts, as it does for a user.
+EPOCHS = 5
+LOSSES = ("warp", "bpr", "logistic", "warp-kos")
+SCHEDULES = ("adagrad", "adadelta")
+SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: what was compared, what is wanted of it, what it is."""
+
+    work: str
+    wanted: str
+    measured: str
+    reached: bool | None
+    detail: str
+
+
+def main() -> None:
+    """Run everything, print as it comes, write at the end."""
+    shop = make_shop()
+    rows: list[Row] = []
+    wanted = sys.argv[1:]
+    for part in (training, training_with_features, ranking, quality, memory, demo):
+        if wanted and part.__name__ not in wanted:
+            continue
+        for row in part(shop):
+            rows.append(row)
+            print(f"{row.work:62} {row.wanted:>12} {row.measured:>12}  {row.detail}", flush=True)
+    if not wanted:
+        write(rows)
+
+
+def write(rows: list[Row]) -> None:
+    """Leave the figures as JSON and as a table."""
+    about = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{platform.machine()}, {cpu_count()} cores, kernel built for x86-64-{_native.best_module()}",
+        "python": platform.python_version(),
+        "versions": {
+            name: version(name) for name in ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars")
+        },
+        "method": f"alternating calls after a warm-up, medians of {REPEATS}",
+    }
+    RESULTS.mkdir(exist_ok=True)
+    content = {"about": about, "rows": [asdict(row) for row in rows]}
+    (RESULTS / "bench.json").write_text(json.dumps(content, indent=2) + "\n")
+    lines = ["| work | wanted | measured | detail |", "|---|---|---|---|"]
+    lines += [f"| {row.work} | {row.wanted} | {row.measured} | {row.detail} |" for row in rows]
+    (RESULTS / "bench.md").write_text("\n".join([*lines, "", json.dumps(about), ""]))
+
+
+def compared(work: str, least: float, peer: Callable[[], object], ours: Callable[[], object], per: int = 1) -> Row:
+    """Race a peer."""
+    seconds = alternate({"peer": peer, "gingham": ours})
+    ratio = seconds["peer"] / seconds["gingham"]
+    detail = f"{seconds['peer'] / per:.3f} s / {seconds['gingham'] / per:.3f} s"
+    return Row(work, f">= {least:g}x" if least else "", f"{ratio:.2f}x", ratio >= least if least else None, detail)
+
+
+def peer_model(loss: str, schedule: str = "adagrad", seed: int = 1) -> LightFM:
+    """LightFM with the parameters of `our_model`."""
+    return LightFM(no_components=COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
+
+
+def our_model(loss: str, schedule: str = "adagrad", seed: int = 1) -> gg.HybridMF:
+    """HybridMF with LightFM's default parameters."""
+    return gg.HybridMF(n_components=COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
+
+
+def training(shop: Shop) -> Iterator[Row]:
+    """Epochs with identity features."""
+    coo = shop.train.tocoo()
+    for loss in LOSSES:
+        for threads in (1, 2):
+            theirs, ours = peer_model(loss), our_model(loss)
+            yield compared(
+                f"{loss} epoch, identity features, {threads} thread{'s' * (threads > 1)}",
+                4 if threads == 1 or loss == "warp" else 0,
+                lambda theirs=theirs, threads=threads: theirs.fit_partial(coo, epochs=EPOCHS, num_threads=threads),
+                lambda ours=ours, threads=threads: ours.fit_partial(
+                    shop.train, epochs=EPOCHS, num_threads=threads, verbose=False
+                ),
+                per=EPOCHS,
+            )
+    other = implicit.bpr.BayesianPersonalizedRanking(factors=COMPONENTS, iterations=EPOCHS, num_threads=2)
+    ours = our_model("bpr")
+    with threadpool_limits(1, "blas"):
+        yield compared(
+            "bpr epoch, identity features, 2 threads, beside implicit",
+            0,
+            lambda: other.fit(shop.train, show_progress=False),
+            lambda: ours.fit(shop.train, epochs=EPOCHS, num_threads=2, verbose=False),
+            per=EPOCHS,
+        )
+
+
+def training_with_features(shop: Shop) -> Iterator[Row]:
+    """Epochs with 11 features an item and 4 a user."""
+    coo = shop.train.tocoo()
+    features = {"user_features": shop.user_features, "item_features": shop.item_features}
+    for threads in (1, 2):
+        theirs, ours = peer_model("warp"), our_model("warp")
+        yield compared(
+            f"warp epoch, 11 features an item, 4 a user, {threads} thread{'s' * (threads > 1)}",
+            5,
+            lambda theirs=theirs, threads=threads: theirs.fit_partial(coo, epochs=2, num_threads=threads, **features),
+            lambda ours=ours, threads=threads: ours.fit_partial(
+                shop.train, epochs=2, num_threads=threads, verbose=False, **features
+            ),
+            per=2,
+        )
+
+
+def ranking(shop: Shop) -> Iterator[Row]:
+    """Top-k, ranks and metrics for everybody; two threads on both sides."""
+    theirs = peer_model("warp").fit(shop.train.tocoo(), epochs=EPOCHS, num_threads=2)
+    ours = our_model("warp").fit(shop.train, epochs=EPOCHS, num_threads=2, verbose=False)
+    tested = np.flatnonzero(np.diff(shop.test.indptr)).astype(np.int32)
+
+    def top_and_metrics() -> None:
+        ranking = ours.rank(test=shop.test, k=10, filter_seen=True, num_threads=2)
+        ranks = TestRanks.of(tested, ranking, shop.test[tested], shop.train[tested])
+        for name in [*(f"{metric}@10" for metric in AT_K), *OF_ALL]:
+            compute(name, ranks)
+
+    yield compared(
+        "top-10 for all users + all metrics, beside precision_at_k alone",
+        8,
+        lambda: precision_at_k(theirs, shop.test, shop.train, k=10, num_threads=2, check_intersections=False),
+        top_and_metrics,
+    )
+    yield compared(
+        "predict_rank of the test matrix",
+        8,
+        lambda: theirs.predict_rank(shop.test, shop.train, num_threads=2, check_intersections=False),
+        lambda: ours.predict_rank(shop.test, filter_seen=True, num_threads=2),
+    )
+    users, items = ours.user_representations()[0], ours.item_representations()[0]
+
+    def product() -> None:
+        for start in range(0, len(users), 4096):
+            users[start : start + 4096] @ items.T
+
+    with threadpool_limits(2, "blas"):
+        yield compared("the same, beside NumPy's product of users x items alone", 0, product, top_and_metrics)
+    other = implicit.bpr.BayesianPersonalizedRanking(factors=COMPONENTS, iterations=1, num_threads=2)
+    other.fit(shop.train, show_progress=False)
+    everybody = np.arange(shop.train.shape[0])
+    with threadpool_limits(1, "blas"):
+        yield compared(
+            "top-10 for all users, seen items left out, beside implicit",
+            0,
+            lambda: other.recommend(everybody, shop.train, N=10, filter_already_liked_items=True),
+            lambda: ours.recommend(k=10, filter_seen=True, num_threads=2),
+        )
+
+
+def quality(shop: Shop) -> Iterator[Row]:
+    """Precision@10 of both after as many epochs, one thread, mean over seeds; one evaluator for both."""
+    coo = shop.train.tocoo()
+    for loss in LOSSES:
+        for schedule in SCHEDULES:
+            precision: dict[int, list[tuple[float, float]]] = {5: [], 20: []}
+            for seed in SEEDS:
+                theirs, ours = peer_model(loss, schedule, seed), our_model(loss, schedule, seed)
+                before = 0
+                for epochs, scores in precision.items():
+                    theirs.fit_partial(coo, epochs=epochs - before)
+                    ours.fit_partial(shop.train, epochs=epochs - before, verbose=False)
+                    before = epochs
+                    parts = (
+                        (theirs.get_user_representations(), theirs.get_item_representations()),
+                        (ours.user_representations(), ours.item_representations()),
+                    )
+                    (reference, own) = (
+                        precision_at_10(shop, (users[1], users[0]), (items[1], items[0]))
+                        if biases_first
+                        else precision_at_10(shop, users, items)
+                        for biases_first, (users, items) in zip((True, False), parts, strict=True)
+                    )
+                    scores.append((reference, own))
+            for epochs, scores in precision.items():
+                reference, own = np.mean(scores, axis=0)
+                yield Row(
+                    f"precision@10 after {epochs} epochs, {loss}, {schedule}",
+                    ">= 0.97x",
+                    f"{own / reference:.3f}x",
+                    bool(own / reference >= 0.97),
+                    f"{reference:.5f} / {own:.5f}",
+                )
+
+
+def precision_at_10(shop: Shop, users: tuple[np.ndarray, np.ndarray], items: tuple[np.ndarray, np.ndarray]) -> float:
+    """Measure representations (embeddings, biases) of any model on the shop's test pairs, train pairs left out."""
+    width = _native.padded_width(COMPONENTS)
+
+    def rows(embeddings: np.ndarray, biases: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(biases), width), np.float32)
+        out[:, :COMPONENTS], out[:, COMPONENTS] = embeddings, biases
+        return out
+
+    tested = np.flatnonzero(np.diff(shop.test.indptr)).astype(np.int32)
+    left, right = rows(*users), rows(*items)
+    test, seen = shop.test[tested], shop.train[tested]
+    scores = RepresentationScores(lambda index: left[index], right, COMPONENTS)
+    ranks = TestRanks.of(tested, rank(scores, tested, test=test, seen=seen), test, seen)
+    return float(compute("precision@10", ranks).mean())
+
+
+def memory(shop: Shop) -> Iterator[Row]:
+    """Peak memory of recommending to everybody, over the loaded model."""
+    for name, features in (
+        ("identity features", {}),
+        ("11 and 4 features", {"user_features": shop.user_features, "item_features": shop.item_features}),
+    ):
+        model = our_model("warp").fit(shop.train, epochs=1, num_threads=0, verbose=False, **features)
+        with tempfile.TemporaryDirectory() as folder:
+            model.save(Path(folder) / "model")
+            command = [sys.executable, str(Path(__file__).with_name("memory.py")), str(Path(folder) / "model")]
+            megabytes, rows = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+        yield Row(
+            f"peak memory of recommend for all users over the model, {name}",
+            "< 300 MB",
+            f"{float(megabytes):.0f} MB",
+            float(megabytes) < 300,
+            f"{int(rows):,} rows",
+        )
+
+
+def demo(_: Shop) -> Iterator[Row]:
+    """`make demo` on a fresh clone, then `gingham demo` alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "gingham"
+        subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)
+        clean = {name: value for name, value in environ.items() if not name.startswith("VIRTUAL_ENV")}
+        for work, most, command in (
+            ("make demo on a fresh clone, build included", 240, ["make", "demo", "PYTHON=" + sys._base_executable]),
+            ("the run alone (gingham demo)", 60, [".venv/bin/gingham", "demo", "--out", "again"]),
+        ):
+            start = time.perf_counter()
+            subprocess.run(command, cwd=clone, check=True, capture_output=True, env=clean)
+            seconds = time.perf_counter() - start
+            yield Row(work, f"<= {most} s", f"{seconds:.0f} s", seconds <= most, "")
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", category=UserWarning, module="implicit")
+    main()

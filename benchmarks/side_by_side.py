@@ -1,0 +1,20 @@
+"""Two sides' times in one run: alternating, after a warm-up, medians."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+REPEATS = 7
+
+
+def alternate(sides: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
+    """Give each side's median seconds; every round runs each side once, so that noise meets all alike."""
+    for work in sides.values():
+        work()
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, work in sides.items():
+            start = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
