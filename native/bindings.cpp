@@ -30,6 +30,8 @@ template <class T>
 using Table = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vector<const float>>;
+using PositiveArrays =
+    std::tuple<Vector<const int64_t>, Vector<const int32_t>, std::optional<Vector<const float>>>;
 using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
 using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, float>;
 using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
@@ -135,7 +137,7 @@ double with_loss(const Epoch& epoch, const Examples& examples, int64_t n_items, 
 
 double train_epoch_py(
     const std::string& loss, const std::string& schedule, const ExampleArrays& example_arrays,
-    const CsrArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
+    const PositiveArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
     const std::optional<Table<float>>& item_cache, int n_components, int64_t n_items, float learning_rate, float rho,
     float epsilon, int max_sampled, int k, int n, uint64_t seed, int num_threads, nb::object progress) {
     const auto& [user, item, weight, target] = example_arrays;
@@ -149,7 +151,11 @@ double train_epoch_py(
     examples.item = item.data();
     examples.weight = weight ? weight->data() : nullptr;
     examples.target = target ? target->data() : nullptr;
-    examples.positives = csr(positives);
+    examples.positives = pattern(std::get<0>(positives), std::get<1>(positives));
+    const auto& positive_weights = std::get<2>(positives);
+    require(!positive_weights || static_cast<int64_t>(positive_weights->shape(0)) == examples.positives.size(),
+            "positives must have a weight each, or none");
+    examples.positives.data = positive_weights ? positive_weights->data() : nullptr;
     examples.pool = pool.data();
     examples.pool_size = static_cast<int64_t>(pool.shape(0));
     require(loss != "bpr" || examples.pool_size > 0 || examples.size == 0, "bpr needs items to draw from");

@@ -32,7 +32,7 @@ class Random {
     uint64_t state_;
 };
 
-// A keyed bijection of [0, size): an epoch's random order without an array of its own. Three rounds of invertible
+// A keyed bijection of [0, size): a random order without an array of its own. Three rounds of invertible
 // multiply, xor-shift and add on the next power of two; what falls outside walks the cycle until it is inside.
 class Permutation {
   public:
@@ -63,6 +63,22 @@ class Permutation {
     uint64_t size_, mask_;
     int shift_;
     uint64_t multiplier_[kRounds], addend_[kRounds];
+};
+
+// An epoch's order: runs of neighbours stay together, the runs are permuted. The examples themselves were shuffled once,
+// so that neighbours have nothing to do with each other; reading them in runs spares memory a random access a step.
+class Order {
+  public:
+    Order(int64_t size, uint64_t key) : whole_(size / kRun * kRun), runs_(size / kRun, key) {}
+
+    int64_t operator()(int64_t position) const {
+        return position < whole_ ? runs_(position / kRun) * kRun + position % kRun : position;
+    }
+
+  private:
+    static constexpr int64_t kRun = 16;  // int32 numbers on a cache line
+    int64_t whole_;
+    Permutation runs_;
 };
 
 }  // namespace gingham

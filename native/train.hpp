@@ -99,12 +99,11 @@ class LookAhead {
         }
         if (Slot* slot = slot_at(at + 3 * kDistance, first)) {
             slot->example = loss_.example(slot->pair);
-            __builtin_prefetch(loss_.examples.positives.indptr + slot->example.user);
+            if (Loss::kSamples) __builtin_prefetch(loss_.examples.positives.indptr + slot->example.user);
             epoch_.users.prefetch_offsets(slot->example.user);
         }
         if (const Slot* slot = slot_at(at + 2 * kDistance, first)) {
-            const Csr& positives = loss_.examples.positives;
-            __builtin_prefetch(positives.indices + positives.begin(slot->example.user));
+            if (Loss::kSamples) loss_.examples.prefetch_positives(slot->example.user);
             epoch_.users.prefetch_features(slot->example.user);
             loss_.prefetch_draws(Random(epoch_.seed, at + 2 * kDistance));
         }
@@ -122,7 +121,7 @@ class LookAhead {
 
     const Epoch& epoch_;
     const Loss& loss_;
-    Permutation order_;
+    Order order_;
     int64_t last_;
     std::array<Slot, kSlots> slots_{};
 };

@@ -11,7 +11,7 @@
 
 namespace gingham {
 
-// The training pairs, and the users' positive items as sorted rows (weights in `data`).
+// The training pairs, and the users' positive items as sorted rows (weights in `data`, if they have any).
 struct Examples {
     const int32_t* user = nullptr;
     const int32_t* item = nullptr;
@@ -28,6 +28,12 @@ struct Examples {
         __builtin_prefetch(item + at);
         if (weight) __builtin_prefetch(weight + at);
         if (target) __builtin_prefetch(target + at);
+    }
+    void prefetch_positives(int64_t user) const {
+        // Most users' rows end on the line they begin on, or on the next.
+        __builtin_prefetch(positives.indices + positives.begin(user));
+        __builtin_prefetch(positives.indices + positives.end(user) - 1);
+        if (positives.data) __builtin_prefetch(positives.data + positives.begin(user));
     }
 };
 

@@ -39,6 +39,7 @@ Update search_violation(
 inline constexpr int kForeseen = 4;
 
 struct Warp {
+    static constexpr bool kSamples = true;  // whether it looks at the user's positives
     const Examples& examples;
     int64_t n_items;
     int max_sampled;

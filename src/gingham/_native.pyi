@@ -11,6 +11,8 @@ _Offsets: TypeAlias = npt.NDArray[np.int64]
 # (indptr, indices[, data]): sorted columns within a row.
 _Pattern: TypeAlias = tuple[_Offsets, _Ints]
 _Csr: TypeAlias = tuple[_Offsets, _Ints, _Floats]
+# The same with None for weights of one.
+_Positives: TypeAlias = tuple[_Offsets, _Ints, _Floats | None]
 # (state, features or None where each entity is its own one feature, L2 penalty). A row of state is [parameters |
 # gradients | momentum], each `padded_width` long; parameters are [embedding, bias, zeros].
 _Side: TypeAlias = tuple[_Floats, _Csr | None, float]
@@ -26,7 +28,7 @@ def train_epoch(
     loss: str,
     schedule: str,
     examples: _Examples,
-    positives: _Csr,
+    positives: _Positives,
     pool: _Ints,
     users: _Side,
     items: _Side,

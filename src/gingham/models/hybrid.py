@@ -195,15 +195,15 @@ class HybridMF(Recommender):
         """
         self.validate()
         known, features = inputs(interactions, user_features, item_features)
-        training = Training.of(known, sample_weight, self.loss)
         rng = generator(self.random_state)
+        seed = int(rng.integers(2**62))
+        training = Training.of(known, sample_weight, self.loss, seed)
         users, items = (
             Side.initial(matrix, active, self.n_components, self.learning_schedule, rng)
             for matrix, active in zip(features, training.active, strict=True)
         )
         self._known, self._users, self._items = known, users, items
-        self._seed = int(rng.integers(2**62))
-        self.history_ = []
+        self._seed, self.history_ = seed, []
         return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def fit_partial(
@@ -250,7 +250,7 @@ class HybridMF(Recommender):
             )
         self.validate()
         known, features = inputs(interactions, user_features, item_features)
-        training = Training.of(known, sample_weight, self.loss)
+        training = Training.of(known, sample_weight, self.loss, self._seed)
         self._require_same(known, features)
         self._known = known
         self._users, self._items = (

@@ -77,7 +77,7 @@ class Side:
 
     def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
         """Give the kernel's view."""
-        return self.state, None if self.features is None else _csr(self.features), alpha
+        return self.state, None if self.features is None else _csr(self.features), float(alpha)
 
     def rows(self, features: sp.csr_matrix | None = None) -> Floats:
         """Make the representation of every entity, or of other rows of features: each row begins [embedding, bias]."""

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from gingham.dataset import Dataset
 from gingham.errors import DataError
 from gingham.models.base import Data, Known, canonical
-from gingham.recommend import Csr, Floats, Indices, pattern
+from gingham.recommend import Floats, Indices, Pattern, pattern
 from gingham.split import Matrix
 
 # The losses that may draw any item of the catalogue as a negative.
@@ -23,9 +23,10 @@ class Training:
     Attributes
     ----------
     examples
-        User, item, weight (None for ones) and target (None but for logistic) of each example.
+        User, item, weight (None for ones) and target (None but for logistic) of each example, shuffled: an epoch keeps
+        runs of neighbours together.
     positives
-        Each user's positive items, and their weights.
+        Each user's positive items, and their weights (None for ones).
     pool : int32 array
         The items of all entries, which "bpr" draws from.
     active : pair of bool arrays
@@ -33,7 +34,7 @@ class Training:
     """
 
     examples: tuple[Indices, Indices, Floats | None, Floats | None]
-    positives: Csr
+    positives: tuple[*Pattern, Floats | None]
     pool: Indices
     active: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]
 
@@ -41,8 +42,8 @@ class Training:
         return len(self.examples[0])
 
     @classmethod
-    def of(cls, known: Known, sample_weight: Matrix | None, loss: str) -> "Training":
-        """Choose the examples of a loss.
+    def of(cls, known: Known, sample_weight: Matrix | None, loss: str, seed: int) -> "Training":
+        """Choose the examples of a loss, in an order that the seed decides.
 
         Raises
         ------
@@ -65,24 +66,27 @@ class Training:
             None if weights is None else weights[chosen],
             positive.astype(np.float32) if loss == "logistic" else None,
         )
-        met = (users[chosen], matrix.indices)
+        met = (examples[0], matrix.indices)
         active = [np.bincount(entities, minlength=size) > 0 for entities, size in zip(met, matrix.shape, strict=True)]
         if loss in _DRAW_ANY:
             active[1][:] = True
-        ones = np.ones(int(positive.sum()), np.float32)
+        for part in examples:
+            if part is not None:
+                # Equally long arrays and equal seeds make equal swaps; no array of positions is needed.
+                np.random.default_rng(seed).shuffle(part)
         return cls(
             examples,
-            _rows(matrix, positive, ones if weights is None else weights[positive]),
+            (*_rows(matrix, positive), None if weights is None else weights[positive]),
             matrix.indices.astype(np.int32, copy=False),
             (active[0], active[1]),
         )
 
 
-def _rows(matrix: sp.csr_matrix, kept: npt.NDArray[np.bool_], data: Floats) -> Csr:
-    """Keep some entries of a matrix, with other values."""
+def _rows(matrix: sp.csr_matrix, kept: npt.NDArray[np.bool_]) -> Pattern:
+    """Keep some entries of a matrix."""
     indptr, indices = pattern(matrix)
     before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
-    return before[indptr], indices[kept], data
+    return before[indptr], indices[kept]
 
 
 def _weights(sample_weight: Matrix, matrix: sp.csr_matrix) -> Floats:
