@@ -24,6 +24,9 @@ for command in (demo, init, run, recommend, similar):
     app.command()(command)
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line. Exit code 2 says that the user can mend it, 130 that they stopped it."""
     try:
@@ -31,6 +34,8 @@ def main() -> None:
     except GinghamError as error:
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        errors.print("Interrupted; nothing was written.", style="yellow")
-        sys.exit(130)
+    except SystemExit as stop:
+        # Typer makes this of Ctrl-C, and says nothing.
+        if stop.code == _INTERRUPTED:
+            errors.print("Interrupted; nothing was written.", style="yellow")
+        raise

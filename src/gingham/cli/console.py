@@ -77,7 +77,7 @@ def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFr
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", caption_justify="left")
+    table = Table(title=Text(title), title_justify="left", title_style="bold", caption_justify="left")
     text: Iterable[str] = ("step", "metric", NAME, TYPE, "item_id", "similar_item_id")
     for column in columns:
         table.add_column(column, justify="left" if column in text else "right", overflow="fold")

@@ -19,7 +19,8 @@ def init(
     shop: Annotated[
         Shop,
         typer.Argument(
-            help="hm: Kaggle's H&M files. complete-journey: the data of `gingham demo`. csv: any shop's files."
+            metavar="SHOP",
+            help="hm: Kaggle's H&M files; complete-journey: the data of `gingham demo`; csv: any shop's files.",
         ),
     ],
 ) -> None:

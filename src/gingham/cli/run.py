@@ -10,7 +10,7 @@ from gingham.cli.console import Narrator, output
 
 
 def run(
-    recipe: Annotated[Path, typer.Argument(help="The recipe, a TOML file; `gingham init` writes one.")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; `gingham init` writes one.")],
     out: Annotated[Path, typer.Option(help="The folder to make; an earlier run's is replaced at the end.")],
 ) -> None:
     """Read, clean, split, fit, evaluate, recommend and store, as a recipe says."""

@@ -1,0 +1,155 @@
+"""The command line as its users meet it: real processes, their output and exit codes."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gingham as gg
+from gingham.cli.init import Shop, recipe_text
+from tests.little_shop import write_shop
+
+WIDE = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
+
+
+def gingham(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gingham", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=WIDE, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    gg.run(write_shop(folder), folder / "out")
+    return folder / "out"
+
+
+def test_run_prints_what_each_step_left_and_how_good_the_models_are(recipe: Path, tmp_path: Path) -> None:
+    done = gingham("run", recipe, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    for words in ("read", "1,200", "users where age > 20", "train", "test", "map@5", "best-sellers", "buy-again"):
+        assert words in done.stdout
+    assert "By map@5," in done.stdout
+    assert "Reading and cleaning" in done.stderr
+    assert (tmp_path / "out" / "model" / "artifact.json").is_file()
+
+
+def test_recommend_shows_names_and_types_beside_ids(run_folder: Path) -> None:
+    done = gingham("recommend", run_folder, "--user", "c001", "-k", 3)
+    assert done.returncode == 0, done.stderr
+    assert "Recommended to user c001" in done.stdout
+    lines = [line for line in done.stdout.splitlines() if "thing [b]" in line]
+    assert len(lines) == 3  # markup in a name is text
+    assert all("hat" in line or "shoe" in line for line in lines)
+
+
+def test_similar_shows_neighbours(run_folder: Path) -> None:
+    done = gingham("similar", run_folder, "--item", "03", "-k", 2)
+    assert done.returncode == 0, done.stderr
+    assert "Similar to item 03, thing [b]3[/b]" in done.stdout
+    assert done.stdout.count("thing [b]") == 3
+
+
+@pytest.mark.parametrize("shop", list(Shop))
+def test_init_prints_a_recipe_that_parses(shop: Shop) -> None:
+    done = gingham("init", shop.value)
+    assert done.returncode == 0
+    assert done.stdout == recipe_text(shop)
+    gg.Recipe.parse(done.stdout)
+
+
+def test_the_recipe_for_hm_is_the_studys() -> None:
+    recipe = gg.Recipe.parse(recipe_text(Shop.HM))
+    assert str(recipe.clean.start) == "2019-01-01"
+    assert str(recipe.clean.end) == "2020-01-01"
+    assert (recipe.clean.min_transactions, recipe.clean.max_transactions) == (11, 99)
+    assert recipe.clean.users == "age > 16 AND age < 38"
+    assert recipe.clean.items == "index_name = 'Ladieswear'"
+    assert (recipe.split.kind, recipe.split.test, recipe.split.random_state) == ("random", 0.2, 42)
+    assert (recipe.model.kind, recipe.model.epochs, recipe.model.num_threads) == ("hybrid", 5, 4)
+    params = recipe.model.params
+    assert (params["n_components"], params["loss"], params["learning_rate"]) == (50, "warp", 0.05)
+    assert '# kind = "time"' in recipe.text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nothing.toml", "--out", "out"], ["nothing.toml", "gingham init"]),
+        (["recommend", "nowhere", "--user", "x"], ["nowhere", "gingham run"]),
+        (["similar", "nowhere", "--item", "x"], ["nowhere", "gingham run"]),
+        (["init", "nike"], ["nike", "hm"]),
+        (["run"], ["RECIPE"]),
+        (["fly"], ["fly"]),
+    ],
+)
+def test_a_mistake_ends_in_exit_code_2_without_a_traceback(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    done = gingham(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr + done.stdout
+    for word in words:
+        assert word in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["recommend", "--user", "c999"], "unknown user id: 'c999'"),
+        (["recommend", "--user", "c001", "-k", "99"], "k=99"),
+        (["similar", "--item", "99"], "unknown item id: '99'"),
+        (["similar", "--item", "03", "-k", "25"], "k=25"),
+    ],
+)
+def test_unknown_ids_and_too_many_items_are_one_sentence(run_folder: Path, arguments: list[str], words: str) -> None:
+    done = gingham(arguments[0], run_folder, *arguments[1:])
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_damaged_model_is_refused(run_folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    arrays = copy / "model" / "arrays.safetensors"
+    arrays.write_bytes(arrays.read_bytes()[:-1])
+    done = gingham("recommend", copy, "--user", "c001")
+    assert done.returncode == 2
+    assert "damaged" in done.stderr
+
+
+def test_without_arguments_the_help_is_shown() -> None:
+    done = gingham()
+    for command in ("demo", "init", "run", "recommend", "similar"):
+        assert command in done.stdout + done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_ends_a_run_without_a_trace(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("epochs = 3", "epochs = 1000000"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gingham", "run", str(recipe), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=WIDE,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("Fitting"):
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Interrupted" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]

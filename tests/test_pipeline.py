@@ -1,0 +1,195 @@
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import gingham as gg
+from gingham import pipeline
+from gingham.errors import ArtifactError, ConfigError, ParameterError, TableError
+from gingham.tables import Step
+
+
+def edited(recipe: Path, *changes: tuple[str, str]) -> Path:
+    """Change the recipe's text."""
+    text = recipe.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    recipe.write_text(text)
+    return recipe
+
+
+def test_a_run_leaves_everything_it_promises(recipe: Path, tmp_path: Path) -> None:
+    run = gg.run(recipe, tmp_path / "out")
+    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [
+        "metrics.json",
+        "model",
+        "recipe.toml",
+        "recommendations.parquet",
+        "steps.json",
+    ]
+    assert (tmp_path / "out" / "recipe.toml").read_text() == recipe.read_text()
+    steps = json.loads((tmp_path / "out" / "steps.json").read_text())
+    assert [step["name"] for step in steps] == ["read", "users where age > 20", "train", "test"]
+    assert steps[0]["rows"] == 1200
+    assert steps[2]["rows"] + steps[3]["rows"] == steps[1]["rows"]
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert list(metrics["models"]) == ["hybrid", "best-sellers", "buy-again"]
+    assert metrics["models"]["hybrid"]["metrics"] == run.evaluations["hybrid"].to_dict()
+
+
+def test_every_user_the_shop_knows_gets_k_items(recipe: Path, tmp_path: Path) -> None:
+    gg.run(recipe, tmp_path / "out")
+    recommendations = pl.read_parquet(tmp_path / "out" / "recommendations.parquet")
+    assert recommendations.columns == ["user_id", "item_id", "rank", "score"]
+    customers = pl.read_csv(tmp_path / "customers.csv").filter(pl.col("age") > 20)
+    assert set(recommendations["user_id"]) == set(customers["customer"])
+    assert "c039" in set(recommendations["user_id"])  # who never bought anything
+    assert recommendations.group_by("user_id").len()["len"].unique().to_list() == [4]
+    assert set(recommendations["rank"]) == {1, 2, 3, 4}
+
+
+def test_the_steps_agree_with_an_independent_count(recipe: Path, tmp_path: Path) -> None:
+    run = gg.run(recipe, tmp_path / "out")
+    rows = pl.read_csv(tmp_path / "transactions.csv", try_parse_dates=True, schema_overrides={"article": pl.String})
+    adults = pl.read_csv(tmp_path / "customers.csv").filter(pl.col("age") > 20)["customer"]
+    rows = rows.filter(pl.col("customer").is_in(adults.implode()))
+    late = rows.filter(pl.col("day") > rows["day"].max() - pl.duration(days=7))
+    counts = [(step.rows, step.users, step.items) for step in run.steps[1:]]
+    early = rows.join(late, on="day", how="anti")
+    assert counts == [
+        (part.height, part["customer"].n_unique(), part["article"].n_unique()) for part in (rows, early, late)
+    ]
+
+
+def test_the_stored_model_recommends_what_was_written(recipe: Path, tmp_path: Path) -> None:
+    gg.run(recipe, tmp_path / "out")
+    model = pipeline.load_run(tmp_path / "out")
+    assert model.recommend(k=4).equals(pl.read_parquet(tmp_path / "out" / "recommendations.parquet"))
+    assert isinstance(model, gg.HybridMF)
+    assert len(model.history_) == 3
+
+
+def test_refit_learns_from_the_test_part_too(recipe: Path, tmp_path: Path) -> None:
+    refitted = gg.run(recipe, tmp_path / "refitted")
+    kept = gg.run(edited(recipe, ("[model]", "[model]\nnum_threads = 1")), tmp_path / "one")
+    assert refitted.model.known_.matrix.sum() == kept.model.known_.matrix.sum() == kept.steps[1].rows
+    kept = gg.run(edited(recipe, ("\n[transactions]", "refit = false\n[transactions]")), tmp_path / "kept")
+    assert kept.model.known_.matrix.sum() == kept.steps[2].rows
+
+
+def test_one_thread_and_a_seed_give_the_same_run_twice(recipe: Path, tmp_path: Path) -> None:
+    edited(recipe, ("[model]", "[model]\nnum_threads = 1"))
+    first, second = (gg.run(recipe, tmp_path / name) for name in ("first", "second"))
+    assert first.model.recommend(k=4).equals(second.model.recommend(k=4))
+    assert first.evaluations["hybrid"].table.equals(second.evaluations["hybrid"].table)
+
+
+def test_seen_items_are_no_candidates_after_a_random_split(recipe: Path, tmp_path: Path) -> None:
+    gg.run(edited(recipe, ("[model]", '[split]\nkind = "random"\n[model]')), tmp_path / "out")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["filter_seen"] is True
+    # Bought before means seen, so buying again finds nothing that best sellers would not.
+    again, best = (metrics["models"][name]["metrics"] for name in ("buy-again", "best-sellers"))
+    assert again["map@5"] == best["map@5"]
+
+
+def test_only_transactions_are_required(tmp_path: Path) -> None:
+    pl.DataFrame({"u": [1, 1, 2, 2, 3] * 4, "i": [1, 2, 1, 3, 2] * 4}).write_parquet(tmp_path / "sales.parquet")
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(
+        '[transactions]\npath = "sales.parquet"\nuser_id = "u"\nitem_id = "i"\n'
+        '[split]\nkind = "random"\n[model]\nepochs = 1\n[evaluate]\nk = 2\n[recommend]\nk = 3\n'
+    )
+    run = gg.run(recipe, tmp_path / "out")
+    assert pl.read_parquet(tmp_path / "out" / "recommendations.parquet").height == 9
+    assert run.model.n_users == 3
+
+
+@pytest.mark.parametrize("kind", ["popularity", "buy-again"])
+def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str) -> None:
+    edited(recipe, ("epochs = 3\nn_components = 8\nrandom_state = 1", f'kind = "{kind}"\ndays = 14'))
+    run = gg.run(recipe, tmp_path / "out")
+    assert next(iter(run.evaluations)) == kind
+    assert pipeline.load_run(tmp_path / "out").get_params() == {"days": 14}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "words"),
+    [
+        ('"transactions.csv"', '"transaction.csv"', TableError, ["transaction.csv", "did you mean"]),
+        ('"article"', '"artikel"', TableError, ["'artikel'", "'article'"]),
+        ("age > 20", "age > 200", TableError, ["age > 200", "leaves none"]),
+        ("epochs = 3", "epoch = 3", ConfigError, ["'epoch'", "[model]"]),
+        ("epochs = 3", "epochs = 0", ConfigError, ["model.epochs", "0"]),
+        ("n_components = 8", "n_components = 0", ParameterError, ["n_components=0"]),
+        ("n_components = 8", 'loss = "wrap"', ParameterError, ["loss='wrap'", "'warp'"]),
+        ("k = 4", "k = 400", ParameterError, ["k=400", "25 items"]),
+        ("k = 5", "k = 400", ParameterError, ["k=400", "25 items"]),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_nothing_is_written(
+    recipe: Path, tmp_path: Path, old: str, new: str, kind: type[Exception], words: list[str]
+) -> None:
+    edited(recipe, (old, new))
+    with pytest.raises(kind) as caught:
+        gg.run(recipe, tmp_path / "out")
+    for word in words:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+    assert not [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+
+
+def test_a_run_that_fails_leaves_the_one_before(recipe: Path, tmp_path: Path) -> None:
+    gg.run(recipe, tmp_path / "out")
+    before = (tmp_path / "out" / "recommendations.parquet").read_bytes()
+    edited(recipe, ("age > 20", "age > 200"))
+    with pytest.raises(TableError):
+        gg.run(recipe, tmp_path / "out")
+    assert (tmp_path / "out" / "recommendations.parquet").read_bytes() == before
+    edited(recipe, ("age > 200", "age > 40"))
+    gg.run(recipe, tmp_path / "out")
+    assert (tmp_path / "out" / "recommendations.parquet").read_bytes() != before
+
+
+def test_a_folder_with_other_files_is_never_replaced(recipe: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
+    with pytest.raises(ArtifactError, match="other files"):
+        gg.run(recipe, tmp_path / "photos")
+    assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"cat"
+
+
+def test_there_is_no_run_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no run"):
+        pipeline.load_run(tmp_path)
+
+
+def test_read_tables_cleans_as_the_recipe_says(recipe: Path) -> None:
+    dataset = gg.Dataset.from_tables(gg.read_tables(recipe))
+    assert dataset.user_features is not None
+    assert dataset.user_features.names[-1] == "age=null"
+    assert np.all(dataset.interactions.value == 1)
+
+
+def test_a_watcher_hears_the_story(recipe: Path, tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    class Listener(pipeline.Watcher):
+        def stage(self, name: str) -> AbstractContextManager[object]:
+            heard.append(name.split()[0])
+            return super().stage(name)
+
+        def cleaned(self, steps: tuple[Step, ...]) -> None:
+            heard.append(steps[0].name)
+
+        def evaluated(self, evaluations: Mapping[str, gg.Evaluation]) -> None:
+            heard.append(next(iter(evaluations)))
+
+    gg.run(recipe, tmp_path / "out", Listener())
+    assert heard == ["Reading", "read", "Fitting", "Evaluating", "hybrid", "Fitting", "Recommending", "Storing"]
