@@ -33,7 +33,8 @@ using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vecto
 using PositiveArrays =
     std::tuple<Vector<const int64_t>, Vector<const int32_t>, std::optional<Vector<const float>>>;
 using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
-using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, float>;
+// A double, for nanobind refuses to round where it may not convert.
+using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, double>;
 using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
                                  std::optional<Vector<const float>>>;
 
@@ -68,7 +69,7 @@ Side side(const SideArrays& arrays) {
     side.state = matrix(state);
     side.identity = !features;
     if (features) side.features = csr(*features);
-    side.alpha = alpha;
+    side.alpha = static_cast<float>(alpha);
     return side;
 }
 
