@@ -42,6 +42,13 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+// Whether every index is one of [0, bound).
+bool within(const int32_t* indices, int64_t count, int64_t bound) {
+    bool inside = true;
+    for (int64_t at = 0; at < count; ++at) inside &= indices[at] >= 0 && indices[at] < bound;
+    return inside;
+}
+
 Matrix matrix(const Table<float>& array) {
     require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0, "a row's length must be a multiple of 16");
     return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
@@ -52,6 +59,17 @@ Csr pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& in
     Csr csr{indptr.data(), indices.data(), nullptr, static_cast<int64_t>(indptr.shape(0)) - 1};
     require(csr.indptr[0] == 0 && csr.size() == static_cast<int64_t>(indices.shape(0)),
             "indptr must run from 0 to the number of indices");
+    for (int64_t row = 0; row < csr.rows; ++row) require(csr.begin(row) <= csr.end(row), "indptr must not decrease");
+    return csr;
+}
+
+// Rows whose columns are below n_columns, ascending and distinct within a row.
+Csr sorted_pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices, int64_t n_columns) {
+    const Csr csr = pattern(indptr, indices);
+    require(within(csr.indices, csr.size(), n_columns), "a column is out of range");
+    for (int64_t row = 0; row < csr.rows; ++row)
+        for (int64_t at = csr.begin(row) + 1; at < csr.end(row); ++at)
+            require(csr.indices[at - 1] < csr.indices[at], "columns must ascend within a row");
     return csr;
 }
 
@@ -69,6 +87,8 @@ Side side(const SideArrays& arrays) {
     side.state = matrix(state);
     side.identity = !features;
     if (features) side.features = csr(*features);
+    require(!features || within(side.features.indices, side.features.size(), side.state.rows),
+            "a feature has no row of state");
     side.alpha = static_cast<float>(alpha);
     return side;
 }
@@ -141,6 +161,8 @@ double train_epoch_py(
     const PositiveArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
     const std::optional<Table<float>>& item_cache, int n_components, int64_t n_items, float learning_rate, float rho,
     float epsilon, int max_sampled, int k, int n, uint64_t seed, int num_threads, nb::object progress) {
+    const int64_t width = padded_width(n_components);
+    Epoch epoch{side(users), side(items), {}, n_components, width, seed, num_threads};
     const auto& [user, item, weight, target] = example_arrays;
     Examples examples;
     examples.size = static_cast<int64_t>(user.shape(0));
@@ -152,18 +174,22 @@ double train_epoch_py(
     examples.item = item.data();
     examples.weight = weight ? weight->data() : nullptr;
     examples.target = target ? target->data() : nullptr;
-    examples.positives = pattern(std::get<0>(positives), std::get<1>(positives));
+    examples.positives = sorted_pattern(std::get<0>(positives), std::get<1>(positives), n_items);
     const auto& positive_weights = std::get<2>(positives);
     require(!positive_weights || static_cast<int64_t>(positive_weights->shape(0)) == examples.positives.size(),
             "positives must have a weight each, or none");
     examples.positives.data = positive_weights ? positive_weights->data() : nullptr;
     examples.pool = pool.data();
     examples.pool_size = static_cast<int64_t>(pool.shape(0));
+    require(within(examples.user, examples.size, examples.positives.rows), "a user has no row of positives");
+    require(within(examples.item, examples.size, n_items), "an item is out of range");
+    require(within(examples.pool, examples.pool_size, n_items), "an item of the pool is out of range");
+    require(max_sampled > 0 && k > 0 && n >= k, "max_sampled and k must be at least 1, and n at least k");
     require(loss != "bpr" || examples.pool_size > 0 || examples.size == 0, "bpr needs items to draw from");
 
-    const int64_t width = padded_width(n_components);
-    Epoch epoch{side(users), side(items), {}, n_components, width, seed, num_threads};
     require(num_threads > 0, "num_threads must be at least 1");
+    require(epoch.users.entities() >= examples.positives.rows, "each user needs a row");
+    require(epoch.items.entities() >= n_items, "each item needs a row");
     if (!epoch.items.identity) {
         require(item_cache.has_value(), "items with features need item_cache");
         epoch.item_cache = matrix(*item_cache);
@@ -185,6 +211,7 @@ void represent(const CsrArrays& features, const Table<float>& state, const Table
     Side side;
     side.features = csr(features);
     side.state = matrix(state);
+    require(within(side.features.indices, side.features.size(), side.state.rows), "a feature has no row of state");
     const Matrix rows = matrix(out);
     require(rows.rows == side.features.rows && rows.stride <= side.state.stride,
             "out must hold a row for each row of features");
@@ -199,10 +226,10 @@ RankRequest request(
     RankRequest request;
     request.n_users = n_users;
     request.n_items = n_items;
-    if (seen) request.seen = pattern(std::get<0>(*seen), std::get<1>(*seen));
+    if (seen) request.seen = sorted_pattern(std::get<0>(*seen), std::get<1>(*seen), n_items);
     require(!seen || request.seen.rows == n_users, "seen must have a row for each user");
     if (test) {
-        request.test = pattern(std::get<0>(*test), std::get<1>(*test));
+        request.test = sorted_pattern(std::get<0>(*test), std::get<1>(*test), n_items);
         require(request.test.rows == n_users, "test must have a row for each user");
         require(ranks && mid_ranks && static_cast<int64_t>(ranks->shape(0)) == request.test.size() &&
                     static_cast<int64_t>(mid_ranks->shape(0)) == request.test.size(),

@@ -56,7 +56,17 @@ bool run_threads(int n_threads, Monitor& monitor, Work work) {
         if (--running == 0) finished.notify_one();
     };
     std::vector<std::thread> threads;
-    for (int thread = 0; thread < n_threads; ++thread) threads.emplace_back(body, thread);
+    threads.reserve(n_threads);
+    try {
+        while (static_cast<int>(threads.size()) < n_threads)
+            threads.emplace_back(body, static_cast<int>(threads.size()));
+    } catch (...) {
+        // The system has no thread left: those that run already are stopped, and the caller hears of it.
+        const std::lock_guard lock(mutex);
+        error = std::current_exception();
+        running -= n_threads - static_cast<int>(threads.size());
+        progress.cancel();
+    }
     bool stopped = false;
     {
         std::unique_lock lock(mutex);

@@ -32,7 +32,7 @@ class Random {
     uint64_t state_;
 };
 
-// A keyed bijection of [0, size): a random order without an array of its own. Three rounds of invertible
+// A keyed bijection of [0, size): a random order without an array of its own. Five rounds of invertible
 // multiply, xor-shift and add on the next power of two; what falls outside walks the cycle until it is inside.
 class Permutation {
   public:
@@ -59,7 +59,7 @@ class Permutation {
     }
 
   private:
-    static constexpr int kRounds = 3;
+    static constexpr int kRounds = 5;
     uint64_t size_, mask_;
     int shift_;
     uint64_t multiplier_[kRounds], addend_[kRounds];
@@ -71,14 +71,20 @@ class Order {
   public:
     Order(int64_t size, uint64_t key) : whole_(size / kRun * kRun), runs_(size / kRun, key) {}
 
-    int64_t operator()(int64_t position) const {
-        return position < whole_ ? runs_(position / kRun) * kRun + position % kRun : position;
+    int64_t operator()(int64_t position) {
+        if (position >= whole_) return position;
+        if (position / kRun != run_) {
+            run_ = position / kRun;
+            start_ = runs_(run_) * kRun;
+        }
+        return start_ + position % kRun;
     }
 
   private:
     static constexpr int64_t kRun = 16;  // int32 numbers on a cache line
     int64_t whole_;
     Permutation runs_;
+    int64_t run_ = -1, start_ = 0;  // the run looked up last
 };
 
 }  // namespace gingham

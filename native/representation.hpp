@@ -41,6 +41,7 @@ struct Side {
     bool identity = false;
     float alpha = 0;
 
+    int64_t entities() const { return identity ? state.rows : features.rows; }
     const float* parameters(int64_t feature) const { return state.row(feature); }
 
     void prefetch_offsets(int64_t entity) const {

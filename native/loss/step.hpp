@@ -32,7 +32,7 @@ struct Examples {
     void prefetch_positives(int64_t user) const {
         // Most users' rows end on the line they begin on, or on the next.
         __builtin_prefetch(positives.indices + positives.begin(user));
-        __builtin_prefetch(positives.indices + positives.end(user) - 1);
+        __builtin_prefetch(positives.indices + positives.end(user));
         if (positives.data) __builtin_prefetch(positives.data + positives.begin(user));
     }
 };

@@ -37,6 +37,7 @@ struct WarpKos {
         const int64_t begin = positives.begin(example.user);
         const int64_t count = positives.end(example.user) - begin;
         const int drawn = static_cast<int>(std::min<int64_t>(n, count));
+        if (drawn == 0) return {};
         thread_local Draws draws;
         draws.resize(drawn);
         for (int draw = 0; draw < drawn; ++draw) {

@@ -1,0 +1,216 @@
+"""What the tests of training hand to the kernel, and to its twin: settings, pairs and two sides of a model."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham import _native
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int32]
+Csr = tuple[npt.NDArray[np.int64], Ints, Floats | None]
+
+LOSSES = ("logistic", "bpr", "warp", "warp-kos")
+SCHEDULES = ("adagrad", "adadelta")
+# What the optimizer remembers of each parameter, and what that starts from.
+MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The parameters of a training."""
+
+    loss: str = "warp"
+    schedule: str = "adagrad"
+    n_components: int = 10
+    learning_rate: float = 0.05
+    rho: float = 0.95
+    epsilon: float = 1e-6
+    max_sampled: int = 10
+    k: int = 2
+    n: int = 4
+
+    @property
+    def width(self) -> int:
+        return _native.padded_width(self.n_components)
+
+    @property
+    def parts(self) -> int:
+        return 1 + len(MEMORY[self.schedule])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The examples of an epoch; `positives` is a CSR matrix of users by items, its data the weights (None for ones)."""
+
+    user: Ints
+    item: Ints
+    positives: sp.csr_matrix
+    pool: Ints
+    weight: Floats | None = None
+    target: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def only(self, at: int) -> "Pairs":
+        """One of the pairs, as an epoch of its own."""
+        one = slice(at, at + 1)
+        weight, target = (None if part is None else part[one] for part in (self.weight, self.target))
+        return replace(self, user=self.user[one], item=self.item[one], weight=weight, target=target)
+
+
+def pairs(positives: sp.csr_matrix, size: int | None = None, seed: int = 0, weighted: bool = False) -> Pairs:
+    """As many pairs of what was bought as asked for (by default each once), with a target for logistic."""
+    rng = np.random.default_rng(seed)
+    bought = positives.tocoo()
+    at = np.arange(bought.nnz) if size is None else rng.integers(bought.nnz, size=size)
+    user, item = bought.row[at].astype(np.int32), bought.col[at].astype(np.int32)
+    return Pairs(
+        user,
+        item,
+        positives,
+        positives.indices.astype(np.int32),
+        weight=bought.data[at].astype(np.float32) if weighted else None,
+        target=rng.integers(2, size=len(at)).astype(np.float32),
+    )
+
+
+@dataclass
+class Side:
+    """Users or items; without `features`, each has its own alone."""
+
+    state: Floats
+    features: sp.csr_matrix | None = None
+    alpha: float = 0.0
+
+    def native(self) -> tuple[Floats, Csr | None, float]:
+        return self.state, None if self.features is None else native_csr(self.features), self.alpha
+
+
+@dataclass
+class Model:
+    """Trained in place by the kernel."""
+
+    settings: Settings
+    users: Side
+    items: Side
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.users, self.items
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items.state) if self.items.features is None else self.items.features.shape[0]
+
+    def copy(self) -> "Model":
+        return deepcopy(self)
+
+    def parts(self, side: Side) -> list[Floats]:
+        """Parameters and the optimizer's memory, each an array of features by width; views."""
+        return np.split(side.state, self.settings.parts, axis=1)
+
+    def biases(self, side: Side) -> Floats:
+        return side.state[:, self.settings.n_components]
+
+    def item_representations(self) -> Floats:
+        """What the kernel's cache holds after a refresh."""
+        assert self.items.features is not None
+        out = np.empty((self.n_items, self.settings.width), np.float32)
+        _native.represent(features=native_csr(self.items.features), state=self.items.state, out=out)
+        return out
+
+    def train(
+        self,
+        given: Pairs,
+        seed: int = 0,
+        num_threads: int = 1,
+        progress: Callable[[int], object] | None = None,
+        item_cache: Floats | None = None,
+    ) -> float:
+        """Run an epoch in the kernel; gives the sum of the losses."""
+        settings = self.settings
+        return _native.train_epoch(
+            loss=settings.loss,
+            schedule=settings.schedule,
+            examples=(given.user, given.item, given.weight, given.target),
+            positives=native_csr(given.positives),
+            pool=given.pool,
+            users=self.users.native(),
+            items=self.items.native(),
+            item_cache=self._item_cache() if item_cache is None else item_cache,
+            n_components=settings.n_components,
+            n_items=self.n_items,
+            learning_rate=settings.learning_rate,
+            rho=settings.rho,
+            epsilon=settings.epsilon,
+            max_sampled=settings.max_sampled,
+            k=settings.k,
+            n=settings.n,
+            seed=seed,
+            num_threads=num_threads,
+            progress=progress,
+        )
+
+    def _item_cache(self) -> Floats | None:
+        return None if self.items.features is None else np.empty((self.n_items, self.settings.width), np.float32)
+
+
+def native_csr(matrix: sp.csr_matrix) -> Csr:
+    data = None if matrix.data is None else matrix.data.astype(np.float32)
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), data
+
+
+def bought(n_users: int, n_items: int, density: float = 0.3, seed: int = 0, weighted: bool = False) -> sp.csr_matrix:
+    """Positives at random; every user has one at least, and with them some weights that are zero or large."""
+    rng = np.random.default_rng(seed)
+    there = rng.random((n_users, n_items)) < density
+    there[np.arange(n_users), rng.integers(n_items, size=n_users)] = True
+    matrix = sp.csr_matrix(there.astype(np.float32))
+    if weighted:
+        matrix.data[:] = rng.choice([0, 0.5, 1, 2, 6], matrix.nnz)
+    return matrix
+
+
+def features(n_entities: int, seed: int = 0) -> sp.csr_matrix:
+    """Each entity's own feature and some of six that are shared, a few with weights of their own; none for the last."""
+    rng = np.random.default_rng(seed)
+    # The first two mostly weigh the same, so that of a positive and a negative they cancel; the others do not.
+    shared = (rng.random((n_entities, 6)) < 0.5) * np.where(np.arange(6) < 2, 0.5, rng.uniform(0.2, 1, (n_entities, 6)))
+    rows = np.hstack([np.eye(n_entities), shared])
+    rows[-1] = 0
+    return sp.csr_matrix(rows, dtype=np.float32)
+
+
+def model(
+    settings: Settings,
+    n_users: int,
+    n_items: int,
+    with_features: bool = False,
+    seed: int = 0,
+    alphas: tuple[float, float] = (0.0, 0.0),
+) -> Model:
+    """A model with random parameters, every other of whose features has been trained before."""
+    sides = []
+    for number, (size, alpha) in enumerate(zip((n_users, n_items), alphas, strict=True)):
+        rng = np.random.default_rng((seed, number))
+        rows = features(size, seed + number) if with_features else None
+        state = np.zeros((size if rows is None else rows.shape[1], settings.parts, settings.width), np.float32)
+        used = settings.n_components + 1
+        state[:, 0, :used] = rng.uniform(-0.5, 0.5, (len(state), used))
+        for part, start in enumerate(MEMORY[settings.schedule], 1):
+            state[:, part] = start
+            state[::2, part, :used] += rng.uniform(0, 0.1**part, (len(state[::2]), used))
+        sides.append(Side(state.reshape(len(state), -1), rows, alpha))
+    return Model(settings, sides[0], sides[1])
+
+
+def blank(settings: Settings, n_users: int, n_items: int) -> Model:
+    """A model of zeros, as yet untrained: all scores are level."""
+    start = np.repeat([0.0, *MEMORY[settings.schedule]], settings.width).astype(np.float32)
+    return Model(settings, Side(np.tile(start, (n_users, 1))), Side(np.tile(start, (n_items, 1))))

@@ -1,0 +1,370 @@
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.sparse as sp
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gingham import _native
+
+from .problem import Floats, Ints
+
+pytestmark = pytest.mark.usefixtures("kernel")
+
+Mask = npt.NDArray[np.bool_]
+
+
+# What is asked, and what should come out -----------------------------------------------------------------------------
+
+
+@dataclass
+class Answers:
+    """Arrays that the kernel fills; None where nothing is asked."""
+
+    top_items: Ints | None = None
+    top_scores: Floats | None = None
+    ranks: Ints | None = None
+    mid_ranks: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def empty(cls, n_users: int, k: int | None, test: Mask | None) -> "Answers":
+        # Filled with what no answer is, so that a place that was passed over is found out.
+        top = (None, None) if k is None else (np.full((n_users, k), -7, np.int32), np.full((n_users, k), np.nan, "f4"))
+        n_test = 0 if test is None else int(test.sum())
+        ranks = (None, None) if test is None else (np.full(n_test, -7, np.int32), np.full(n_test, np.nan))
+        return cls(*top, *ranks)
+
+
+def pattern(mask: Mask | None) -> Any:
+    if mask is None:
+        return None
+    matrix = sp.csr_matrix(mask)
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+
+
+def assert_equal(answers: Answers, expected: Answers, **tolerance: float) -> None:
+    for name, value in vars(expected).items():
+        if value is None:
+            assert getattr(answers, name) is None
+        else:
+            np.testing.assert_allclose(
+                getattr(answers, name), value, err_msg=name, **{"rtol": 0, "atol": 0, **tolerance}
+            )
+
+
+def oracle(scores: Floats, seen: Mask | None, test: Mask | None, k: int | None) -> Answers:
+    """Sort all scores; of equal ones, the lower item first."""
+    n_users, n_items = scores.shape
+    masked = scores.copy() if seen is None else np.where(seen, -np.inf, scores)
+    answers = Answers.empty(n_users, k, test)
+    if answers.top_items is not None and answers.top_scores is not None:
+        kept = min(k or 0, n_items)
+        order = np.argsort(-masked, axis=1, kind="stable")[:, :kept]
+        best = np.take_along_axis(masked, order, axis=1)
+        answers.top_items[:], answers.top_scores[:] = -1, -np.inf
+        answers.top_items[:, :kept] = np.where(np.isneginf(best), -1, order)
+        answers.top_scores[:, :kept] = best
+    if test is not None and answers.ranks is not None and answers.mid_ranks is not None:
+        for entry, (user, item) in enumerate(np.argwhere(test)):
+            row, score = masked[user], scores[user, item]
+            above, level = (row > score).sum(), (row == score).sum()
+            hidden = seen is not None and seen[user, item]
+            answers.ranks[entry] = n_items if hidden else above + (row[:item] == score).sum()
+            answers.mid_ranks[entry] = n_items if hidden else above + (level - 1) / 2
+    return answers
+
+
+@dataclass
+class Case:
+    """Users and items to be ranked by their representations or by scores that are there already."""
+
+    users: Floats
+    items: Floats
+    n_components: int
+    seen: Mask | None = None
+    test: Mask | None = None
+    k: int | None = None
+    scores: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        embedding, bias = slice(self.n_components), self.n_components
+        self.scores = (
+            self.users[:, embedding] @ self.items[:, embedding].T + self.users[:, [bias]] + self.items[:, bias]
+        )
+
+    def by_representations(self, num_threads: int = 1, progress: Callable[[int], object] | None = None) -> Answers:
+        answers = Answers.empty(len(self.users), self.k, self.test)
+        _native.rank_representations(
+            users=self.users,
+            items=self.items,
+            n_components=self.n_components,
+            seen=pattern(self.seen),
+            test=pattern(self.test),
+            num_threads=num_threads,
+            progress=progress,
+            **vars(answers),
+        )
+        return answers
+
+    def by_scores(self, num_threads: int = 1) -> Answers:
+        answers = Answers.empty(len(self.users), self.k, self.test)
+        _native.rank_scores(
+            scores=self.scores.copy(),
+            seen=pattern(self.seen),
+            test=pattern(self.test),
+            num_threads=num_threads,
+            **vars(answers),
+        )
+        return answers
+
+    def expected(self) -> Answers:
+        return oracle(self.scores, self.seen, self.test, self.k)
+
+
+def representations(rng: np.random.Generator, n_rows: int, n_components: int, whole: bool) -> Floats:
+    """Rows as long as a row of state may be; what comes after the bias must not matter."""
+    rows = np.full((n_rows, _native.padded_width(n_components) + 16 * int(rng.integers(3))), np.nan, np.float32)
+    used = (n_rows, n_components + 1)
+    # Sums of products of small whole numbers are exact, and often level.
+    rows[:, : n_components + 1] = rng.integers(-2, 3, used) if whole else rng.normal(size=used)
+    return rows
+
+
+def case(
+    seed: int,
+    n_users: int,
+    n_items: int,
+    n_components: int,
+    k: int | None,
+    seen: float,
+    test: float,
+    whole: bool = True,
+) -> Case:
+    """A case at random; shares of pairs that are seen and tested, of users' rows many empty or full; -1 for none."""
+    rng = np.random.default_rng(seed)
+    masks = []
+    for share in (seen, test):
+        mask = rng.random((n_users, n_items)) < share
+        mask[rng.random(n_users) < 0.2] = False
+        mask[rng.random(n_users) < 0.1] = share > 0
+        masks.append(None if share < 0 else mask)
+    users, items = (representations(rng, n_rows, n_components, whole) for n_rows in (n_users, n_items))
+    return Case(users, items, n_components, masks[0], masks[1], k)
+
+
+shares = st.sampled_from([-1.0, 0.0, 0.02, 0.3, 0.95, 1.0])
+cases = st.builds(
+    case,
+    seed=st.integers(0, 2**32),
+    # Blocks are of 48 users by 256 items, tiles of 4 to 12 by 8 to 32.
+    n_users=st.one_of(st.integers(0, 14), st.integers(45, 60)),
+    n_items=st.one_of(st.integers(0, 40), st.sampled_from([255, 256, 257, 300, 513])),
+    n_components=st.integers(0, 20),
+    k=st.one_of(st.none(), st.integers(0, 12), st.integers(30, 60)),
+    seen=shares,
+    test=st.sampled_from([-1.0, 0.0, 0.02, 0.3]),
+)
+
+
+# All of it -----------------------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases)
+@example(case(0, 0, 5, 3, 2, 0.5, 0.5))
+@example(case(0, 5, 0, 3, 2, 0.5, 0.5))
+@example(case(1, 49, 513, 4, 600, 0.3, 0.3))
+def test_representations_are_ranked_like_the_oracle_does(some: Case) -> None:
+    answers = some.by_representations()
+    assert_equal(answers, some.expected())
+    assert_equal(some.by_representations(num_threads=2), answers)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases)
+@example(case(0, 0, 5, 3, 2, 0.5, 0.5))
+@example(case(0, 5, 0, 3, 2, 0.5, 0.5))
+@example(case(1, 49, 513, 4, 600, 0.3, 0.3))
+def test_scores_are_ranked_like_the_oracle_does(some: Case) -> None:
+    answers = some.by_scores()
+    assert_equal(answers, some.expected())
+    assert_equal(some.by_scores(num_threads=2), answers)
+
+
+# What cannot be compared bit for bit ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_components", [1, 10, 50, 100])
+def test_real_numbers_are_ranked_up_to_rounding(n_components: int) -> None:
+    some = case(2, 60, 600, n_components, 600, 0.1, 0.1, whole=False)
+    answers, expected = some.by_representations(), some.expected()
+    np.testing.assert_allclose(answers.top_scores, expected.top_scores, rtol=1e-4, atol=1e-4)
+    assert some.seen is not None
+    assert some.test is not None
+    masked = np.where(some.seen, -np.inf, some.scores)
+    for rank, (user, item) in zip(answers.ranks, np.argwhere(some.test), strict=True):
+        score = some.scores[user, item]
+        if some.seen[user, item]:
+            assert rank == 600
+        else:
+            assert (masked[user] > score + 1e-4).sum() <= rank <= (masked[user] > score - 1e-4).sum()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 300), st.integers(0, 20))
+def test_ranks_are_places_in_the_list(seed: int, n_users: int, n_items: int, n_components: int) -> None:
+    # The same pair is scored twice, in different places of different tiles; a single bit between them would show.
+    some = case(seed, n_users, n_items, n_components, n_items, 0.2, 1.0, whole=False)
+    some.test = np.ones((n_users, n_items), bool)
+    answers = some.by_representations(num_threads=2)
+    assert answers.ranks is not None
+    assert answers.top_items is not None
+    for ranks, items in zip(answers.ranks.reshape(n_users, n_items), answers.top_items, strict=True):
+        listed = items[items >= 0]
+        np.testing.assert_array_equal(ranks[listed], np.arange(len(listed)))
+        assert (np.delete(ranks, listed) == n_items).all()
+
+
+def test_twins_of_an_item_are_level_wherever_they_stand() -> None:
+    some = case(3, 50, 300, 13, 300, -1, 1.0, whole=False)
+    some.items[:] = some.items[0]
+    some.test = np.ones((50, 300), bool)
+    answers = some.by_representations()
+    np.testing.assert_array_equal(answers.top_items, np.tile(np.arange(300), (50, 1)))
+    np.testing.assert_array_equal(answers.ranks, np.tile(np.arange(300), 50))
+    np.testing.assert_array_equal(answers.mid_ranks, 299 / 2)
+
+
+# By hand -------------------------------------------------------------------------------------------------------------
+
+
+def scored(scores: list[float], seen: Sequence[int] = (), test: Sequence[int] = (), k: int = 0) -> Answers:
+    """Rank one user's scores."""
+    row = np.array([scores], np.float32)
+    masks = [np.isin(np.arange(len(scores)), list(items))[None] for items in (seen, test)]
+    answers = Answers.empty(1, k, masks[1])
+    _native.rank_scores(scores=row, seen=pattern(masks[0]), test=pattern(masks[1]), num_threads=1, **vars(answers))
+    return answers
+
+
+def test_of_equal_scores_the_lower_item_comes_first() -> None:
+    answers = scored([1, 2, 1, 2, 1], test=[0, 1, 2, 3, 4], k=5)
+    assert answers.top_items is not None
+    assert answers.ranks is not None
+    assert answers.top_items.tolist() == [[1, 3, 0, 2, 4]]
+    assert answers.ranks.tolist() == [2, 0, 3, 1, 4]
+
+
+def test_who_is_level_shares_the_middle_rank() -> None:
+    answers = scored([1, 2, 1, 2, 1], test=[0, 1, 2, 3, 4])
+    assert answers.mid_ranks is not None
+    assert answers.mid_ranks.tolist() == [3, 0.5, 3, 0.5, 3]
+
+
+def test_seen_items_are_neither_listed_nor_counted() -> None:
+    answers = scored([5, 4, 3, 3], seen=[0, 2], test=[0, 1, 3], k=3)
+    assert answers.top_items is not None
+    assert answers.top_scores is not None
+    assert answers.ranks is not None
+    assert answers.mid_ranks is not None
+    assert answers.top_items.tolist() == [[1, 3, -1]]
+    assert answers.top_scores.tolist() == [[4, 3, -np.inf]]
+    assert answers.ranks.tolist() == [4, 0, 1]
+    assert answers.mid_ranks.tolist() == [4, 0, 1]
+
+
+def test_the_users_bias_is_in_the_score_but_orders_nothing() -> None:
+    # Beside a bias as large as this, float32 cannot tell the items apart.
+    users, items = np.zeros((1, 16), np.float32), np.zeros((3, 16), np.float32)
+    users[0, 1], items[:, 1] = 1e9, [1, 3, 2]
+    answers = Case(users, items, 1, k=3).by_representations()
+    assert answers.top_items is not None
+    assert answers.top_items.tolist() == [[1, 2, 0]]
+    np.testing.assert_array_equal(answers.top_scores, np.float32(1e9))
+
+
+# Progress and what is refused ----------------------------------------------------------------------------------------
+
+
+class Stop(Exception):
+    pass
+
+
+def test_an_exception_from_progress_stops_the_ranking_and_comes_out() -> None:
+    rng = np.random.default_rng(0)
+    some = Case(representations(rng, 1, 200, False), representations(rng, 30_000, 200, False), 200, k=10)
+    some.users = np.repeat(some.users, 10_000, axis=0)
+    calls: list[int] = []
+
+    def progress(done: int) -> None:
+        calls.append(done)
+        raise Stop("enough")
+
+    with pytest.raises(Stop, match="enough"):
+        some.by_representations(num_threads=2, progress=progress)
+    assert len(calls) == 1
+    assert 0 <= calls[0] < 10_000
+
+
+def test_progress_counts_users() -> None:
+    rng = np.random.default_rng(0)
+    some = Case(representations(rng, 800, 200, False), representations(rng, 20_000, 200, False), 200, k=10)
+    calls: list[int] = []
+    some.by_representations(progress=calls.append)
+    assert calls
+    assert calls == sorted(calls)
+    assert 0 <= calls[0] <= calls[-1] <= 800
+
+
+GOOD = {
+    "seen": None,
+    "test": None,
+    "top_items": None,
+    "top_scores": None,
+    "ranks": None,
+    "mid_ranks": None,
+    "num_threads": 1,
+}
+SIX = (np.zeros(7, np.int64), np.zeros(0, np.int32))
+FIVE = (np.zeros(6, np.int64), np.zeros(0, np.int32))
+ONE_TESTED = (np.array([0, 1, 1, 1, 1, 1], np.int64), np.zeros(1, np.int32))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"num_threads": 0}, "num_threads must be at least 1"),
+        ({"seen": SIX}, "seen must have a row for each user"),
+        ({"test": SIX}, "test must have a row for each user"),
+        ({"seen": (FIVE[0][:0], FIVE[1])}, "indptr must not be empty"),
+        ({"seen": (FIVE[0], ONE_TESTED[1])}, "indptr must run from 0"),
+        ({"test": FIVE}, "ranks and mid_ranks must have a place"),
+        ({"test": ONE_TESTED, "ranks": np.zeros(1, np.int32)}, "ranks and mid_ranks must have a place"),
+        (
+            {"test": ONE_TESTED, "ranks": np.zeros(1, np.int32), "mid_ranks": np.zeros(2)},
+            "ranks and mid_ranks must have a place",
+        ),
+        ({"top_items": np.zeros((5, 2), np.int32)}, "both be users x k"),
+        ({"top_items": np.zeros((4, 2), np.int32), "top_scores": np.zeros((4, 2), np.float32)}, "both be users x k"),
+        ({"top_items": np.zeros((5, 2), np.int32), "top_scores": np.zeros((5, 3), np.float32)}, "both be users x k"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
+    rows = np.zeros((5, 16), np.float32)
+    with pytest.raises(ValueError, match=words):
+        _native.rank_scores(scores=rows.copy(), **{**GOOD, **change})
+    with pytest.raises(ValueError, match=words):
+        _native.rank_representations(users=rows, items=rows, n_components=3, progress=None, **{**GOOD, **change})
+
+
+def test_rows_shorter_than_a_representation_are_refused() -> None:
+    short, long = np.zeros((5, 16), np.float32), np.zeros((5, 32), np.float32)
+    for users, items in ((short, long), (long, short)):
+        with pytest.raises(ValueError, match="rows must be longer than n_components"):
+            _native.rank_representations(users=users, items=items, n_components=16, progress=None, **GOOD)
+    with pytest.raises(ValueError, match="a multiple of 16"):
+        _native.rank_representations(users=short[:, :8].copy(), items=short, n_components=3, progress=None, **GOOD)

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gingham import _native
+
+from .problem import Floats, native_csr
+
+pytestmark = pytest.mark.usefixtures("kernel")
+
+
+def represent(features: sp.csr_matrix, state: Floats, width: int) -> Floats:
+    # Whatever the array held before must not matter.
+    out = np.full((features.shape[0], width), np.nan, np.float32)
+    _native.represent(features=native_csr(features), state=state, out=out)
+    return out
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[sp.csr_matrix, Floats, int]:
+    """Rows of features, a state of one to three parts, and the width of a part."""
+    n_rows, n_features = draw(st.integers(0, 20)), draw(st.integers(0, 20))
+    width, parts = 16 * draw(st.integers(1, 8)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    rows = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(st.floats(0, 1)))
+    return (
+        sp.csr_matrix(rows, dtype=np.float32),
+        rng.normal(size=(n_features, parts * width)).astype(np.float32),
+        width,
+    )
+
+
+@settings(deadline=None)
+@given(problems())
+def test_a_representation_is_the_weighted_sum_of_parameters(given_: tuple[sp.csr_matrix, Floats, int]) -> None:
+    features, state, width = given_
+    exact = features.astype(np.float64) @ state[:, :width].astype(np.float64)
+    np.testing.assert_allclose(represent(features, state, width), exact, rtol=1e-5, atol=1e-5)
+
+
+def test_no_features_are_zeros() -> None:
+    features = sp.csr_matrix((3, 2), dtype=np.float32)
+    np.testing.assert_array_equal(represent(features, np.ones((2, 16), np.float32), 16), np.zeros((3, 16)))
+
+
+def test_one_feature_of_weight_one_is_a_copy() -> None:
+    state = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32)
+    np.testing.assert_array_equal(represent(sp.eye(50, format="csr"), state, 32), state[:, :32])
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((2, 16), "a row for each row of features"),
+        ((4, 16), "a row for each row of features"),
+        ((3, 48), "a row for each row of features"),
+        ((3, 17), "a multiple of 16"),
+    ],
+)
+def test_an_array_that_does_not_fit_is_refused(shape: tuple[int, int], words: str) -> None:
+    features = native_csr(sp.csr_matrix(np.ones((3, 2), np.float32)))
+    with pytest.raises(ValueError, match=words):
+        _native.represent(features=features, state=np.zeros((2, 32), np.float32), out=np.empty(shape, np.float32))
