@@ -1,12 +1,13 @@
 """How good a ranking is, user by user, from the ranks of the user's test items alone.
 
-Every function takes a `TestRanks` and returns a float64 array with one value a user of it; each has test items, for a
-user without any is not there. An item that ranks level with others stands where the ranking put it (the lower item
-index first); `auc` alone counts ties by half.
+Every function takes a `TestRanks` and returns a float64 array with one value for each of its users, all of whom have
+test items. An item that ranks level with others stands where the ranking put it (the lower item index first); `auc`
+alone counts ties by half.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +77,13 @@ class TestRanks:
         return np.asarray(np.add.reduceat(values, starts, dtype=np.float64) if len(starts) else np.empty(0))
 
 
+def _among(test: TestRanks, k: int) -> npt.NDArray[np.bool_]:
+    """Tell which test items are among the first `k`; one that was no candidate is not, however large `k` is."""
+    return np.asarray(test.ranks < min(k, test.n_items))
+
+
 def _hits(test: TestRanks, k: int) -> Values:
-    return test.sum(test.ranks < k)
+    return test.sum(_among(test, k))
 
 
 def precision_at_k(test: TestRanks, k: int) -> Values:
@@ -102,7 +108,7 @@ def ndcg_at_k(test: TestRanks, k: int) -> Values:
     gains.
     """
     discounts: Values = 1 / np.log2(np.arange(2, k + 2))
-    gains = np.where(test.ranks < k, discounts[np.minimum(test.ranks, k - 1)], 0)
+    gains = np.where(_among(test, k), discounts[np.minimum(test.ranks, k - 1)], 0)
     best: Values = np.cumsum(discounts)[np.minimum(test.n_test, k) - 1]
     return test.sum(gains) / best
 
@@ -115,7 +121,7 @@ def map_at_k(test: TestRanks, k: int) -> Values:
     users = np.repeat(np.arange(len(test.n_test)), test.n_test)
     ranks = test.ranks[np.lexsort((test.ranks, users))]
     nth = np.arange(len(ranks)) - np.repeat(test.indptr[:-1], test.n_test) + 1  # of the user's hits
-    return test.sum(np.where(ranks < k, nth / (ranks + 1.0), 0)) / np.minimum(test.n_test, k)
+    return test.sum(np.where(ranks < min(k, test.n_items), nth / (ranks + 1.0), 0)) / np.minimum(test.n_test, k)
 
 
 def reciprocal_rank(test: TestRanks) -> Values:
@@ -139,7 +145,7 @@ def auc(test: TestRanks) -> Values:
     return np.where(pairs > 0, 1 - above / np.maximum(pairs, 1), np.nan)
 
 
-AT_K: Mapping[str, Callable[[TestRanks, int], Values]] = {
+AT_K: Mapping[str, Callable[..., Values]] = {
     "precision": precision_at_k,
     "recall": recall_at_k,
     "ndcg": ndcg_at_k,
@@ -149,8 +155,8 @@ AT_K: Mapping[str, Callable[[TestRanks, int], Values]] = {
 OF_ALL: Mapping[str, Callable[[TestRanks], Values]] = {"reciprocal_rank": reciprocal_rank, "auc": auc}
 
 
-def compute(name: str, test: TestRanks) -> Values:
-    """Compute a metric by its name, such as ``"ndcg@12"`` or ``"auc"``.
+def named(name: str) -> Callable[[TestRanks], Values]:
+    """Find a metric by its name, such as ``"ndcg@12"`` or ``"auc"``.
 
     Raises
     ------
@@ -159,8 +165,19 @@ def compute(name: str, test: TestRanks) -> Values:
     """
     metric, at, k = name.partition("@")
     if at and metric in AT_K and k.isdecimal() and int(k) > 0:
-        return AT_K[metric](test, int(k))
+        return partial(AT_K[metric], k=int(k))
     if not at and metric in OF_ALL:
-        return OF_ALL[metric](test)
+        return OF_ALL[metric]
     known = [*(f"{metric}@k" for metric in AT_K), *OF_ALL]
     raise ParameterError(f"There is no metric {name!r}; give one of {', '.join(known)}, with a number for k.")
+
+
+def compute(name: str, test: TestRanks) -> Values:
+    """Compute a metric by its name.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such metric.
+    """
+    return named(name)(test)

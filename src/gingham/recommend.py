@@ -146,7 +146,6 @@ def rank(
     test: sp.csr_matrix | None = None,
     candidates: Indices | None = None,
     num_threads: int = 0,
-    progress: Callable[[int], object] | None = None,
 ) -> Ranking:
     """Find users' best items and the ranks of their test items, in one pass over the scores.
 
@@ -159,17 +158,24 @@ def rank(
     k : int
         How many of the best items; 0 (default) for none.
     seen, test : csr_matrix, shape (n, n_items)
-        A row for each of `users`: items that are no candidates, and items to rank. Only where entries are counts.
+        A row for each of `users`, columns ascending: items that are no candidates, and items to rank. Where entries
+        are counts, not what they are.
     candidates : int32 array
-        The item indices to choose from, ascending; all by default.
+        The item indices to choose from, ascending; all by default. Only without `test`.
     num_threads : int
         0 (default) for all cores. The result does not depend on it.
-    progress : callable
-        Called with the number of users done, after each block.
+
+    Raises
+    ------
+    ParameterError
+        If `num_threads` is no number of threads, or `candidates` come with a `test`.
     """
+    n_threads = threads(num_threads)
     if candidates is not None:
+        if test is not None:
+            raise ParameterError("A test ranks among all items; leave the candidates out.")
         scores = scores.only(candidates)
-        seen, test = (part if part is None else part[:, candidates] for part in (seen, test))
+        seen = None if seen is None else seen[:, candidates]
     n_test = 0 if test is None else test.nnz
     answer = Ranking(
         np.empty((len(users), k), np.int32),
@@ -177,11 +183,12 @@ def rank(
         np.empty(n_test, np.int32),
         np.empty(n_test, np.float64),
     )
+    if scores.n_items == 0:
+        answer.items[:], answer.scores[:] = -1, -np.inf
+        return answer
     for start in range(0, len(users), scores.block_size):
         stop = min(start + scores.block_size, len(users))
-        scores.rank(_block(users, seen, test, answer, start, stop), threads(num_threads))
-        if progress is not None:
-            progress(stop)
+        scores.rank(_block(users, seen, test, answer, start, stop), n_threads)
     if candidates is not None and k:
         answer.items[:] = np.where(answer.items >= 0, candidates[answer.items], -1)
     return answer
@@ -221,11 +228,13 @@ def threads(num_threads: int) -> int:
     Raises
     ------
     ParameterError
-        If the number is negative.
+        If it is negative or no whole number.
     """
-    if num_threads < 0:
-        raise ParameterError(f"num_threads={num_threads} is negative; give 0 for all cores, or a number of threads.")
-    return num_threads or cpu_count() or 1
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int | np.integer) or num_threads < 0:
+        raise ParameterError(
+            f"num_threads={num_threads!r} is no number of threads; give 0 for all cores, or a whole number above."
+        )
+    return int(num_threads) or cpu_count() or 1
 
 
 def frame(ranking: Ranking, user_ids: pl.Series, item_ids: Ids) -> pl.DataFrame:

@@ -95,12 +95,23 @@ def read(path: Path | str) -> Artifact:
     ArtifactError
         If there is none at `path`, or it is damaged, or of a newer format than this version of Gingham knows.
     """
-    folder = resolve(Path(path))
-    manifest = _manifest(folder)
+    while True:
+        folder = resolve(Path(path))
+        before = _inode(folder)
+        try:
+            return _read(folder)
+        except ArtifactError:
+            # Whoever replaced it meanwhile took the files away from under us; read the new one.
+            if _inode(resolve(Path(path))) == before:
+                raise
+
+
+def _read(path: Path) -> Artifact:
+    manifest = _manifest(path)
     for name, fingerprint in manifest["files"].items():
-        if Path(name).name != name or not (folder / name).is_file():
+        if Path(name).name != name or not (path / name).is_file():
             raise ArtifactError(f"The artifact {path} has no file {name!r}; restore it, or fit and save again.")
-        if _fingerprint(folder / name) != fingerprint:
+        if _fingerprint(path / name) != fingerprint:
             raise ArtifactError(
                 f"The artifact {path} is damaged: {name!r} is not what was saved; restore it, or fit and save again."
             )
@@ -110,8 +121,9 @@ def read(path: Path | str) -> Artifact:
             manifest["kind"],
             manifest["params"],
             manifest["state"],
-            load_file(folder / _ARRAYS),
-            {table.stem: pl.read_parquet(folder / table) for table in tables},
+            load_file(path / _ARRAYS),
+            # A name with a bracket or star in it is a name, no pattern.
+            {table.stem: pl.read_parquet(path / table, glob=False) for table in tables},
         )
     except (OSError, SafetensorError, pl.exceptions.PolarsError) as error:
         raise ArtifactError(f"The artifact {path} cannot be read: {error}.") from error
@@ -123,19 +135,21 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"There is no artifact {folder}: it has no file {MANIFEST!r}; give the folder of a saved one."
         )
+    damaged = ArtifactError(f"The artifact {folder} is damaged: {MANIFEST!r} is not what was saved; restore it.")
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        written = manifest["format"]
-        if isinstance(written, int) and written > FORMAT:
-            raise ArtifactError(
-                f"The artifact {folder} has format {written}, written by gingham {manifest.get('gingham')}; "
-                f"this is gingham {version('gingham')}, which reads format {FORMAT}: upgrade it."
-            )
-        if manifest.pop("sha256") == _checksum(manifest):
-            return dict(manifest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass
-    raise ArtifactError(f"The artifact {folder} is damaged: {MANIFEST!r} is not what was saved; restore it.") from None
+        manifest = dict(json.loads(file.read_text(encoding="utf-8")))
+        written = int(manifest["format"])
+        whole = manifest.pop("sha256", None) == _checksum(manifest)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise damaged from None
+    if written > FORMAT:
+        raise ArtifactError(
+            f"The artifact {folder} has format {written}, written by gingham {manifest.get('gingham')}; "
+            f"this is gingham {version('gingham')}, which reads format {FORMAT}: upgrade it."
+        )
+    if not whole:
+        raise damaged
+    return manifest
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:
@@ -143,9 +157,19 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
-def _fingerprint(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+def _fingerprint(file: Path) -> dict[str, Any] | None:
+    try:
+        with file.open("rb") as stream:
+            return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    except OSError:
+        return None
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def resolve(path: Path) -> Path:
@@ -183,17 +207,21 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         yield folder
         _sync_tree(folder)
         _swap(folder, path)
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be written: {error.strerror or error}; what was there still is.") from error
+    except (OSError, SafetensorError, pl.exceptions.ComputeError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"{path} cannot be written: {said}; what was there still is.") from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
 def _require_replaceable(path: Path, marker: str) -> None:
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise ArtifactError(f"{path} exists and is no folder; choose another place.")
-    if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
-        raise ArtifactError(f"The folder {path} holds other files and no {marker}; choose another place, or empty it.")
+    for place in (path, _old(path)):
+        if place.is_symlink() or (place.exists() and not place.is_dir()):
+            raise ArtifactError(f"{place} exists and is a link or no folder; choose another place.")
+        if place.is_dir() and any(place.iterdir()) and not (place / marker).is_file():
+            raise ArtifactError(
+                f"The folder {place} holds other files and no {marker}; choose another place, or empty it."
+            )
 
 
 def _old(path: Path) -> Path:

@@ -106,6 +106,8 @@ class Ids:
 
     def _find(self, wanted: pl.Series) -> IndexArray:
         """Find the index of each id, -1 where there is none."""
+        if wanted.dtype.is_integer():
+            wanted = wanted.cast(pl.Int64, strict=False)
         if not len(self) or wanted.dtype != self.values.dtype:
             return np.full(len(wanted), -1, np.int32)
         if len(wanted) < _FEW and not wanted.null_count():
@@ -128,13 +130,18 @@ def _series(ids: "pl.Series | Iterable[Any]") -> pl.Series:
         series = ids if isinstance(ids, pl.Series) else pl.Series(values=ids)
     except TypeError as error:
         raise DataError(f"The ids cannot be taken as one column: {error}; give them one type.") from error
-    return series if series.dtype == pl.Null or not len(series) else _typed(series)
+    # Whole numbers stay as they are: one that is beyond Int64 is an unknown id, to be named as it was given.
+    return series if series.dtype == pl.Null or series.dtype.is_integer() or not len(series) else _typed(series)
 
 
 def _typed(series: pl.Series) -> pl.Series:
     """Ids as Int64 or String."""
     if series.dtype.is_integer():
-        return series.cast(pl.Int64)
+        typed = series.cast(pl.Int64, strict=False)
+        if typed.null_count() > series.null_count():
+            beyond = series.filter(typed.is_null() & series.is_not_null())[0]
+            raise DataError(f"The id {beyond} is beyond 64 bits; give such ids as text.")
+        return typed
     if series.dtype in (pl.Categorical, pl.Enum):
         return series.cast(pl.String)
     if series.dtype != pl.String:

@@ -76,7 +76,8 @@ def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.
     if data.ndim != 2 or (shape is not None and data.shape != shape):
         wanted = "two dimensions" if shape is None else f"shape {shape}"
         raise DataError(f"{name} has shape {data.shape}; give a matrix of {wanted}.")
-    matrix: sp.csr_matrix = sp.csr_matrix(data, dtype=np.float32, copy=True)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
+        matrix: sp.csr_matrix = sp.csr_matrix(data, dtype=np.float32, copy=True)
     matrix.sum_duplicates()
     finite = np.isfinite(matrix.data)
     if not finite.all():
@@ -384,8 +385,9 @@ class Recommender(ABC):
         stored = store.read(path)
         kind = cls.kinds.get(stored.kind)
         if kind is None or not issubclass(kind, cls):
-            wanted = cls.__name__ if cls is not Recommender else f"one of {', '.join(sorted(cls.kinds))}"
-            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not {wanted}; load it with gingham.load.")
+            if kind is None:
+                raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
+            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, no {cls.__name__}; use gingham.load.")
         model = kind(**stored.params)
         model._restore(stored)
         return model

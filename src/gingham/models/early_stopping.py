@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gingham.errors import DataError, ParameterError
-from gingham.metrics import compute
+from gingham.errors import DataError
+from gingham.metrics import compute, named
 from gingham.models.base import Data, Recommender
+from gingham.models.parameters import require_whole
 
 if TYPE_CHECKING:
     from gingham.models.hybrid import Epoch
@@ -49,7 +50,7 @@ class EarlyStopping:
         self.patience = patience
         self.filter_seen = filter_seen
         self.num_threads = num_threads
-        self.start()
+        self.best_epoch, self.best_value = 0, -np.inf
 
     def start(self) -> None:
         """Forget what was measured; called when training begins.
@@ -57,10 +58,10 @@ class EarlyStopping:
         Raises
         ------
         ParameterError
-            If `patience` is less than 1.
+            If there is no such metric, or `patience` is no whole number from 1 on.
         """
-        if self.patience < 1:
-            raise ParameterError(f"patience={self.patience} is less than 1; give a number of epochs.")
+        named(self.metric)
+        require_whole("patience", self.patience, 1)
         self.best_epoch, self.best_value = 0, -np.inf
 
     def improved(self, model: Recommender, epoch: "Epoch") -> bool:
@@ -68,13 +69,15 @@ class EarlyStopping:
 
         Raises
         ------
-        DataError, ParameterError
-            If the validation data is empty or of another shape, or there is no such metric.
+        DataError
+            If the validation data is empty or of another shape.
         """
         test = model.test_ranks(self.validation, self.filter_seen, self.num_threads)
         values = compute(self.metric, test)
         if not np.isfinite(values).any():
-            raise DataError("The validation data has no interactions to measure; give some.")
+            raise DataError(
+                "The validation data has nothing to measure: no interactions, or all of them are filtered; give some."
+            )
         value = float(np.nanmean(values))
         epoch.metrics[self.metric] = value
         if value <= self.best_value:

@@ -85,8 +85,8 @@ class HybridMF(Recommender):
     k, n : int
         "warp-kos" draws n of a user's positives, 10 by default, and trains the k-th best, 5 by default.
     random_state : int, Generator, RandomState or None
-        Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data gives
-        the same model, bit for bit. None (default): each fit differs.
+        Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data
+        on the same kind of processor gives the same model, bit for bit. None (default): each fit differs.
 
     Attributes
     ----------
@@ -199,12 +199,11 @@ class HybridMF(Recommender):
         seed = int(rng.integers(2**62))
         training = Training.of(known, sample_weight, self.loss, seed)
         users, items = (
-            Side.initial(matrix, active, self.n_components, self.learning_schedule, rng)
+            Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
             for matrix, active in zip(features, training.active, strict=True)
         )
-        self._known, self._users, self._items = known, users, items
-        self._seed, self.history_ = seed, []
-        return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
+        fresh = {"_known": known, "_users": users, "_items": items, "_seed": seed, "history_": []}
+        return self._train(fresh, training, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def fit_partial(
         self,
@@ -252,11 +251,11 @@ class HybridMF(Recommender):
         known, features = inputs(interactions, user_features, item_features)
         training = Training.of(known, sample_weight, self.loss, self._seed)
         self._require_same(known, features)
-        self._known = known
-        self._users, self._items = (
+        users, items = (
             replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
         )
-        return self._train(training, epochs, num_threads, callbacks, early_stopping, verbose)
+        same = {"_known": known, "_users": users, "_items": items}
+        return self._train(same, training, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def validate(self) -> None:
         """Check the parameters; `fit` does so first.
@@ -293,15 +292,21 @@ class HybridMF(Recommender):
             (self._items, features[1], known.item_ids, "item"),
         ):
             n_features = len(ids) if matrix is None else matrix.shape[1]
-            wanted = Side.shape(n_features, self.n_components, self.learning_schedule)
-            if wanted != side.state.shape:
+            if n_features != len(side.state):
                 raise DataError(
-                    f"The model holds {side.state.shape} numbers on {what} features and would need {wanted}: the "
-                    "features, n_components or learning_schedule are others than it was fitted with; call fit."
+                    f"There are {n_features:,} {what} features; the model was fitted with {len(side.state):,}: call "
+                    "fit."
+                )
+            fitted = (side.n_components, Side.shape(n_features, side.n_components, self.learning_schedule))
+            if fitted != (self.n_components, side.state.shape):
+                raise ParameterError(
+                    f"n_components={self.n_components} or learning_schedule={self.learning_schedule!r} is another than "
+                    "the model was fitted with; call fit."
                 )
 
     def _train(
         self,
+        start: dict[str, Any],
         training: Training,
         epochs: int,
         num_threads: int,
@@ -309,10 +314,33 @@ class HybridMF(Recommender):
         early_stopping: EarlyStopping | None,
         verbose: bool,
     ) -> Self:
+        """Train from a state; the model takes it once all arguments are found right, and keeps it after an epoch."""
         require_whole("epochs", epochs, 0)
         n_threads, callbacks = threads(num_threads), list(callbacks)
         if early_stopping is not None:
             early_stopping.start()
+        before = {name: vars(self)[name] for name in start if name in vars(self)}
+        vars(self).update(start)
+        first = len(self.history_)
+        try:
+            self._train_epochs(training, epochs, n_threads, callbacks, early_stopping, verbose)
+        except BaseException:
+            if len(self.history_) == first:
+                for name in start:
+                    vars(self).pop(name)
+                vars(self).update(before)
+            raise
+        return self
+
+    def _train_epochs(
+        self,
+        training: Training,
+        epochs: int,
+        n_threads: int,
+        callbacks: list[Callback],
+        early_stopping: EarlyStopping | None,
+        verbose: bool,
+    ) -> None:
         best: Callable[[], None] | None = None
         with tqdm(
             total=epochs * len(training), unit=" pairs", unit_scale=True, disable=None if verbose else True
@@ -328,7 +356,6 @@ class HybridMF(Recommender):
                     break
         if best is not None:
             best()
-        return self
 
     def _train_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> Epoch:
         """Train for an epoch, or not at all: what fails or is interrupted leaves the model as it was."""
@@ -455,10 +482,11 @@ class HybridMF(Recommender):
         return self._split(side.rows(given))
 
     def _split(self, rows: Floats) -> tuple[Floats, Floats]:
-        return rows[:, : self.n_components].copy(), rows[:, self.n_components].copy()
+        size = self._users.n_components  # not the parameter, which may have been set anew
+        return rows[:, :size].copy(), rows[:, size].copy()
 
     def _scores(self) -> RepresentationScores:
-        return RepresentationScores(self._users.rows_of, self._items.rows(), self.n_components)
+        return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
 
     def predict(self, user_ids: Some, item_ids: Some) -> Floats:
         """Score pairs.
@@ -525,13 +553,13 @@ class HybridMF(Recommender):
     def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
         """Rank entities for entities of the same side, as a table of users and items."""
         index = ids.index(_listed(wanted), what)
-        require_k(k, len(ids) - 1)
+        require_k(k, len(ids) - 1, f"other {what}s")
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
-        norms = np.linalg.norm(rows[:, : self.n_components], axis=1, keepdims=True)
+        norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
         rows /= np.maximum(norms, np.finfo(np.float32).tiny)
-        rows[:, self.n_components] = 0
+        rows[:, side.n_components] = 0
         itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
-        scores = RepresentationScores(lambda entities: rows[entities], rows, self.n_components)
+        scores = RepresentationScores(lambda entities: rows[entities], rows, side.n_components)
         return frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
 
     # Storing ---------------------------------------------------------------------------------------------------------
@@ -547,14 +575,25 @@ class HybridMF(Recommender):
         state = {
             "n_components": self._users.n_components,
             "seed": self._seed,
-            "history": [asdict(epoch) for epoch in self.history_],
+            "history": [_to_json(epoch) for epoch in self.history_],
         }
         return state, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         self._users, self._items = (_stored_side(what, state["n_components"], arrays) for what in ("user", "item"))
         self._seed = state["seed"]
-        self.history_ = [Epoch(**epoch) for epoch in state["history"]]
+        self.history_ = [_from_json(epoch) for epoch in state["history"]]
+
+
+def _to_json(epoch: Epoch) -> dict[str, Any]:
+    """Write an epoch down; JSON has no word for what is not finite but null."""
+    metrics = {name: float(value) if np.isfinite(value) else None for name, value in epoch.metrics.items()}
+    return {**asdict(epoch), "metrics": metrics}
+
+
+def _from_json(stored: dict[str, Any]) -> Epoch:
+    metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
+    return Epoch(**{**stored, "metrics": metrics})
 
 
 def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any]]) -> Side:

@@ -31,7 +31,7 @@ def require_number(
         raise ParameterError(f"{name}={value!r} is out of its range; give a number {' and '.join(bounds)}.")
 
 
-def require_k(k: Any, n_items: int) -> None:
+def require_k(k: Any, n_items: int, what: str = "items in the catalogue") -> None:
     """Refuse a `k` that is no whole number from 1 to the number of items.
 
     Raises
@@ -42,7 +42,7 @@ def require_k(k: Any, n_items: int) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         raise ParameterError(f"k={k!r} is no whole number from 1 on; give how many items to recommend.")
     if k > n_items:
-        raise ParameterError(f"k={k} is larger than the catalogue of {n_items} items; give {n_items} or less.")
+        raise ParameterError(f"k={k} is larger than the number of {what}, {n_items}; give {n_items} or less.")
 
 
 def generator(random_state: RandomState) -> np.random.Generator:

@@ -35,11 +35,12 @@ class _BySales(Recommender):
             If `days` is not positive, or the data hold a value that is not finite.
         """
         self.validate()
-        self._known = Known.of(interactions)
-        total = _sold(self._known.matrix)
+        known = Known.of(interactions)
+        total = _sold(known.matrix)
         recent = _sold(self._recent(interactions))
         # The share of all sales orders what did not sell of late, and is less than one recent sale.
-        self._sales = (recent + total / (total.sum() + 1)).astype(np.float32)
+        self._sales = (recent + total / (np.abs(total).sum() + 1)).astype(np.float32)
+        self._known = known
         return self
 
     def validate(self) -> None:
@@ -51,7 +52,7 @@ class _BySales(Recommender):
             If `days` is not positive.
         """
         if self.days is not None:
-            require_number("days", self.days, above=0)
+            require_number("days", self.days, above=0, below=1_000_000)
 
     def _recent(self, data: Data) -> sp.csr_matrix:
         if isinstance(data, Dataset):
@@ -88,8 +89,8 @@ class Popularity(_BySales):
 class BuyAgain(_BySales):
     """What this user bought most, filled with the best sellers of the last days.
 
-    An item's score is the number of times the user bought it, plus a fraction that grows with its sales as in
-    `Popularity`: who bought two items equally often gets the better seller first.
+    What a user never bought scores below 1, in the order of `Popularity`. What they bought scores how often they did,
+    plus a fraction below 1: of two items bought equally often, the better seller comes first.
 
     Parameters
     ----------
@@ -102,11 +103,26 @@ class BuyAgain(_BySales):
         # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
         place = np.empty(self.n_items, np.float32)
         place[np.argsort(-self._sales, kind="stable")] = np.arange(self.n_items, 0, -1) / (self.n_items + 1)
+        again = sp.csr_matrix((_again(bought, place), bought.indices, bought.indptr), shape=bought.shape)
 
         def scores(users: Indices) -> Floats:
-            return np.asarray(bought[users].toarray() + place, np.float32)
+            own = again[users]
+            out = np.repeat(place[None], len(users), axis=0)
+            rows = np.repeat(np.arange(len(users)), np.diff(own.indptr))
+            np.maximum.at(out, (rows, own.indices), own.data)
+            return out
 
         return DenseScores(scores, self.n_items)
+
+
+def _again(bought: sp.csr_matrix, place: Floats) -> Floats:
+    """Score what users bought: how often they did, and the item's place among what they bought."""
+    sizes = np.diff(bought.indptr)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((place[bought.indices], rows))
+    fraction = np.empty(bought.nnz)
+    fraction[order] = (np.arange(bought.nnz) - np.repeat(bought.indptr[:-1], sizes)) / (np.repeat(sizes, sizes) + 1)
+    return np.where(bought.data > 0, bought.data + fraction, 0).astype(np.float32)
 
 
 def _sold(matrix: sp.csr_matrix) -> npt.NDArray[np.float64]:

@@ -1,0 +1,23 @@
+import pytest
+
+pytest.register_assert_rewrite("tests.contract")
+
+from gingham.models import BuyAgain, HybridMF, Popularity  # noqa: E402
+from tests.contract import Case, Contract  # noqa: E402
+
+CASES = [
+    Case("Popularity", Popularity),
+    Case("Popularity, all time", lambda: Popularity(days=None)),
+    Case("BuyAgain", BuyAgain),
+    Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
+    Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),
+    Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", random_state=3), fit={"epochs": 3}),
+    Case("HybridMF, logistic", lambda: HybridMF(16, "logistic", random_state=4), fit={"epochs": 3}),
+    Case("HybridMF, features", lambda: HybridMF(5, random_state=5), features=True, fit={"epochs": 3}),
+    Case("HybridMF, logistic, features", lambda: HybridMF(7, "logistic", random_state=6), True, {"epochs": 3}),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+class TestEveryModel(Contract):
+    pass

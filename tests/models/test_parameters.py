@@ -1,0 +1,85 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gingham.errors import ParameterError
+from gingham.models.parameters import generator, require_k, require_number, require_one_of, require_whole
+
+NAN, INF = float("nan"), float("inf")
+
+
+def test_one_of() -> None:
+    require_one_of("loss", "bpr", ("warp", "bpr"))
+    for wrong in ("BPR", "", None, 1, ["bpr"]):
+        with pytest.raises(ParameterError) as caught:
+            require_one_of("loss", wrong, ("warp", "bpr"))
+        assert str(caught.value) == f"loss={wrong!r} is unknown; give one of 'warp', 'bpr'."
+
+
+@pytest.mark.parametrize("value", [1, 2, 10**12, np.int8(1), np.uint64(7)])
+def test_whole_numbers(value: Any) -> None:
+    require_whole("n", value, 1)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, np.float64(2), True, np.True_, "3", None, NAN, 1j, [1]])
+def test_what_is_no_whole_number_from_one_on(value: Any) -> None:
+    with pytest.raises(ParameterError, match=r"n=.* is no whole number from 1 on"):
+        require_whole("n", value, 1)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "inside", "outside"),
+    [
+        ({"above": 0}, [1e-300, 1, 5.5, np.float32(0.1), np.int16(3)], [0, -1, -0.0]),
+        ({"least": 0}, [0, -0.0, 1e300, np.uint8(0)], [-1e-300, -1]),
+        ({"above": 0, "below": 1}, [1e-9, 0.5, np.float64(0.999)], [0, 1, 1.5, np.int64(1)]),
+        ({}, [-1e300, 0, 1e300], []),
+    ],
+)
+def test_numbers_within_bounds(bounds: Any, inside: list[Any], outside: list[Any]) -> None:
+    for value in inside:
+        require_number("x", value, **bounds)
+    for value in [*outside, NAN, INF, -INF, np.float32("nan"), True, np.True_, "1", None, 1j, [1.0]]:
+        with pytest.raises(ParameterError, match=r"x=.* is out of its range"):
+            require_number("x", value, **bounds)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"above": 0}, "give a number above 0."),
+        ({"least": 0}, "give a number 0 or above."),
+        ({"above": 0, "below": 1}, "give a number above 0 and below 1."),
+    ],
+)
+def test_bounds_are_told(bounds: Any, words: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        require_number("x", -1, **bounds)
+    assert str(caught.value) == f"x=-1 is out of its range; {words}"
+
+
+def test_k_is_at_most_the_number_of_items() -> None:
+    for right in (1, 5, np.int32(5)):
+        require_k(right, 5)
+    for wrong in (0, -1, 1.0, True, "2", None):
+        with pytest.raises(ParameterError, match=f"k={wrong!r} is no whole number from 1 on"):
+            require_k(wrong, 5)
+    with pytest.raises(ParameterError, match="k=6 is larger than the number of items in the catalogue, 5; give 5"):
+        require_k(6, 5)
+
+
+def test_sources_of_randomness() -> None:
+    drawn = {name: generator(source).random(3).tolist() for name, source in (("int", 3), ("numpy", np.uint8(3)))}
+    assert drawn["int"] == drawn["numpy"] == np.random.default_rng(3).random(3).tolist()
+    given = np.random.default_rng(3)
+    assert generator(given) is given
+    first, second = (generator(np.random.RandomState(5)).random(3).tolist() for _ in range(2))
+    assert first == second
+    assert generator(None).random() != generator(None).random()
+
+
+@pytest.mark.parametrize("wrong", [-1, "seed", 1.5, object()])
+def test_what_is_no_source_of_randomness(wrong: Any) -> None:
+    with pytest.raises(ParameterError, match=r"random_state=.* is no source of randomness"):
+        generator(wrong)
