@@ -150,9 +150,10 @@ double with_optimizer(const Epoch& epoch, const Loss& loss, const Hyper& hyper, 
 double with_loss(const Epoch& epoch, const Examples& examples, int64_t n_items, const Hyper& hyper, Monitor& monitor) {
     if (hyper.loss == "logistic") return with_optimizer(epoch, Logistic{examples}, hyper, monitor);
     if (hyper.loss == "bpr") return with_optimizer(epoch, Bpr{examples}, hyper, monitor);
-    if (hyper.loss == "warp") return with_optimizer(epoch, Warp{examples, n_items, hyper.max_sampled}, hyper, monitor);
+    const Search search(n_items, hyper.max_sampled);
+    if (hyper.loss == "warp") return with_optimizer(epoch, Warp{examples, search}, hyper, monitor);
     if (hyper.loss == "warp-kos")
-        return with_optimizer(epoch, WarpKos{examples, n_items, hyper.max_sampled, hyper.k, hyper.n}, hyper, monitor);
+        return with_optimizer(epoch, WarpKos{examples, search, hyper.k, hyper.n}, hyper, monitor);
     throw std::invalid_argument("unknown loss " + hyper.loss);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 namespace gingham {
 
@@ -25,6 +26,12 @@ class Random {
     // Uniform in [0, bound); the multiply-shift of Lemire (2019), whose bias is below bound / 2^64.
     int64_t below(int64_t bound) {
         return static_cast<int64_t>((static_cast<unsigned __int128>(next()) * static_cast<uint64_t>(bound)) >> 64);
+    }
+
+    // Two numbers uniform in [0, bound) for the price of one; the bound is below 2^32, the bias below bound / 2^32.
+    std::pair<int64_t, int64_t> two_below(int64_t bound) {
+        const uint64_t bits = next(), size = static_cast<uint64_t>(bound);
+        return {static_cast<int64_t>((bits >> 32) * size >> 32), static_cast<int64_t>((bits & 0xffffffff) * size >> 32)};
     }
 
   private:

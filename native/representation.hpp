@@ -45,12 +45,12 @@ struct Side {
     const float* parameters(int64_t feature) const { return state.row(feature); }
 
     void prefetch_offsets(int64_t entity) const {
-        if (!identity) __builtin_prefetch(features.indptr + entity);
+        if (!identity) gingham::prefetch(features.indptr + entity);
     }
     void prefetch_features(int64_t entity) const {
         if (identity) return;
-        __builtin_prefetch(features.indices + features.begin(entity));
-        __builtin_prefetch(features.data + features.begin(entity));
+        gingham::prefetch(features.indices + features.begin(entity));
+        gingham::prefetch(features.data + features.begin(entity));
     }
     void prefetch_rows(int64_t entity) const {
         if (identity) return prefetch_row(state.row(entity), state.stride);

@@ -84,9 +84,9 @@ class LookAhead {
     }
 
   private:
-    static constexpr int64_t kDistance = 4;  // steps between two stages
+    static constexpr int64_t kDistance = 2;  // steps between two stages
     static constexpr int64_t kStages = 4;
-    static constexpr int64_t kSlots = 32;    // more than kStages * kDistance; a power of two
+    static constexpr int64_t kSlots = 16;    // more than kStages * kDistance; a power of two
     struct Slot {
         int64_t pair;
         Example example;
@@ -99,7 +99,7 @@ class LookAhead {
         }
         if (Slot* slot = slot_at(at + 3 * kDistance, first)) {
             slot->example = loss_.example(slot->pair);
-            if (Loss::kSamples) __builtin_prefetch(loss_.examples.positives.indptr + slot->example.user);
+            if (Loss::kSamples) gingham::prefetch(loss_.examples.positives.indptr + slot->example.user);
             epoch_.users.prefetch_offsets(slot->example.user);
         }
         if (const Slot* slot = slot_at(at + 2 * kDistance, first)) {
@@ -134,7 +134,8 @@ void refresh_cache(const Epoch& epoch, Range items, W width) {
 
 template <class Loss, class Optimizer, class W>
 double train_share(
-    const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, int thread, Progress& progress, W width) {
+    const Epoch& epoch, const Loss& shared, const Optimizer& optimizer, int thread, Progress& progress, W width) {
+    const Loss loss = shared;  // with scratch space of its own
     const Range range = share(loss.size(), thread, epoch.n_threads);
     const Range cached = share(epoch.item_cache.rows, thread, epoch.n_threads);
     // Refreshing costs a representation an item: spread it over at least twice as many steps.

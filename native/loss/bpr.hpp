@@ -14,7 +14,7 @@ struct Bpr {
 
     int64_t size() const { return examples.size; }
     Example example(int64_t at) const { return pair_example(examples, at); }
-    void prefetch_draws(Random random) const { __builtin_prefetch(examples.pool + random.below(examples.pool_size)); }
+    void prefetch_draws(Random random) const { gingham::prefetch(examples.pool + random.below(examples.pool_size)); }
     template <class Visit>
     void foresee(const Example&, Random random, Visit visit) const {
         visit(examples.pool[random.below(examples.pool_size)]);

@@ -1,6 +1,7 @@
 // What every loss works with: the examples of an epoch, and one thread's view of the model during a step.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -24,16 +25,16 @@ struct Examples {
     int64_t pool_size = 0;
 
     void prefetch(int64_t at) const {
-        __builtin_prefetch(user + at);
-        __builtin_prefetch(item + at);
-        if (weight) __builtin_prefetch(weight + at);
-        if (target) __builtin_prefetch(target + at);
+        gingham::prefetch(user + at);
+        gingham::prefetch(item + at);
+        if (weight) gingham::prefetch(weight + at);
+        if (target) gingham::prefetch(target + at);
     }
     void prefetch_positives(int64_t user) const {
         // Most users' rows end on the line they begin on, or on the next.
-        __builtin_prefetch(positives.indices + positives.begin(user));
-        __builtin_prefetch(positives.indices + positives.end(user));
-        if (positives.data) __builtin_prefetch(positives.data + positives.begin(user));
+        gingham::prefetch(positives.indices + positives.begin(user));
+        gingham::prefetch(positives.indices + positives.end(user));
+        if (positives.data) gingham::prefetch(positives.data + positives.begin(user));
     }
 };
 
@@ -145,7 +146,7 @@ class Step {
 };
 
 // log(1 + exp(x)) without overflow.
-inline float softplus(float x) { return std::fmax(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
+inline float softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
 inline float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
 // A pair's own example.

@@ -10,22 +10,33 @@ namespace gingham {
 // The largest push a single step may give.
 inline constexpr float kMaxLoss = 10.0f;
 
-// Draws up to `max_sampled` items for one that scores above the positive's score - 1 and is no positive of the user.
+// How negatives are searched for: among n_items, with so many tries at most.
+struct Search {
+    Search(int64_t n_items, int max_sampled) : n_items(n_items), max_sampled(max_sampled) {
+        for (int sampled = 1; sampled <= max_sampled; ++sampled)
+            push.push_back(std::log(static_cast<float>(std::max<int64_t>(1, (n_items - 1) / sampled))));
+    }
+
+    int64_t n_items;
+    int max_sampled;
+    // The push for a violation found at the first try, the second ...: the logarithm of the rank that this suggests.
+    std::vector<float> push;
+};
+
+// Draws items for one that scores above the positive's score - 1 and is no positive of the user.
 template <class Step>
 Update search_violation(
-    Step& step, const Examples& examples, int64_t user, int32_t item, float weight, int64_t n_items, int max_sampled,
+    Step& step, const Examples& examples, int64_t user, int32_t item, float score, float weight, const Search& search,
     Random& random) {
     Update update;
-    const float threshold = step.search_score(item) - 1;
-    for (int sampled = 1; sampled <= max_sampled; ++sampled) {
-        const auto other = static_cast<int32_t>(random.below(n_items));
-        if (!(step.search_score(other) > threshold)) continue;
+    for (int sampled = 0; sampled < search.max_sampled; ++sampled) {
+        const auto other = static_cast<int32_t>(random.below(search.n_items));
+        if (!(step.search_score(other) > score - 1)) continue;
         step.expect(other);
         if (examples.positives.contains(user, other)) continue;
         const float margin = step.margin(item, other);
         if (!(margin < 1)) continue;
-        const float rank = std::fmax(1.0f, static_cast<float>((n_items - 1) / sampled));
-        const float push = std::fmin(kMaxLoss, weight * std::log(rank));
+        const float push = std::min(kMaxLoss, weight * search.push[sampled]);
         update.item = item;
         update.other = other;
         update.gradient = -push;
@@ -35,28 +46,31 @@ Update search_violation(
     return update;
 }
 
-// How many of a search's draws are worth fetching before it begins.
-inline constexpr int kForeseen = 4;
+// Visits the draws of a search that are worth fetching before it begins.
+template <class Visit>
+void foresee_draws(const Search& search, Random random, Visit visit) {
+    constexpr int kForeseen = 2;
+    for (int draw = 0; draw < std::min(kForeseen, search.max_sampled); ++draw)
+        visit(static_cast<int32_t>(random.below(search.n_items)));
+}
 
 struct Warp {
     static constexpr bool kSamples = true;  // whether it looks at the user's positives
     const Examples& examples;
-    int64_t n_items;
-    int max_sampled;
+    Search search;
 
     int64_t size() const { return examples.size; }
     Example example(int64_t at) const { return pair_example(examples, at); }
     void prefetch_draws(Random) const {}
     template <class Visit>
     void foresee(const Example&, Random random, Visit visit) const {
-        for (int draw = 0; draw < std::min(kForeseen, max_sampled); ++draw)
-            visit(static_cast<int32_t>(random.below(n_items)));
+        foresee_draws(search, random, visit);
     }
 
     template <class Step>
     Update sample(Step& step, const Example& example, Random& random) const {
-        return search_violation(
-            step, examples, example.user, example.item, example.weight, n_items, max_sampled, random);
+        const float score = step.search_score(example.item);
+        return search_violation(step, examples, example.user, example.item, score, example.weight, search, random);
     }
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "warp.hpp"
@@ -12,10 +13,12 @@ namespace gingham {
 struct WarpKos {
     static constexpr bool kSamples = true;  // whether it looks at the user's positives
     const Examples& examples;
-    int64_t n_items;
-    int max_sampled;
+    Search search;
     int k;
     int n;
+
+    WarpKos(const Examples& examples, Search search, int k, int n)
+        : examples(examples), search(std::move(search)), k(k), n(n) {}
 
     // One step a pair, of which only the user counts: active users are trained more often.
     int64_t size() const { return examples.size; }
@@ -24,58 +27,57 @@ struct WarpKos {
     void prefetch_draws(Random) const {}
     template <class Visit>
     void foresee(const Example& example, Random random, Visit visit) const {
-        const int64_t begin = examples.positives.begin(example.user);
-        const int64_t count = examples.positives.end(example.user) - begin;
-        const int64_t drawn = std::min<int64_t>(n, count);
-        for (int64_t draw = 0; draw < drawn; ++draw) visit(examples.positives.indices[begin + random.below(count)]);
-        for (int draw = 0; draw < kForeseen; ++draw) visit(static_cast<int32_t>(random.below(n_items)));
+        draw_positives(example.user, random);
+        for (const int64_t at : drawn_) visit(examples.positives.indices[at]);
+        foresee_draws(search, random, visit);
     }
 
     template <class Step>
     Update sample(Step& step, const Example& example, Random& random) const {
         const Csr& positives = examples.positives;
-        const int64_t begin = positives.begin(example.user);
-        const int64_t count = positives.end(example.user) - begin;
-        const int drawn = static_cast<int>(std::min<int64_t>(n, count));
-        if (drawn == 0) return {};
-        thread_local Draws draws;
-        draws.resize(drawn);
-        for (int draw = 0; draw < drawn; ++draw) {
-            draws.at[draw] = begin + random.below(count);
-            draws.score[draw] = step.search_score(positives.indices[draws.at[draw]]);
+        draw_positives(example.user, random);
+        if (drawn_.empty()) return {};
+        const size_t wanted = std::min<size_t>(k, drawn_.size());
+        scores_.resize(drawn_.size());
+        best_.assign(wanted, -std::numeric_limits<float>::infinity());
+        for (size_t draw = 0; draw < drawn_.size(); ++draw) {
+            scores_[draw] = step.search_score(positives.indices[drawn_[draw]]);
+            keep_best(best_.data(), wanted, scores_[draw]);
         }
-        const int64_t at = draws.at[draws.best(std::min(k, drawn) - 1)];
+        const float score = best_[wanted - 1];
+        const int64_t at = drawn_[std::find(scores_.begin(), scores_.end() - 1, score) - scores_.begin()];
         const float weight = positives.data ? positives.data[at] : 1.0f;
-        return search_violation(
-            step, examples, example.user, positives.indices[at], weight, n_items, max_sampled, random);
+        return search_violation(step, examples, example.user, positives.indices[at], score, weight, search, random);
     }
 
   private:
-    struct Draws {
-        std::vector<int64_t> at;
-        std::vector<float> score;  // padded to whole vectors with what no score is below
-
-        void resize(int drawn) {
-            at.resize(drawn);
-            score.assign((drawn + kRowAlignment - 1) / kRowAlignment * kRowAlignment,
-                         -std::numeric_limits<float>::infinity());
+    // Draws as many of the user's positives as there are, n at most, with repeats.
+    void draw_positives(int64_t user, Random& random) const {
+        const int64_t begin = examples.positives.begin(user);
+        const int64_t count = examples.positives.end(user) - begin;
+        const int64_t size = std::min<int64_t>(n, count);
+        drawn_.resize((size + 1) / 2 * 2);
+        for (size_t draw = 0; draw < drawn_.size(); draw += 2) {
+            const auto [first, second] = random.two_below(count);
+            drawn_[draw] = begin + first;
+            drawn_[draw + 1] = begin + second;
         }
+        drawn_.resize(size);
+    }
 
-        // A draw that so many others score above. Counting them takes no branch that depends on the scores, which is
-        // several times faster than a selection that moves them. Of equal scores, the one drawn first.
-        int best(int others) const {
-            const int drawn = static_cast<int>(at.size()), size = static_cast<int>(score.size());
-            for (int draw = 0; draw < drawn; ++draw) {
-                int above = 0, level = 0;
-                for (int j = 0; j < size; ++j) {
-                    above += score[j] > score[draw];
-                    level += score[j] == score[draw];
-                }
-                if (above <= others && others < above + level) return draw;
-            }
-            return 0;  // only scores that are no numbers come here
+    // Keeps the best scores sorted. It takes no branch that depends on a score, which a processor would guess wrong half
+    // of the time.
+    static void keep_best(float* best, size_t size, float score) {
+        for (size_t place = 0; place < size; ++place) {
+            const float higher = std::max(best[place], score);
+            score = std::min(best[place], score);
+            best[place] = higher;
         }
-    };
+    }
+
+    // Room for a step's draws; each thread has a loss of its own.
+    mutable std::vector<int64_t> drawn_;
+    mutable std::vector<float> scores_, best_;
 };
 
 }  // namespace gingham

@@ -43,6 +43,10 @@ class Random:
     def below(self, bound: int) -> int:
         return (self.next() * bound) >> 64
 
+    def two_below(self, bound: int) -> tuple[int, int]:
+        bits = self.next()
+        return ((bits >> 32) * bound) >> 32, ((bits & 0xFFFFFFFF) * bound) >> 32
+
 
 class Permutation:
     """A bijection of the numbers below a size."""
@@ -273,7 +277,8 @@ class Warp(_PairLoss):
 class WarpKos(Warp):
     def sample(self, step: Step, at: int, random: Random) -> Update | None:
         bought = self.bought[step.user]
-        drawn = [random.below(len(bought)) for _ in range(min(self.settings.n, len(bought)))]
+        size = min(self.settings.n, len(bought))
+        drawn = [place for _ in range((size + 1) // 2) for place in random.two_below(len(bought))][:size]
         scores = [step.search_score(bought[place]) for place in drawn]
         kth = sorted(scores, reverse=True)[min(self.settings.k, len(drawn)) - 1]
         place = drawn[scores.index(kth)]
