@@ -84,7 +84,7 @@ class LookAhead {
     }
 
   private:
-    static constexpr int64_t kDistance = 2;  // steps between two stages
+    static constexpr int64_t kDistance = 1;  // steps between two stages
     static constexpr int64_t kStages = 4;
     static constexpr int64_t kSlots = 16;    // more than kStages * kDistance; a power of two
     struct Slot {

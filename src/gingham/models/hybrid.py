@@ -19,7 +19,7 @@ from gingham.errors import DataError, DivergedError, ParameterError
 from gingham.models.base import Data, Known, Recommender, Some, canonical
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.parameters import generator, require_k, require_number, require_one_of, require_whole
-from gingham.models.side import INITIAL_MEMORY, Side, aligned
+from gingham.models.side import INITIAL_MEMORY, Side, Snapshot, aligned
 from gingham.models.training import Training, inputs
 from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
 from gingham.split import Matrix, RandomState
@@ -341,48 +341,37 @@ class HybridMF(Recommender):
         early_stopping: EarlyStopping | None,
         verbose: bool,
     ) -> None:
-        best: Callable[[], None] | None = None
+        before, best = Snapshot(self._users, self._items), Snapshot(self._users, self._items)
         with tqdm(
             total=epochs * len(training), unit=" pairs", unit_scale=True, disable=None if verbose else True
         ) as bar:
             for done in range(epochs):
-                epoch = self._train_epoch(training, n_threads, partial(_show, bar, done * len(training)))
+                epoch = self._train_epoch(training, n_threads, before, partial(_show, bar, done * len(training)))
                 if early_stopping is not None and early_stopping.improved(self, epoch):
-                    best = self._snapshot()
+                    best.take()
                 stop = [callback(self, epoch) for callback in callbacks]
                 bar.set_postfix({"epoch": f"{done + 1}/{epochs}", "loss": epoch.loss, **epoch.metrics})
                 _show(bar, 0, (done + 1) * len(training))
                 if any(stop) or (early_stopping is not None and early_stopping.exhausted(epoch)):
                     break
-        if best is not None:
-            best()
+        if early_stopping is not None:
+            best.restore()
 
-    def _train_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> Epoch:
+    def _train_epoch(
+        self, training: Training, n_threads: int, before: Snapshot, progress: Callable[[int], None]
+    ) -> Epoch:
         """Train for an epoch, or not at all: what fails or is interrupted leaves the model as it was."""
-        before = self._snapshot()
+        before.take()
         start = time.perf_counter()
         try:
             total = self._run_kernel(training, n_threads, progress)
             self._require_finite()
         except BaseException:
-            before()
+            before.restore()
             raise
         epoch = Epoch(len(self.history_) + 1, total / len(training), time.perf_counter() - start)
         self.history_.append(epoch)
         return epoch
-
-    def _snapshot(self) -> Callable[[], None]:
-        """Remember the parameters as they are; calling what is returned puts them back."""
-        sides = (self._users, self._items)
-        kept = [aligned(*side.state.shape) for side in sides]
-        for copy, side in zip(kept, sides, strict=True):
-            np.copyto(copy, side.state)
-
-        def restore() -> None:
-            for copy, side in zip(kept, sides, strict=True):
-                np.copyto(side.state, copy)
-
-        return restore
 
     def _run_kernel(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
         has_features = self._items.features is not None

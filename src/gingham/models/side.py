@@ -95,6 +95,26 @@ class Side:
         return self.state[entities, : _native.padded_width(self.n_components)]
 
 
+class Snapshot:
+    """Remembers what some sides have learned, to go back to it."""
+
+    def __init__(self, *sides: Side) -> None:
+        self._sides = sides
+        self._kept: list[Floats] = []
+
+    def take(self) -> None:
+        """Remember the sides as they are now, in place of what was remembered before."""
+        if not self._kept:
+            self._kept = [aligned(*side.state.shape) for side in self._sides]
+        for kept, side in zip(self._kept, self._sides, strict=True):
+            np.copyto(kept, side.state)
+
+    def restore(self) -> None:
+        """Put back what was remembered; nothing happens if that was nothing."""
+        for kept, side in zip(self._kept, self._sides, strict=False):
+            np.copyto(side.state, kept)
+
+
 def aligned(rows: int, columns: int) -> Floats:
     """Make an uninitialised float32 array for the kernel: its rows start on cache lines, and it on a large page."""
     n_bytes = rows * columns * 4
