@@ -1,0 +1,30 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_its_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    rng = np.random.default_rng(0)
+    users, items = ["ann", "bob", "cid"], [f"item {number}" for number in range(20)]
+    days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 1, 30), eager=True)
+    names: dict[str, Any] = {
+        "sales": pl.DataFrame(
+            {
+                "user_id": rng.choice(users, 300),
+                "item_id": rng.choice(items, 300),
+                "timestamp": days.sample(300, with_replacement=True, seed=1),
+            }
+        ),
+        "customers": pl.DataFrame({"user_id": users}),
+        "articles": pl.DataFrame({"item_id": items}),
+    }
+    exec(code, names)
+    assert names["gg"].load("artifact").n_users == 3
