@@ -6,7 +6,7 @@ COLUMNS=92 gingham demo 2>/dev/null | python docs/images/terminal.py > docs/imag
 import html
 import sys
 
-LINE, CHARACTER, MARGIN = 18, 8.43, 16
+LINE, CHARACTER, MARGIN = 16.3, 8.43, 16
 STYLE = """
 rect { fill: #fbfaf7 }
 text { fill: #26231e; white-space: pre; font: 14px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace }
@@ -18,14 +18,14 @@ def draw(text: str) -> str:
     """Give the picture of some lines."""
     lines = [line.rstrip() for line in text.rstrip().split("\n")]
     width, height = max(map(len, lines)) * CHARACTER + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
-    size = f'width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}"'
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="Terminal output">',
         f'<style>{STYLE}</style><rect width="100%" height="100%" rx="8"/>',
     ]
     for number, line in enumerate(lines, start=1):
         if line:
-            place = f'x="{MARGIN}" y="{MARGIN + number * LINE - 4}" textLength="{len(line) * CHARACTER:.1f}"'
+            place = f'x="{MARGIN}" y="{MARGIN + number * LINE - 4:.1f}" textLength="{len(line) * CHARACTER:.1f}"'
             parts.append(
                 f'<text {place} lengthAdjust="spacingAndGlyphs" xml:space="preserve">{html.escape(line)}</text>'
             )

@@ -45,6 +45,7 @@ class Narrator(Watcher):
             cells = [(one["mean"][row], one["low"][row], one["high"][row]) for one in tables]
             best = max(mean for mean, _, _ in cells)
             table.add_row(metric, *(_interval(*cell, bold=cell[0] == best) for cell in cells))
+        output.print()
         table.caption = f"Over the {tables[0]['users'][0]:,} users with purchases in the test part"
         output.print(table)
         output.print(_verdict(evaluations), highlight=False, markup=False)
@@ -73,6 +74,7 @@ def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFr
     for row in rows.iter_rows(named=True):
         names = (Text("" if row[label] is None else row[label]) for label in told)
         table.add_row(str(row["rank"]), Text(str(row[id_column])), *names, f"{row['score']:.3f}")
+    output.print()
     output.print(table)
 
 
