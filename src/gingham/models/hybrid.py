@@ -8,27 +8,22 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import _native
-from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
-from gingham.dataset import Ids
 from gingham.errors import DataError, DivergedError, ParameterError
-from gingham.models.base import Data, Known, Recommender, Some, canonical
+from gingham.models.base import Data, Known
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.parameters import generator, require_k, require_number, require_one_of, require_whole
+from gingham.models.embedding import EmbeddingModel
+from gingham.models.parameters import generator, require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, Snapshot, aligned
 from gingham.models.training import Training, inputs
-from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
+from gingham.recommend import threads
 from gingham.split import Matrix, RandomState
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)
-
-# How many pairs `predict` takes at a time.
-_PAIRS = 100_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Epoch:
 Callback: TypeAlias = Callable[["HybridMF", Epoch], bool | None]
 
 
-class HybridMF(Recommender):
+class HybridMF(EmbeddingModel):
     """Hybrid matrix factorisation: who shares features shares what is learned about them.
 
     A user's or item's representation is the weighted sum of the embeddings and biases of its features, its identity
@@ -105,8 +100,6 @@ class HybridMF(Recommender):
     """
 
     history_: list[Epoch]
-    _users: Side
-    _items: Side
     _seed: int
 
     def __init__(
@@ -409,167 +402,12 @@ class HybridMF(Recommender):
                     "or smaller weights of features and samples."
                 )
 
-    # Representations -------------------------------------------------------------------------------------------------
-
-    @property
-    def user_embeddings(self) -> Floats:
-        """The embeddings of the users' features, float32, shape (n_features, n_components); a view."""
-        return self._fitted(USER_ID).embeddings
-
-    @property
-    def item_embeddings(self) -> Floats:
-        """The embeddings of the items' features, float32, shape (n_features, n_components); a view."""
-        return self._fitted(ITEM_ID).embeddings
-
-    @property
-    def user_biases(self) -> Floats:
-        """The biases of the users' features, float32, shape (n_features,); a view."""
-        return self._fitted(USER_ID).biases
-
-    @property
-    def item_biases(self) -> Floats:
-        """The biases of the items' features, float32, shape (n_features,); a view."""
-        return self._fitted(ITEM_ID).biases
-
-    def user_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into users' representations.
-
-        Parameters
-        ----------
-        features : sparse matrix, shape (n, n_features)
-            A row a user, also of users the model has never seen; by default those the model was fitted to.
-
-        Returns
-        -------
-        embeddings : float32 array, shape (n, n_components)
-        biases : float32 array, shape (n,)
-
-        Raises
-        ------
-        NotFittedError, DataError
-            If the model is not fitted, or `features` has another number of columns.
-        """
-        return self._represent(self._fitted(USER_ID), features, "user_features")
-
-    def item_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into items' representations; as `user_representations`, for items."""
-        return self._represent(self._fitted(ITEM_ID), features, "item_features")
-
-    def _fitted(self, column: str) -> Side:
-        self.known_  # noqa: B018 (raises if the model is not fitted)
-        return self._users if column == USER_ID else self._items
-
-    def _represent(self, side: Side, features: Matrix | None, name: str) -> tuple[Floats, Floats]:
-        if features is None:
-            return self._split(side.rows())
-        given = canonical(features, name)
-        if given.shape[1] != len(side.state):
-            raise DataError(
-                f"{name} has {given.shape[1]:,} columns, the model was fitted with {len(side.state):,} features; give "
-                "rows of the same features."
-            )
-        return self._split(side.rows(given))
-
-    def _split(self, rows: Floats) -> tuple[Floats, Floats]:
-        size = self._users.n_components  # not the parameter, which may have been set anew
-        return rows[:, :size].copy(), rows[:, size].copy()
-
-    def _scores(self) -> RepresentationScores:
-        return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
-
-    def predict(self, user_ids: Some, item_ids: Some) -> Floats:
-        """Score pairs.
-
-        Parameters
-        ----------
-        user_ids, item_ids : series or iterable of ids
-            The pairs; either may be a single id, for all of the other.
-
-        Returns
-        -------
-        float32 array, one a pair
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, DataError
-            If the model is not fitted, an id is unknown, or the two are not equally long.
-        """
-        known = self.known_
-        users = known.user_ids.index(_listed(user_ids), "user")
-        items = known.item_ids.index(_listed(item_ids), "item")
-        if len(users) != len(items) and 1 not in (len(users), len(items)):
-            raise DataError(f"There are {len(users)} user ids and {len(items)} item ids; give as many of each, or one.")
-        users, items = np.broadcast_arrays(users, items)
-        scores = np.empty(len(users), np.float32)
-        for start in range(0, len(users), _PAIRS):
-            block = slice(start, start + _PAIRS)
-            left, left_bias = self._split(self._users.rows_of(users[block]))
-            right, right_bias = self._split(self._items.rows_of(items[block]))
-            scores[block] = np.einsum("ij,ij->i", left, right) + left_bias + right_bias
-        return scores
-
-    def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
-        """Find the items whose representations point the same way.
-
-        Parameters
-        ----------
-        item_ids : series or iterable of ids
-            To which items; a single id will do.
-        k : int
-            How many each; 12 by default. The item itself is not among them.
-        num_threads : int
-            0 (default) for all cores.
-
-        Returns
-        -------
-        polars.DataFrame
-            ``item_id``, ``similar_item_id``, ``rank`` (from 1) and ``score``, the cosine of the embeddings; biases have
-            no part in it.
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, ParameterError
-            If the model is not fitted, an id is unknown, or there are not `k` other items.
-        """
-        table = self._similar(self._fitted(ITEM_ID), self.known_.item_ids, item_ids, "item", k, num_threads)
-        return table.select(pl.col(USER_ID).alias(ITEM_ID), pl.col(ITEM_ID).alias(SIMILAR_ITEM_ID), RANK, SCORE)
-
-    def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
-        """Find the users whose representations point the same way; as `similar_items`, for users."""
-        table = self._similar(self._fitted(USER_ID), self.known_.user_ids, user_ids, "user", k, num_threads)
-        return table.rename({ITEM_ID: SIMILAR_USER_ID})
-
-    def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
-        """Rank entities for entities of the same side, as a table of users and items."""
-        index = ids.index(_listed(wanted), what)
-        require_k(k, len(ids) - 1, f"other {what}s")
-        rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
-        norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
-        rows /= np.maximum(norms, np.finfo(np.float32).tiny)
-        rows[:, side.n_components] = 0
-        itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
-        scores = RepresentationScores(lambda entities: rows[entities], rows, side.n_components)
-        return frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
-
-    # Storing ---------------------------------------------------------------------------------------------------------
-
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        arrays: dict[str, npt.NDArray[Any]] = {}
-        for what, side in (("user", self._users), ("item", self._items)):
-            arrays[f"{what}.state"] = side.state
-            if side.features is not None:
-                arrays[f"{what}.features.shape"] = np.asarray(side.features.shape, np.int64)
-                for part in ("data", "indices", "indptr"):
-                    arrays[f"{what}.features.{part}"] = getattr(side.features, part)
-        state = {
-            "n_components": self._users.n_components,
-            "seed": self._seed,
-            "history": [_to_json(epoch) for epoch in self.history_],
-        }
-        return state, arrays
+        state, arrays = super()._learned()
+        return state | {"seed": self._seed, "history": [_to_json(epoch) for epoch in self.history_]}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self._users, self._items = (_stored_side(what, state["n_components"], arrays) for what in ("user", "item"))
+        super()._relearn(state, arrays)
         self._seed = state["seed"]
         self.history_ = [_from_json(epoch) for epoch in state["history"]]
 
@@ -583,21 +421,6 @@ def _to_json(epoch: Epoch) -> dict[str, Any]:
 def _from_json(stored: dict[str, Any]) -> Epoch:
     metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
     return Epoch(**{**stored, "metrics": metrics})
-
-
-def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any]]) -> Side:
-    stored, features = arrays[f"{what}.state"], None
-    if f"{what}.features.shape" in arrays:
-        parts = tuple(arrays[f"{what}.features.{part}"] for part in ("data", "indices", "indptr"))
-        features = sp.csr_matrix(parts, shape=tuple(arrays[f"{what}.features.shape"]))
-    state = aligned(*stored.shape)
-    state[:] = stored
-    return Side(state, features, n_components)
-
-
-def _listed(ids: Some) -> Some:
-    """Take a single id for a list of one."""
-    return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids
 
 
 def _show(bar: "tqdm[Any]", before: int, done: int) -> None:
