@@ -60,20 +60,19 @@ class Training:
                 f"None of the {matrix.nnz:,} interactions has a value above zero, so {loss} has nothing to learn from; "
                 "give each positive interaction a value such as 1."
             )
-        examples = (
-            users[chosen],
-            matrix.indices[chosen].astype(np.int32, copy=False),
-            None if weights is None else weights[chosen],
-            positive.astype(np.float32) if loss == "logistic" else None,
-        )
+        pairs = np.stack([users[chosen], matrix.indices[chosen].astype(np.int32, copy=False)], axis=1)
+        weighed = None if weights is None else weights[chosen]
+        targets = positive.astype(np.float32) if loss == "logistic" else None
+        # Equally long arrays and equal seeds make equal swaps; no array of positions is needed. A pair is moved as one
+        # number: NumPy shuffles 8 bytes faster than twice 4.
+        for part in (pairs.view(np.int64)[:, 0], weighed, targets):
+            if part is not None:
+                np.random.default_rng(seed).shuffle(part)
+        examples = (pairs[:, 0].copy(), pairs[:, 1].copy(), weighed, targets)
         met = (examples[0], matrix.indices)
         active = [np.bincount(entities, minlength=size) > 0 for entities, size in zip(met, matrix.shape, strict=True)]
         if loss in _DRAW_ANY:
             active[1][:] = True
-        for part in examples:
-            if part is not None:
-                # Equally long arrays and equal seeds make equal swaps; no array of positions is needed.
-                np.random.default_rng(seed).shuffle(part)
         return cls(
             examples,
             (*_rows(matrix, positive), None if weights is None else weights[positive]),
