@@ -19,6 +19,7 @@ ORDER = (
     "recommend",
     "metrics",
     "store",
+    "synth",
     "models",
     "evaluate",
     "config",

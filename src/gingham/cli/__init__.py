@@ -10,6 +10,7 @@ from gingham.cli.init import init
 from gingham.cli.recommend import recommend
 from gingham.cli.run import run
 from gingham.cli.similar import similar
+from gingham.cli.synth import synth
 from gingham.errors import GinghamError
 
 app = typer.Typer(
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, run, recommend, similar):
+for command in (demo, init, run, recommend, similar, synth):
     app.command()(command)
 
 
