@@ -16,6 +16,7 @@
 #include "loss/warp_kos.hpp"
 #include "optimizer.hpp"
 #include "rank.hpp"
+#include "shared.hpp"
 #include "train.hpp"
 
 namespace nb = nanobind;
@@ -284,6 +285,24 @@ void rank_scores_py(
     monitor.raise_if_stopped();
 }
 
+void rank_shared_py(
+    const Vector<const float>& shared, const CsrArrays& own, const std::optional<Pattern>& seen,
+    const std::optional<Pattern>& test, const std::optional<Table<int32_t>>& top_items,
+    const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
+    const std::optional<Vector<double>>& mid_ranks, int num_threads) {
+    const int64_t n_items = static_cast<int64_t>(shared.shape(0));
+    require(num_threads > 0, "num_threads must be at least 1");
+    Csr scores = sorted_pattern(std::get<0>(own), std::get<1>(own), n_items);
+    scores.data = csr(own).data;
+    const RankRequest asked = request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks);
+    PythonMonitor monitor{nb::none()};
+    {
+        const nb::gil_scoped_release release;
+        SharedRanker(asked, shared.data(), scores).run(num_threads, monitor);
+    }
+    monitor.raise_if_stopped();
+}
+
 // The best instruction set this machine runs, as the suffix of the module that was compiled for it.
 const char* best_module() {
 #if defined(__x86_64__)
@@ -318,6 +337,10 @@ NB_MODULE(GINGHAM_MODULE, module) {
     module.def("rank_scores", &rank_scores_py, nb::kw_only(), "scores"_a.noconvert(), "seen"_a.noconvert().none(),
                "test"_a.noconvert().none(), "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(),
                "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "num_threads"_a);
+    module.def("rank_shared", &rank_shared_py, nb::kw_only(), "shared"_a.noconvert(), "own"_a.noconvert(),
+               "seen"_a.noconvert().none(), "test"_a.noconvert().none(), "top_items"_a.noconvert().none(),
+               "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(),
+               "num_threads"_a);
 }
 
 }  // namespace gingham

@@ -60,6 +60,18 @@ def rank_representations(
     num_threads: int,
     progress: _Progress | None,
 ) -> None: ...
+def rank_shared(
+    *,
+    shared: _Floats,
+    own: _Csr,
+    seen: _Pattern | None,
+    test: _Pattern | None,
+    top_items: _Ints | None,
+    top_scores: _Floats | None,
+    ranks: _Ints | None,
+    mid_ranks: npt.NDArray[np.float64] | None,
+    num_threads: int,
+) -> None: ...
 def rank_scores(
     *,
     scores: _Floats,

@@ -111,6 +111,36 @@ class RepresentationScores:
         )
 
 
+class SharedScores:
+    """The scores are the same for all users, but for a few of each user's own.
+
+    Parameters
+    ----------
+    shared : float32 array, shape (n_items,)
+        A finite score an item.
+    own : csr_matrix of float32, shape (n_users, n_items), optional
+        Scores that stand in the place of the shared ones; columns ascending. None (default): there are none.
+    """
+
+    block_size = 65_536
+
+    def __init__(self, shared: Floats, own: sp.csr_matrix | None = None) -> None:
+        self._shared, self._own = shared, own
+        self.n_items = len(shared)
+
+    def only(self, items: Indices) -> "SharedScores":
+        """Score these items alone, in this order."""
+        return SharedScores(self._shared[items], None if self._own is None else self._own[:, items])
+
+    def rank(self, block: Block, num_threads: int) -> None:
+        """Score all items for a block of users, and fill in its answers."""
+        own: Csr = (np.zeros(len(block.users) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+        if self._own is not None:
+            rows = self._own[block.users]
+            own = (*pattern(rows), rows.data)
+        _native.rank_shared(shared=self._shared, own=own, num_threads=num_threads, **block.answers())
+
+
 class DenseScores:
     """The scores are what a function says, some hundred users at a time.
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from gingham.dataset import Dataset
 from gingham.models.base import Data, Known, Recommender, canonical
 from gingham.models.parameters import require_number
-from gingham.recommend import DenseScores, Floats, Indices
+from gingham.recommend import Floats, SharedScores
 
 
 class _BySales(Recommender):
@@ -82,8 +82,8 @@ class Popularity(_BySales):
         The window, counted back from the last transaction; 7 by default; None for all time.
     """
 
-    def _scores(self) -> DenseScores:
-        return DenseScores(lambda users: np.repeat(self._sales[None], len(users), axis=0), self.n_items)
+    def _scores(self) -> SharedScores:
+        return SharedScores(self._sales)
 
 
 class BuyAgain(_BySales):
@@ -98,21 +98,13 @@ class BuyAgain(_BySales):
         The window of the best sellers, counted back from the last transaction; 7 by default; None for all time.
     """
 
-    def _scores(self) -> DenseScores:
+    def _scores(self) -> SharedScores:
         bought = self.known_.matrix
         # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
         place = np.empty(self.n_items, np.float32)
         place[np.argsort(-self._sales, kind="stable")] = np.arange(self.n_items, 0, -1) / (self.n_items + 1)
-        again = sp.csr_matrix((_again(bought, place), bought.indices, bought.indptr), shape=bought.shape)
-
-        def scores(users: Indices) -> Floats:
-            own = again[users]
-            out = np.repeat(place[None], len(users), axis=0)
-            rows = np.repeat(np.arange(len(users)), np.diff(own.indptr))
-            np.maximum.at(out, (rows, own.indices), own.data)
-            return out
-
-        return DenseScores(scores, self.n_items)
+        own = np.maximum(_again(bought, place), place[bought.indices])
+        return SharedScores(place, sp.csr_matrix((own, bought.indices, bought.indptr), shape=bought.shape))
 
 
 def _again(bought: sp.csr_matrix, place: Floats) -> Floats:
