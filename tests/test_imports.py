@@ -22,6 +22,8 @@ ORDER = (
     "synth",
     "models",
     "evaluate",
+    "report",
+    "profile",
     "config",
     "pipeline",
     "__init__",

@@ -42,3 +42,7 @@ class DivergedError(GinghamError, ArithmeticError):
 
 class ArtifactError(GinghamError, ValueError):
     """A stored artifact is missing, damaged, or written by a newer format."""
+
+
+class ReportError(GinghamError, ValueError):
+    """A page cannot be drawn or written."""

@@ -1,0 +1,270 @@
+"""Charts as Plotly understands them: plain values in, what plotly.js draws out.
+
+Every label may come from data: it is shortened, and escaped for the little HTML that plotly.js understands in texts.
+The colours of lines and bars stand out from a light and from a dark page alike (3 to 1 at least); the page's script
+adds the colours of texts and grids.
+"""
+
+import html
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+COLOURS = ("#2f7fc1", "#c8671b", "#2b8f63", "#8a63c9", "#c94f6d", "#7d858f", "#1b8a99", "#9a7a1f")
+
+_LABEL = 28  # letters
+_POINTS = 1500  # of a line; more than a screen has pixels for
+_BAND = "rgba(47, 127, 193, {})"
+_GREY = "#7d858f"
+
+Numbers = Sequence[float | int | None]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What plotly.js draws: `traces` in a `layout`, so many pixels high."""
+
+    traces: tuple[dict[str, Any], ...]
+    layout: dict[str, Any]
+    height: int = 320
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis: its `title`, how its numbers are written (`format`, of d3-format), and whether it is logarithmic."""
+
+    title: str
+    format: str = ",~f"
+    log: bool = False
+
+    def layout(self) -> dict[str, Any]:
+        """Describe the axis as Plotly wants it."""
+        kind = {"type": "log", "dtick": 1} if self.log else {"rangemode": "tozero"}
+        return {"title": {"text": _text(self.title)}, "tickformat": self.format, "hoverformat": self.format, **kind}
+
+
+COUNT = ",.3~s"
+SHARE = ".0~%"
+
+
+def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: str = "") -> Chart:
+    """Draw lines over a common `x` of dates or numbers; the one named `background` is thin and stands back.
+
+    Long ones are thinned: a point is then the mean of a few neighbours.
+    """
+    width = max(1, math.ceil(len(x) / _POINTS))
+    places = [_value(x[start]) for start in range(0, len(x), width)]
+    colours = iter(COLOURS)
+    traces = []
+    for name, values in lines.items():
+        style = {"width": 1, "color": _GREY} if name == background else {"width": 2.5, "color": next(colours)}
+        along = {"x": places, "y": _thinned(values, width)}
+        traces.append({"type": "scatter", "mode": "lines", "name": _label(name), "line": style, **along})
+    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(), len(lines) > 1))
+
+
+def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
+    """Draw an odd number of quantiles, lowest first, as bands around the line in the middle."""
+    names, middle = list(quantiles), len(quantiles) // 2
+    places = [_value(place) for place in x]
+    traces: list[dict[str, Any]] = []
+    for depth in range(middle):
+        low, high = names[depth], names[-1 - depth]
+        edge = {"type": "scatter", "mode": "lines", "x": places, "line": {"width": 0}, "hoverinfo": "skip"}
+        traces.append({**edge, "y": _finite(quantiles[low]), "showlegend": False})
+        shade = _BAND.format(0.18 + 0.17 * depth)
+        traces.append(
+            {
+                **edge,
+                "y": _finite(quantiles[high]),
+                "fill": "tonexty",
+                "fillcolor": shade,
+                "name": _label(f"{low} to {high}"),
+            }
+        )
+    middle_line = {"width": 2.5, "color": COLOURS[0]}
+    traces.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": _label(names[middle]),
+            "x": places,
+            "y": _finite(quantiles[names[middle]]),
+            "line": middle_line,
+        }
+    )
+    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(), legend=True))
+
+
+def bars(labels: Sequence[object], values: Numbers, y: Axis, x_title: str = "") -> Chart:
+    """Draw upright bars, in the order given."""
+    return grouped_bars(labels, {"": values}, y, x_title=x_title)
+
+
+def grouped_bars(
+    labels: Sequence[object],
+    groups: Mapping[str, Numbers],
+    value: Axis,
+    *,
+    x_title: str = "",
+    across: bool = False,
+    stacked: bool = False,
+) -> Chart:
+    """Draw bars for each label, one a group: beside each other or `stacked`; `across` lays them on their side.
+
+    A value of None leaves its bar out, and no room for it if they are stacked.
+    """
+    places, texts = list(range(len(labels))), [_label(label) for label in labels]
+    traces = []
+    for number, (name, values) in enumerate(groups.items()):
+        along = {"y": places, "x": _finite(values)} if across else {"x": places, "y": _finite(values)}
+        traces.append(
+            {
+                "type": "bar",
+                "name": _label(name),
+                "orientation": "h" if across else "v",
+                "marker": {"color": _colour(number, len(groups)), "line": {"width": 0}},
+                "hovertext": [f"{text}{', ' if name else ''}{_label(name)}" for text in texts],
+                "hovertemplate": f"%{{hovertext}}: %{{{'x' if across else 'y'}}}<extra></extra>",
+                **along,
+            }
+        )
+    # Places are numbers and their labels only texts: two labels may be equal once they are short.
+    category = {"tickmode": "array", "tickvals": places, "ticktext": texts, "title": {"text": _text(x_title)}}
+    if across:
+        layout = _layout(value.layout(), {**category, "autorange": "reversed"}, len(groups) > 1)
+    else:
+        layout = _layout(category, value.layout(), len(groups) > 1)
+    rows = len(labels) * (1 if stacked else max(1, len(groups) * 0.6))
+    layout |= {"barmode": "stack" if stacked else "group", "bargap": 0.25}
+    return Chart(tuple(traces), layout, height=round(90 + 24 * max(3.0, rows)) if across else 320)
+
+
+def histogram(lows: Sequence[float], width: float, groups: Mapping[str, Numbers], y: Axis, x_title: str = "") -> Chart:
+    """Draw counts over bins that begin at `lows` and are `width` wide, the groups stacked."""
+    middles = [low + width / 2 for low in lows]
+    ends = [f"{low:,.6g} to {low + width:,.6g}" for low in lows]
+    traces = tuple(
+        {
+            "type": "bar",
+            "name": _label(name),
+            "x": middles,
+            "y": _finite(counts),
+            "width": [width * 0.94] * len(middles),
+            "marker": {"color": _colour(number, len(groups)), "line": {"width": 0}},
+            "hovertext": [f"{end}{', ' if name else ''}{_label(name)}" for end in ends],
+            "hovertemplate": "%{hovertext}: %{y}<extra></extra>",
+        }
+        for number, (name, counts) in enumerate(groups.items())
+    )
+    layout = _layout({"title": {"text": _text(x_title)}, "tickformat": ",~f"}, y.layout(), len(groups) > 1)
+    return Chart(traces, layout | {"barmode": "stack", "bargap": 0.05})
+
+
+def boxes(labels: Sequence[object], quantiles: Sequence[Sequence[float]], value: Axis) -> Chart:
+    """Draw a box a label, of five quantiles each: whisker, box, middle, box, whisker."""
+    low, first, middle, third, high = (list(column) for column in zip(*quantiles, strict=True))
+    places = list(range(len(labels)))
+    trace = {
+        "type": "box",
+        "orientation": "h",
+        "y": places,
+        "lowerfence": low,
+        "q1": first,
+        "median": middle,
+        "q3": third,
+        "upperfence": high,
+        "line": {"color": COLOURS[0], "width": 1.5},
+        "width": 0.5,
+        "showlegend": False,
+        "hoverinfo": "x",
+    }
+    category = {
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": [_label(label) for label in labels],
+        "autorange": "reversed",
+    }
+    return Chart((trace,), _layout(value.layout(), category, legend=False), height=max(200, 100 + 40 * len(labels)))
+
+
+def lorenz(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: Axis, y: Axis) -> Chart:
+    """Draw Lorenz curves, each of rising shares of people and of what they have, beside the line of equality."""
+    equal = {"width": 1.5, "dash": "dot", "color": _GREY}
+    traces: list[dict[str, Any]] = [
+        {"type": "scatter", "mode": "lines", "name": "all equal", "x": [0, 1], "y": [0, 1], "line": equal}
+    ]
+    for number, (name, (people, held)) in enumerate(curves.items()):
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": _label(name),
+                "x": list(people),
+                "y": list(held),
+                "line": {"width": 2.5, "color": COLOURS[number]},
+            }
+        )
+    return Chart(tuple(traces), _layout({**x.layout(), "range": [0, 1]}, {**y.layout(), "range": [0, 1]}, legend=True))
+
+
+def _layout(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any]:
+    return {
+        "xaxis": {"automargin": True, "fixedrange": True, **x},
+        "yaxis": {"automargin": True, "fixedrange": True, "ticklabelstandoff": 4, **y},
+        "showlegend": legend,
+        "legend": {
+            "orientation": "h",
+            "xref": "container",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
+        "margin": {"l": 8, "r": 12, "t": 12, "b": 8},
+        "hovermode": "closest",
+        "dragmode": False,
+    }
+
+
+def _x_axis(x: Sequence[Any]) -> dict[str, Any]:
+    dates = len(x) > 0 and isinstance(x[0], date)
+    return {"type": "date", "hoverformat": "%d %b %Y"} if dates else {"tickformat": ",~f"}
+
+
+def _colour(number: int, of: int) -> str:
+    """Give one colour after the other, and the same again in a paler shade when they are used up."""
+    base = COLOURS[number % len(COLOURS)]
+    if of <= len(COLOURS):
+        return base
+    red, green, blue = (int(base[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {1 - 0.35 * min(2, number // len(COLOURS)):.2f})"
+
+
+def _label(text: object) -> str:
+    words = str(text)
+    return _text(words if len(words) <= _LABEL else words[: _LABEL - 1].rstrip() + "…")
+
+
+def _text(words: str) -> str:
+    return html.escape(words, quote=False)
+
+
+def _value(place: Any) -> Any:
+    return place.isoformat() if isinstance(place, date | datetime) else place
+
+
+def _finite(values: Numbers) -> list[float | int | None]:
+    return [None if value is None or not math.isfinite(value) else value for value in values]
+
+
+def _thinned(values: Numbers, width: int) -> list[float | int | None]:
+    known = _finite(values)
+    if width == 1:
+        return known
+    blocks = [
+        [value for value in known[start : start + width] if value is not None] for start in range(0, len(known), width)
+    ]
+    return [sum(block) / len(block) if block else None for block in blocks]

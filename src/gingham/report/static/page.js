@@ -1,0 +1,33 @@
+"use strict";
+// Draws the page's charts, and repaints them when the reader's colour scheme changes.
+(() => {
+  const charts = JSON.parse(document.getElementById("charts").textContent);
+  const places = document.querySelectorAll(".chart");
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+
+  // Texts and grids take the colours of the style sheet; a chart's own layout knows none.
+  function template() {
+    const style = getComputedStyle(document.documentElement);
+    const [ink, quiet, line, card] = ["--ink", "--quiet", "--line", "--card"].map((name) => style.getPropertyValue(name).trim());
+    const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, tickfont: { color: quiet }, title: { font: { color: quiet, size: 13 } } };
+    return {
+      layout: {
+        paper_bgcolor: "rgba(0,0,0,0)",
+        plot_bgcolor: "rgba(0,0,0,0)",
+        font: { color: ink, size: 13, family: getComputedStyle(document.body).fontFamily },
+        xaxis: axis,
+        yaxis: axis,
+        hoverlabel: { bgcolor: card, bordercolor: line, font: { color: ink } },
+      },
+    };
+  }
+
+  const options = { responsive: true, displayModeBar: false };
+  charts.forEach((chart, number) => {
+    Plotly.newPlot(places[number], chart.traces, { ...chart.layout, template: template() }, options);
+  });
+  dark.addEventListener("change", () => {
+    const colours = template();
+    places.forEach((place) => Plotly.relayout(place, { template: colours }));
+  });
+})();

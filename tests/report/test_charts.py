@@ -1,0 +1,93 @@
+"""Every chart is checked by plotly's own figure classes, which refuse properties and values that plotly.js lacks."""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from gingham.report import Chart, charts
+from gingham.report.charts import COLOURS, COUNT, SHARE, Axis
+
+DAYS = [date(2024, 1, 1) + timedelta(days=day) for day in range(5)]
+EVIL = "<script>alert(1)</script>"
+Y = Axis("purchases", COUNT)
+
+EXAMPLES = {
+    "line": charts.line(DAYS, {"each day": [1, 2, None, 4, 5], EVIL: [1.5, 2, 3, 4, 5]}, Y, background="each day"),
+    "band": charts.band(DAYS, {"10%": [1, 1, 1, 1, 1], EVIL: [2, 2, 2, 2, 2], "90%": [3, 3, 3, 3, 3]}, Y),
+    "bars": charts.bars([EVIL, "b"], [1, 2], Y),
+    "grouped_bars": charts.grouped_bars([EVIL, "b"], {"one": [1, None], EVIL: [3, 4]}, Y, across=True),
+    "stacked bars": charts.grouped_bars(["a", "b"], {"one": [1, None], "two": [None, 4]}, Y, stacked=True),
+    "histogram": charts.histogram([10, 20], 10, {EVIL: [3, 4], "other": [1, 0]}, Y, x_title=EVIL),
+    "boxes": charts.boxes([EVIL, "shop"], [(1, 2, 3, 4, 5), (2, 3, 4, 5, 6)], Axis("price")),
+    "lorenz": charts.lorenz({EVIL: ([0, 0.5, 1], [0, 0.2, 1])}, Axis("users", SHARE), Axis("purchases", SHARE)),
+}
+
+
+@pytest.mark.parametrize("chart", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_plotly_knows_every_property(chart: Chart) -> None:
+    figure = go.Figure({"data": list(chart.traces), "layout": chart.layout})
+    assert len(figure.data) == len(chart.traces) > 0
+    json.dumps([chart.traces, chart.layout], allow_nan=False)
+
+
+@pytest.mark.parametrize("chart", EXAMPLES.values(), ids=list(EXAMPLES))
+def test_no_label_is_markup(chart: Chart) -> None:
+    assert "<script" not in json.dumps([chart.traces, chart.layout])
+
+
+def test_a_line_keeps_dates_and_gaps() -> None:
+    first, second = EXAMPLES["line"].traces
+    assert first["x"] == ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]
+    assert first["y"] == [1, 2, None, 4, 5]
+    assert first["line"]["width"] < second["line"]["width"]
+    assert EXAMPLES["line"].layout["xaxis"]["type"] == "date"
+
+
+def test_what_is_not_finite_is_a_gap() -> None:
+    (trace,) = charts.line([1, 2, 3], {"": [float("nan"), float("inf"), 3.0]}, Y).traces
+    assert trace["y"] == [None, None, 3.0]
+
+
+def test_long_lines_are_thinned_to_means() -> None:
+    (trace,) = charts.line(list(range(3000)), {"": [float(value) for value in range(3000)]}, Y).traces
+    assert trace["x"] == list(range(0, 3000, 2))
+    assert trace["y"] == [value + 0.5 for value in range(0, 3000, 2)]
+
+
+def test_bars_with_equal_short_labels_stay_apart() -> None:
+    labels = ["a very long name that goes on and on, red", "a very long name that goes on and on, blue"]
+    chart = charts.bars(labels, [1, 2], Y)
+    assert chart.traces[0]["x"] == [0, 1]
+    one, other = chart.layout["xaxis"]["ticktext"]
+    assert one == other
+    assert one.endswith("…")
+    assert len(one) <= 28
+
+
+def test_a_histogram_bar_stands_over_its_bin() -> None:
+    trace = EXAMPLES["histogram"].traces[0]
+    assert trace["x"] == [15, 25]
+    assert trace["hovertext"][0].startswith("10 to 20")
+
+
+def test_more_groups_than_colours_still_differ() -> None:
+    groups = {str(number): [number] for number in range(len(COLOURS) + 3)}
+    colours = [trace["marker"]["color"] for trace in charts.grouped_bars(["x"], groups, Y).traces]
+    assert len(set(colours)) == len(colours)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("card", ["#ffffff", "#171b1f"])
+def test_every_colour_stands_out_from_a_light_and_a_dark_page(card: str) -> None:
+    for colour in COLOURS:
+        low, high = sorted((luminance(colour), luminance(card)))
+        contrast: Any = (high + 0.05) / (low + 0.05)
+        assert contrast >= 3, colour

@@ -1,0 +1,140 @@
+import builtins
+import json
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gingham.errors import ReportError
+from gingham.report import Page, Section, Table, charts
+from gingham.report.charts import Axis
+
+EVIL = "</script><script>alert('1 & 2')</script><img src=x onerror=alert(1)>"
+
+
+class Outline(HTMLParser):
+    """The elements of a page, their attributes and the texts of those that matter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements:
+            self.texts.setdefault(self.elements[-1][0], []).append(data)
+
+
+def outline(html: str) -> Outline:
+    parser = Outline()
+    parser.feed(html)
+    return parser
+
+
+def page(label: str = "hat", sections: int = 2) -> Page:
+    chart = charts.bars([label, "shoe"], [1, 2], Axis(label))
+    table = Table((label, "sold"), [(label, "12"), ("shoe", "3")])
+    both = [
+        Section(f"Bars of {label}", f"It shows {label}.", chart),
+        Section(f"Rows of {label}", "Rows.", table, wide=True),
+    ]
+    return Page(f"About {label}", [f"First {label}.", "Second."], both[:sections], note=f"Note on {label}.")
+
+
+def test_it_holds_one_plotly_and_refers_to_nothing_outside() -> None:
+    found = outline(page().to_html())
+    for tag, attributes in found.elements:
+        assert not {"src", "href", "srcset", "data", "action"} & set(attributes), (tag, attributes)
+    scripts = [attributes for tag, attributes in found.elements if tag == "script"]
+    assert len(scripts) == 3  # the charts' data, plotly.js, what draws them
+    assert sum(len(text) > 1_000_000 for text in found.texts["script"]) == 1
+    assert "@import" not in "".join(found.texts["style"])
+    assert "url(" not in "".join(found.texts["style"])
+    policy = next(attributes["content"] for tag, attributes in found.elements if attributes.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_nothing_from_data_becomes_markup() -> None:
+    plain, evil = outline(page("hat").to_html()), outline(page(EVIL).to_html())
+    assert [tag for tag, _ in evil.elements] == [tag for tag, _ in plain.elements]
+    assert "onerror" not in {name for _, attributes in evil.elements for name in attributes}
+    assert f"About {EVIL}" in evil.texts["h1"]
+    data = json.loads(evil.texts["script"][0])
+    assert data[0]["traces"][0]["y"] == [1, 2]
+
+
+def test_headings_and_charts_say_what_they_are() -> None:
+    found = outline(page().to_html())
+    ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
+    sections = [attributes for tag, attributes in found.elements if tag == "section"]
+    assert [tag for tag, _ in found.elements if re.fullmatch("h[1-6]", tag)] == ["h1", "h2", "h2"]
+    assert {section["aria-labelledby"] for section in sections} <= ids
+    (chart,) = (attributes for _, attributes in found.elements if attributes.get("class") == "chart")
+    assert (chart["role"], chart["aria-label"]) == ("img", "Chart: It shows hat.")
+    assert ("html", {"lang": "en"}) in found.elements
+    assert {attributes.get("scope") for tag, attributes in found.elements if tag == "th"} == {"col"}
+    assert "noscript" in {tag for tag, _ in found.elements}
+
+
+def test_a_page_without_charts_needs_no_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_plotly(monkeypatch)
+    tables = Page("Rows", ["One."], [Section("Rows", "Rows.", Table(("a",), [("b",)]))])
+    assert len(tables.to_html()) < 10_000
+
+
+def test_without_plotly_an_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    without_plotly(monkeypatch)
+    with pytest.raises(ReportError, match=re.escape("pip install 'gingham[report]'")):
+        page().save(tmp_path / "page.html")
+    assert not any(tmp_path.iterdir())
+
+
+def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:
+        if name.split(".")[0] == "plotly":
+            raise ModuleNotFoundError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+
+def test_saving_replaces_an_earlier_page_and_leaves_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "new folder" / "page.html"
+    page("hat").save(file)
+    page("coat").save(str(file))
+    assert "About coat" in file.read_text(encoding="utf-8")
+    assert [entry.name for entry in file.parent.iterdir()] == ["page.html"]
+    (tmp_path / "plain").write_text("")
+    assert file.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_failed_save_keeps_the_earlier_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "page.html"
+    file.write_text("earlier")
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ReportError, match=r"page.html cannot be written: No space left on device"):
+        page().save(file)
+    assert file.read_text() == "earlier"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize("place", ["", "file/page.html"])
+def test_a_place_that_cannot_hold_a_page_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ReportError, match=re.escape(str(tmp_path))) as caught:
+        page().save(tmp_path / place)
+    assert "\n" not in str(caught.value)
