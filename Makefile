@@ -6,10 +6,10 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench clean
+.PHONY: help setup demo test lint sanitize bench bench-scale clean
 
 help: ## Explain the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/installed ## Create .venv, build the kernel, install everything
 
@@ -17,6 +17,7 @@ demo: .venv/installed ## Run the whole job on the Complete Journey, a grocer's y
 	$(BIN)/gingham demo --out runs/demo
 
 test: .venv/installed ## Run the tests
+	@$(call postgresql)
 	$(BIN)/python -m pytest
 
 lint: .venv/installed ## Check style, types and docstrings
@@ -34,6 +35,9 @@ sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under
 
 bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py
+
+bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; makes 3.7 GB in build/hm
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py
 
 clean: ## Remove what was built and installed
 	rm -rf .venv .venv-bench build dist
@@ -56,10 +60,17 @@ $(SANITIZED)/installed: $(SOURCES) $(shell find src -name '*.py')
 	  --config-settings=cmake.define.GINGHAM_SANITIZE=ON --config-settings=build-dir=$(SANITIZED)/cmake .
 	@touch $@
 
-# A compiler, Python's headers and venv: all that has to come from the system.
+# All that has to come from the system: a compiler, Python's headers and venv; for the tests, a PostgreSQL server.
 define debian
 { command -v g++ && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig; \
-  assert pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file()'; } >/dev/null 2>&1 || { \
-  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
-  $$root apt-get update -q && $$root apt-get install -y -q g++ python3-dev python3-venv; }
+  assert pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file()'; } >/dev/null 2>&1 || \
+  $(call install,g++ python3-dev python3-venv)
+endef
+
+define postgresql
+{ command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || $(call install,postgresql)
+endef
+
+define install
+{ root=; [ "$$(id -u)" = 0 ] || root=sudo; $$root apt-get update -q && $$root apt-get install -y -q $(1); }
 endef

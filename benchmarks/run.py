@@ -3,17 +3,13 @@
 Prints a table of ratios and writes it, with versions and threads, to benchmarks/results/.
 """
 
-import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from os import cpu_count, environ
+from os import environ
 from pathlib import Path
 
 import implicit.bpr
@@ -27,9 +23,9 @@ from gingham import _native
 from gingham.metrics import AT_K, OF_ALL, TestRanks, compute
 from gingham.recommend import RepresentationScores, rank
 from shop import Shop, make_shop
-from side_by_side import REPEATS, alternate
+from side_by_side import alternate
+from table import Row, write
 
-RESULTS = Path(__file__).parent / "results"
 REPOSITORY = Path(__file__).parent.parent
 COMPONENTS = 50
 # A timed call trains for so many epochs: what it prepares once counts, as it does for a user.
@@ -38,17 +34,6 @@ LOSSES = ("warp", "bpr", "logistic", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
 # Quality is measured after so many epochs, as the mean of so many seeds: early figures differ more from seed to seed.
 SEEDS = {5: 10, 20: 3}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: what was compared, what is wanted of it, what it is."""
-
-    work: str
-    wanted: str
-    measured: str
-    reached: bool | None
-    detail: str
 
 
 def main() -> None:
@@ -61,32 +46,8 @@ def main() -> None:
             continue
         for row in part(shop):
             rows.append(row)
-            print(f"{row.work:62} {row.wanted:>12} {row.measured:>12}  {row.detail}", flush=True)
-    write(rows)
-
-
-def write(rows: list[Row]) -> None:
-    """Leave the figures as JSON and as a table; those of parts that were not run stay."""
-    file = RESULTS / "bench.json"
-    if file.exists():
-        new = {row.work: row for row in rows}
-        old = {row["work"]: Row(**row) for row in json.loads(file.read_text())["rows"]}
-        rows = list((old | new).values())
-    about = {
-        "date": time.strftime("%Y-%m-%d"),
-        "machine": f"{platform.machine()}, {cpu_count()} cores, kernel built for x86-64-{_native.best_module()}",
-        "python": platform.python_version(),
-        "versions": {
-            name: version(name) for name in ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars")
-        },
-        "method": f"alternating calls after a warm-up, medians of {REPEATS}",
-    }
-    RESULTS.mkdir(exist_ok=True)
-    content = {"about": about, "rows": [asdict(row) for row in rows]}
-    file.write_text(json.dumps(content, indent=2) + "\n")
-    lines = ["| work | wanted | measured | detail |", "|---|---|---|---|"]
-    lines += [f"| {row.work} | {row.wanted} | {row.measured} | {row.detail} |" for row in rows]
-    (RESULTS / "bench.md").write_text("\n".join([*lines, "", json.dumps(about), ""]))
+            print(row, flush=True)
+    write(rows, "bench", ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars"))
 
 
 def compared(work: str, least: float, peer: Callable[[], object], ours: Callable[[], object], per: int = 1) -> Row:

@@ -82,6 +82,20 @@ def test_refit_learns_from_the_test_part_too(recipe: Path, tmp_path: Path) -> No
     assert kept.model.known_.matrix.sum() == kept.steps[2].rows
 
 
+def test_values_are_weights_if_asked(recipe: Path, tmp_path: Path) -> None:
+    edited(recipe, ("[clean]", '[clean]\nvalue = "log-count"'), ("[model]", "[model]\nnum_threads = 1\nweighted = true"))
+    weighted = gg.run(recipe, tmp_path / "weighted").model
+    plain = gg.run(edited(recipe, ("weighted = true", "weighted = false")), tmp_path / "plain").model
+    dataset = gg.Dataset.from_tables(gg.read_tables(recipe))
+    counts = dataset.matrix()
+    assert counts.data.max() > np.log(3)
+    own = gg.HybridMF(8, random_state=1).fit(dataset, epochs=3, num_threads=1, sample_weight=counts, verbose=False)
+    assert isinstance(weighted, gg.HybridMF)
+    assert isinstance(plain, gg.HybridMF)
+    np.testing.assert_array_equal(weighted.item_embeddings, own.item_embeddings)
+    assert (plain.item_embeddings != own.item_embeddings).any()
+
+
 def test_one_thread_and_a_seed_give_the_same_run_twice(recipe: Path, tmp_path: Path) -> None:
     edited(recipe, ("[model]", "[model]\nnum_threads = 1"))
     first, second = (gg.run(recipe, tmp_path / name) for name in ("first", "second"))

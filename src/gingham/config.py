@@ -34,6 +34,9 @@ class ModelSpec(_Section):
         How often training goes through the interactions; 10 by default.
     num_threads : int
         How many threads train; 0 (default) for all cores.
+    weighted : bool
+        Whether an interaction's value ([clean] value) is its weight in training a "hybrid" model; by default all that
+        are above zero count alike.
 
     Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
     """
@@ -43,6 +46,7 @@ class ModelSpec(_Section):
     kind: Literal["hybrid", "popularity", "buy-again"] = "hybrid"
     epochs: int = Field(default=10, ge=1)
     num_threads: int = Field(default=0, ge=0)
+    weighted: bool = False
 
     @property
     def params(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from gingham import store
 from gingham.config import ModelSpec, Recipe
@@ -177,8 +178,16 @@ def build(spec: ModelSpec) -> Recommender:
 def _fit(spec: ModelSpec, dataset: Dataset) -> Recommender:
     model = build(spec)
     if isinstance(model, HybridMF):
-        return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads)
+        weights = _weights(dataset) if spec.weighted else None
+        return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights)
     return model.fit(dataset)
+
+
+def _weights(dataset: Dataset) -> sp.csr_matrix:
+    """Take the interactions' values for their weights; what is no positive weighs one."""
+    weights = dataset.matrix()
+    weights.data[weights.data <= 0] = 1
+    return weights
 
 
 def _evaluate(

@@ -1,0 +1,49 @@
+"""What benchmarks print and leave behind."""
+
+import json
+import platform
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from os import cpu_count
+from pathlib import Path
+
+from gingham import _native
+from side_by_side import REPEATS
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: what was compared, what is wanted of it, what it is."""
+
+    work: str
+    wanted: str
+    measured: str
+    reached: bool | None
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.work:62} {self.wanted:>12} {self.measured:>12}  {self.detail}"
+
+
+def write(rows: list[Row], name: str, packages: tuple[str, ...]) -> None:
+    """Leave the figures as JSON and as a table; those of parts that were not run stay."""
+    file = RESULTS / f"{name}.json"
+    if file.exists():
+        new = {row.work: row for row in rows}
+        old = {row["work"]: Row(**row) for row in json.loads(file.read_text())["rows"]}
+        rows = list((old | new).values())
+    about = {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{platform.machine()}, {cpu_count()} cores, kernel built for x86-64-{_native.best_module()}",
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in packages},
+        "method": f"alternating calls after a warm-up, medians of {REPEATS}",
+    }
+    RESULTS.mkdir(exist_ok=True)
+    file.write_text(json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
+    lines = ["| work | wanted | measured | detail |", "|---|---|---|---|"]
+    lines += [f"| {row.work} | {row.wanted} | {row.measured} | {row.detail} |" for row in rows]
+    (RESULTS / f"{name}.md").write_text("\n".join([*lines, "", json.dumps(about), ""]))
