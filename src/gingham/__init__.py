@@ -9,7 +9,7 @@ from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
 from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
 from gingham.pipeline import read_tables, run
-from gingham.tables import CleanSpec, FeatureSpec, Tables, clean
+from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 
 __all__ = [
     "BuyAgain",
@@ -19,6 +19,7 @@ __all__ = [
     "Evaluation",
     "FeatureSpec",
     "Features",
+    "Finding",
     "GinghamError",
     "HybridMF",
     "Ids",
@@ -26,6 +27,7 @@ __all__ = [
     "Popularity",
     "Recipe",
     "Tables",
+    "check",
     "clean",
     "errors",
     "evaluate",

@@ -25,7 +25,14 @@ def test_a_missing_column_without_near_ones_is_named_with_all() -> None:
 
 
 def test_what_polars_says_becomes_one_sentence() -> None:
-    with pytest.raises(TableError) as caught, Origin("users", "u.csv").reading():
-        pl.DataFrame({"a": ["x"]}).select(pl.col("a").cast(pl.Int64))
-    assert str(caught.value).startswith("The users table (u.csv) cannot be read: conversion from `str` to `i64` failed")
+    with pytest.raises(TableError) as caught, Origin("users", "u.csv", {"user_id": "customer"}).reading():
+        pl.LazyFrame({"a": ["x"]}).select(pl.col("user_id")).collect()
+    assert str(caught.value).startswith("The users table (u.csv) cannot be read: unable to find column 'customer'")
     assert "\n" not in str(caught.value)
+
+
+def test_a_value_that_is_wrong_is_named_with_its_column() -> None:
+    origin = Origin("users", "u.csv", {"user_id": "customer"})
+    with pytest.raises(TableError) as caught, origin.reading():
+        pl.DataFrame({"user_id": ["1", "x"]}).select(pl.col("user_id").cast(pl.Int64))
+    assert "(u.csv) has 'x' in column 'customer', where a whole number belongs" in str(caught.value)

@@ -149,7 +149,7 @@ def test_wrong_lines_end_in_one_sentence_when_they_are_read(
 
 def test_a_line_with_too_many_fields_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "u.csv").write_text("who,age\n007,1\n9,1,5\n")
-    with pytest.raises(TableError, match=r"users table \(u\.csv\) cannot be read: found more fields"):
+    with pytest.raises(TableError, match=r"users table \(u\.csv\) has more fields in line 3 than columns"):
         clean(read(sales(tmp_path), UsersSource(path="u.csv"), base=tmp_path))
 
 

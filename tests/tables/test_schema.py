@@ -1,7 +1,9 @@
 import dataclasses
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pytest
@@ -13,7 +15,14 @@ from gingham.tables import FeatureSpec, ItemsSource, Origin, Tables, UsersSource
 ROWS = pl.DataFrame({"user_id": ["a", "b"], "item_id": [1, 2], "timestamp": [date(2019, 1, 1), date(2019, 1, 2)]})
 
 
-@pytest.mark.parametrize("made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow, pl.DataFrame.to_pandas])
+def as_relation(frame: pl.DataFrame) -> duckdb.DuckDBPyRelation:
+    """A DuckDB relation, with a connection of its own."""
+    return duckdb.connect().from_arrow(frame.to_arrow())
+
+
+@pytest.mark.parametrize(
+    "made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow, pl.DataFrame.to_pandas, as_relation]
+)
 def test_any_frame_becomes_the_same_lazy_one(made: Any) -> None:
     tables = Tables(made(ROWS), users=made(ROWS.select("user_id")))
     assert isinstance(tables.transactions, pl.LazyFrame)
@@ -22,6 +31,28 @@ def test_any_frame_becomes_the_same_lazy_one(made: Any) -> None:
     assert tables.users.collect()["user_id"].to_list() == ["a", "b"]
     assert tables.items is None
     assert tables.steps == ()
+
+
+def test_a_relation_may_be_a_query() -> None:
+    query = """
+        SELECT '007' AS user_id, n % 3 AS item_id, TIMESTAMPTZ '2019-01-31 18:30+02' AS timestamp,
+            CAST(n AS DECIMAL(8, 2)) / 2 AS price
+        FROM range(5) AS numbers(n) ORDER BY n
+    """
+    rows = Tables(duckdb.connect().sql(query)).transactions.collect()
+    assert rows["user_id"].to_list() == ["007"] * 5
+    assert rows["item_id"].to_list() == [0, 1, 2, 0, 1]
+    assert rows["timestamp"].to_list() == [datetime(2019, 1, 31, 16, 30)] * 5
+    assert rows["price"].to_list() == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert rows["price"].dtype == pl.Float64
+
+
+@pytest.mark.parametrize("made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow])
+def test_decimals_become_floats(made: Any) -> None:
+    price = pl.Series([Decimal("1.50"), Decimal("2.25")])
+    kept = Tables(made(ROWS.with_columns(price=price))).transactions.collect()
+    assert kept["price"].dtype == pl.Float64
+    assert kept["price"].to_list() == [1.5, 2.25]
 
 
 def test_missing_values_of_pandas_are_null() -> None:
@@ -55,7 +86,14 @@ def test_replacing_a_field_keeps_the_others() -> None:
         ({"transactions": ROWS.drop("item_id")}, ["transactions table", "'item_id'"]),
         ({"transactions": ROWS.rename({"user_id": "userid"})}, ["transactions table", "'user_id'", "'userid'"]),
         ({"transactions": [1, 2]}, ["transactions table", "list"]),
-        ({"transactions": pd.DataFrame({"user_id": [1, "a"], "item_id": [1, 2]})}, ["transactions table"]),
+        (
+            {"transactions": pd.DataFrame({"item_id": [1, 2], "user_id": [1, "a"]})},
+            ["transactions table", "'user_id' mixes types"],
+        ),
+        (
+            {"transactions": duckdb.connect().sql("SELECT CAST(x AS INT) AS user_id FROM (VALUES ('a')) AS t(x)")},
+            ["transactions table", "'a'"],
+        ),
         ({"transactions": ROWS.with_columns(item_id=pl.lit(0.5))}, ["transactions table", "Float64", "'item_id'"]),
         ({"transactions": ROWS.with_columns(timestamp=pl.lit(0.5))}, ["Float64", "'timestamp'"]),
         ({"transactions": ROWS.with_columns(price=pl.lit("1,50"))}, ["String", "'price'", "numbers"]),

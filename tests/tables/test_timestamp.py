@@ -42,6 +42,7 @@ def test_nulls_stay_null() -> None:
     assert moments([None, "2019-01-02"]) == [None, datetime(2019, 1, 2)]
     assert moments([None], pl.String) == [None]
     assert moments([None], pl.Int64) == [None]
+    assert moments([None], pl.Null) == [None]
 
 
 @pytest.mark.parametrize(

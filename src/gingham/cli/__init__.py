@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from gingham.cli.check import check
 from gingham.cli.console import errors
 from gingham.cli.demo import demo
 from gingham.cli.init import init
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, run, recommend, similar, synth):
+for command in (demo, init, check, run, recommend, similar, synth):
     app.command()(command)
 
 

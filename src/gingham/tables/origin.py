@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from gingham.errors import TableError
+from gingham.tables.fault import explain
 
 
 @dataclass(frozen=True)
@@ -19,14 +20,17 @@ class Origin:
     table : str
         ``"transactions"``, ``"users"`` or ``"items"``.
     file : str, optional
-        The file it was read from; None for a data frame.
+        What the recipe calls the file (or files, or database) it was read from; None for a data frame.
     columns : mapping of str to str
         Role to the file's own column name, where the two differ.
+    files : tuple of str
+        The files themselves; empty for a data frame or a database.
     """
 
     table: str
     file: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.table} table ({self.file})" if self.file else f"{self.table} table"
@@ -47,10 +51,13 @@ class Origin:
         try:
             yield
         except (pl.exceptions.PolarsError, OSError) as error:
-            said = first_line(error)
-            for role, column in self.columns.items():
-                said = said.replace(repr(role), repr(column))
-            raise TableError(f"The {self} cannot be read: {said}.") from error
+            said = explain(error, self.files, self.columns) or f"cannot be read: {self._renamed(first_line(error))}"
+            raise TableError(f"The {self} {said}.") from error
+
+    def _renamed(self, said: str) -> str:
+        for role, column in self.columns.items():
+            said = said.replace(f"'{role}'", f"'{column}'").replace(f'"{role}"', f"'{column}'")
+        return said
 
 
 def first_line(error: Exception) -> str:

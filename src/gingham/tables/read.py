@@ -1,20 +1,18 @@
-"""Files to tables: CSV and Parquet, scanned lazily, their columns renamed to the roles they play."""
+"""Files and databases to tables, their columns renamed to the roles they play."""
 
-import difflib
-import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables import database, files
 from gingham.tables.origin import Origin
-from gingham.tables.schema import FeatureSpec, ItemsSource, Tables, TransactionsSource, UsersSource
+from gingham.tables.schema import FeatureSpec, Tables
+from gingham.tables.source import ItemsSource, Source, TransactionsSource, UsersSource
 from gingham.tables.timestamp import naive_utc, require_iso
-
-_CSV = (".csv", ".csv.gz")
-_PARQUET = (".parquet", ".pq")
 
 
 def read(
@@ -28,12 +26,13 @@ def read(
 ) -> Tables:
     """Open the shop's files as tables; their rows are read when the tables are cleaned.
 
-    Ids in CSV are text whatever they look like, so leading zeros survive; Parquet keeps its own types.
+    Ids in CSV are text whatever they look like, so leading zeros survive; Parquet and databases keep their own types.
+    A database is asked at once, and its answer kept in memory.
 
     Parameters
     ----------
     transactions, users, items
-        Which files, and which of their columns play which role.
+        Which files or queries, and which of their columns play which role.
     base : path
         The folder that relative paths start from; by default the current one.
     user_features, item_features : FeatureSpec
@@ -42,20 +41,23 @@ def read(
     Raises
     ------
     TableError
-        If a file is missing, empty or unreadable, or a column is missing or has the wrong type.
+        If a file is missing, empty or unreadable, a database doesn't answer, or a column is missing or has the wrong
+        type.
     """
     roles = {role: column for role in ROLES if (column := getattr(transactions, role)) is not None}
-    origins = {"transactions": Origin("transactions", transactions.path, roles)}
-    raw = _open_transactions(Path(base) / transactions.path, roles, origins["transactions"])
+    base = Path(base)
+    origins = {"transactions": _origin("transactions", transactions, base, roles)}
+    raw = _open_transactions(transactions, base, roles, origins["transactions"])
     described: dict[str, pl.LazyFrame] = {}
     for table, source, role in (("users", users, USER_ID), ("items", items, ITEM_ID)):
         if source is not None:
             id_column = getattr(source, role) or roles[role]
-            origins[table] = origin = Origin(table, source.path or transactions.path, {role: id_column})
-            if source.path is None:
+            whence = transactions if source.place is None else source
+            origins[table] = origin = _origin(table, whence, base, {role: id_column})
+            if source.place is None:
                 rows = _latest(raw, id_column, _wanted(source), transactions.timestamp, origins["transactions"])
             else:
-                rows = _open_described(Path(base) / source.path, id_column, source, origin)
+                rows = _open_described(source, base, id_column, origin)
             described[table] = _rename(rows, id_column, role, origin)
     return Tables(
         raw.select(pl.col(column).alias(role) for role, column in roles.items()),
@@ -75,49 +77,43 @@ def _wanted(source: UsersSource | ItemsSource) -> list[str]:
     return [*(source.columns or []), *(label for label in labels if label is not None)]
 
 
-def _open_transactions(path: Path, roles: dict[str, str], origin: Origin) -> pl.LazyFrame:
+def _origin(table: str, source: Source, base: Path, columns: Mapping[str, str]) -> Origin:
+    """Find what a source names; the files are there, or a sentence says that they are not."""
+    origin = Origin(table, source.place, columns)
+    return origin if source.path is None else replace(origin, files=files.find(source.path, base, origin))
+
+
+def _open_transactions(source: TransactionsSource, base: Path, roles: dict[str, str], origin: Origin) -> pl.LazyFrame:
     """Scan the transactions under the file's own names."""
+    texts = [roles[USER_ID], roles[ITEM_ID]]
     numbers = [column for role, column in roles.items() if role in (PRICE, QUANTITY)]
-    raw = _open(path, origin, texts=[roles[USER_ID], roles[ITEM_ID]], numbers=numbers)
+    raw = _open(source, base, origin, texts, numbers)
     _require(raw, roles.values(), origin)
-    if TIMESTAMP in roles and path.name.endswith(_CSV) and raw.collect_schema()[roles[TIMESTAMP]].is_temporal():
-        require_iso(_open(path, origin, texts=[roles[TIMESTAMP]]), roles[TIMESTAMP], origin)
+    when = roles.get(TIMESTAMP)
+    if when is not None and origin.files and files.is_csv(origin.files[0]) and raw.collect_schema()[when].is_temporal():
+        require_iso(_open(source, base, origin, texts=[when]), when, origin)
     return raw
 
 
-def _open_described(path: Path, id_column: str, source: UsersSource | ItemsSource, origin: Origin) -> pl.LazyFrame:
+def _open_described(source: UsersSource | ItemsSource, base: Path, id_column: str, origin: Origin) -> pl.LazyFrame:
     """Scan a users or items table under the file's own names."""
-    rows = _open(path, origin, texts=[id_column], infer_rows=None)
+    rows = _open(source, base, origin, texts=[id_column], infer_rows=None)
     columns = list(dict.fromkeys([id_column, *_wanted(source)]))
     _require(rows, columns, origin)
     return rows.select(columns) if source.columns else rows
 
 
 def _open(
-    path: Path, origin: Origin, texts: list[str], numbers: Iterable[str] = (), infer_rows: int | None = 10_000
+    source: Source,
+    base: Path,
+    origin: Origin,
+    texts: list[str],
+    numbers: Iterable[str] = (),
+    infer_rows: int | None = 10_000,
 ) -> pl.LazyFrame:
-    """Scan a file; in CSV, columns `texts` are text and `numbers` are floats, the others what `infer_rows` suggest."""
-    _require_file(path, origin)
-    with origin.reading():
-        if path.name.endswith(_PARQUET) or path.is_dir():
-            frame = pl.scan_parquet(path)
-        else:
-            types = dict.fromkeys(texts, pl.String()) | dict.fromkeys(numbers, pl.Float64())
-            frame = pl.scan_csv(path, schema_overrides=types, try_parse_dates=True, infer_schema_length=infer_rows)
-        frame.collect_schema()
-    return frame
-
-
-def _require_file(path: Path, origin: Origin) -> None:
-    if not path.is_dir() and not path.name.endswith(_CSV + _PARQUET):
-        raise TableError(f"The {origin} is not a file Gingham reads; give a {', '.join(_CSV + _PARQUET)} file.")
-    if not path.exists() and not glob.glob(str(path), recursive=True):  # noqa: PTH207 (any part may be a pattern)
-        siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, siblings, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "check the path in the recipe."
-        raise TableError(f"The {origin} does not exist: there is no file {path}; {hint}")
-    if path.is_file() and path.stat().st_size == 0:
-        raise TableError(f"The {origin} is an empty file: {path} has 0 bytes; export it again.")
+    if source.url is not None and source.query is not None:
+        return database.read(source.url, source.query, base, origin)
+    return files.scan(origin.files, origin, texts, numbers, infer_rows)
 
 
 def _require(frame: pl.LazyFrame, columns: Iterable[str], origin: Origin) -> None:

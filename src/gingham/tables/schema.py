@@ -18,80 +18,6 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TransactionsSource(_Section):
-    """The recipe's ``[transactions]``: a file, and which of its columns play which role.
-
-    Attributes
-    ----------
-    path : str
-        A ``.csv``, ``.csv.gz`` or ``.parquet`` file, a folder of Parquet files, or a glob of any of these.
-    user_id, item_id : str
-        The columns that say who bought what.
-    timestamp : str, optional
-        When: an ISO 8601 date or time, or whole unix seconds. Without one, nothing can be filtered or split by time.
-    price, quantity : str, optional
-        The numeric columns that hold these.
-    """
-
-    path: str
-    user_id: str
-    item_id: str
-    timestamp: str | None = None
-    price: str | None = None
-    quantity: str | None = None
-
-
-class UsersSource(_Section):
-    """The recipe's ``[users]``: a file with one row a user, or columns of the transactions that describe users.
-
-    Attributes
-    ----------
-    path : str, optional
-        A file, as for the transactions. Without one, the table is made of `columns` of the transactions: one row a
-        user, the latest by timestamp (by position, if there is no timestamp).
-    user_id : str, optional
-        The column of the id; by default named as in the transactions.
-    columns : list of str, optional
-        The columns to keep; by default all of the file's.
-    """
-
-    path: str | None = None
-    user_id: str | None = None
-    columns: list[str] | None = None
-
-    @model_validator(mode="after")
-    def _has_origin(self) -> Self:
-        if self.path is None and not self.columns:
-            raise ValueError("give the table's path, or the columns of the transactions it is made of")
-        return self
-
-
-class ItemsSource(_Section):
-    """The recipe's ``[items]``: a file with one row an item, or columns of the transactions that describe items.
-
-    Attributes
-    ----------
-    path, columns
-        As in `UsersSource`.
-    item_id : str, optional
-        The column of the id; by default named as in the transactions.
-    name, type : str, optional
-        The columns that hold an item's display name and type. They are kept whatever `columns` says.
-    """
-
-    path: str | None = None
-    item_id: str | None = None
-    name: str | None = None
-    type: str | None = None
-    columns: list[str] | None = None
-
-    @model_validator(mode="after")
-    def _has_origin(self) -> Self:
-        if self.path is None and not (self.columns or self.name or self.type):
-            raise ValueError("give the table's path, or the columns of the transactions it is made of")
-        return self
-
-
 class FeatureSpec(_Section):
     """Which columns of the users or items table become features, and how.
 
@@ -219,14 +145,29 @@ class Tables:
 
 
 def _lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
-    if isinstance(frame, pl.LazyFrame):
-        return frame
-    try:
-        known = nw.from_native(frame)
-        eager: nw.DataFrame[Any] = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
-        return eager.to_polars().lazy()
-    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise TableError(f"The {origin} cannot be taken as a data frame: {first_line(error)}.") from error
+    """Take any frame; decimals, which databases write prices in, become floats."""
+    if not isinstance(frame, pl.LazyFrame):
+        known: Any = None
+        try:
+            known = nw.from_native(frame)
+            known = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
+            frame = known.to_polars().lazy()
+        except Exception as error:  # every engine behind narwhals has errors of its own
+            column = _mixed_column(known)
+            said = first_line(error) if column is None else f"column {column!r} mixes types: {first_line(error)}"
+            raise TableError(f"The {origin} cannot be taken as a data frame: {said}.") from error
+    lazy: pl.LazyFrame = frame
+    return lazy.with_columns(pl.selectors.decimal().cast(pl.Float64))
+
+
+def _mixed_column(frame: Any) -> str | None:
+    """Find the first column of a frame that has no type of its own."""
+    for column in frame.columns if isinstance(frame, nw.DataFrame) else ():
+        try:
+            frame.select(column).to_polars()
+        except Exception:
+            return str(column)
+    return None
 
 
 def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:

@@ -27,7 +27,7 @@ def naive_utc(frame: pl.LazyFrame, column: str, origin: Origin) -> pl.Expr:
         if dtype.time_zone is not None:
             value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return value.dt.cast_time_unit("us")
-    if dtype == pl.Date:
+    if dtype in (pl.Date, pl.Null):
         return value.cast(pl.Datetime("us"))
     if dtype == pl.String:
         first = require_iso(frame, column, origin)

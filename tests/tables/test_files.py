@@ -1,0 +1,194 @@
+import gzip
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from gingham.errors import TableError
+from gingham.tables import TransactionsSource, read
+from gingham.tables.files import find, is_csv, scan
+from gingham.tables.origin import Origin
+
+ORIGIN = Origin("transactions", "sales")
+ROWS = pl.DataFrame({"who": ["007", "9"], "what": ["0108", "0200"], "cost": [1.5, 2.0]})
+
+
+def write(file: Path, rows: pl.DataFrame = ROWS) -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.suffix == ".gz":
+        file.write_bytes(gzip.compress(rows.write_csv().encode()))
+    elif file.suffix == ".zst":
+        rows.lazy().sink_csv(file, compression="zstd")
+    elif file.suffix == ".csv":
+        rows.write_csv(file)
+    else:
+        rows.write_parquet(file)
+    return file.name
+
+
+def opened(path: str | list[str], base: Path) -> pl.DataFrame:
+    return scan(find(path, base, ORIGIN), ORIGIN, texts=["who", "what"]).collect()
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst", "a.CSV", "a.parquet", "a.pq", "a[1]*.csv"])
+def test_one_file(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name.lower())
+    (tmp_path / name.lower()).rename(tmp_path / name)
+    write(tmp_path / "a1.csv", ROWS.head(1))  # what a[1]*.csv would match, were it a pattern
+    assert opened(name, tmp_path).equals(ROWS)
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "csv.zst", "parquet"])
+def test_a_list_is_one_table_in_its_order(tmp_path: Path, ending: str) -> None:
+    names = [write(tmp_path / f"{name}.{ending}", ROWS.with_columns(cost=float(name))) for name in (3, 1, 2)]
+    assert opened(names, tmp_path)["cost"].to_list() == [3, 3, 1, 1, 2, 2]
+
+
+def test_a_list_may_hold_patterns_and_mix_ways_of_compression(tmp_path: Path) -> None:
+    write(tmp_path / "2024" / "b.csv", ROWS.with_columns(cost=2.0))
+    write(tmp_path / "2024" / "a.csv.gz", ROWS.with_columns(cost=1.0))
+    write(tmp_path / "2025" / "a.csv.zst", ROWS.with_columns(cost=3.0))
+    assert opened(["2024/*.csv*", "2025/a.csv.zst"], tmp_path)["cost"].to_list() == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_folder_of_parquet_files_may_be_partitioned(tmp_path: Path) -> None:
+    for year in (2024, 2025):
+        write(tmp_path / "sales" / f"year={year}" / "part.parquet", ROWS)
+    assert opened("sales", tmp_path)["year"].to_list() == [2024, 2024, 2025, 2025]
+    assert opened("sales/*/*.parquet", tmp_path).height == 4
+
+
+def test_many_files_with_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    # Polars looks at the header of the first ten, and takes the others' columns by position.
+    names = [write(tmp_path / f"{number:02}.csv") for number in range(12)]
+    write(tmp_path / "11.csv", ROWS.select("what", "who", "cost"))
+    with pytest.raises(TableError, match=r"what, who, cost in 11\.csv, but who, what, cost in 00\.csv"):
+        opened(names, tmp_path)
+
+
+def test_the_type_of_a_column_is_that_of_all_files(tmp_path: Path) -> None:
+    for number in range(12):
+        write(tmp_path / f"{number:02}.csv", pl.DataFrame({"who": ["a"], "age": [number]}))
+    write(tmp_path / "12.csv", pl.DataFrame({"who": ["a"], "age": ["old"]}))
+    assert scan(find("*.csv", tmp_path, ORIGIN), ORIGIN, texts=["who"]).collect()["age"][-1] == "old"
+
+
+def test_endings() -> None:
+    assert is_csv("a.csv.gz")
+    assert is_csv("A.CSV")
+    assert not is_csv("a.parquet")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("sale.csv", ["no file", "'sales.csv'"]),
+        ("nothing-*.csv", ["no file", "nothing-*.csv"]),
+        (["sales.csv", "zero.csv"], ["zero.csv", "0 bytes"]),
+        ("z*.csv", ["zero.csv", "0 bytes"]),
+        (["sales.csv", "sales.parquet"], ["CSV and Parquet"]),
+        ("notes.txt", ["notes.txt", ".csv.zst", ".parquet"]),
+        ("empty", ["empty", "without Parquet"]),
+        ("utf16.csv", ["utf16.csv", "UTF-16", "UTF-8"]),
+        ("fake.parquet", ["cannot be read"]),
+        ("cut.csv.gz", ["cannot be read"]),
+    ],
+)
+def test_what_is_no_file_ends_in_one_sentence(tmp_path: Path, path: Any, words: list[str]) -> None:
+    write(tmp_path / "sales.csv")
+    write(tmp_path / "sales.parquet")
+    (tmp_path / "zero.csv").touch()
+    (tmp_path / "notes.txt").write_text("who,what\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "utf16.csv").write_text("who,what\n", encoding="utf-16")
+    (tmp_path / "fake.parquet").write_text("PAR1 but no Parquet")
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(ROWS.write_csv().encode() * 100)[:40])
+    with pytest.raises(TableError) as caught:
+        opened(path, tmp_path)
+    message = str(caught.value)
+    assert message.startswith("The transactions table (sales) ")
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+class Bucket(BaseHTTPRequestHandler):
+    """As much of S3 as reading needs: HEAD, and GET with or without a range."""
+
+    objects: dict[str, bytes] = {}  # noqa: RUF012 (each test's own subclass has its own)
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def _answer(self, body: bool) -> None:
+        content = self.objects.get(self.path.partition("?")[0])
+        if content is None:
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        start, end = 0, len(content)
+        if span := self.headers.get("Range"):
+            low, _, high = span.removeprefix("bytes=").partition("-")
+            start, end = (int(low), int(high) + 1 if high else end) if low else (max(0, end - int(high)), end)
+            end = min(end, len(content))
+        self.send_response(206 if span else 200)
+        if span:
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
+        self.send_header("Content-Length", str(end - start))
+        self.send_header("ETag", '"1"')
+        self.send_header("Last-Modified", "Thu, 31 Jan 2019 18:30:00 GMT")
+        self.end_headers()
+        if body:
+            self.wfile.write(content[start:end])
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[dict[str, bytes]]:
+    """Objects, by their paths, that ``s3://`` finds on this machine; one server for all, for Polars remembers it."""
+    objects: dict[str, bytes] = {}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("OneBucket", (Bucket,), {"objects": objects}))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": "something",
+            "AWS_REGION": "eu-north-1",
+            "AWS_CONFIG_FILE": "no-config",
+            "AWS_SHARED_CREDENTIALS_FILE": "no-credentials",
+        }.items():
+            environment.setenv(name, value)
+        yield objects
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.mark.parametrize("name", ["sales.parquet", "sales.csv"])
+def test_s3_is_read_through_polars(tmp_path: Path, bucket: dict[str, bytes], name: str) -> None:
+    write(tmp_path / name)
+    bucket[f"/shop/{name}"] = (tmp_path / name).read_bytes()
+    source = TransactionsSource(path=f"s3://shop/{name}", user_id="who", item_id="what", price="cost")
+    # No folder of this machine has a say in it.
+    rows = read(source, base=tmp_path / "nowhere").transactions.collect()
+    assert rows.rows() == ROWS.rows()
+
+
+def test_a_missing_object_of_s3_is_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
+    source = TransactionsSource(path="s3://shop/none.parquet", user_id="who", item_id="what")
+    with pytest.raises(TableError, match=r"transactions table \(s3://shop/none\.parquet\) cannot be read") as caught:
+        read(source, base=tmp_path)
+    assert "\n" not in str(caught.value)
