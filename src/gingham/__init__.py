@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from gingham import errors, metrics, split
 from gingham.config import Recipe
-from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
 from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
@@ -17,6 +17,7 @@ __all__ = [
     "Dataset",
     "EarlyStopping",
     "Evaluation",
+    "FeatureEncoder",
     "FeatureSpec",
     "Features",
     "Finding",

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import DataError, TableError
 from gingham.tables import CleanSpec, FeatureSpec, Tables, clean
 
@@ -98,6 +98,7 @@ def test_other_interactions_between_the_same_users_and_items() -> None:
             {"item_features": Features(EYE, ())},
             "item_features has 3 rows for interactions of 2",
         ),
+        ({"user_encoder": FeatureEncoder(3, ())}, "user_encoder has 3 rows for interactions of 2"),
         ({"item_labels": pl.DataFrame({"item_id": [1]})}, "item_labels has 1 rows"),
         ({"interactions": Interactions([0], [0], 2, 1)}, "item_ids has 2 rows for interactions of 1"),
     ],

@@ -129,6 +129,10 @@ def test_errors_speak_of_the_file() -> None:
         ({"categorical": ["age"], "quantile": {"age": 3}}, "'age' is named twice"),
         ({"quantile": {"age": 1}}, "'age' has 1 bins"),
         ({"multi": {"tags": ""}}, "'tags' has an empty separator"),
+        ({"scaled": ["age"], "date": {"age": 3}}, "'age' is named twice"),
+        ({"date": {"launch": 1}}, "'launch' has 1 bins"),
+        ({"text": {"about": 0}}, "'about' has 0 features for its words"),
+        ({"categorical": ["age"], "min_count": 0}, "min_count"),
     ],
 )
 def test_an_unsound_feature_spec_is_refused(spec: Any, words: str) -> None:
@@ -144,7 +148,13 @@ def test_a_described_table_has_a_path_or_columns(source: Any) -> None:
 
 def test_an_empty_feature_spec_is_false() -> None:
     assert not FeatureSpec()
+    assert not FeatureSpec(min_count=3, normalize=True)
     assert FeatureSpec(multi={"tags": "|"})
+
+
+def test_numbers_may_be_binned_and_scaled() -> None:
+    spec = FeatureSpec(quantile={"age": 3}, scaled=["age", "spent"], text={"about": 64}, date={"launch": 4})
+    assert spec.columns == ["age", "spent", "launch", "about"]
 
 
 def test_datetimes_pass_untouched() -> None:

@@ -1,8 +1,9 @@
 """Tables as integers: ids, interactions, features, and the dataset that holds them together."""
 
 from gingham.dataset.dataset import Dataset
-from gingham.dataset.features import Features, encode
+from gingham.dataset.encoder import FeatureEncoder, encode
+from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Interactions
 
-__all__ = ["Dataset", "Features", "Ids", "Interactions", "encode"]
+__all__ = ["Dataset", "FeatureEncoder", "Features", "Ids", "Interactions", "encode"]

@@ -6,7 +6,8 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham.columns import ITEM_ID, NAME, TIMESTAMP, TYPE, USER_ID
-from gingham.dataset.features import Features, encode
+from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
+from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Duplicates, Interactions
 from gingham.errors import DataError
@@ -27,6 +28,8 @@ class Dataset:
         One row a user (item), identities included; None if there are none but these.
     item_labels : polars.DataFrame or None
         One row an item, in the order of `item_ids`: ``item_id`` and, where they are known, ``name`` and ``type``.
+    user_encoder, item_encoder : FeatureEncoder or None
+        What made the features of columns, and makes those of users and items who come later.
 
     Raises
     ------
@@ -40,6 +43,8 @@ class Dataset:
     user_features: Features | None = None
     item_features: Features | None = None
     item_labels: pl.DataFrame | None = None
+    user_encoder: FeatureEncoder | None = None
+    item_encoder: FeatureEncoder | None = None
 
     def __post_init__(self) -> None:
         for what, size, rows in (
@@ -47,13 +52,21 @@ class Dataset:
             ("item_ids", self.n_items, len(self.item_ids)),
             ("user_features", self.n_users, self.user_features and self.user_features.n_rows),
             ("item_features", self.n_items, self.item_features and self.item_features.n_rows),
+            ("user_encoder", self.n_users, self.user_encoder and self.user_encoder.n_identities),
+            ("item_encoder", self.n_items, self.item_encoder and self.item_encoder.n_identities),
             ("item_labels", self.n_items, None if self.item_labels is None else self.item_labels.height),
         ):
             if rows is not None and rows != size:
                 raise DataError(f"{what} has {rows:,} rows for interactions of {size:,}; give one row each.")
 
     @classmethod
-    def from_tables(cls, tables: Tables) -> "Dataset":
+    def from_tables(
+        cls,
+        tables: Tables,
+        *,
+        user_features: FeatureFunction | None = None,
+        item_features: FeatureFunction | None = None,
+    ) -> "Dataset":
         """Turn tables into integers.
 
         The users are those of the users table and of the transactions, with or without history. The items are those
@@ -64,11 +77,18 @@ class Dataset:
         ----------
         tables : Tables
             Cleaned or not.
+        user_features, item_features : callable, optional
+            Makes features beside those that the tables' columns give, such as a sentence embedding of each item's
+            description. It takes the users (items) table, one row an id in the order of `user_ids` (`item_ids`), and
+            returns a dense or sparse matrix of finite weights with as many rows. It is not stored with a model: who
+            encodes others later gives its features along. None by default.
 
         Raises
         ------
         TableError
             If a row or a column of features is wrong.
+        DataError
+            If what a callable returns is not such a matrix.
         """
         if not tables.steps:
             tables = clean(tables)
@@ -84,14 +104,10 @@ class Dataset:
             len(item_ids),
             timestamp=rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None,
         )
-        return cls(
-            user_ids,
-            item_ids,
-            interactions,
-            _features(user_ids, users, tables.user_features, USER_ID),
-            _features(item_ids, items, tables.item_features, ITEM_ID),
-            _labels(item_ids, items, {NAME: tables.item_name, TYPE: tables.item_type}),
-        )
+        user_encoder, of_users = _features(user_ids, users, tables.user_features, USER_ID, user_features)
+        item_encoder, of_items = _features(item_ids, items, tables.item_features, ITEM_ID, item_features)
+        labels = _labels(item_ids, items, {NAME: tables.item_name, TYPE: tables.item_type})
+        return cls(user_ids, item_ids, interactions, of_users, of_items, labels, user_encoder, item_encoder)
 
     @property
     def n_users(self) -> int:
@@ -119,8 +135,10 @@ class Dataset:
         return f"Dataset({', '.join(parts)})"
 
 
-def _features(ids: Ids, table: pl.DataFrame | None, spec: FeatureSpec, id_column: str) -> Features | None:
-    return encode(ids, table, spec, id_column) if spec else None
+def _features(
+    ids: Ids, table: pl.DataFrame | None, spec: FeatureSpec, id_column: str, function: FeatureFunction | None
+) -> tuple[FeatureEncoder, Features] | tuple[None, None]:
+    return fit_encoder(ids, table, spec, id_column, function) if spec or function is not None else (None, None)
 
 
 def _labels(ids: Ids, items: pl.DataFrame | None, columns: dict[str, str | None]) -> pl.DataFrame | None:

@@ -83,7 +83,11 @@ class Ids:
 
     def contains(self, ids: "pl.Series | Iterable[Any]") -> npt.NDArray[np.bool_]:
         """Tell which of `ids` are among these: one bool an id."""
-        return np.asarray(self._find(_series(ids)) >= 0)
+        return np.asarray(self.find(ids) >= 0)
+
+    def find(self, ids: "pl.Series | Iterable[Any]") -> IndexArray:
+        """Find where ids stand: an int32 index each, -1 for those that are not among these."""
+        return self._find(_series(ids))
 
     def ids(self, index: npt.ArrayLike) -> pl.Series:
         """Give the ids that stand at `index`, an array of integers."""

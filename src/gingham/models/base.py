@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from gingham import store
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
-from gingham.dataset import Dataset, Ids
+from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
 from gingham.metrics import TestRanks
 from gingham.models.parameters import require_k
@@ -23,6 +23,9 @@ from gingham.split import Matrix
 
 Data: TypeAlias = Dataset | Matrix
 Some: TypeAlias = pl.Series | Iterable[Any]
+
+# The fields of `Known` that hold an encoder, which artifacts keep under the same names.
+_ENCODERS = ("user_encoder", "item_encoder")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +40,16 @@ class Known:
         The interactions; one entry a pair, in the order of columns, duplicates summed.
     item_labels : polars.DataFrame or None
         ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
+    user_encoder, item_encoder : FeatureEncoder or None
+        What makes features of what is told about users and items; None where no columns were features.
     """
 
     user_ids: Ids
     item_ids: Ids
     matrix: sp.csr_matrix
     item_labels: pl.DataFrame | None = None
+    user_encoder: FeatureEncoder | None = None
+    item_encoder: FeatureEncoder | None = None
 
     @classmethod
     def of(cls, data: Data) -> "Known":
@@ -54,7 +61,8 @@ class Known:
             If it is neither, or holds a value that is not finite.
         """
         if isinstance(data, Dataset):
-            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels)
+            encoders = data.user_encoder, data.item_encoder
+            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders)
         matrix = canonical(data, "interactions")
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
@@ -357,6 +365,10 @@ class Recommender(ABC):
         arrays |= {f"known.{part}": getattr(matrix, part) for part in ("indptr", "indices", "data")}
         items = pl.DataFrame({ITEM_ID: known.item_ids.values}) if known.item_labels is None else known.item_labels
         tables = {"users": pl.DataFrame({USER_ID: known.user_ids.values}), "items": items}
+        for name in _ENCODERS:
+            encoder: FeatureEncoder | None = getattr(known, name)
+            if encoder is not None:
+                state[name], tables[name] = encoder.state()
         return store.Artifact(type(self).__name__, self._stored_params(), state, arrays, tables)
 
     def _stored_params(self) -> dict[str, Any]:
@@ -398,7 +410,12 @@ class Recommender(ABC):
         parts = (arrays.pop(f"known.{part}") for part in ("data", "indices", "indptr"))
         matrix = sp.csr_matrix(tuple(parts), shape=(len(users), len(items)))
         labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
-        self._known = Known(users, items, matrix, stored.tables["items"] if labelled else None)
+        encoders = {
+            name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])
+            for name in _ENCODERS
+            if name in stored.state
+        }
+        self._known = Known(users, items, matrix, stored.tables["items"] if labelled else None, **encoders)
         self._relearn(dict(stored.state), arrays)
 
 

@@ -19,7 +19,7 @@ class _Section(BaseModel):
 
 
 class FeatureSpec(_Section):
-    """Which columns of the users or items table become features, and how.
+    """Which columns of the users or items table become features, and how; each has a feature of its own for null.
 
     Attributes
     ----------
@@ -27,18 +27,38 @@ class FeatureSpec(_Section):
         One feature a distinct value.
     quantile : dict of str to int
         Numeric column to number of bins, at least 2: one feature a bin, bins holding about equally many rows.
+    scaled : list of str
+        Numeric columns: one feature, whose weight is the value less the mean, in standard deviations. A column may be
+        in `quantile` as well.
     multi : dict of str to str
         Text column to separator: one feature a distinct part.
+    date : dict of str to int
+        Column of dates to number of bins, at least 2: one feature a day of the week, a month, and a bin of the age in
+        days on the latest date in the column.
+    text : dict of str to int
+        Text column to number of features, at least 2: words and pairs of neighbouring words, in lower case, spread over
+        so many by a hash.
+    min_count : int
+        Values and parts that fewer rows have share one feature; 1 (default) gives each its own.
+    normalize : bool
+        Whether each row's weights, the identity's among them, are divided by their sum, signs left out; False by
+        default.
     """
 
     categorical: list[str] = Field(default_factory=list)
     quantile: dict[str, int] = Field(default_factory=dict)
+    scaled: list[str] = Field(default_factory=list)
     multi: dict[str, str] = Field(default_factory=dict)
+    date: dict[str, int] = Field(default_factory=dict)
+    text: dict[str, int] = Field(default_factory=dict)
+    min_count: int = Field(default=1, ge=1)
+    normalize: bool = False
 
     @property
     def columns(self) -> list[str]:
         """The columns used, in the order of their features."""
-        return [*self.categorical, *self.quantile, *self.multi]
+        scaled_alone = [column for column in self.scaled if column not in self.quantile]
+        return [*self.categorical, *self.quantile, *scaled_alone, *self.multi, *self.date, *self.text]
 
     def __bool__(self) -> bool:
         return bool(self.columns)
@@ -47,10 +67,13 @@ class FeatureSpec(_Section):
     def _is_sound(self) -> Self:
         twice = [column for column in self.columns if self.columns.count(column) > 1]
         if twice:
-            raise ValueError(f"column {twice[0]!r} is named twice; a column is encoded in one way")
-        for column, bins in self.quantile.items():
-            if bins < 2:
-                raise ValueError(f"column {column!r} has {bins} bins; give 2 or more")
+            raise ValueError(
+                f"column {twice[0]!r} is named twice; a column is encoded in one way, or in quantile and scaled"
+            )
+        for numbers, what in ((self.quantile, "bins"), (self.date, "bins"), (self.text, "features for its words")):
+            for column, number in numbers.items():
+                if number < 2:
+                    raise ValueError(f"column {column!r} has {number} {what}; give 2 or more")
         for column, separator in self.multi.items():
             if not separator:
                 raise ValueError(f"column {column!r} has an empty separator; give the text that stands between parts")
