@@ -13,7 +13,8 @@ from gingham.config import Recipe
 from gingham.tables import Finding, check_sources
 
 _STYLES = {"error": "bold red", "warning": "bold yellow", "note": "bold"}
-_WIDE = 40
+_COLUMNS = 6
+_WIDE = 64
 
 
 def check(
@@ -48,13 +49,20 @@ def _show(finding: Finding) -> None:
     severity = Text(finding.severity, style=_STYLES[finding.severity])
     output.print(Text.assemble(severity, f"  {where}: {finding.what}{rows}"), soft_wrap=True)
     if not finding.examples.is_empty():
-        table = Table(pad_edge=False, show_edge=False, box=None)
-        for column in finding.examples.columns:
-            table.add_column(Text(column), overflow="fold")
-        for row in finding.examples.iter_rows():
-            table.add_row(*(Text("null", style="dim") if cell is None else Text(_short(cell)) for cell in row))
-        output.print(table)
+        output.print(_rows(finding))
     output.print()
+
+
+def _rows(finding: Finding) -> Table:
+    """Show the examples: the column in question, and as many others as are likely to fit."""
+    names = finding.examples.columns
+    shown = [name for name in names if name == finding.column] + [name for name in names if name != finding.column]
+    table = Table(pad_edge=False, show_edge=False, box=None)
+    for column in shown[:_COLUMNS]:
+        table.add_column(Text(column), overflow="fold")
+    for row in finding.examples.select(shown[:_COLUMNS]).iter_rows():
+        table.add_row(*(Text("null", style="dim") if cell is None else Text(_short(cell)) for cell in row))
+    return table
 
 
 def _short(cell: object) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gingham.tables.database import without_password
 
@@ -30,6 +30,14 @@ class Source(BaseModel):
     url: str | None = Field(default=None, repr=False)
     query: str | None = None
 
+    @field_validator("url", mode="before")
+    @classmethod
+    def _is_text(cls, url: object) -> object:
+        # Said here, for what Pydantic says of a wrong type shows the value.
+        if url is not None and not isinstance(url, str):
+            raise ValueError("the url is no text; write it in quotation marks")
+        return url
+
     @property
     def place(self) -> str | None:
         """What to call the files or the database in messages; None if the rows are the transactions' own."""
@@ -46,7 +54,7 @@ class Source(BaseModel):
             raise ValueError("give the path of files or the url of a database, not both")
         if (self.url is None) != (self.query is None):
             raise ValueError("give a database's url and the query to ask it, both of them")
-        if not (self.path is None or self.path) or self.path == [""]:
+        if self.path is not None and not (self.path and all(self.path)):
             raise ValueError("the path is empty; give the path of a file")
         return self
 
