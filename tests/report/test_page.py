@@ -84,6 +84,17 @@ def test_headings_and_charts_say_what_they_are() -> None:
     assert "noscript" in {tag for tag, _ in found.elements}
 
 
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [("", ""), ("n", "w"), ("nn", "nn"), ("nnn", "nnw"), ("nwn", "www"), ("nnwnnn", "nnwnnw"), ("wnn", "wnn")],
+)
+def test_no_section_stands_beside_an_empty_place(asked: str, given: str) -> None:
+    table = Table(("a",), [("b",)])
+    sections = [Section("Rows", "Rows.", table, wide=kind == "w") for kind in asked]
+    found = outline(Page("Rows", ["One."], sections).to_html())
+    assert "".join(str(attributes["class"])[0] for tag, attributes in found.elements if tag == "section") == given
+
+
 def test_a_page_without_charts_needs_no_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
     without_plotly(monkeypatch)
     tables = Page("Rows", ["One."], [Section("Rows", "Rows.", Table(("a",), [("b",)]))])

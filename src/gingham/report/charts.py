@@ -31,22 +31,24 @@ class Chart:
     height: int = 320
 
 
+# How numbers are written, of d3-format: on an axis and, more exactly, where a reader points.
+COUNT = ",.3~s"
+SHARE = ".0~%"
+_EXACT = {COUNT: ",.0f", SHARE: ".1~%"}
+
+
 @dataclass(frozen=True)
 class Axis:
-    """An axis: its `title`, how its numbers are written (`format`, of d3-format), and whether it is logarithmic."""
+    """An axis from zero up: its `title`, and how its numbers are written (`format`, of d3-format)."""
 
     title: str
     format: str = ",~f"
-    log: bool = False
 
     def layout(self) -> dict[str, Any]:
         """Describe the axis as Plotly wants it."""
-        kind = {"type": "log", "dtick": 1} if self.log else {"rangemode": "tozero"}
-        return {"title": {"text": _text(self.title)}, "tickformat": self.format, "hoverformat": self.format, **kind}
-
-
-COUNT = ",.3~s"
-SHARE = ".0~%"
+        exact = _EXACT.get(self.format, self.format)
+        title = {"text": _text(self.title)}
+        return {"title": title, "tickformat": self.format, "hoverformat": exact, "rangemode": "tozero"}
 
 
 def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: str = "") -> Chart:
@@ -132,7 +134,13 @@ def grouped_bars(
             }
         )
     # Places are numbers and their labels only texts: two labels may be equal once they are short.
-    category = {"tickmode": "array", "tickvals": places, "ticktext": texts, "title": {"text": _text(x_title)}}
+    category = {
+        "tickmode": "array",
+        "tickvals": places,
+        "ticktext": texts,
+        "ticklabeloverflow": "allow",
+        "title": {"text": _text(x_title)},
+    }
     if across:
         layout = _layout(value.layout(), {**category, "autorange": "reversed"}, len(groups) > 1)
     else:
@@ -217,7 +225,6 @@ def _layout(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any
         "showlegend": legend,
         "legend": {
             "orientation": "h",
-            "xref": "container",
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",

@@ -24,7 +24,11 @@
 
   const options = { responsive: true, displayModeBar: false };
   charts.forEach((chart, number) => {
-    Plotly.newPlot(places[number], chart.traces, { ...chart.layout, template: template() }, options);
+    try {
+      Plotly.newPlot(places[number], chart.traces, { ...chart.layout, template: template() }, options);
+    } catch (error) {
+      console.error(error); // one chart that fails leaves the others
+    }
   });
   dark.addEventListener("change", () => {
     const colours = template();
