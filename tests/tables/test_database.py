@@ -75,7 +75,8 @@ def server() -> Iterator[Server]:
         assert done.returncode == 0, done.stdout + done.stderr
 
     try:
-        run("initdb", "-U", "shop", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}", "-E", "UTF8", "-N")
+        who = ("-U", "shop", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}")
+        run("initdb", *who, "-E", "UTF8", "--locale=C", "-N")
         options = f"-k {folder} -c listen_addresses='' -c fsync=off"
         run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:

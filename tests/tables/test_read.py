@@ -1,10 +1,14 @@
+import csv
 import gzip
+import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gingham.errors import TableError
 from gingham.tables import FeatureSpec, ItemsSource, TransactionsSource, UsersSource, clean, read
@@ -96,6 +100,18 @@ def test_without_timestamps_the_last_row_is_the_latest(tmp_path: Path) -> None:
     users = read(sales(tmp_path, text, timestamp=None), UsersSource(columns=["age"]), base=tmp_path).users
     assert users is not None
     assert users.collect().rows() == [("a", 3), ("b", 2)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(*[st.text('0a", \n\r;é', min_size=1, max_size=4)] * 2), min_size=1, max_size=6))
+def test_ids_come_back_as_python_wrote_them(
+    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([["who", "what"], *pairs])
+    folder = tmp_path_factory.mktemp("read")
+    source = sales(folder, text.getvalue(), timestamp=None)
+    assert read(source, base=folder).transactions.collect().rows() == pairs
 
 
 def test_a_late_decimal_in_a_users_table_is_no_surprise(tmp_path: Path) -> None:
