@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gingham.errors import ReportError
-from gingham.report import Page, Section, Table, charts
+from gingham.report import Page, Section, Table, charts, require_ready
 from gingham.report.charts import Axis
 
 EVIL = "</script><script>alert('1 & 2')</script><img src=x onerror=alert(1)>"
@@ -105,6 +105,8 @@ def test_without_plotly_an_error_names_the_extra(monkeypatch: pytest.MonkeyPatch
     without_plotly(monkeypatch)
     with pytest.raises(ReportError, match=re.escape("pip install 'gingham[report]'")):
         page().save(tmp_path / "page.html")
+    with pytest.raises(ReportError, match=re.escape("pip install 'gingham[report]'")):
+        require_ready(tmp_path / "page.html")
     assert not any(tmp_path.iterdir())
 
 
@@ -149,3 +151,10 @@ def test_a_place_that_cannot_hold_a_page_is_refused(tmp_path: Path, place: str) 
     with pytest.raises(ReportError, match=re.escape(str(tmp_path))) as caught:
         page().save(tmp_path / place)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_refused_before_the_work_begins(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"is a folder; give the name of a file"):
+        require_ready(tmp_path)
+    require_ready(tmp_path / "new" / "page.html")
+    assert not any(tmp_path.iterdir())

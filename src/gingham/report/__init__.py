@@ -2,6 +2,6 @@
 
 from gingham.report import charts
 from gingham.report.charts import Chart
-from gingham.report.page import Page, Section, Table
+from gingham.report.page import Page, Section, Table, require_ready
 
-__all__ = ["Chart", "Page", "Section", "Table", "charts"]
+__all__ = ["Chart", "Page", "Section", "Table", "charts", "require_ready"]

@@ -135,6 +135,23 @@ class Page:
         write(Path(path), self.to_html())
 
 
+def require_ready(path: Path | str) -> None:
+    """Refuse what `Page.save` would refuse, before the work for a page begins.
+
+    Raises
+    ------
+    ReportError
+        If plotly is not installed, or the path is a folder.
+    """
+    _plotly()
+    _require_no_folder(Path(path))
+
+
+def _require_no_folder(path: Path) -> None:
+    if path.is_dir():
+        raise ReportError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}.")
+
+
 def write(path: Path, text: str) -> None:
     """Put a text file in its place, whole or not at all.
 
@@ -143,8 +160,7 @@ def write(path: Path, text: str) -> None:
     ReportError
         If it can't be written.
     """
-    if path.is_dir():
-        raise ReportError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}.")
+    _require_no_folder(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
