@@ -58,6 +58,13 @@ def test_a_table_that_cannot_be_read_is_an_error(recipe: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_filter_that_leaves_nothing_is_an_error(recipe: Path) -> None:
+    change(recipe, "shop.toml", "age > 20", "age > 200")
+    done = check(recipe)
+    assert done.returncode == 2
+    assert "error  transactions: The cleaning step 'users where age > 200' leaves none" in done.stdout
+
+
 def test_a_missing_recipe_is_one_sentence(tmp_path: Path) -> None:
     done = check(tmp_path / "none.toml")
     assert done.returncode == 2

@@ -9,6 +9,7 @@ import pytest
 from gingham import synth
 from gingham.errors import TableError
 from gingham.tables import (
+    CleanSpec,
     FeatureSpec,
     Finding,
     ItemsSource,
@@ -51,18 +52,18 @@ def told(findings: tuple[Finding, ...]) -> list[tuple[str, str, str | None, int]
 
 
 def only(shop: Tables) -> Finding:
-    (finding,) = check(shop, NOW)
+    (finding,) = check(shop, now=NOW)
     return finding
 
 
 def test_good_tables_have_no_findings() -> None:
-    assert check(tables(), NOW) == ()
-    assert check(tables(users=None, items=None), NOW) == ()
+    assert check(tables(), now=NOW) == ()
+    assert check(tables(users=None, items=None), now=NOW) == ()
 
 
 @pytest.mark.parametrize("ids", [pl.String, pl.Categorical])
 def test_ids_may_be_text_or_categories(ids: Any) -> None:
-    assert check(tables(transactions=rows().with_columns(pl.col("user_id", "item_id").cast(ids))), NOW) == ()
+    assert check(tables(transactions=rows().with_columns(pl.col("user_id", "item_id").cast(ids))), now=NOW) == ()
 
 
 def test_ids_may_be_numbers() -> None:
@@ -115,16 +116,33 @@ def test_ids_may_be_numbers() -> None:
 def test_what_is_found(shop: Any, expected: Any, words: str) -> None:
     if "user_features" in shop:
         shop = shop | {"user_features": FeatureSpec(categorical=shop["user_features"])}
-    findings = check(tables(**shop), NOW)
+    findings = check(tables(**shop), now=NOW)
     assert expected in told(findings)
     assert words in next(finding.what for finding in findings if told((finding,)) == [expected])
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (CleanSpec(users="agee > 3"), "'agee > 3'"),
+        (CleanSpec(items="kind = 'coat'"), "leaves none of the 3 transactions"),
+        (CleanSpec(start=date(2019, 1, 2)), None),
+    ],
+)
+def test_cleaning_is_tried(spec: CleanSpec, words: str | None) -> None:
+    findings = check(tables(), spec, now=NOW)
+    assert told(findings) == ([] if words is None else [("error", "transactions", None, 0)])
+    assert all(words in finding.what for finding in findings if words)
+    # What is wrong with the rows themselves is said more precisely.
+    (finding,) = check(tables(users=pl.DataFrame({"user_id": ["a", "b", "a"]})), spec, now=NOW)
+    assert finding.what == "is not unique"
 
 
 @pytest.mark.parametrize("share", [0.9, 0.95])
 def test_a_feature_is_nearly_all_null_from_95_percent_on(share: float) -> None:
     ages = [None] * round(100 * share) + list(range(round(100 * (1 - share))))
     users = pl.DataFrame({"user_id": [f"u{number}" for number in range(100)], "age": ages})
-    findings = check(tables(users=users, user_features=FeatureSpec(quantile={"age": 2})), NOW)
+    findings = check(tables(users=users, user_features=FeatureSpec(quantile={"age": 2})), now=NOW)
     assert any("null" in finding.what for finding in findings) == (share == 0.95)
 
 
@@ -141,12 +159,12 @@ def test_rows_that_repeat_others_are_normal_where_there_is_no_quantity() -> None
 
 def test_lost_leading_zeros_are_suspected() -> None:
     items = pl.DataFrame({"item_id": ["0x", "00y"]})
-    findings = check(tables(items=items), NOW)
+    findings = check(tables(items=items), now=NOW)
     assert "2 of them would be without leading zeros" in findings[0].what
 
 
 def test_ids_with_spaces_are_suspicious() -> None:
-    findings = check(tables(transactions=rows(user_id=["a", "b ", ""]), users=None, items=None), NOW)
+    findings = check(tables(transactions=rows(user_id=["a", "b ", ""]), users=None, items=None), now=NOW)
     assert told(findings) == [("warning", "transactions", "user_id", 2)]
     assert findings[0].examples["user_id"].to_list() == ["b ", ""]
 
@@ -162,7 +180,7 @@ def test_there_are_up_to_five_examples_in_the_files_own_names() -> None:
 
 def test_errors_come_first_and_everything_is_listed() -> None:
     findings = check(
-        tables(transactions=rows(price=[None, -1.0, 1.0], user_id=["a", None, "c"], quantity=[-1, 1, 1])), NOW
+        tables(transactions=rows(price=[None, -1.0, 1.0], user_id=["a", None, "c"], quantity=[-1, 1, 1])), now=NOW
     )
     assert told(findings) == [
         ("error", "transactions", "user_id", 1),
@@ -196,7 +214,7 @@ def test_there_is_an_error_exactly_if_cleaning_refuses(shop: Any) -> None:
         refused = False
     except TableError:
         refused = True
-    assert any(finding.severity == "error" for finding in check(tables(**shop), NOW)) == refused
+    assert any(finding.severity == "error" for finding in check(tables(**shop), now=NOW)) == refused
 
 
 # Files --------------------------------------------------------------------------------------------------------------

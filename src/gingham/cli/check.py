@@ -31,6 +31,7 @@ def check(
             read.base,
             user_features=read.features.users,
             item_features=read.features.items,
+            spec=read.clean,
         )
     for finding in findings:
         _show(finding)

@@ -11,6 +11,7 @@ import polars as pl
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables import lines
+from gingham.tables.clean import CleanSpec, clean
 from gingham.tables.files import is_csv
 from gingham.tables.origin import Origin
 from gingham.tables.read import read
@@ -45,7 +46,7 @@ class Finding:
     what : str
         What is found there.
     count : int
-        In how many rows; 0 if the table cannot be read.
+        In how many rows; 0 if the table cannot be read or cleaned.
     examples : polars.DataFrame
         Up to 5 of these rows.
     """
@@ -68,13 +69,15 @@ class _Test:
     where: pl.Expr
 
 
-def check(tables: Tables, now: datetime | None = None) -> tuple[Finding, ...]:
+def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = None) -> tuple[Finding, ...]:
     """Look at every row of the tables, and list all that is wrong or odd.
 
     Parameters
     ----------
     tables : Tables
         As read.
+    spec : CleanSpec, optional
+        How they are to be cleaned; tried if nothing else stands in its way. By default it is not.
     now : datetime, optional
         A naive time in UTC; a transaction after it lies in the future. By default the time of the call.
 
@@ -85,14 +88,19 @@ def check(tables: Tables, now: datetime | None = None) -> tuple[Finding, ...]:
     """
     findings = list(_of_files(tables.origins.values()))
     known: dict[str, pl.DataFrame] = {}
-    for id_column, frame, spec, origin in (
+    for id_column, frame, features, origin in (
         (USER_ID, tables.users, tables.user_features, tables.origins["users"]),
         (ITEM_ID, tables.items, tables.item_features, tables.origins["items"]),
     ):
         if frame is not None and (rows := _collected([frame], origin, findings)) is not None:
             known[id_column] = rows[0]
-            findings += _of_described(rows[0], id_column, spec, origin)
+            findings += _of_described(rows[0], id_column, features, origin)
     findings += _of_transactions(tables, known, now or datetime.now(UTC).replace(tzinfo=None), findings)
+    if spec is not None and not any(finding.severity == "error" for finding in findings):
+        try:
+            clean(tables, spec)
+        except TableError as error:
+            findings.append(_refused("transactions", error))
     return _in_order(findings)
 
 
@@ -104,6 +112,7 @@ def check_sources(
     *,
     user_features: FeatureSpec | None = None,
     item_features: FeatureSpec | None = None,
+    spec: CleanSpec | None = None,
 ) -> tuple[Finding, ...]:
     """Check the tables that `read` opens with these arguments; that it refuses one is a finding, too."""
     wanted: dict[str, dict[str, Any]] = {
@@ -117,11 +126,11 @@ def check_sources(
         try:
             return read(transactions, base=base, **sources)
         except TableError as error:
-            refused.append(_unreadable(table, error))
+            refused.append(_refused(table, error))
             return None
 
     if (tables := opened("transactions", *wanted)) is not None:
-        return check(tables)
+        return check(tables, spec)
     # One of them is refused; the others may have something to tell.
     refused.clear()
     readable = [] if opened("transactions") is None else [name for name in wanted if opened(name, name) is not None]
@@ -131,7 +140,7 @@ def check_sources(
     return _in_order([*refused, *check(tables)])
 
 
-def _unreadable(table: str, error: TableError) -> Finding:
+def _refused(table: str, error: TableError) -> Finding:
     return Finding("error", table, None, str(error), 0, pl.DataFrame())
 
 
@@ -148,7 +157,7 @@ def _collected(frames: list[pl.LazyFrame], origin: Origin, findings: list[Findin
     except TableError as error:
         told = any(finding.table == origin.table and finding.what.startswith(_LONG_LINES) for finding in findings)
         if not (told and "more fields" in str(error)):
-            findings.append(_unreadable(origin.table, error))
+            findings.append(_refused(origin.table, error))
         return None
 
 
