@@ -82,7 +82,7 @@ import gingham
 for module in pkgutil.walk_packages(gingham.__path__, "gingham."):
     if module.name != "gingham.__main__" and not module.name.startswith("gingham._native_"):
         importlib.import_module(module.name)
-heavy = {"pandas", "pyarrow", "sklearn", "matplotlib", "IPython", "pytest"} & set(sys.modules)
+heavy = {"pandas", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib", "IPython", "pytest"} & set(sys.modules)
 assert not used, used
 assert not heavy, heavy
 assert "gingham.models.hybrid" in sys.modules
