@@ -266,14 +266,29 @@ def test_a_wrong_url_is_one_sentence(sqlite: Path, url: str, words: list[str]) -
     assert [entry.name for entry in sqlite.parent.iterdir()] == ["shop.db"]
 
 
-def test_mixed_types_in_an_id_column_of_sqlite_are_one_sentence(sqlite: Path) -> None:
+def of_sqlite(sqlite: Path, rows: str) -> TransactionsSource:
+    """A table of SQLite, whose columns may hold anything."""
     connection = sqlite3.connect(sqlite)
-    connection.executescript("CREATE TABLE mixed (who, what); INSERT INTO mixed VALUES (1, 'x'), ('a', 'y');")
+    connection.executescript(f"CREATE TABLE mixed (who, what, cost); INSERT INTO mixed {rows};")
     connection.close()
-    source = TransactionsSource(url="sqlite:///shop.db", query="SELECT * FROM mixed", user_id="who", item_id="what")
-    message = sentence(source, sqlite.parent)
-    assert "mixes types in column 'who'" in message
-    assert "CAST" in message
+    query = "SELECT * FROM mixed ORDER BY rowid"
+    return TransactionsSource(url="sqlite:///shop.db", query=query, user_id="who", item_id="what", price="cost")
+
+
+def test_mixed_types_in_an_id_column_are_one_sentence(sqlite: Path) -> None:
+    message = sentence(of_sqlite(sqlite, "VALUES (1, 'x', 1), ('a', 'y', 1)"), sqlite.parent)
+    assert "mixes types in column 'who': int and str; CAST it" in message
+
+
+def test_types_that_change_after_many_rows_are_one_sentence(sqlite: Path) -> None:
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i, 'x', 1 FROM n"
+    message = sentence(of_sqlite(sqlite, f"{numbers} UNION ALL SELECT '007', 'x', 1"), sqlite.parent)
+    assert "mixes types in column 'who': Int64 and String; CAST it" in message
+
+
+def test_whole_and_other_numbers_are_numbers(sqlite: Path) -> None:
+    rows = read(of_sqlite(sqlite, "VALUES (1, 'x', 1), (2, 'y', 0.5), (3, 'y', NULL)"), base=sqlite.parent)
+    assert rows.transactions.collect()["price"].to_list() == [1.0, 0.5, None]
 
 
 def test_without_sqlalchemy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -119,11 +120,14 @@ def _statement(query: str) -> "sqlalchemy.TextClause":
     return sqlalchemy.text(query.replace(":", r"\:"))
 
 
-def _column(name: str, values: tuple[object, ...], origin: Origin) -> pl.Series:
+def _column(name: str, values: tuple[Any, ...], origin: Origin) -> pl.Series:
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) > 1 and kinds <= {int, float, Decimal}:
+        values = tuple(None if value is None else float(value) for value in values)
     try:
         column = pl.Series(name, values)
     except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as error:
-        raise _mixed(name, error, origin) from error
+        raise _mixed(name, sorted(kind.__name__ for kind in kinds), origin) from error
     if column.dtype == pl.Object:
         # Such as a UUID, for which Polars has no type.
         return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
@@ -133,18 +137,17 @@ def _column(name: str, values: tuple[object, ...], origin: Origin) -> pl.Series:
 def _together(batches: Iterator[pl.DataFrame], origin: Origin) -> pl.LazyFrame:
     """Make the batches one frame; a column without a value in one of them has its type from the others."""
     whole = list(batches)
-    columns = []
     for name in whole[0].columns:
-        try:
-            columns.append(pl.concat([batch.select(name) for batch in whole], how="vertical_relaxed"))
-        except pl.exceptions.PolarsError as error:
-            raise _mixed(name, error, origin) from error
-    return pl.concat(columns, how="horizontal").lazy()
+        dtypes = {batch.schema[name] for batch in whole} - {pl.Null()}
+        if len(dtypes) > 1 and not all(dtype.is_numeric() for dtype in dtypes):
+            raise _mixed(name, sorted(map(str, dtypes)), origin)
+    return pl.concat(whole, how="vertical_relaxed").lazy()
 
 
-def _mixed(name: str, error: Exception, origin: Origin) -> TableError:
-    said = first_line(error)
-    return TableError(f"The {origin} mixes types in column {name!r}: {said}; CAST it to one type in the query.")
+def _mixed(name: str, types: list[str], origin: Origin) -> TableError:
+    return TableError(
+        f"The {origin} mixes types in column {name!r}: {' and '.join(types)}; CAST it to one type in the query."
+    )
 
 
 def _hidden(said: str, address: "sqlalchemy.URL") -> str:
