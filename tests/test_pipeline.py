@@ -83,7 +83,9 @@ def test_refit_learns_from_the_test_part_too(recipe: Path, tmp_path: Path) -> No
 
 
 def test_values_are_weights_if_asked(recipe: Path, tmp_path: Path) -> None:
-    edited(recipe, ("[clean]", '[clean]\nvalue = "log-count"'), ("[model]", "[model]\nnum_threads = 1\nweighted = true"))
+    edited(
+        recipe, ("[clean]", '[clean]\nvalue = "log-count"'), ("[model]", "[model]\nnum_threads = 1\nweighted = true")
+    )
     weighted = gg.run(recipe, tmp_path / "weighted").model
     plain = gg.run(edited(recipe, ("weighted = true", "weighted = false")), tmp_path / "plain").model
     dataset = gg.Dataset.from_tables(gg.read_tables(recipe))

@@ -1,5 +1,6 @@
 """The command line as its users meet it: real processes, their output and exit codes."""
 
+import json
 import os
 import shutil
 import signal
@@ -8,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
+import polars as pl
 import pytest
 
 import gingham as gg
@@ -77,6 +80,36 @@ def test_the_recipe_for_hm_is_the_studys() -> None:
     assert '# kind = "time"' in recipe.text
 
 
+def test_the_studys_recipe_runs_on_tables_of_hms_shape(tmp_path: Path) -> None:
+    made = gingham("synth", "hm", tmp_path / "hm", "--scale", 0.004, "--seed", 3)
+    assert made.returncode == 0, made.stderr
+    assert "ynthetic" in made.stdout
+    recipe = tmp_path / "hm" / "hm.toml"
+    recipe.write_text(gingham("init", "hm").stdout)
+    done = gingham("run", recipe, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+
+    sales = pd.read_csv(tmp_path / "hm" / "transactions_train.csv", dtype={"article_id": str})
+    customers = pd.read_csv(tmp_path / "hm" / "customers.csv")
+    articles = pd.read_csv(tmp_path / "hm" / "articles.csv", dtype={"article_id": str})
+    expected = [sales]
+    sales = sales[sales["t_dat"].str.startswith("2019")]
+    times = sales["customer_id"].value_counts()
+    young = customers[(customers["age"] > 16) & (customers["age"] < 38)]["customer_id"]
+    for column, ids in (
+        ("customer_id", sales["customer_id"]),
+        ("customer_id", times[(times > 10) & (times < 100)].index),
+        ("customer_id", young),
+        ("article_id", articles[articles["index_name"] == "Ladieswear"]["article_id"]),
+    ):
+        sales = sales[sales[column].isin(ids)]
+        expected.append(sales)
+    counts = [(len(rows), rows["customer_id"].nunique(), rows["article_id"].nunique()) for rows in expected]
+    steps = json.loads((tmp_path / "out" / "steps.json").read_text())
+    assert [(step["rows"], step["users"], step["items"]) for step in steps[:5]] == counts
+    assert pl.read_parquet(tmp_path / "out" / "recommendations.parquet")["user_id"].n_unique() == young.nunique()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -86,6 +119,8 @@ def test_the_recipe_for_hm_is_the_studys() -> None:
         (["init", "nike"], ["nike", "hm"]),
         (["run"], ["RECIPE"]),
         (["fly"], ["fly"]),
+        (["synth", "nike", "out"], ["nike", "hm"]),
+        (["synth", "hm", "out", "--scale", "0"], ["scale=0", "0.0001"]),
     ],
 )
 def test_a_mistake_ends_in_exit_code_2_without_a_traceback(

@@ -1,6 +1,7 @@
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -112,6 +113,57 @@ def test_transactions_of_unknown_users_and_items_are_dropped_if_asked() -> None:
     users, items = frame(user_id=["a", "b"]), frame(item_id=["x", "y"])
     cleaned = clean(tables(users=users, items=items), CleanSpec(unknown="drop"))
     assert cleaned.steps[1:] == (Step("known users and items", rows=4, users=2, items=2),)
+
+
+def test_a_window_ends_with_the_latest_transaction_of_the_dates() -> None:
+    cleaned = clean(tables(), CleanSpec(end=date(2019, 1, 3), last="1d"))
+    assert cleaned.steps[2] == Step("the last 1d", rows=2, users=2, items=1)
+    assert cleaned.transactions.collect()["user_id"].to_list() == ["a", "c"]
+
+
+def test_duplicates_are_equal_in_every_role() -> None:
+    rows = tables().transactions.collect()
+    twice = pl.concat([rows, rows.head(2), rows.head(1).with_columns(timestamp=datetime(2019, 1, 1, 1))])
+    cleaned = clean(tables(transactions=twice), CleanSpec(deduplicate=True))
+    assert cleaned.steps == (Step("read", 9, 3, 3), Step("no duplicates", 7, 3, 3))
+    assert clean(tables(transactions=twice)).steps == (Step("read", 9, 3, 3),)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("k", [2, 3, 4, 12])
+def test_the_core_is_what_pandas_finds(k: int, as_text: bool) -> None:
+    rng = np.random.default_rng(k)
+    rows = pd.DataFrame({"user_id": rng.integers(0, 30, 150), "item_id": rng.geometric(0.1, 150)})
+    rows = rows.astype(str) if as_text else rows
+    kept = rows
+    while True:
+        users = kept.groupby("user_id")["item_id"].transform("nunique")
+        items = kept.groupby("item_id")["user_id"].transform("nunique")
+        if (enough := (users >= k) & (items >= k)).all():
+            break
+        kept = kept[enough]
+    if kept.empty:
+        with pytest.raises(TableError, match=f"'{k}-core' leaves none"):
+            clean(Tables(rows), CleanSpec(k_core=k))
+        return
+    cleaned = clean(Tables(rows), CleanSpec(k_core=k))
+    assert cleaned.steps[-1].name == f"{k}-core"
+    assert 0 < len(kept) < len(rows)
+    assert cleaned.transactions.collect().rows() == list(kept.itertuples(index=False, name=None))
+
+
+def test_steps_are_taken_in_their_order() -> None:
+    spec = CleanSpec(
+        start=date(2019, 1, 1), last="9d", deduplicate=True, min_transactions=1, unknown="drop",
+        users="age > 0", items="kind <> ''", k_core=3,
+    )  # fmt: skip
+    with pytest.raises(TableError, match="'3-core' leaves none of the 5"):
+        clean(tables(), spec)
+    relaxed = clean(tables(), spec.model_copy(update={"k_core": None}))
+    assert [step.name for step in relaxed.steps] == [
+        "read", "dates from 2019-01-01", "the last 9d", "no duplicates", "users with at least 1 transactions",
+        "known users and items", "users where age > 0", "items where kind <> ''",
+    ]  # fmt: skip
 
 
 def test_without_tables_every_id_that_was_read_is_known() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.columns import ITEM_ID, NAME, TIMESTAMP, TYPE, USER_ID
+from gingham.columns import ITEM_ID, NAME, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
@@ -95,13 +95,15 @@ class Dataset:
         rows = tables.transactions.collect()
         users = None if tables.users is None else tables.users.collect()
         items = None if tables.items is None else tables.items.collect()
-        known = rows[USER_ID] if users is None else pl.concat([users[USER_ID], rows[USER_ID].unique()])
-        user_ids, item_ids = Ids.from_series(known), Ids.from_series(rows[ITEM_ID])
+        user_ids, item_ids = (Ids.from_series(rows[column]) for column in (USER_ID, ITEM_ID))
+        if users is not None:
+            user_ids = Ids.from_series(pl.concat([users[USER_ID], user_ids.values]))
         interactions = Interactions(
             user_ids.index(rows[USER_ID], "user"),
             item_ids.index(rows[ITEM_ID], "item"),
             len(user_ids),
             len(item_ids),
+            value=rows[VALUE].to_numpy() if VALUE in rows.columns else None,
             timestamp=rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None,
         )
         user_encoder, of_users = _features(user_ids, users, tables.user_features, USER_ID, user_features)

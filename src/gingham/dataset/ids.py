@@ -43,7 +43,7 @@ class Ids:
     @classmethod
     def from_series(cls, series: pl.Series) -> "Ids":
         """Sort the distinct values of a series of whole numbers or text; the order of its rows does not matter."""
-        return cls(_typed(series).unique().sort())
+        return cls(_typed(series.unique()).sort())
 
     def __len__(self) -> int:
         return len(self.values)
@@ -110,6 +110,8 @@ class Ids:
 
     def _find(self, wanted: pl.Series) -> IndexArray:
         """Find the index of each id, -1 where there is none."""
+        if isinstance(wanted.dtype, pl.Categorical):
+            return self._find_categories(wanted)
         if wanted.dtype.is_integer():
             wanted = wanted.cast(pl.Int64, strict=False)
         if not len(self) or wanted.dtype != self.values.dtype:
@@ -121,6 +123,15 @@ class Ids:
         known = pl.DataFrame({"id": self.values, "index": np.arange(len(self), dtype=np.int32)})
         found = wanted.alias("id").to_frame().join(known, on="id", how="left", maintain_order="left")
         return found["index"].fill_null(-1).to_numpy()
+
+    def _find_categories(self, wanted: pl.Series) -> IndexArray:
+        """Find each category once; the rows then look theirs up."""
+        distinct = wanted.unique().drop_nulls()
+        codes = distinct.to_physical().to_numpy()
+        # The last place is for null.
+        table = np.full(int(codes.max(initial=0)) + 2, -1, np.int32)
+        table[codes] = self._find(distinct.cast(pl.String))
+        return np.asarray(table[wanted.to_physical().fill_null(len(table) - 1).to_numpy()])
 
     def _kind(self) -> str:
         kind = "text" if self.values.dtype == pl.String else "whole numbers"
@@ -135,7 +146,8 @@ def _series(ids: "pl.Series | Iterable[Any]") -> pl.Series:
     except TypeError as error:
         raise DataError(f"The ids cannot be taken as one column: {error}; give them one type.") from error
     # Whole numbers stay as they are: one that is beyond Int64 is an unknown id, to be named as it was given.
-    return series if series.dtype == pl.Null or series.dtype.is_integer() or not len(series) else _typed(series)
+    as_it_is = series.dtype == pl.Null or isinstance(series.dtype, pl.Categorical) or series.dtype.is_integer()
+    return series if as_it_is or not len(series) else _typed(series)
 
 
 def _typed(series: pl.Series) -> pl.Series:
@@ -146,7 +158,7 @@ def _typed(series: pl.Series) -> pl.Series:
             beyond = series.filter(typed.is_null() & series.is_not_null())[0]
             raise DataError(f"The id {beyond} is beyond 64 bits; give such ids as text.")
         return typed
-    if series.dtype in (pl.Categorical, pl.Enum):
+    if isinstance(series.dtype, (pl.Categorical, pl.Enum)):
         return series.cast(pl.String)
     if series.dtype != pl.String:
         raise DataError(f"Ids are {series.dtype}; give whole numbers or text.")

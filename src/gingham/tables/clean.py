@@ -1,45 +1,70 @@
 """The recipe's filters as ordered, named steps; each says what it left."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Literal, Self
 
+import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables.core import dense, k_core
+from gingham.tables.duration import duration
 from gingham.tables.origin import Origin, first_line
 from gingham.tables.schema import Step, Tables
+from gingham.tables.value import Value, valued
 
 
 class CleanSpec(BaseModel):
     """The recipe's ``[clean]``: which transactions, users and items to keep; everything by default.
 
+    The steps are taken in the order of this list, whatever the order in the recipe.
+
     Attributes
     ----------
     start, end : date or datetime, optional
         Keep transactions with ``start <= timestamp < end``. A time with a zone is converted to UTC.
+    last : str, optional
+        Keep transactions of so long before the latest one of those: ``"26w"``, ``"365d"``, ``"12h"``. Exactly as long
+        before it is too old.
+    deduplicate : bool
+        Keep one of several transactions that are equal in every role; by default all, for who buys two of a thing may
+        well have two equal rows.
     min_transactions, max_transactions : int, optional
-        Keep transactions of users who have at least and at most so many within these dates, counted before the
-        filters that follow.
-    users, items : str, optional
-        SQL expressions over the columns of the users and items tables, such as ``age > 16 AND age < 38``. A row for
-        which it is null is not kept, nor is who has no row.
+        Keep transactions of users who have at least and at most so many of those left so far.
     unknown : {"keep", "drop"}
         What becomes of transactions whose user (item) has no row in the users (items) table: "keep" (default), as
         those of users (items) about whom nothing is known; or "drop".
+    users, items : str, optional
+        SQL expressions over the columns of the users and items tables, such as ``age > 16 AND age < 38``. A row for
+        which it is null is not kept, nor is who has no row.
+    k_core : int, optional
+        Keep users who bought so many different items, and items that so many different users bought, both counted
+        among those kept.
+    value : {"count", "log-count", "quantity", "log-quantity", "spend", "log-spend"}
+        What a user's transactions of an item sum up to: how many there are (default), how many pieces, or price times
+        pieces; or the logarithm of one plus that.
+    half_life : str, optional
+        How long before the latest transaction one counts for half, such as ``"30d"``; by default all count alike.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     start: date | datetime | None = None
     end: date | datetime | None = None
+    last: str | None = None
+    deduplicate: bool = False
     min_transactions: int | None = Field(default=None, ge=1)
     max_transactions: int | None = Field(default=None, ge=1)
+    unknown: Literal["keep", "drop"] = "keep"
     users: str | None = None
     items: str | None = None
-    unknown: Literal["keep", "drop"] = "keep"
+    k_core: int | None = Field(default=None, ge=2)
+    value: Value = "count"
+    half_life: str | None = None
 
     @model_validator(mode="after")
     def _is_sound(self) -> Self:
@@ -48,15 +73,17 @@ class CleanSpec(BaseModel):
         low, high = self.min_transactions, self.max_transactions
         if low is not None and high is not None and low > high:
             raise ValueError(f"min_transactions {low} is greater than max_transactions {high}")
+        for length in (self.last, self.half_life):
+            if length is not None:
+                duration(length)
         return self
 
 
 def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     """Read the tables, check their rows, and keep what the recipe asks for.
 
-    The order is: dates; transactions per user; users and items that the tables do not know; the expression over users;
-    the one over items. The users table keeps whoever passes the expression over users, with
-    or without transactions: the shop knows them. Without a users (items) table it holds every id that was read.
+    The users (items) table keeps whoever passes its expression, with or without transactions: the shop knows them.
+    Without such a table it holds every id that was read.
 
     Parameters
     ----------
@@ -68,33 +95,74 @@ def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     Returns
     -------
     Tables
-        In memory, the transactions with their role columns alone; `steps` says what each filter left.
+        In memory, the transactions with their role columns alone and, if the recipe asks for any but "count" without
+        decay, their ``value``; ids that are text are Categorical in them. `steps` says what each filter left.
 
     Raises
     ------
     TableError
         If a table is empty or unreadable, an id is null, or is not unique where it should be, an expression cannot be
-        applied, or a filter leaves nothing.
+        applied, a role that a filter needs is not there, or a filter leaves nothing.
     """
     spec = spec or CleanSpec()
-    users = _described(tables.users, USER_ID, tables.origins["users"])
-    items = _described(tables.items, ITEM_ID, tables.origins["items"])
-    steps: list[Step] = []
-    rows, user_ids, item_ids = _transactions(tables, spec, steps)
+    origin = tables.origins["transactions"]
+    rows = _transactions(tables.transactions, origin)
+    described = {
+        USER_ID: _described(tables.users, USER_ID, tables.origins["users"]),
+        ITEM_ID: _described(tables.items, ITEM_ID, tables.origins["items"]),
+    }
+    steps = [_left("read", rows)]
+    known = {column: _ids(rows, column) if table is None else table for column, table in described.items()}
+    wanted = {USER_ID: (spec.users, tables.origins["users"]), ITEM_ID: (spec.items, tables.origins["items"])}
+    kept = {
+        column: known[column] if expression is None else _where(known[column], expression, whose)
+        for column, (expression, whose) in wanted.items()
+    }
+    for name, left in _filtered(rows, spec, described, kept, origin):
+        steps.append(_left(name, left, steps[-1].rows))
+        rows = left
+    if spec.value != "count" or spec.half_life is not None:
+        rows = valued(rows, spec.value, spec.half_life, origin)
+    return replace(
+        tables,
+        transactions=rows.lazy(),
+        users=kept[USER_ID].lazy(),
+        items=kept[ITEM_ID].lazy(),
+        steps=tuple(steps),
+    )
+
+
+def _filtered(
+    rows: pl.DataFrame,
+    spec: CleanSpec,
+    described: dict[str, pl.DataFrame | None],
+    kept: dict[str, pl.DataFrame],
+    origin: Origin,
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Take the steps that a recipe asks for, one after another: each one's name, and the transactions it leaves."""
+    if spec.start is not None or spec.end is not None:
+        rows = rows.filter(_within(spec, rows.columns, origin))
+        yield f"dates {_dates(spec)}", rows
+    if spec.last is not None:
+        rows = rows.filter(_recent(spec.last, rows.columns, origin))
+        yield f"the last {spec.last}", rows
+    if spec.deduplicate:
+        rows = rows.unique(maintain_order=True)
+        yield "no duplicates", rows
     if spec.min_transactions is not None or spec.max_transactions is not None:
-        rows = _record(steps, f"users with {_bounds(spec)} transactions", _of_users_with_enough(rows, spec))
+        rows = _of_users_with_enough(rows, spec)
+        yield f"users with {_bounds(spec)} transactions", rows
     if spec.unknown == "drop":
-        known = rows if users is None else _of(rows, users, USER_ID)
-        rows = _record(steps, "known users and items", known if items is None else _of(known, items, ITEM_ID))
-    users = user_ids if users is None else users
-    items = item_ids if items is None else items
-    if spec.users is not None:
-        users = _where(users, spec.users, tables.origins["users"])
-        rows = _record(steps, f"users where {spec.users}", _of(rows, users, USER_ID))
-    if spec.items is not None:
-        items = _where(items, spec.items, tables.origins["items"])
-        rows = _record(steps, f"items where {spec.items}", _of(rows, items, ITEM_ID))
-    return replace(tables, transactions=rows.lazy(), users=users.lazy(), items=items.lazy(), steps=tuple(steps))
+        for column, table in described.items():
+            rows = rows if table is None else _of(rows, table, column)
+        yield "known users and items", rows
+    for what, column, expression in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
+        if expression is not None:
+            rows = _of(rows, kept[column], column)
+            yield f"{what} where {expression}", rows
+    if spec.k_core is not None:
+        rows = k_core(rows, spec.k_core)
+        yield f"{spec.k_core}-core", rows
 
 
 def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl.DataFrame | None:
@@ -105,6 +173,8 @@ def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl
         rows = frame.collect(engine="streaming")
     if rows.is_empty():
         raise TableError(f"The {origin} has no rows; give it some, or leave the table out.")
+    if isinstance(rows.schema[id_column], pl.Categorical):
+        rows = rows.with_columns(pl.col(id_column).cast(pl.String))
     ids, column = rows[id_column], origin.column(id_column)
     _require_no_nulls(ids.null_count(), column, origin)
     if ids.n_unique() < rows.height:
@@ -114,26 +184,31 @@ def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl
     return rows
 
 
-def _transactions(
-    tables: Tables, spec: CleanSpec, steps: list[Step]
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Read the transactions within the dates, and all user and item ids there are without them, in one scan."""
-    origin, frame = tables.origins["transactions"], tables.transactions
+def _transactions(frame: pl.LazyFrame, origin: Origin) -> pl.DataFrame:
+    """Read the transactions' roles in one scan; text ids become categories, which are compared as whole numbers."""
     roles = [role for role in ROLES if role in frame.collect_schema()]
-    frame = frame.select(roles)
-    dated = frame if spec.start is None and spec.end is None else frame.filter(_within(spec, roles, origin))
-    totals = frame.select(pl.len().alias("rows"), pl.col(roles).null_count())
-    ids = [frame.select(pl.col(role).unique().sort()) for role in (USER_ID, ITEM_ID)]
+    ids = [_category(frame, role) for role in (USER_ID, ITEM_ID)]
     with origin.reading():
-        total, users, items, rows = pl.collect_all([totals, *ids, dated], engine="streaming")
-    if not total["rows"][0]:
+        rows = frame.select(*ids, *roles[2:]).collect(engine="streaming")
+    if rows.is_empty():
         raise TableError(f"The {origin} has no rows; give at least one transaction.")
-    for role in roles[:3] if TIMESTAMP in roles else roles[:2]:
-        _require_no_nulls(total[role][0], origin.column(role), origin)
-    steps.append(Step("read", total["rows"][0], users.height, items.height))
-    if dated is not frame:
-        _record(steps, f"dates {_dates(spec)}", rows)
-    return rows, users, items
+    for role in (USER_ID, ITEM_ID, TIMESTAMP):
+        if role in roles:
+            _require_no_nulls(rows[role].null_count(), origin.column(role), origin)
+    return rows
+
+
+def _category(frame: pl.LazyFrame, column: str) -> pl.Expr:
+    """Make text a category of its own kind: shared with no other column, and forgotten with the last frame of it."""
+    if frame.collect_schema()[column].is_integer():
+        return pl.col(column)
+    return pl.col(column).cast(pl.String).cast(pl.Categorical(pl.Categories(column, namespace="gingham")))
+
+
+def _ids(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """List the ids there are, in their order."""
+    ids = rows[column].unique()
+    return (ids if ids.dtype.is_integer() else ids.cast(pl.String)).sort().to_frame()
 
 
 def _require_no_nulls(nulls: int, column: str, origin: Origin) -> None:
@@ -142,15 +217,29 @@ def _require_no_nulls(nulls: int, column: str, origin: Origin) -> None:
         raise TableError(f"The {origin} has null in column {column!r} in {rows}; fill them in or leave them out.")
 
 
-def _record(steps: list[Step], name: str, rows: pl.DataFrame) -> pl.DataFrame:
+def _left(name: str, rows: pl.DataFrame, before: int = 0) -> Step:
     """Note what a step left, and refuse to go on with nothing."""
     if rows.is_empty():
         raise TableError(
-            f"The cleaning step '{name}' leaves none of the {steps[-1].rows:,} transactions before it; "
+            f"The cleaning step '{name}' leaves none of the {before:,} transactions before it; "
             "loosen it in the recipe's [clean]."
         )
-    steps.append(Step(name, rows.height, rows[USER_ID].n_unique(), rows[ITEM_ID].n_unique()))
-    return rows
+    return Step(name, rows.height, *(_distinct(rows[column]) for column in (USER_ID, ITEM_ID)))
+
+
+def _distinct(ids: pl.Series) -> int:
+    if not isinstance(ids.dtype, pl.Categorical):
+        return ids.n_unique()
+    codes = dense(ids)
+    there = np.zeros(int(codes.max()) + 1, bool)
+    there[codes] = True
+    return int(there.sum())
+
+
+def _recent(last: str, roles: list[str], origin: Origin) -> pl.Expr:
+    if TIMESTAMP not in roles:
+        raise TableError(f"The {origin} has no timestamp to find the last {last} by; name its column.")
+    return pl.col(TIMESTAMP) > pl.col(TIMESTAMP).max() - duration(last)
 
 
 def _within(spec: CleanSpec, roles: list[str], origin: Origin) -> pl.Expr:
@@ -174,7 +263,8 @@ def _of_users_with_enough(rows: pl.DataFrame, spec: CleanSpec) -> pl.DataFrame:
 
 def _of(rows: pl.DataFrame, kept: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """Keep the transactions of the users (items) of a table, in their order."""
-    return rows.join(kept, on=id_column, how="semi", maintain_order="left")
+    ids = kept.select(pl.col(id_column).cast(rows.schema[id_column]))
+    return rows.join(ids, on=id_column, how="semi", maintain_order="left")
 
 
 def _where(frame: pl.DataFrame, expression: str, origin: Origin) -> pl.DataFrame:

@@ -114,8 +114,8 @@ class Tables:
     Attributes
     ----------
     transactions, users, items : polars.LazyFrame
-        The tables. Ids are Int64 or String (categories become String), ``timestamp`` is a naive ``Datetime("us")``
-        in UTC.
+        The tables. Ids are Int64 or text (String; Categorical in transactions that were cleaned), ``timestamp`` is a
+        naive ``Datetime("us")`` in UTC.
 
     Raises
     ------
@@ -228,7 +228,7 @@ def _described(
         return None
     rows = _lazy(frame, origin)
     rows = _with_id(rows, id_column, _schema(rows, origin, [id_column, *columns]), origin)
-    ours, theirs = rows.collect_schema()[id_column], transactions.collect_schema()[id_column]
+    ours, theirs = (_kind(table.collect_schema()[id_column]) for table in (rows, transactions))
     if ours != theirs:
         raise TableError(
             f"The {origin} has {ours} in column {origin.column(id_column)!r}, the {origins['transactions']} has "
@@ -237,13 +237,18 @@ def _described(
     return rows
 
 
+def _kind(dtype: pl.DataType) -> pl.DataType:
+    """Take categories for the text that they are."""
+    return pl.String() if isinstance(dtype, pl.Categorical) else dtype
+
+
 def _with_id(frame: pl.LazyFrame, column: str, schema: pl.Schema, origin: Origin) -> pl.LazyFrame:
     dtype = schema[column]
     if dtype.is_integer():
         return frame if dtype == pl.Int64 else frame.with_columns(pl.col(column).cast(pl.Int64))
-    if dtype == pl.String:
+    if dtype == pl.String or isinstance(dtype, pl.Categorical):
         return frame
     # pandas gives a column without any value no type; that it is empty is said when its rows are read.
-    if dtype in (pl.Categorical, pl.Enum, pl.Null):
+    if dtype in (pl.Enum, pl.Null):
         return frame.with_columns(pl.col(column).cast(pl.String))
     raise TableError(f"The {origin} has {dtype} in column {origin.column(column)!r}; ids are whole numbers or text.")

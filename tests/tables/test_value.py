@@ -1,0 +1,97 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from gingham.dataset import Dataset
+from gingham.errors import TableError
+from gingham.tables import CleanSpec, Tables, clean
+
+PAIR = ["user_id", "item_id"]
+
+
+def sales(seed: int = 0, n: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "user_id": rng.integers(0, 8, n),
+            "item_id": rng.choice(["x", "y", "z"], n),
+            "timestamp": [datetime(2024, 1, 1) + timedelta(hours=int(hour)) for hour in rng.integers(0, 900, n)],
+            "price": rng.integers(1, 50, n) / 4,
+            "quantity": rng.integers(0, 4, n),
+        }
+    )
+
+
+def values(rows: pd.DataFrame, **spec: Any) -> pl.DataFrame:
+    return clean(Tables(rows), CleanSpec(**spec)).transactions.collect()
+
+
+def per_pair(rows: pl.DataFrame) -> pd.Series:
+    return rows.with_columns(pl.col("item_id").cast(pl.String)).to_pandas().groupby(PAIR)["value"].sum()
+
+
+@pytest.mark.parametrize("half_life", [None, "3d", "12h"])
+@pytest.mark.parametrize("value", ["count", "quantity", "spend"])
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_a_pairs_rows_sum_up_to_its_value(value: str, logarithm: bool, half_life: str | None) -> None:
+    rows = sales()
+    worth = {"count": 1.0, "quantity": rows["quantity"], "spend": rows["price"] * rows["quantity"]}[value]
+    if half_life is not None:
+        age = (rows["timestamp"].max() - rows["timestamp"]) / pd.Timedelta(half_life.replace("d", "D"))
+        worth = worth * 0.5**age
+    expected = rows.assign(value=worth).groupby(PAIR)["value"].sum()
+    expected = np.log1p(expected) if logarithm else expected
+    if value == "count" and not logarithm and half_life is None:
+        assert "value" not in values(rows).columns  # each counts for one
+        return
+    told = per_pair(values(rows, value=f"log-{value}" if logarithm else value, half_life=half_life))
+    pd.testing.assert_series_equal(told, expected, check_dtype=False, check_index_type=False, rtol=1e-5, atol=1e-6)
+
+
+def test_an_earlier_part_sums_up_to_its_own_logarithm() -> None:
+    rows = values(sales(), value="log-count")
+    early = rows.filter(pl.col("timestamp") < datetime(2024, 1, 15))
+    counts = per_pair(early.with_columns(value=pl.lit(1.0)))
+    pd.testing.assert_series_equal(per_pair(early), np.log1p(counts), check_dtype=False, rtol=1e-5)
+
+
+def test_rows_keep_their_order_and_the_dataset_takes_their_values() -> None:
+    rows = sales()
+    told = values(rows, value="log-spend")
+    assert told["timestamp"].to_list() == rows["timestamp"].to_list()
+    dataset = Dataset.from_tables(clean(Tables(rows), CleanSpec(value="log-spend")))
+    np.testing.assert_array_equal(dataset.interactions.value, told["value"].to_numpy())
+
+
+def test_a_sale_without_a_quantity_is_of_one_piece() -> None:
+    rows = sales().drop(columns="quantity")
+    np.testing.assert_allclose(values(rows, value="spend")["value"], rows["price"], rtol=1e-6)
+
+
+def test_returns_count_against_but_have_no_logarithm() -> None:
+    rows = sales().assign(quantity=lambda table: table["quantity"] - 1)
+    np.testing.assert_array_equal(values(rows, value="quantity")["value"], rows["quantity"])
+    with pytest.raises(TableError, match="transactions worth -1, of which log-quantity has no logarithm"):
+        values(rows, value="log-quantity")
+
+
+@pytest.mark.parametrize(
+    ("dropped", "spec", "words"),
+    [
+        ("price", {"value": "spend"}, "no price for the value 'spend'"),
+        ("quantity", {"value": "log-quantity"}, "no quantity for the value 'log-quantity'"),
+        ("timestamp", {"half_life": "3d"}, "no timestamp to let values decay by"),
+    ],
+)
+def test_what_a_value_needs_is_named(dropped: str, spec: dict[str, Any], words: str) -> None:
+    with pytest.raises(TableError, match=words):
+        values(sales().drop(columns=dropped), **spec)
+
+
+def test_a_value_of_nothing_is_refused() -> None:
+    with pytest.raises(TableError, match="null in column 'price' in 1 rows"):
+        values(sales().assign(price=lambda table: table["price"].where(table.index != 3)), value="spend")
