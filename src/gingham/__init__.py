@@ -9,6 +9,7 @@ from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
 from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
 from gingham.pipeline import read_tables, run
+from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Ids",
     "Interactions",
     "Popularity",
+    "Profile",
     "Recipe",
     "Tables",
     "check",
@@ -34,6 +36,7 @@ __all__ = [
     "evaluate",
     "load",
     "metrics",
+    "profile",
     "read_tables",
     "run",
     "split",

@@ -8,6 +8,7 @@ from gingham.cli.check import check
 from gingham.cli.console import errors
 from gingham.cli.demo import demo
 from gingham.cli.init import init
+from gingham.cli.profile import profile
 from gingham.cli.recommend import recommend
 from gingham.cli.run import run
 from gingham.cli.similar import similar
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, run, recommend, similar, synth):
+for command in (demo, init, check, profile, run, recommend, similar, synth):
     app.command()(command)
 
 
