@@ -1,8 +1,10 @@
+import re
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+import gingham
 from gingham.config import Recipe
 from gingham.errors import ConfigError
 
@@ -80,6 +82,16 @@ def test_a_whole_recipe() -> None:
     assert recipe.model.params == {"n_components": 50, "loss": "warp", "learning_rate": 0.05}
     assert recipe.recommend.k == 12
     assert not recipe.refit
+
+
+def test_what_the_recipe_for_any_shop_has_in_comments_is_right() -> None:
+    recipe = (Path(gingham.__file__).parent / "cli" / "recipes" / "csv.toml").read_text(encoding="utf-8")
+    before, commented, after = re.split(r"(?m)^(?=# \[features\.users\]|\[split\])", recipe)
+    features = Recipe.parse(before + re.sub(r"(?m)^# ", "", commented) + after).features
+    assert features.users.columns == ["country", "age"]
+    assert (features.users.scaled, features.users.min_count) == (["age"], 10)
+    assert features.items.columns == ["type", "tags", "launch", "description"]
+    assert features.items.normalize
 
 
 def test_transactions_are_enough() -> None:

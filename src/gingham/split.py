@@ -1,10 +1,10 @@
 """Train and test parts of a dataset."""
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal, Self, TypeAlias, overload
+from functools import cached_property
+from typing import Annotated, Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,76 @@ from pydantic import BaseModel, ConfigDict, SkipValidation, model_validator
 
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
+from gingham.tables.duration import duration
 
 Matrix: TypeAlias = sp.spmatrix | sp.sparray
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
+By: TypeAlias = Literal["pair", "user"]
 
-_DURATION = re.compile(r"(\d+)\s*([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+Part = TypeVar("Part", bound=Dataset | sp.csr_matrix)
+
+_DAY = timedelta(days=1)
+# Nobody's test part is a century long; counted back from a date, it would leave the calendar.
+_LONGEST = timedelta(days=36_525)
+
+
+class Split(tuple[Part, Part], Generic[Part]):
+    """Two parts of one whole, which share no row: unpacks as ``train, test = split``.
+
+    Of a dataset, each part has all users, items and features, and rows with the values and timestamps that they had; of
+    a matrix, each has the shape.
+
+    Attributes
+    ----------
+    train, test : Dataset or csr_matrix
+        What to fit to, and what to evaluate on.
+    cold_users, cold_items : int32 array
+        The indices, ascending, of users (items) that test has rows of and train has none.
+    """
+
+    def __new__(cls, train: Part, test: Part) -> Self:
+        """Make one of its parts."""
+        return super().__new__(cls, (train, test))
+
+    def __getnewargs__(self) -> tuple[Part, Part]:
+        return self[0], self[1]
+
+    @property
+    def train(self) -> Part:
+        """What to fit to."""
+        return self[0]
+
+    @property
+    def test(self) -> Part:
+        """What to evaluate on."""
+        return self[1]
+
+    @cached_property
+    def cold_users(self) -> npt.NDArray[np.int32]:
+        """Who is in test and not in train: their indices, ascending, int32."""
+        return self._cold(0)
+
+    @cached_property
+    def cold_items(self) -> npt.NDArray[np.int32]:
+        """What is in test and not in train: indices, ascending, int32."""
+        return self._cold(1)
+
+    def _cold(self, axis: Literal[0, 1]) -> npt.NDArray[np.int32]:
+        train, test = (_there(part, axis) for part in self)
+        return np.flatnonzero(test & ~train).astype(np.int32)
+
+
+def _there(part: Dataset | sp.csr_matrix, axis: Literal[0, 1]) -> npt.NDArray[np.bool_]:
+    """Tell which users (0) or items (1) have a row or entry."""
+    if isinstance(part, Dataset):
+        size = (part.n_users, part.n_items)[axis]
+        index = (part.interactions.user_index, part.interactions.item_index)[axis]
+    else:
+        entries = part.tocoo()
+        size, index = part.shape[axis], (entries.row, entries.col)[axis]
+    there = np.zeros(size, bool)
+    there[index] = True
+    return there
 
 
 class SplitSpec(BaseModel):
@@ -30,6 +94,8 @@ class SplitSpec(BaseModel):
         Which of `by_time` (default), `random` and `last_n`.
     test : str, date, float or int
         The size of the test part, as that function takes it; by default its own default.
+    by : {"pair", "user"}
+        What a random split draws; "pair" by default.
     random_state : int
         The seed of a random split; 42 by default, so that a recipe means the same on every run.
     """
@@ -38,10 +104,13 @@ class SplitSpec(BaseModel):
 
     kind: Literal["time", "random", "last-n"] = "time"
     test: Annotated[date | str | float | int | None, SkipValidation] = None
+    by: By = "pair"
     random_state: int = 42
 
     @model_validator(mode="after")
-    def _test_fits_kind(self) -> Self:
+    def _fits_kind(self) -> Self:
+        if self.by != "pair" and self.kind != "random":
+            raise ValueError(f"by = {self.by!r} is for kind = 'random'; leave it out with kind = {self.kind!r}")
         if self.test is None:
             return self
         if self.kind == "time":
@@ -52,18 +121,18 @@ class SplitSpec(BaseModel):
             _require_count("test", self.test)
         return self
 
-    def apply(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
-        """Split `dataset` as the recipe says: (train, test)."""
+    def apply(self, dataset: Dataset) -> Split[Dataset]:
+        """Split `dataset` as the recipe says."""
         # The default of `test` stands once, with each function.
         test: dict[str, Any] = {} if self.test is None else {"test": self.test}
         if self.kind == "time":
             return by_time(dataset, **test)
         if self.kind == "random":
-            return random(dataset, **test, random_state=self.random_state)
+            return random(dataset, **test, random_state=self.random_state, by=self.by)
         return last_n(dataset, *test.values())
 
 
-def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> tuple[Dataset, Dataset]:
+def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> Split[Dataset]:
     """Split at a moment: what comes before is train, the rest is test.
 
     Parameters
@@ -77,8 +146,7 @@ def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> tuple[Data
 
     Returns
     -------
-    train, test : Dataset
-        With the users, items and features of `dataset`.
+    Split of Dataset
 
     Raises
     ------
@@ -87,58 +155,112 @@ def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> tuple[Data
     """
     times = _timestamps(dataset)
     chosen = _time(test)
-    if isinstance(chosen, datetime):
-        late = times >= np.datetime64(chosen, "us")
-    elif chosen % timedelta(days=1):
-        late = times > times.max() - np.timedelta64(chosen)
+    start = np.datetime64(chosen, "us") if isinstance(chosen, datetime) else _starts(times, chosen, 1)[0]
+    return _parts(dataset, times >= start, f"test={test!r}")
+
+
+def rolling(dataset: Dataset, test: str | timedelta = "7d", folds: int = 3) -> Iterator[Split[Dataset]]:
+    """Split at several moments, as if the model had been fitted anew each time.
+
+    Each test part begins where its train part ends and where the test part before it ends; the last one is that of
+    `by_time`. Train is all that came before.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With timestamps.
+    test : str or timedelta
+        How long each test part is, as for `by_time`; ``"7d"`` by default.
+    folds : int
+        How many, at least 1; 3 by default.
+
+    Yields
+    ------
+    Split of Dataset
+        The oldest first.
+
+    Raises
+    ------
+    ParameterError
+        If `folds` is less than 1.
+    DataError
+        If there are no timestamps, `test` is no length of time, or a part is empty.
+    """
+    _require_count("folds", folds)
+    times = _timestamps(dataset)
+    length = _time(test)
+    if not isinstance(length, timedelta):
+        raise DataError(f"test={test!r} is no length of time; give one such as '7d', '2w' or '12h'.")
+    if folds > (times.max() - times.min() + np.timedelta64(_DAY)).item() / length:
+        raise DataError(
+            f"folds={folds} test parts of {test!r} leave nothing to train on in the time from {times.min().item()} to "
+            f"{times.max().item()}; choose fewer, or shorter ones."
+        )
+    starts = _starts(times, length, folds)
+    # Window 0 is before every test part.
+    windows = np.searchsorted(starts, times, side="right")
+    empty = np.flatnonzero(np.bincount(windows, minlength=folds + 1) == 0)
+    if len(empty):
+        where = f"test part that begins {starts[empty[0] - 1].item()}" if empty[0] else "first train part"
+        raise DataError(f"The {where} is empty with test={test!r} and folds={folds}; choose other folds.")
+    # An inner generator, so that wrong parameters are refused at the call, not at the first fold.
+    return (Split(_part(dataset, windows < fold), _part(dataset, windows == fold)) for fold in range(1, folds + 1))
+
+
+def _starts(times: npt.NDArray[np.datetime64], length: timedelta, folds: int) -> npt.NDArray[np.datetime64]:
+    """Find where so many windows begin, the last of which ends with the last time, or with its day."""
+    if length % _DAY:
+        end = times.max() + np.timedelta64(1, "us")
     else:
-        late = times >= times.max().astype("datetime64[D]") + np.timedelta64(1, "D") - np.timedelta64(chosen)
-    return _parts(dataset, late, f"test={test!r}")
+        end = (times.max().astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[us]")
+    return np.asarray(end - np.arange(folds, 0, -1) * np.timedelta64(length).astype("timedelta64[us]"))
 
 
 @overload
-def random(data: Dataset, test: float = ..., random_state: RandomState = ...) -> tuple[Dataset, Dataset]: ...
+def random(data: Dataset, test: float = ..., random_state: RandomState = ..., by: By = ...) -> Split[Dataset]: ...
 @overload
-def random(data: Matrix, test: float = ..., random_state: RandomState = ...) -> tuple[sp.csr_matrix, sp.csr_matrix]: ...
-def random(data: Dataset | Matrix, test: float = 0.2, random_state: RandomState = None) -> tuple[Any, Any]:
-    """Split distinct (user, item) pairs at random; train and test never share a pair.
+def random(data: Matrix, test: float = ..., random_state: RandomState = ..., by: By = ...) -> Split[sp.csr_matrix]: ...
+def random(data: Dataset | Matrix, test: float = 0.2, random_state: RandomState = None, by: By = "pair") -> Split[Any]:
+    """Split distinct (user, item) pairs, or users, at random; train and test never share one.
 
     Parameters
     ----------
     data : Dataset or SciPy sparse matrix
         A matrix is split by its stored entries, zeros among them; duplicates are summed first.
     test : float
-        The share of pairs that go to test, between 0 and 1; 0.2 by default.
+        The share that goes to test, between 0 and 1; 0.2 by default.
     random_state : int, Generator, RandomState or None
         The seed or source of randomness; None (default) differs on every call.
+    by : {"pair", "user"}
+        What to draw: pairs (default), or users, who go to test with all that they have; those without anything are not
+        drawn.
 
     Returns
     -------
-    train, test : Dataset or csr_matrix
-        As `data`; the same users, items and features, or the same shape.
+    Split of Dataset or csr_matrix
 
     Raises
     ------
     ParameterError
-        If `test` is not between 0 and 1.
+        If `test` is not between 0 and 1, or `by` is something else.
     DataError
         If one part is empty.
     """
     _require_share(test)
-    data, pairs = _numbered_pairs(data)
-    n_pairs = int(pairs.max(initial=-1)) + 1
-    chosen = np.zeros(n_pairs, bool)
-    chosen[np.random.default_rng(random_state).permutation(n_pairs)[: round(test * n_pairs)]] = True
-    return _parts(data, chosen[pairs], f"test={test}")
+    if by not in get_args(By):
+        raise ParameterError(f"by={by!r} is nothing to draw; give 'pair' or 'user'.")
+    data, numbers = _numbered_pairs(data) if by == "pair" else _numbered_users(data)
+    n = int(numbers.max(initial=-1)) + 1
+    chosen = np.zeros(n, bool)
+    chosen[np.random.default_rng(random_state).permutation(n)[: round(test * n)]] = True
+    return _parts(data, chosen[numbers], f"test={test}")
 
 
 @overload
-def k_fold(data: Dataset, k: int = ..., random_state: RandomState = ...) -> Iterator[tuple[Dataset, Dataset]]: ...
+def k_fold(data: Dataset, k: int = ..., random_state: RandomState = ...) -> Iterator[Split[Dataset]]: ...
 @overload
-def k_fold(
-    data: Matrix, k: int = ..., random_state: RandomState = ...
-) -> Iterator[tuple[sp.csr_matrix, sp.csr_matrix]]: ...
-def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None) -> Iterator[tuple[Any, Any]]:
+def k_fold(data: Matrix, k: int = ..., random_state: RandomState = ...) -> Iterator[Split[sp.csr_matrix]]: ...
+def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None) -> Iterator[Split[Any]]:
     """Split distinct (user, item) pairs into `k` random folds, and let each be test once.
 
     Parameters
@@ -150,8 +272,8 @@ def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None)
 
     Yields
     ------
-    train, test : Dataset or csr_matrix
-        As `random` returns; the test parts together are `data`.
+    Split of Dataset or csr_matrix
+        The test parts together are `data`.
 
     Raises
     ------
@@ -170,7 +292,7 @@ def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None)
     return (_parts(data, folds == fold, f"k={k}") for fold in range(k))
 
 
-def last_n(dataset: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
+def last_n(dataset: Dataset, n: int = 1) -> Split[Dataset]:
     """Split off the last `n` transactions of every user, those with no others included.
 
     Parameters
@@ -182,8 +304,7 @@ def last_n(dataset: Dataset, n: int = 1) -> tuple[Dataset, Dataset]:
 
     Returns
     -------
-    train, test : Dataset
-        With the users, items and features of `dataset`.
+    Split of Dataset
 
     Raises
     ------
@@ -213,17 +334,14 @@ def _timestamps(dataset: Dataset) -> npt.NDArray[np.datetime64]:
 def _time(test: object) -> timedelta | datetime:
     """Understand how long the test part is, or the moment it begins at."""
     if isinstance(test, str):
-        match = _DURATION.fullmatch(test.strip())
-        if match:
-            test = int(match[1]) * _UNITS[match[2]]
-        else:
-            with suppress(ValueError):
-                test = datetime.fromisoformat(test)
+        for understand in (duration, datetime.fromisoformat):
+            with suppress(ValueError, OverflowError):
+                return _time(understand(test))
     if isinstance(test, datetime):
         return test if test.tzinfo is None else test.astimezone(UTC).replace(tzinfo=None)
     if isinstance(test, date):
         return datetime.combine(test, time())
-    if isinstance(test, timedelta) and test > timedelta(0):
+    if isinstance(test, timedelta) and timedelta(0) < test < _LONGEST:
         return test
     raise DataError(f"test={test!r} is no time; give a duration such as '7d', '2w' or '12h', or a date.")
 
@@ -242,17 +360,29 @@ def _numbered_pairs(data: Any) -> tuple[Dataset | sp.csr_matrix, npt.NDArray[np.
     """Give each row of the data the number of its distinct pair; a matrix comes back with its duplicates summed."""
     if isinstance(data, Dataset):
         return data, np.unique(data.interactions.pairs(), return_inverse=True)[1]
-    matrix = sp.csr_matrix(data, copy=True)
-    matrix.sum_duplicates()
+    matrix = _canonical(data)
     return matrix, np.arange(matrix.nnz)
 
 
-def _parts(data: Dataset | sp.csr_matrix, late: npt.NDArray[np.bool_], how: str) -> tuple[Any, Any]:
+def _numbered_users(data: Any) -> tuple[Dataset | sp.csr_matrix, npt.NDArray[np.int64]]:
+    """Give each row of the data the number of its user, of those who have any."""
+    data = data if isinstance(data, Dataset) else _canonical(data)
+    users = data.interactions.user_index if isinstance(data, Dataset) else data.tocoo().row
+    return data, (np.cumsum(_there(data, 0)) - 1)[users]
+
+
+def _canonical(data: Any) -> sp.csr_matrix:
+    matrix: sp.csr_matrix = sp.csr_matrix(data, copy=True)
+    matrix.sum_duplicates()
+    return matrix
+
+
+def _parts(data: Dataset | sp.csr_matrix, late: npt.NDArray[np.bool_], how: str) -> Split[Any]:
     n_test = int(late.sum())
     if n_test in (0, len(late)):
         part = "test" if not n_test else "train"
         raise DataError(f"The {part} part of {len(late):,} interactions is empty with {how}; choose another split.")
-    return _part(data, ~late), _part(data, late)
+    return Split(_part(data, ~late), _part(data, late))
 
 
 def _part(data: Dataset | sp.csr_matrix, rows: npt.NDArray[np.bool_]) -> Any:
