@@ -75,3 +75,14 @@ def test_prices_of_a_shop_equal_pandas(shop: Any) -> None:
         assert row["q90"] == pytest.approx(prices_.quantile(0.9))
     counts = rows.sales_channel_id.astype(str).value_counts()
     assert shop.profile.channels.rows() == list(counts.items())
+
+
+def test_in_a_large_shop_evenly_chosen_prices_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "_LOOKED_AT", 100)
+    rng = np.random.default_rng(2)
+    price, channel = rng.lognormal(0, 1, 350), rng.choice(["shop", "web"], 350)
+    found = prices.by_channel(sales(price=price, channel=channel))
+    assert found is not None
+    assert prices.one_in(350) == 3
+    for row in found.iter_rows(named=True):
+        assert row["q50"] == pytest.approx(np.median(price[::3][channel[::3] == row["channel"]]))

@@ -89,3 +89,8 @@ def test_a_weekday_without_sales_is_told() -> None:
     open_days = [day for number in range(28) if (day := date(2024, 1, 1) + timedelta(days=number)).weekday() != 6]
     found = little(user_id=["a"] * len(open_days), item_id=["x"] * len(open_days), timestamp=open_days)
     assert telling(found, "weekday") == "Monday is the strongest weekday; nothing sells on a Sunday."
+
+
+def test_without_a_repeat_nobody_came_back() -> None:
+    found = little(user_id=["a", "a", "b"], item_id=["x", "y", "x"])
+    assert "Nobody came back for an item that they had bought before." in found.sentences

@@ -28,6 +28,11 @@ def test_comparisons_are_written_as_people_do(ratio: float, text: str) -> None:
 
 def test_small_words() -> None:
     assert words.day(date(2019, 3, 1)) == "1 March 2019"
-    assert [words.count(number, "item") for number in (0, 1, 1200)] == ["0 items", "1 item", "1,200 items"]
+    assert [words.count(number, "item") for number in (0, 1, 1.5, 1200)] == [
+        "0 items",
+        "1 item",
+        "1.5 items",
+        "1,200 items",
+    ]
     assert [words.plain(column) for column in ("index_group_name", "age", "name")] == ["index group", "age", "name"]
     assert words.sentence_case("index group") == "Index group"

@@ -67,6 +67,23 @@ def test_bars_with_equal_short_labels_stay_apart() -> None:
     assert len(one) <= 28
 
 
+@pytest.mark.parametrize(
+    ("numbers", "step"), [([1, None, 5], 1), ([1, 7], None), ([0.5, 0.25], 1)], ids=["few", "many", "parts"]
+)
+def test_few_things_are_counted_in_whole_ones(numbers: list[float | None], step: int | None) -> None:
+    upright = charts.bars(["a"] * len(numbers), numbers, Y)
+    assert upright.layout["yaxis"].get("dtick") == step
+    share = charts.bars(["a"] * len(numbers), numbers, Axis("share", SHARE))
+    assert "dtick" not in share.layout["yaxis"]
+
+
+def test_stacked_bars_count_together() -> None:
+    stacked = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, across=True, stacked=True)
+    assert "dtick" not in stacked.layout["xaxis"]
+    beside = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, across=True)
+    assert beside.layout["xaxis"]["dtick"] == 1
+
+
 def test_a_histogram_bar_stands_over_its_bin() -> None:
     trace = EXAMPLES["histogram"].traces[0]
     assert trace["x"] == [15, 25]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from gingham.profile import prices
 from gingham.profile.demand import Spread
 from gingham.profile.descriptions import Counts, Histogram
 from gingham.profile.findings import Findings
@@ -21,6 +22,8 @@ _NOTE = (
 # The gaps between repeats: up to so many days.
 _GAPS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 _BEST_SELLERS = 15
+# What a cleaning step counts, and its column.
+_LEFT = {"purchases": "rows", "users": "users", "items": "items"}
 
 PURCHASES = Axis("purchases", COUNT)
 
@@ -54,9 +57,6 @@ def _cleaning(found: Findings) -> Iterator[Section]:
         )
 
 
-_LEFT = {"purchases": "rows", "users": "users", "items": "items"}
-
-
 def _time(found: Findings) -> Iterator[Section]:
     daily = found.days
     if daily is not None and daily.height > 1:
@@ -65,9 +65,9 @@ def _time(found: Findings) -> Iterator[Section]:
         mean = sold.rolling_mean(7, center=True) if daily.height >= 14 else None
         lines = {"each day": sold.to_list()} | ({} if mean is None else {"mean of seven days": mean.to_list()})
         chart = charts.line(daily["day"].to_list(), lines, PURCHASES, background="" if mean is None else "each day")
-        first, last = daily["day"][0], daily["day"][-1]
+        first, last, rate = daily["day"][0], daily["day"][-1], found.n_transactions / daily.height
         said = (
-            f"From {day(first)} to {day(last)} there were {found.n_transactions / daily.height:,.0f} purchases a day "
+            f"From {day(first)} to {day(last)} there were {rate:,.{0 if rate >= 10 else 1}f} purchases a day "
             f"on average, and most on {day(best['day'])}: {best['transactions']:,}."
         )
         yield Section("Purchases over time", said, chart, wide=True)
@@ -86,7 +86,8 @@ def _time(found: Findings) -> Iterator[Section]:
 
 
 def _prices(found: Findings) -> Iterator[Section]:
-    price = Axis("price", ",~g")
+    price, one_in = Axis("price", ",~g"), prices.one_in(found.n_transactions)
+    looked_at = "" if one_in == 1 else f" Prices are those of one purchase in {one_in}."
     periods = found.price_by_period
     if periods is not None:
         names = {"q10": "10%", "q25": "25%", "q50": "half cost less", "q75": "75%", "q90": "90%"}
@@ -94,13 +95,14 @@ def _prices(found: Findings) -> Iterator[Section]:
         first, last = periods["q50"][0], periods["q50"][-1]
         said = (
             f"The median price was {first:,.4g} at the start and {last:,.4g} at the end; the bands hold the middle "
-            "half and the middle four fifths."
+            f"half and the middle four fifths.{looked_at}"
         )
         yield Section("Prices over time", said, charts.band(periods["period"].to_list(), quantiles, price))
     channels = found.price_by_channel
     if channels is not None:
         boxes = channels.select("q10", "q25", "q50", "q75", "q90").rows()
         said = "Each box holds the middle half of the prices in a channel, its whiskers all but a tenth at either end."
+        said += looked_at
         labels = [f"channel {name}" for name in channels["channel"]]
         yield Section("Prices by channel", said, charts.boxes(labels, boxes, price))
     if found.channels is not None and found.channels.height > 1:
@@ -120,7 +122,7 @@ def _spread(found: Findings) -> Iterator[Section]:
         bins = spread.bins()
         labels = [f"{low:,}" for low in bins["low"]]
         chart = charts.bars(labels, bins["number"].to_list(), Axis(f"{noun}s", COUNT), x_title=f"purchases {by}")
-        middle, once = count(round(spread.median), "time"), percent(spread.share_with(1))
+        middle, once = count(spread.median, "time"), percent(spread.share_with(1))
         said = f"The {noun} in the middle {verb} {middle}; {once} of the {noun}s only once."
         said += " A bar goes up to the next number."
         yield Section(f"Purchases per {noun}", said, chart)
@@ -151,7 +153,7 @@ def _repeats(found: Findings) -> Iterator[Section]:
     labels = [_gap(low, high) for low, high in zip(lows, [*_GAPS, None], strict=True)]
     said = (
         f"{percent(found.repeats.share)} of all purchases are of an item the user had bought on an earlier day; half "
-        f"of these repeats come within {days:,.0f} days."
+        f"of these repeats come within {count(days, 'day')}."
     )
     chart = charts.bars(
         labels[: len(numbers)], numbers, Axis("repeats", COUNT), x_title="days since the purchase before"
@@ -183,7 +185,7 @@ def _best_sellers(found: Findings) -> Iterator[Section]:
     if dated:
         said += " Half-life: days from the best week to the first later week with at most half of its purchases."
     if found.half_life is not None:
-        said += f" Its median over the {found.best_sellers.height} best sellers is {found.half_life:,.0f} days."
+        said += f" Its median over the {found.best_sellers.height} best sellers is {count(found.half_life, 'day')}."
     yield Section("Best sellers", said, Table(header, rows, len(texts)), wide=True)
 
 

@@ -71,8 +71,13 @@ def channels(sales: Sales) -> pl.DataFrame | None:
     )
 
 
+def one_in(n_transactions: int) -> int:
+    """Give which transactions prices are looked at in: one in so many."""
+    return max(1, n_transactions // _LOOKED_AT)
+
+
 def _thinned(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.gather_every(max(1, rows.height // _LOOKED_AT))
+    return rows.gather_every(one_in(rows.height))
 
 
 def _quantiles(rows: pl.DataFrame, by: str) -> pl.DataFrame:

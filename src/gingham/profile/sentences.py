@@ -82,7 +82,7 @@ def _leading(number: int, of: int, noun: str) -> str:
 
 
 def _once(found: Findings) -> Iterator[Candidate]:
-    share, middle = found.users.share_with(1), count(round(found.users.median), "purchase")
+    share, middle = found.users.share_with(1), count(found.users.median, "purchase")
     text = f"{percent(share)} of the users who bought did so only once; the user in the middle has {middle}."
     yield Candidate("users", text, share, 0.25, 0.15)
     share = found.items.share_with(1)
@@ -91,16 +91,19 @@ def _once(found: Findings) -> Iterator[Candidate]:
 
 def _repeats(found: Findings) -> Iterator[Candidate]:
     share, days = found.repeats.share, found.repeats.median_days
-    wait = "" if days is None else f", typically {count(round(days), 'day')} later"
+    wait = "" if days is None else f", typically {count(days, 'day')} later"
     text = f"{percent(share)} of all purchases are of an item that the user had bought before{wait}."
+    if not found.repeats.number:
+        text = "Nobody came back for an item that they had bought before."
     yield Candidate("repeats", text, share, 0.15, 0.15)
 
 
 def _idle(found: Findings) -> Iterator[Candidate]:
     for noun, all_, spread in (("user", found.n_users, found.users), ("item", found.n_items, found.items)):
         idle = all_ - spread.number
-        text = f"{percent(idle / all_)} of the {count(all_, noun)} the shop knows have no purchase in this time."
-        yield Candidate(f"idle {noun}s", text, idle / all_, 0.1, 0.2)
+        if idle:
+            text = f"{percent(idle / all_)} of the {count(all_, noun)} the shop knows have no purchase in this time."
+            yield Candidate(f"idle {noun}s", text, idle / all_, 0.1, 0.2)
 
 
 def _cleaning(found: Findings) -> Iterator[Candidate]:
@@ -165,7 +168,7 @@ def _cold(found: Findings) -> Iterator[Candidate]:
 
 def _fading(found: Findings) -> Iterator[Candidate]:
     if found.half_life is not None:
-        days = count(round(found.half_life), "day")
+        days = count(found.half_life, "day")
         text = f"Half of the best sellers had lost half of their weekly sales {days} after their best week."
         yield Candidate("fading", text, math.log(found.half_life), math.log(28), 0.7)
 

@@ -16,9 +16,10 @@ def day(when: date) -> str:
     return f"{when.day} {when:%B %Y}"
 
 
-def count(number: int, noun: str) -> str:
-    """Write a number of things: ``1 item``, ``1,200 items``."""
-    return f"{number:,} {noun if number == 1 else noun + 's'}"
+def count(number: float, noun: str) -> str:
+    """Write a number of things: ``1 item``, ``1.5 items``, ``1,200 items``."""
+    written = f"{number:,.1f}".removesuffix(".0")
+    return f"{written} {noun if number == 1 else noun + 's'}"
 
 
 def plain(column: str) -> str:

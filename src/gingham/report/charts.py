@@ -34,6 +34,7 @@ class Chart:
 # How numbers are written, of d3-format: on an axis and, more exactly, where a reader points.
 COUNT = ",.3~s"
 SHARE = ".0~%"
+_FEW = 6
 _EXACT = {COUNT: ",.0f", SHARE: ".1~%"}
 
 
@@ -44,11 +45,14 @@ class Axis:
     title: str
     format: str = ",~f"
 
-    def layout(self) -> dict[str, Any]:
-        """Describe the axis as Plotly wants it."""
+    def layout(self, *shown: Numbers) -> dict[str, Any]:
+        """Describe the axis as Plotly wants it, with ticks that suit the numbers shown along it."""
         exact = _EXACT.get(self.format, self.format)
         title = {"text": _text(self.title)}
-        return {"title": title, "tickformat": self.format, "hoverformat": exact, "rangemode": "tozero"}
+        axis = {"title": title, "tickformat": self.format, "hoverformat": exact, "rangemode": "tozero"}
+        # Half a thing is none: without this, an axis up to 1 counts in thousandths.
+        few = self.format == COUNT and max((value or 0 for values in shown for value in values), default=0) < _FEW
+        return axis | ({"dtick": 1} if few else {})
 
 
 def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: str = "") -> Chart:
@@ -64,7 +68,7 @@ def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: st
         style = {"width": 1, "color": _GREY} if name == background else {"width": 2.5, "color": next(colours)}
         along = {"x": places, "y": _thinned(values, width)}
         traces.append({"type": "scatter", "mode": "lines", "name": _label(name), "line": style, **along})
-    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(), len(lines) > 1))
+    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(*lines.values()), len(lines) > 1))
 
 
 def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
@@ -141,10 +145,11 @@ def grouped_bars(
         "ticklabeloverflow": "allow",
         "title": {"text": _text(x_title)},
     }
+    length = value.layout(*([_piled(groups)] if stacked else groups.values()))
     if across:
-        layout = _layout(value.layout(), {**category, "autorange": "reversed"}, len(groups) > 1)
+        layout = _layout(length, {**category, "autorange": "reversed"}, len(groups) > 1)
     else:
-        layout = _layout(category, value.layout(), len(groups) > 1)
+        layout = _layout(category, length, len(groups) > 1)
     rows = len(labels) * (1 if stacked else max(1, len(groups) * 0.6))
     layout |= {"barmode": "stack" if stacked else "group", "bargap": 0.25}
     return Chart(tuple(traces), layout, height=round(90 + 24 * max(3.0, rows)) if across else 320)
@@ -167,7 +172,9 @@ def histogram(lows: Sequence[float], width: float, groups: Mapping[str, Numbers]
         }
         for number, (name, counts) in enumerate(groups.items())
     )
-    layout = _layout({"title": {"text": _text(x_title)}, "tickformat": ",~f"}, y.layout(), len(groups) > 1)
+    layout = _layout(
+        {"title": {"text": _text(x_title)}, "tickformat": ",~f"}, y.layout(_piled(groups)), len(groups) > 1
+    )
     return Chart(traces, layout | {"barmode": "stack", "bargap": 0.05})
 
 
@@ -234,6 +241,10 @@ def _layout(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any
         "hovermode": "closest",
         "dragmode": False,
     }
+
+
+def _piled(groups: Mapping[str, Numbers]) -> Numbers:
+    return [sum(value or 0 for value in values) for values in zip(*groups.values(), strict=True)]
 
 
 def _x_axis(x: Sequence[Any]) -> dict[str, Any]:
