@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 def test_its_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,3 +30,12 @@ def test_its_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.Monkey
     }
     exec(code, names)
     assert names["gg"].load("artifact").n_users == 3
+
+
+def test_its_figures_are_those_that_the_benchmark_wrote() -> None:
+    section = README.read_text(encoding="utf-8").partition("## How it compares")[2]
+    figures = re.findall(r"\d+\.\d+x|\d+ MB", section)
+    rows = json.loads((ROOT / "benchmarks" / "results" / "bench.json").read_text(encoding="utf-8"))["rows"]
+    assert len(figures) > 10
+    assert set(figures) <= {row["measured"] for row in rows}
+    assert all(row["reached"] is not False for row in rows)

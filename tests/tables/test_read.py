@@ -95,6 +95,39 @@ def test_tables_are_made_of_the_latest_columns_of_the_transactions(tmp_path: Pat
     assert tables.items.collect().sort("item_id").rows() == [("0108", 2.0, "Hat"), ("0200", 1.5, "cap")]
 
 
+@pytest.mark.parametrize(
+    ("written", "how"),
+    [
+        (["1/1/2019", "1/3/2019", "01/02/2019"], "%m/%d/%Y"),
+        (["01.01.2019 00:00", "03.01.2019 00:00", "02.01.2019 00:00"], "%d.%m.%Y %H:%M"),
+        (["20190101", "20190103", "20190102"], "%Y%m%d"),
+        (["2019/01/01 02:00 +0200", "2019/01/02 23:00 -0100", "2019/01/02 00:00 +0000"], "%Y/%m/%d %H:%M %z"),
+    ],
+)
+def test_dates_may_be_written_in_a_format_of_the_shops_own(tmp_path: Path, written: list[str], how: str) -> None:
+    text = SALES
+    for old, new in zip(["2019-01-01", "2019-01-03", "2019-01-02"], written, strict=True):
+        text = text.replace(old, new)
+    source = sales(tmp_path, text, timestamp_format=how)
+    tables = read(source, None, ItemsSource(name="name"), tmp_path)
+    rows = tables.transactions.collect()
+    assert rows["timestamp"].to_list() == [datetime(2019, 1, day) for day in (1, 3, 2)]
+    assert rows["timestamp"].dtype == pl.Datetime("us")
+    assert tables.items is not None
+    assert tables.items.collect()["name"].to_list() == ["Hat", "cap"]
+
+
+def test_a_date_in_another_format_is_named(tmp_path: Path) -> None:
+    source = sales(tmp_path, SALES.replace("2019-01-02", "13/40/2019"), timestamp_format="%Y-%m-%d")
+    with pytest.raises(TableError, match="'13/40/2019' in column 'when'"):
+        clean(read(source, base=tmp_path))
+    with pytest.raises(ValueError, match="timestamp_format needs timestamp"):
+        sales(tmp_path, timestamp=None, timestamp_format="%Y")
+    pl.DataFrame({"who": ["a"], "what": ["b"], "when": [datetime(2019, 1, 1)]}).write_parquet(tmp_path / "s.parquet")
+    with pytest.raises(TableError, match="needs no timestamp_format"):
+        read(TransactionsSource(path="s.parquet", **ROLES, timestamp_format="%Y"), base=tmp_path)
+
+
 def test_without_timestamps_the_last_row_is_the_latest(tmp_path: Path) -> None:
     text = "who,what,age\na,x,1\nb,x,2\na,x,3\n"
     users = read(sales(tmp_path, text, timestamp=None), UsersSource(columns=["age"]), base=tmp_path).users

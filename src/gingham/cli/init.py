@@ -12,6 +12,7 @@ class Shop(StrEnum):
 
     HM = "hm"
     COMPLETE_JOURNEY = "complete-journey"
+    TA_FENG = "ta-feng"
     CSV = "csv"
 
 
@@ -20,7 +21,8 @@ def init(
         Shop,
         typer.Argument(
             metavar="SHOP",
-            help="hm: Kaggle's H&M files; complete-journey: the data of `gingham demo`; csv: any shop's files.",
+            help="hm: Kaggle's H&M files; complete-journey: the data of `gingham demo`; ta-feng: a grocer's months; "
+            "csv: any shop's files.",
         ),
     ],
 ) -> None:

@@ -1,6 +1,7 @@
 """Lengths of time as recipes write them."""
 
 import re
+from contextlib import suppress
 from datetime import timedelta
 
 from gingham.errors import ParameterError
@@ -18,7 +19,10 @@ def duration(text: str) -> timedelta:
         If it is none of these, or nothing long.
     """
     match = _TEXT.fullmatch(text.strip())
-    length = int(match[1]) * _UNITS[match[2]] if match else timedelta(0)
+    length = timedelta(0)
+    if match:
+        with suppress(OverflowError):
+            length = int(match[1]) * _UNITS[match[2]]
     if not length:
         raise ParameterError(
             f"{text!r} is no length of time; write hours, days or weeks, such as '12h', '30d' or '2w'."

@@ -12,7 +12,7 @@ from gingham.tables import database, files
 from gingham.tables.origin import Origin
 from gingham.tables.schema import FeatureSpec, Tables
 from gingham.tables.source import ItemsSource, Source, TransactionsSource, UsersSource
-from gingham.tables.timestamp import naive_utc, require_iso
+from gingham.tables.timestamp import formatted, naive_utc, require_iso
 
 
 def read(
@@ -85,11 +85,13 @@ def _origin(table: str, source: Source, base: Path, columns: Mapping[str, str]) 
 
 def _open_transactions(source: TransactionsSource, base: Path, roles: dict[str, str], origin: Origin) -> pl.LazyFrame:
     """Scan the transactions under the file's own names."""
-    texts = [roles[USER_ID], roles[ITEM_ID]]
+    texts = [roles[USER_ID], roles[ITEM_ID], *([roles[TIMESTAMP]] if source.timestamp_format else [])]
     numbers = [column for role, column in roles.items() if role in (PRICE, QUANTITY)]
     raw = _open(source, base, origin, texts, numbers)
     _require(raw, roles.values(), origin)
     when = roles.get(TIMESTAMP)
+    if when is not None and source.timestamp_format is not None:
+        return raw.with_columns(formatted(raw, when, source.timestamp_format, origin))
     if when is not None and origin.files and files.is_csv(origin.files[0]) and raw.collect_schema()[when].is_temporal():
         require_iso(_open(source, base, origin, texts=[when]), when, origin)
     return raw

@@ -70,6 +70,8 @@ class TransactionsSource(Source):
         The columns that say who bought what.
     timestamp : str, optional
         When: an ISO 8601 date or time, or whole unix seconds. Without one, nothing can be filtered or split by time.
+    timestamp_format : str, optional
+        How text that is not ISO 8601 says when, such as ``"%m/%d/%Y"`` for 1/31/2019: the codes of strftime.
     price, quantity : str, optional
         The numeric columns that hold these.
     channel : str, optional
@@ -79,6 +81,7 @@ class TransactionsSource(Source):
     user_id: str
     item_id: str
     timestamp: str | None = None
+    timestamp_format: str | None = None
     price: str | None = None
     quantity: str | None = None
     channel: str | None = None
@@ -87,6 +90,8 @@ class TransactionsSource(Source):
     def _has_origin(self) -> Self:
         if self.place is None:
             raise ValueError("give the path of files, or the url and the query of a database")
+        if self.timestamp_format is not None and self.timestamp is None:
+            raise ValueError("timestamp_format needs timestamp; name that column")
         return self
 
 

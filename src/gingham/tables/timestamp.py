@@ -42,6 +42,23 @@ def naive_utc(frame: pl.LazyFrame, column: str, origin: Origin) -> pl.Expr:
     )
 
 
+def formatted(frame: pl.LazyFrame, column: str, format: str, origin: Origin) -> pl.Expr:
+    """Make the expression that reads a column of text in a format of the shop's own.
+
+    Raises
+    ------
+    TableError
+        If the column is no text.
+    """
+    dtype = frame.collect_schema()[column]
+    if dtype != pl.String:
+        raise TableError(
+            f"The {origin} has {dtype} in column {origin.column(column)!r}, which needs no timestamp_format; "
+            "leave it out of the recipe."
+        )
+    return pl.col(column).str.to_datetime(format, time_unit="us")
+
+
 def require_iso(frame: pl.LazyFrame, column: str, origin: Origin) -> str | None:
     """Return the first text in a column of dates, or refuse it if it does not begin with a year.
 
@@ -55,7 +72,7 @@ def require_iso(frame: pl.LazyFrame, column: str, origin: Origin) -> str | None:
     if not _YEAR_FIRST.match(first):
         raise TableError(
             f"The {origin} has {first!r} in column {origin.column(column)!r}, which is not an ISO 8601 date or time; "
-            "write it as 2019-01-31 or 2019-01-31T18:30:00."
+            "write it as 2019-01-31 or 2019-01-31T18:30:00, or say how to read it by timestamp_format."
         )
     return first
 
