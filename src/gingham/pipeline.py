@@ -221,7 +221,8 @@ def _filter_seen(recipe: Recipe) -> bool:
 
 def _step(name: str, part: Dataset) -> Step:
     rows = part.interactions
-    return Step(name, len(rows), np.unique(rows.user_index).size, np.unique(rows.item_index).size)
+    users, items = (int(np.count_nonzero(np.bincount(index))) for index in (rows.user_index, rows.item_index))
+    return Step(name, len(rows), users, items)
 
 
 def _metrics(recipe: Recipe, evaluations: Mapping[str, Evaluation], seconds: Mapping[str, float]) -> dict[str, Any]:
