@@ -39,7 +39,7 @@ def scan() -> object:
 
 def gingham() -> object:
     """Read, clean and encode by the recipe of the study."""
-    dataset = gg.Dataset.from_tables(gg.read_tables(STUDY))
+    dataset = gg.read_dataset(STUDY)
     return [len(dataset.interactions), dataset.matrix().nnz]
 
 

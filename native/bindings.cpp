@@ -14,6 +14,7 @@
 #include "loss/logistic.hpp"
 #include "loss/warp.hpp"
 #include "loss/warp_kos.hpp"
+#include "numbering.hpp"
 #include "optimizer.hpp"
 #include "rank.hpp"
 #include "shared.hpp"
@@ -303,6 +304,21 @@ void rank_shared_py(
     monitor.raise_if_stopped();
 }
 
+int64_t number_keys_py(
+    const Vector<const uint64_t>& hashes, const Vector<const uint64_t>& others, const Table<uint64_t>& table,
+    int64_t known, const Vector<uint32_t>& numbers, const Vector<int64_t>& firsts) {
+    const int64_t size = static_cast<int64_t>(hashes.shape(0));
+    const KeyTable keys{table.data(), static_cast<int64_t>(table.shape(0))};
+    require(static_cast<int64_t>(others.shape(0)) == size && static_cast<int64_t>(numbers.shape(0)) == size &&
+                static_cast<int64_t>(firsts.shape(0)) == size,
+            "others, numbers and firsts must be as long as hashes");
+    require(table.shape(1) == 3 && keys.slots > 0 && (keys.slots & (keys.slots - 1)) == 0,
+            "table must have three columns and a power of two of rows");
+    require(known >= 0 && known + size < keys.slots, "table has no room for so many keys");
+    const nb::gil_scoped_release release;
+    return number_keys(hashes.data(), others.data(), size, keys, known, numbers.data(), firsts.data());
+}
+
 // The best instruction set this machine runs, as the suffix of the module that was compiled for it.
 const char* best_module() {
 #if defined(__x86_64__)
@@ -337,6 +353,8 @@ NB_MODULE(GINGHAM_MODULE, module) {
     module.def("rank_scores", &rank_scores_py, nb::kw_only(), "scores"_a.noconvert(), "seen"_a.noconvert().none(),
                "test"_a.noconvert().none(), "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(),
                "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "num_threads"_a);
+    module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
+               "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
     module.def("rank_shared", &rank_shared_py, nb::kw_only(), "shared"_a.noconvert(), "own"_a.noconvert(),
                "seen"_a.noconvert().none(), "test"_a.noconvert().none(), "top_items"_a.noconvert().none(),
                "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(),

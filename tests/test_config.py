@@ -174,3 +174,43 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b'name = "caf\xe9"')
     with pytest.raises(ConfigError, match=r"latin\.toml cannot be read"):
         Recipe.read(tmp_path / "latin.toml")
+
+
+def test_a_narrowed_recipe_reads_what_a_dataset_is_made_of() -> None:
+    recipe = Recipe.parse(
+        """
+        [transactions]
+        path = "t.csv"
+        user_id = "who"
+        item_id = "what"
+        timestamp = "when"
+        price = "cost"
+        quantity = "pieces"
+        channel = "shop"
+        [users]
+        path = "u.csv"
+        [items]
+        path = "i.csv"
+        item_id = "sku"
+        name = "title"
+        columns = ["kind", "colour"]
+        [clean]
+        users = "age > 3 AND NOT blocked"
+        value = "quantity"
+        [features.users]
+        categorical = ["town"]
+        """
+    )
+    narrowed = recipe.narrowed()
+    assert (narrowed.transactions.price, narrowed.transactions.quantity, narrowed.transactions.channel) == (
+        None, "pieces", None,
+    )  # fmt: skip
+    assert narrowed.users is not None
+    assert narrowed.users.columns == ["who", "town", "age", "blocked"]
+    assert narrowed.items == recipe.items
+    assert narrowed.text == recipe.text
+    # Equal in every role means in all of them.
+    whole = recipe.model_copy(update={"clean": recipe.clean.model_copy(update={"deduplicate": True})})
+    assert whole.narrowed().transactions == recipe.transactions
+    wrong = recipe.model_copy(update={"clean": recipe.clean.model_copy(update={"users": "age >"})})
+    assert wrong.narrowed().users == recipe.users

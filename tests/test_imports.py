@@ -12,10 +12,10 @@ import gingham
 ORDER = (
     "errors",
     "columns",
+    "_native",
     "tables",
     "dataset",
     "split",
-    "_native",
     "recommend",
     "metrics",
     "store",

@@ -193,6 +193,18 @@ def test_read_tables_cleans_as_the_recipe_says(recipe: Path) -> None:
     assert np.all(dataset.interactions.value == 1)
 
 
+def test_a_dataset_needs_fewer_columns_and_is_the_same(recipe: Path) -> None:
+    narrow, whole = gg.read_dataset(recipe), gg.Dataset.from_tables(gg.read_tables(recipe))
+    assert (narrow.matrix() != whole.matrix()).nnz == 0
+    for one, other in ((narrow.user_features, whole.user_features), (narrow.item_features, whole.item_features)):
+        assert one is not None
+        assert other is not None
+        assert one.names == other.names
+        assert (one.matrix != other.matrix).nnz == 0
+    assert narrow.item_labels is not None
+    assert narrow.item_labels.equals(whole.item_labels)
+
+
 def test_a_watcher_hears_the_story(recipe: Path, tmp_path: Path) -> None:
     heard: list[str] = []
 

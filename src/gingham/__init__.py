@@ -8,7 +8,7 @@ from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
 from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
-from gingham.pipeline import read_tables, run
+from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 
@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "metrics",
     "profile",
+    "read_dataset",
     "read_tables",
     "run",
     "split",

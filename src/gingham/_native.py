@@ -23,5 +23,6 @@ padded_width = _module.padded_width
 train_epoch = _module.train_epoch
 represent = _module.represent
 rank_representations = _module.rank_representations
+number_keys = _module.number_keys
 rank_shared = _module.rank_shared
 rank_scores = _module.rank_scores

@@ -60,6 +60,15 @@ def rank_representations(
     num_threads: int,
     progress: _Progress | None,
 ) -> None: ...
+def number_keys(
+    *,
+    hashes: npt.NDArray[np.uint64],
+    others: npt.NDArray[np.uint64],
+    table: npt.NDArray[np.uint64],
+    known: int,
+    numbers: npt.NDArray[np.uint32],
+    firsts: _Offsets,
+) -> int: ...
 def rank_shared(
     *,
     shared: _Floats,

@@ -3,13 +3,18 @@
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
+import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
 from gingham.errors import ConfigError
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
+from gingham.tables.value import roles_of
+
+_Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
 
 class _Section(BaseModel):
@@ -137,6 +142,17 @@ class Recipe(_Section):
         """The recipe as it was written."""
         return self._text
 
+    def narrowed(self) -> "Recipe":
+        """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
+        counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - set(roles_of(self.clean.value))
+        return self.model_copy(
+            update={
+                "transactions": self.transactions.model_copy(update=dict.fromkeys(counted)),
+                "users": _narrowed(self.users, USER_ID, self.transactions, self.features.users, self.clean.users),
+                "items": _narrowed(self.items, ITEM_ID, self.transactions, self.features.items, self.clean.items),
+            }
+        )
+
     @classmethod
     def read(cls, path: Path | str) -> "Recipe":
         """Read a recipe file; relative paths in it start from its folder.
@@ -183,6 +199,20 @@ class Recipe(_Section):
             raise ConfigError("\n".join(_sentences(error, content, file))) from error
         recipe._base, recipe._text = Path(base), text
         return recipe
+
+
+def _narrowed(
+    source: _Described, role: str, transactions: TransactionsSource, features: FeatureSpec, expression: str | None
+) -> _Described:
+    """Leave out the columns of a table that nothing asks for; those that the recipe lists stay."""
+    if source is None or source.place is None or source.columns is not None:
+        return source
+    try:
+        asked: list[str] = [] if expression is None else pl.sql_expr(expression).meta.root_names()
+    except pl.exceptions.PolarsError:
+        return source  # cleaning will say what is wrong with it
+    own = getattr(source, role) or getattr(transactions, role)
+    return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *asked]))})
 
 
 def _sentences(error: ValidationError, content: dict[str, Any], file: str) -> list[str]:

@@ -95,6 +95,25 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
     return clean(tables, recipe.clean)
 
 
+def read_dataset(recipe: Recipe | Path | str) -> Dataset:
+    """Read and clean the tables of a recipe, and turn them into integers.
+
+    Columns that a dataset has no use for are not read, so this is faster than `read_tables` and needs less memory.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        A path is read as a recipe file.
+
+    Raises
+    ------
+    ConfigError, TableError
+        If the recipe or a table is wrong, or a filter leaves nothing.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    return Dataset.from_tables(read_tables(recipe.narrowed()))
+
+
 def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = None) -> Run:
     """Do all that a recipe says, and store what comes of it.
 
@@ -117,7 +136,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
     build(recipe.model).validate()
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
         with watcher.stage("Reading and cleaning the tables"):
-            tables = read_tables(recipe)
+            tables = read_tables(recipe.narrowed())
             dataset = Dataset.from_tables(tables)
             train, test = recipe.split.apply(dataset)
         for k in (recipe.evaluate.k, recipe.recommend.k):

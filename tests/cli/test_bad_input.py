@@ -115,7 +115,8 @@ def test_a_list_of_files_in_a_recipe(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace('"transactions.csv"', '["old.csv", "new.csv"]'))
     parts = gg.read_tables(recipe)
     assert parts.steps == whole.steps
-    assert parts.transactions.collect().equals(whole.transactions.collect())
+    one, other = (table.transactions.collect().cast({pl.Categorical: pl.String}) for table in (parts, whole))
+    assert one.equals(other)
 
 
 def test_write_shop_is_what_these_tests_think(tmp_path: Path) -> None:

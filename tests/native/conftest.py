@@ -16,6 +16,6 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
     """Put each of the modules that this machine runs in the place of the best: they differ in tiles and rounding."""
     module = import_module(f"gingham._native_{request.param}")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("train_epoch", "represent", "rank_representations", "rank_shared", "rank_scores"):
+        for name in ("train_epoch", "represent", "rank_representations", "number_keys", "rank_shared", "rank_scores"):
             patch.setattr(_native, name, getattr(module, name))
         yield request.param

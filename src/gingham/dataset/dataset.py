@@ -97,7 +97,9 @@ class Dataset:
         items = None if tables.items is None else tables.items.collect()
         user_ids, item_ids = (Ids.from_series(rows[column]) for column in (USER_ID, ITEM_ID))
         if users is not None:
-            user_ids = Ids.from_series(pl.concat([users[USER_ID], user_ids.values]))
+            known = Ids.from_series(users[USER_ID])
+            new = user_ids.values.filter(~pl.Series(known.contains(user_ids.values)))
+            user_ids = Ids.from_series(pl.concat([known.values, new])) if len(new) else known
         interactions = Interactions(
             user_ids.index(rows[USER_ID], "user"),
             item_ids.index(rows[ITEM_ID], "item"),

@@ -43,7 +43,8 @@ class Ids:
     @classmethod
     def from_series(cls, series: pl.Series) -> "Ids":
         """Sort the distinct values of a series of whole numbers or text; the order of its rows does not matter."""
-        return cls(_typed(series.unique()).sort())
+        distinct = _typed(series.unique(maintain_order=True))
+        return cls(distinct if distinct.is_sorted() else distinct.sort())
 
     def __len__(self) -> int:
         return len(self.values)

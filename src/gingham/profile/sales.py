@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
+from gingham.tables.codes import codes
 
 USER, ITEM, DAY = "user", "item", "day"
 WEEK = 7
@@ -39,7 +40,10 @@ class Sales:
     @classmethod
     def of(cls, transactions: pl.DataFrame) -> "Sales":
         """Make numbers of the ids and days of transactions, of which there is at least one."""
-        coded = [_codes(transactions[role]).alias(name) for role, name in ((USER_ID, USER), (ITEM_ID, ITEM))]
+        coded = [
+            pl.Series(name, codes(transactions[role])).cast(pl.UInt32)
+            for role, name in ((USER_ID, USER), (ITEM_ID, ITEM))
+        ]
         if TIMESTAMP not in transactions.columns:
             return cls(transactions.with_columns(coded), None, 1)
         days = transactions[TIMESTAMP].dt.date().to_physical()
@@ -78,17 +82,3 @@ class Sales:
     @property
     def _padding(self) -> int:
         return -self.n_days % WEEK
-
-
-def _codes(ids: pl.Series) -> pl.Series:
-    """Give equal ids equal numbers, few being left out, so that an array with a place for each is no waste."""
-    if ids.dtype == pl.String:
-        ids = ids.cast(pl.Categorical)
-    if not ids.dtype.is_integer():
-        return ids.to_physical().cast(pl.UInt32)
-    low, high = ids.min(), ids.max()
-    assert isinstance(low, int)
-    assert isinstance(high, int)
-    if high - low < 4 * len(ids):
-        return (ids - low).cast(pl.UInt32)
-    return (ids.rank("dense") - 1).cast(pl.UInt32)

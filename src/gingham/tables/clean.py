@@ -5,16 +5,17 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Literal, Self
 
-import numpy as np
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.errors import TableError
-from gingham.tables.core import dense, k_core
+from gingham.tables.codes import among, counts, n_distinct
+from gingham.tables.core import k_core
 from gingham.tables.duration import duration
 from gingham.tables.origin import Origin, first_line
 from gingham.tables.schema import Step, Tables
+from gingham.tables.transactions import Transactions, require_no_nulls
 from gingham.tables.value import Value, valued
 
 
@@ -106,13 +107,19 @@ def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     """
     spec = spec or CleanSpec()
     origin = tables.origins["transactions"]
-    rows = _transactions(tables.transactions, origin)
+    dated = spec.start is not None or spec.end is not None
+    within = _within(spec, tables.transactions.collect_schema().names(), origin) if dated else None
+    told = Transactions.read(tables.transactions, origin, within)
+    rows = told.rows
     described = {
         USER_ID: _described(tables.users, USER_ID, tables.origins["users"]),
         ITEM_ID: _described(tables.items, ITEM_ID, tables.origins["items"]),
     }
-    steps = [_left("read", rows)]
-    known = {column: _ids(rows, column) if table is None else table for column, table in described.items()}
+    steps = [Step("read", told.n_rows, *(told.n_ids(column) for column in (USER_ID, ITEM_ID)))]
+    known = {
+        column: told.ids(column).alias(column).to_frame() if table is None else table
+        for column, table in described.items()
+    }
     wanted = {USER_ID: (spec.users, tables.origins["users"]), ITEM_ID: (spec.items, tables.origins["items"])}
     kept = {
         column: known[column] if expression is None else _where(known[column], expression, whose)
@@ -141,8 +148,7 @@ def _filtered(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Take the steps that a recipe asks for, one after another: each one's name, and the transactions it leaves."""
     if spec.start is not None or spec.end is not None:
-        rows = rows.filter(_within(spec, rows.columns, origin))
-        yield f"dates {_dates(spec)}", rows
+        yield f"dates {_dates(spec)}", rows  # no others were kept when they were read
     if spec.last is not None:
         rows = rows.filter(_recent(spec.last, rows.columns, origin))
         yield f"the last {spec.last}", rows
@@ -176,45 +182,12 @@ def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl
     if isinstance(rows.schema[id_column], pl.Categorical):
         rows = rows.with_columns(pl.col(id_column).cast(pl.String))
     ids, column = rows[id_column], origin.column(id_column)
-    _require_no_nulls(ids.null_count(), column, origin)
+    require_no_nulls(ids.null_count(), id_column, origin)
     if ids.n_unique() < rows.height:
         twice = ids.filter(ids.is_duplicated())[0]
         times = int((ids == twice).sum())
         raise TableError(f"The {origin} has {twice!r} {times} times in column {column!r}; keep one row of them.")
     return rows
-
-
-def _transactions(frame: pl.LazyFrame, origin: Origin) -> pl.DataFrame:
-    """Read the transactions' roles in one scan; text ids become categories, which are compared as whole numbers."""
-    roles = [role for role in ROLES if role in frame.collect_schema()]
-    ids = [_category(frame, role) for role in (USER_ID, ITEM_ID)]
-    with origin.reading():
-        rows = frame.select(*ids, *roles[2:]).collect(engine="streaming")
-    if rows.is_empty():
-        raise TableError(f"The {origin} has no rows; give at least one transaction.")
-    for role in (USER_ID, ITEM_ID, TIMESTAMP):
-        if role in roles:
-            _require_no_nulls(rows[role].null_count(), origin.column(role), origin)
-    return rows
-
-
-def _category(frame: pl.LazyFrame, column: str) -> pl.Expr:
-    """Make text a category of its own kind: shared with no other column, and forgotten with the last frame of it."""
-    if frame.collect_schema()[column].is_integer():
-        return pl.col(column)
-    return pl.col(column).cast(pl.String).cast(pl.Categorical(pl.Categories(column, namespace="gingham")))
-
-
-def _ids(rows: pl.DataFrame, column: str) -> pl.DataFrame:
-    """List the ids there are, in their order."""
-    ids = rows[column].unique()
-    return (ids if ids.dtype.is_integer() else ids.cast(pl.String)).sort().to_frame()
-
-
-def _require_no_nulls(nulls: int, column: str, origin: Origin) -> None:
-    if nulls:
-        rows = "1 row" if nulls == 1 else f"{nulls:,} rows"
-        raise TableError(f"The {origin} has null in column {column!r} in {rows}; fill them in or leave them out.")
 
 
 def _left(name: str, rows: pl.DataFrame, before: int = 0) -> Step:
@@ -224,16 +197,7 @@ def _left(name: str, rows: pl.DataFrame, before: int = 0) -> Step:
             f"The cleaning step '{name}' leaves none of the {before:,} transactions before it; "
             "loosen it in the recipe's [clean]."
         )
-    return Step(name, rows.height, *(_distinct(rows[column]) for column in (USER_ID, ITEM_ID)))
-
-
-def _distinct(ids: pl.Series) -> int:
-    if not isinstance(ids.dtype, pl.Categorical):
-        return ids.n_unique()
-    codes = dense(ids)
-    there = np.zeros(int(codes.max()) + 1, bool)
-    there[codes] = True
-    return int(there.sum())
+    return Step(name, rows.height, *(n_distinct(rows[column]) for column in (USER_ID, ITEM_ID)))
 
 
 def _recent(last: str, roles: list[str], origin: Origin) -> pl.Expr:
@@ -254,17 +218,16 @@ def _within(spec: CleanSpec, roles: list[str], origin: Origin) -> pl.Expr:
 
 
 def _of_users_with_enough(rows: pl.DataFrame, spec: CleanSpec) -> pl.DataFrame:
-    count = pl.col("len")
-    keep = count >= (spec.min_transactions or 1)
+    times = counts(rows[USER_ID])
+    keep = times >= (spec.min_transactions or 1)
     if spec.max_transactions is not None:
-        keep &= count <= spec.max_transactions
-    return _of(rows, rows.group_by(USER_ID).len().filter(keep), USER_ID)
+        keep &= times <= spec.max_transactions
+    return rows.filter(pl.Series(keep))
 
 
 def _of(rows: pl.DataFrame, kept: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """Keep the transactions of the users (items) of a table, in their order."""
-    ids = kept.select(pl.col(id_column).cast(rows.schema[id_column]))
-    return rows.join(ids, on=id_column, how="semi", maintain_order="left")
+    return rows.filter(among(rows[id_column], kept[id_column]))
 
 
 def _where(frame: pl.DataFrame, expression: str, origin: Origin) -> pl.DataFrame:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gingham.columns import ITEM_ID, USER_ID
+from gingham.tables.codes import Codes, codes
 
 
 def k_core(rows: pl.DataFrame, k: int) -> pl.DataFrame:
@@ -13,7 +14,7 @@ def k_core(rows: pl.DataFrame, k: int) -> pl.DataFrame:
     Both are counted among what is kept: whoever falls below `k` goes, again and again, until nobody does.
     """
     pairs = rows.select(USER_ID, ITEM_ID).unique()
-    users, items = dense(pairs[USER_ID]), dense(pairs[ITEM_ID])
+    users, items = codes(pairs[USER_ID]), codes(pairs[ITEM_ID])
     kept = np.ones(len(users), bool)
     while True:
         enough = (_enough(users, kept, k)) & (_enough(items, kept, k))
@@ -25,13 +26,6 @@ def k_core(rows: pl.DataFrame, k: int) -> pl.DataFrame:
     return rows.join(pairs.filter(pl.Series(kept)), on=[USER_ID, ITEM_ID], how="semi", maintain_order="left")
 
 
-def _enough(codes: npt.NDArray[np.integer], kept: npt.NDArray[np.bool_], k: int) -> npt.NDArray[np.bool_]:
-    counts = np.bincount(codes[kept], minlength=int(codes.max(initial=0)) + 1)
-    return np.asarray(counts[codes] >= k)
-
-
-def dense(ids: pl.Series) -> npt.NDArray[np.integer]:
-    """Give the ids of a series without nulls as small whole numbers: equal ones for equal ids."""
-    if isinstance(ids.dtype, pl.Categorical):
-        return ids.to_physical().to_numpy()
-    return (ids.rank("dense") - 1).to_numpy()
+def _enough(entities: Codes, kept: npt.NDArray[np.bool_], k: int) -> npt.NDArray[np.bool_]:
+    counts = np.bincount(entities[kept], minlength=int(entities.max(initial=0)) + 1)
+    return np.asarray(counts[entities] >= k)

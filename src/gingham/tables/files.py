@@ -12,6 +12,8 @@ from gingham.tables.origin import Origin
 
 _CSV = (".csv", ".csv.gz", ".csv.zst")
 _PARQUET = (".parquet", ".pq")
+_INFER_ROWS = 10_000
+_TRUTHS = ("true", "True", "TRUE", "false", "False", "FALSE")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -36,13 +38,11 @@ def find(path: str | list[str], base: Path, origin: Origin) -> tuple[str, ...]:
     return tuple(found)
 
 
-def scan(
-    files: Sequence[str], origin: Origin, texts: list[str], numbers: Iterable[str] = (), infer_rows: int | None = 10_000
-) -> pl.LazyFrame:
+def scan(files: Sequence[str], origin: Origin, texts: list[str], numbers: Iterable[str] = ()) -> pl.LazyFrame:
     """Open files as one table.
 
-    In CSV, columns `texts` are text and `numbers` are floats; the others are what the first `infer_rows` rows of each
-    file suggest, or all rows, if it is None.
+    In CSV, columns `texts` are text and `numbers` are floats; the others are what the first 10,000 rows of each file
+    suggest.
 
     Raises
     ------
@@ -61,13 +61,68 @@ def scan(
             frame = pl.scan_csv(
                 list(files),
                 schema_overrides=types,
-                try_parse_dates=infer_rows is not None,
-                infer_schema_length=infer_rows,
+                try_parse_dates=True,
+                infer_schema_length=_INFER_ROWS,
                 infer_schema_files=len(files),
                 glob=patterns,
             )
         frame.collect_schema()
     return frame
+
+
+def scan_settled(
+    files: Sequence[str], origin: Origin, id_column: str, columns: Sequence[str] | None = None
+) -> pl.LazyFrame:
+    """Open files as one table whose columns are of types that all of their rows agree with.
+
+    In CSV the id is text; another column is of the first of these types that it can be without losing a value: whole
+    numbers, other numbers, true or false, text. Polars would look at all rows of all columns, too, but twice, and ten
+    times as long.
+
+    Parameters
+    ----------
+    files, origin
+        As for `scan`.
+    id_column : str
+        The column of the id.
+    columns : list of str, optional
+        The only ones to look at; the others are text.
+
+    Raises
+    ------
+    TableError
+        If a file is no such file, its columns are not those of the first, or it has no such columns.
+    """
+    if not is_csv(files[0]):
+        return scan(files, origin, [])
+    patterns = any(map(_is_url, files))
+    with origin.reading():
+        _require_same_columns(files, patterns, origin)
+        text = pl.scan_csv(list(files), infer_schema=False, glob=patterns)
+        names = text.collect_schema().names()
+        for column in (id_column, *(columns or ())):
+            if column not in names:
+                raise origin.missing(column, names)
+        looked_at = [column for column in columns or names if column != id_column]
+        types = _narrowest(text, looked_at)
+        return pl.scan_csv(list(files), infer_schema=False, schema_overrides=types, glob=patterns)
+
+
+def _narrowest(text: pl.LazyFrame, columns: list[str]) -> dict[str, pl.DataType]:
+    """Find the first type that every value of a column of text can have, in one pass over them all."""
+    fits: list[pl.Expr] = []
+    for column in columns:
+        value = pl.col(column)
+        whole, number = (value.cast(dtype, strict=False) for dtype in (pl.Int64, pl.Float64))
+        fits += [
+            (value.count() == 0).alias(f"{pl.String()} {column}"),  # a column without values stays text
+            (whole.null_count() == value.null_count()).alias(f"{pl.Int64()} {column}"),
+            (number.null_count() == value.null_count()).alias(f"{pl.Float64()} {column}"),
+            value.is_in(_TRUTHS).all().alias(f"{pl.Boolean()} {column}"),
+        ]
+    fitting = text.select(fits).collect(engine="streaming").row(0, named=True) if fits else {}
+    order = (pl.String(), pl.Int64(), pl.Float64(), pl.Boolean())
+    return {column: next((dtype for dtype in order if fitting[f"{dtype} {column}"]), pl.String()) for column in columns}
 
 
 def _is_url(path: str) -> bool:

@@ -99,8 +99,11 @@ def _open_transactions(source: TransactionsSource, base: Path, roles: dict[str, 
 
 def _open_described(source: UsersSource | ItemsSource, base: Path, id_column: str, origin: Origin) -> pl.LazyFrame:
     """Scan a users or items table under the file's own names."""
-    rows = _open(source, base, origin, texts=[id_column], infer_rows=None)
     columns = list(dict.fromkeys([id_column, *_wanted(source)]))
+    if source.url is not None and source.query is not None:
+        rows = database.read(source.url, source.query, base, origin)
+    else:
+        rows = files.scan_settled(origin.files, origin, id_column, columns if source.columns else None)
     _require(rows, columns, origin)
     return rows.select(columns) if source.columns else rows
 
@@ -111,11 +114,10 @@ def _open(
     origin: Origin,
     texts: list[str],
     numbers: Iterable[str] = (),
-    infer_rows: int | None = 10_000,
 ) -> pl.LazyFrame:
     if source.url is not None and source.query is not None:
         return database.read(source.url, source.query, base, origin)
-    return files.scan(origin.files, origin, texts, numbers, infer_rows)
+    return files.scan(origin.files, origin, texts, numbers)
 
 
 def _require(frame: pl.LazyFrame, columns: Iterable[str], origin: Origin) -> None:

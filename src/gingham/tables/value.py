@@ -14,6 +14,12 @@ Value: TypeAlias = Literal["count", "log-count", "quantity", "log-quantity", "sp
 _PAIR = (USER_ID, ITEM_ID)
 
 
+def roles_of(value: Value) -> tuple[str, ...]:
+    """Name the roles that a value is made of."""
+    what = value.removeprefix("log-")
+    return {"count": (), "quantity": (QUANTITY,), "spend": (PRICE, QUANTITY)}[what]
+
+
 def valued(rows: pl.DataFrame, value: Value, half_life: str | None, origin: Origin) -> pl.DataFrame:
     """Add a column with what each transaction adds to the value of its user and item's interaction.
 

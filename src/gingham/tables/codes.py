@@ -1,0 +1,54 @@
+"""Ids as whole numbers: what is counted and looked up millions of times is an index into an array."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Codes = npt.NDArray[np.integer[Any]]
+
+# Whole numbers that are spread no wider than this, in multiples of how many there are, are codes as they stand.
+_SPREAD = 4
+
+
+def codes(ids: pl.Series) -> Codes:
+    """Give equal ids equal numbers from 0 on, few being left out.
+
+    Parameters
+    ----------
+    ids : polars.Series
+        Whole numbers or Categorical, without nulls.
+
+    Returns
+    -------
+    array of unsigned or signed integers, one an id
+    """
+    if isinstance(ids.dtype, pl.Categorical):
+        return ids.to_physical().to_numpy()
+    low, high = ids.min(), ids.max()
+    if isinstance(low, int) and isinstance(high, int) and high - low < _SPREAD * len(ids):
+        return (ids - low).to_numpy()
+    return (ids.rank("dense") - 1).to_numpy()
+
+
+def counts(ids: pl.Series) -> npt.NDArray[np.int64]:
+    """Tell of each id how often it is there."""
+    coded = codes(ids)
+    return np.bincount(coded)[coded]
+
+
+def n_distinct(ids: pl.Series) -> int:
+    """Count the different ids."""
+    return int(np.count_nonzero(np.bincount(codes(ids))))
+
+
+def among(ids: pl.Series, some: pl.Series) -> pl.Series:
+    """Tell which of `ids` are among `some`, which has the same type or, for categories, is text."""
+    some = some.cast(ids.dtype)
+    if not isinstance(ids.dtype, pl.Categorical):
+        return ids.is_in(some.implode())
+    wanted = codes(some)
+    there = np.zeros(max(int(codes(ids).max(initial=0)), int(wanted.max(initial=0))) + 1, bool)
+    there[wanted] = True
+    return pl.Series(there[codes(ids)])

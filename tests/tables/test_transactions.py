@@ -1,0 +1,46 @@
+from datetime import datetime
+
+import polars as pl
+import pytest
+
+from gingham.errors import TableError
+from gingham.tables import transactions
+from gingham.tables.origin import Origin
+from gingham.tables.transactions import Transactions
+
+DAYS = [datetime(2024, 1, day) for day in (3, 1, 2, 3, 1)]
+ORIGIN = Origin("transactions", "sales.csv", {"user_id": "who"})
+
+
+def frame(text: bool) -> pl.LazyFrame:
+    users = ["b", "a", "b", "c", "a"] if text else [20, 10, 20, 30, 10]
+    return pl.LazyFrame({"user_id": users, "item_id": [7, 7, 8, 9, 9], "timestamp": DAYS, "colour": ["red"] * 5})
+
+
+@pytest.mark.parametrize("text", [True, False])
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_ids_are_known_whether_their_rows_are_kept_or_not(
+    text: bool, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "_BATCH", batch)
+    read = Transactions.read(frame(text), ORIGIN, pl.col("timestamp") < datetime(2024, 1, 3))
+    assert read.rows.columns == ["user_id", "item_id", "timestamp"]
+    assert isinstance(read.rows.schema["user_id"], pl.Categorical) == text
+    users = ["a", "b", "a"] if text else [10, 20, 10]
+    assert read.rows.cast({pl.Categorical: pl.String}).rows() == [
+        (user, item, day) for user, item, day in zip(users, [7, 8, 9], [DAYS[1], DAYS[2], DAYS[4]], strict=True)
+    ]
+    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, 3, 3)
+    assert read.ids("user_id").to_list() == (["a", "b", "c"] if text else [10, 20, 30])
+
+
+def test_nulls_are_counted_in_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "_BATCH", 1)
+    holes = frame(True).with_columns(user_id=pl.when(pl.col("item_id") == 9).then(None).otherwise(pl.col("user_id")))
+    with pytest.raises(TableError, match=r"\(sales.csv\) has null in column 'who' in 2 rows"):
+        Transactions.read(holes, ORIGIN)
+
+
+def test_nothing_is_refused() -> None:
+    with pytest.raises(TableError, match="has no rows"):
+        Transactions.read(frame(True).head(0), ORIGIN)
