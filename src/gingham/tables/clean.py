@@ -1,6 +1,7 @@
 """The recipe's filters as ordered, named steps; each says what it left."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Literal, Self
@@ -109,12 +110,14 @@ def clean(tables: Tables, spec: CleanSpec | None = None) -> Tables:
     origin = tables.origins["transactions"]
     dated = spec.start is not None or spec.end is not None
     within = _within(spec, tables.transactions.collect_schema().names(), origin) if dated else None
-    told = Transactions.read(tables.transactions, origin, within)
+    with ThreadPoolExecutor(1) as meanwhile:
+        reading = {
+            USER_ID: meanwhile.submit(_described, tables.users, USER_ID, tables.origins["users"]),
+            ITEM_ID: meanwhile.submit(_described, tables.items, ITEM_ID, tables.origins["items"]),
+        }
+        told = Transactions.read(tables.transactions, origin, within)
+        described = {column: table.result() for column, table in reading.items()}
     rows = told.rows
-    described = {
-        USER_ID: _described(tables.users, USER_ID, tables.origins["users"]),
-        ITEM_ID: _described(tables.items, ITEM_ID, tables.origins["items"]),
-    }
     steps = [Step("read", told.n_rows, *(told.n_ids(column) for column in (USER_ID, ITEM_ID)))]
     known = {
         column: told.ids(column).alias(column).to_frame() if table is None else table

@@ -1,5 +1,6 @@
 """The transactions, read once, batch by batch."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
@@ -58,14 +59,14 @@ class Transactions:
         nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP) if role in roles}
         types = schema | {role: read.dtype for role, read in ids.items()}
         n_rows, kept = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
-        with origin.reading():
+        with origin.reading(), ThreadPoolExecutor(len(ids)) as threads:
             for batch in frame.select(roles).collect_batches(chunk_size=_BATCH, engine="streaming"):
                 n_rows += batch.height
                 for role in nulls:
                     nulls[role] += batch[role].null_count()
                 if any(nulls.values()):
                     continue  # only how many there are is still of interest
-                coded = batch.with_columns(read.add(batch[role]) for role, read in ids.items())
+                coded = batch.with_columns(threads.map(_Ids.add, ids.values(), batch.select(list(ids))))
                 kept.append(coded if keep is None else coded.filter(keep))
         if not n_rows:
             raise TableError(f"The {origin} has no rows; give at least one transaction.")
@@ -103,10 +104,10 @@ class _Ids:
         if self._numbering is None:
             return ids
         dtype = pl.Categorical(pl.Categories.random())
-        categories = self._numbering.texts().cast(dtype)  # the first has the number 0, and so on
-        kept = ids.cat.to(dtype)
-        del categories
-        return kept
+        categories = self._numbering.texts().cast(dtype)
+        # Polars numbers the categories of a new kind as they come, which is what these were numbered by.
+        assert categories.to_physical()[-1] == len(self) - 1
+        return ids.cat.to(dtype)
 
     def __len__(self) -> int:
         return len(self.values()) if self._numbering is None else len(self._numbering)
