@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 from gingham import _native, models
 from gingham.errors import DataError, DivergedError, NotFittedError, ParameterError
 from gingham.models import EarlyStopping, Epoch, HybridMF
+from gingham.tables import FeatureSpec, Tables
 from tests.models.samples import (
     LOSSES,
     RANKING,
@@ -183,6 +184,18 @@ def test_training_on_about_others_is_refused(data: Any, features: Any, words: st
         model.fit_partial(data, **features)
     assert_same(state(model), before)
     assert model.known_ is seen
+
+
+def test_training_on_with_features_of_another_meaning_is_refused() -> None:
+    def shop(town: str) -> Dataset:
+        users = pl.DataFrame({"user_id": [1, 2, 3], "town": ["York", "York", town]})
+        sales = pl.DataFrame({"user_id": [1, 2, 3, 1], "item_id": [1, 2, 1, 2]})
+        return Dataset.from_tables(Tables(sales, users, user_features=FeatureSpec(categorical=["town"])))
+
+    model = HybridMF(4, random_state=1).fit(shop("Bath"), epochs=1)
+    model.fit_partial(shop("Bath"))
+    with pytest.raises(DataError, match="user features are others than the model was fitted with, 'town=Leeds'"):
+        model.fit_partial(shop("Leeds"))
 
 
 @pytest.mark.parametrize("changed", [{"n_components": 40}, {"n_components": 7}, {"learning_schedule": "adadelta"}])

@@ -280,6 +280,15 @@ class HybridMF(EmbeddingModel):
                 raise DataError(
                     f"These are other {what} ({len(now):,}) than the model was fitted to ({len(before):,}); call fit."
                 )
+        for what, encoder, other in (
+            ("user", old.user_encoder, known.user_encoder),
+            ("item", old.item_encoder, known.item_encoder),
+        ):
+            if encoder is not None and other is not None and encoder.names != other.names:
+                new = sorted(set(other.names) - set(encoder.names)) or list(other.names)
+                raise DataError(
+                    f"The {what} features are others than the model was fitted with, {new[0]!r} among them; call fit."
+                )
         for side, matrix, ids, what in (
             (self._users, features[0], known.user_ids, "user"),
             (self._items, features[1], known.item_ids, "item"),
