@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
 from gingham import _native, models
+from gingham.dataset import Dataset
 from gingham.errors import DataError, DivergedError, NotFittedError, ParameterError
 from gingham.models import EarlyStopping, Epoch, HybridMF
 from gingham.tables import FeatureSpec, Tables
