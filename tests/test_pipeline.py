@@ -128,10 +128,10 @@ def test_only_transactions_are_required(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["popularity", "buy-again"])
 def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str) -> None:
-    edited(recipe, ("epochs = 3\nn_components = 8\nrandom_state = 1", f'kind = "{kind}"\ndays = 14'))
+    edited(recipe, ("epochs = 3\nn_components = 8\nrandom_state = 1", f'kind = "{kind}"\nwindow = "14d"'))
     run = gg.run(recipe, tmp_path / "out")
     assert next(iter(run.evaluations)) == kind
-    assert pipeline.load_run(tmp_path / "out").get_params() == {"days": 14}
+    assert pipeline.load_run(tmp_path / "out").get_params() == {"window": "14d", "half_life": None}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tests.contract import Case, Contract  # noqa: E402
 
 CASES = [
     Case("Popularity", Popularity),
-    Case("Popularity, all time", lambda: Popularity(days=None)),
+    Case("Popularity, all time", lambda: Popularity(window=None)),
     Case("BuyAgain", BuyAgain),
     Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
     Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),

@@ -1,10 +1,18 @@
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gingham.errors import ParameterError
-from gingham.models.parameters import generator, require_k, require_number, require_one_of, require_whole
+from gingham.models.parameters import (
+    generator,
+    require_duration,
+    require_k,
+    require_number,
+    require_one_of,
+    require_whole,
+)
 
 NAN, INF = float("nan"), float("inf")
 
@@ -57,6 +65,15 @@ def test_bounds_are_told(bounds: Any, words: str) -> None:
     with pytest.raises(ParameterError) as caught:
         require_number("x", -1, **bounds)
     assert str(caught.value) == f"x=-1 is out of its range; {words}"
+
+
+def test_lengths_of_time() -> None:
+    assert require_duration("window", "2w") == timedelta(days=14)
+    for wrong in (7, None, timedelta(days=1), ["7d"]):
+        with pytest.raises(ParameterError, match=r"window=.* is no length of time; give a text such as '12h'"):
+            require_duration("window", wrong)
+    with pytest.raises(ParameterError, match="window: 'soon' is no length of time; write hours, days or weeks"):
+        require_duration("window", "soon")
 
 
 def test_k_is_at_most_the_number_of_items() -> None:

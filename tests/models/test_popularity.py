@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
@@ -49,28 +50,54 @@ def test_best_sellers_of_the_week_come_first_then_those_of_all_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "items"),
+    ("window", "items"),
     [
-        (7, ["cod", "bun", "dip", "ale", "egg"]),
-        (7.0, ["cod", "bun", "dip", "ale", "egg"]),
-        # A second longer takes in ale and bun of the 3rd at noon.
-        (7 + 1 / 86400, ["bun", "cod", "ale", "dip", "egg"]),
-        (1, ["cod", "ale", "bun", "dip", "egg"]),
-        (10_000, ["ale", "bun", "cod", "dip", "egg"]),
-        (np.int64(7), ["cod", "bun", "dip", "ale", "egg"]),
+        ("7d", ["cod", "bun", "dip", "ale", "egg"]),
+        ("1w", ["cod", "bun", "dip", "ale", "egg"]),
+        # An hour longer takes in ale and bun of the 3rd at noon.
+        ("169h", ["bun", "cod", "ale", "dip", "egg"]),
+        ("1d", ["cod", "ale", "bun", "dip", "egg"]),
+        ("10000d", ["ale", "bun", "cod", "dip", "egg"]),
         (None, ["ale", "bun", "cod", "dip", "egg"]),
     ],
 )
-def test_the_window_is_counted_back_from_the_last_transaction(days: Any, items: list[str]) -> None:
-    model = Popularity(days=days).fit(shop())
+def test_the_window_is_counted_back_from_the_last_transaction(window: Any, items: list[str]) -> None:
+    model = Popularity(window=window).fit(shop())
     assert model.recommend(["cid"], k=5)["item_id"].to_list() == items
+
+
+@pytest.mark.parametrize("window", ["7d", None])
+def test_a_sale_counts_for_half_after_its_half_life(window: str | None) -> None:
+    table = Popularity(window=window, half_life="2d").fit(shop()).recommend(["cid"], k=5)
+    sales = pd.DataFrame(SALES, columns=["user", "item", "when"])
+    age = pd.Timestamp("2024-01-10T12:00:00") - pd.to_datetime(sales["when"])
+    weight = 0.5 ** (age / pd.Timedelta("2D")) * ((age < pd.Timedelta("7D")) | (window is None))
+    recent = weight.groupby(sales["item"]).sum().reindex(ITEMS, fill_value=0)
+    share = sales["item"].value_counts().reindex(ITEMS, fill_value=0) / 11
+    expected = (recent + recent[recent > 0].min() * share).sort_values(ascending=False)
+    assert table["item_id"].to_list() == expected.index.to_list()
+    np.testing.assert_allclose(table["score"], expected, rtol=1e-6)
+
+
+def test_what_did_not_sell_of_late_stays_below_what_decayed() -> None:
+    # Ninety-nine sales long ago against one that has decayed to a 128th.
+    interactions = Interactions(
+        np.zeros(101, int),
+        [0] * 99 + [1, 2],
+        1,
+        3,
+        timestamp=np.array(["2020-01-01"] * 99 + ["2024-01-01", "2024-01-08"], "datetime64[us]"),
+    )
+    ids = [Ids.from_series(pl.Series(range(size))) for size in (1, 3)]
+    model = Popularity(window="8d", half_life="1d").fit(Dataset(*ids, interactions))
+    assert model.recommend(k=3)["item_id"].to_list() == [2, 1, 0]
 
 
 @pytest.mark.parametrize("kind", [Popularity, BuyAgain])
 def test_without_timestamps_all_of_it_counts(kind: Any) -> None:
-    expected = kind(days=None).fit(shop()).recommend(k=5)
+    expected = kind(window=None).fit(shop()).recommend(k=5)
     for data in (shop(timed=False), shop().matrix()):
-        scores = kind(days=7).fit(data).recommend(k=5)["score"]
+        scores = kind(window="7d", half_life="1d").fit(data).recommend(k=5)["score"]
         # Without a window, a sale counts twice: in the window, and in the share of all.
         np.testing.assert_allclose(scores, expected["score"], rtol=1e-6)
 
@@ -135,7 +162,7 @@ def test_what_was_bought_most_comes_first_filled_with_best_sellers() -> None:
 
 
 def test_all_time_decides_between_equals_if_asked_to() -> None:
-    model = BuyAgain(days=None).fit(shop())
+    model = BuyAgain(window=None).fit(shop())
     assert [item for item, _ in listed(model, "bob")] == ["ale", "bun", "cod", "dip", "egg"]
     assert [item for item, _ in listed(model, "ann")] == ["ale", "bun", "cod", "dip", "egg"]
 
@@ -150,15 +177,16 @@ def test_of_equals_the_better_seller_comes_first_in_a_large_catalogue_too() -> N
 
 
 @pytest.mark.parametrize("kind", [Popularity, BuyAgain])
-@pytest.mark.parametrize("days", [0, -1, float("nan"), float("inf"), "7", True, 1e10])
-def test_a_wrong_window_is_refused_and_leaves_the_model_as_it_was(kind: Any, days: Any) -> None:
-    model = kind(days=days)
-    with pytest.raises(ParameterError, match="days="):
+@pytest.mark.parametrize("name", ["window", "half_life"])
+@pytest.mark.parametrize("value", [7, 0, "0d", "-1d", float("nan"), "7", "a week", True, "99999999999w"])
+def test_a_wrong_length_of_time_is_refused_and_leaves_the_model_as_it_was(kind: Any, name: str, value: Any) -> None:
+    model = kind(**{name: value})
+    with pytest.raises(ParameterError, match=f"{name}"):
         model.fit(shop())
     fitted = kind().fit(shop())
     before = fitted.recommend(k=3)
-    with pytest.raises(ParameterError, match="days="):
-        fitted.set_params(days=days).fit(shop(timed=False))
+    with pytest.raises(ParameterError, match=f"{name}"):
+        fitted.set_params(**{name: value}).fit(shop(timed=False))
     assert fitted.recommend(k=3).equals(before)
 
 
@@ -166,5 +194,5 @@ def test_a_wrong_window_is_refused_and_leaves_the_model_as_it_was(kind: Any, day
 def test_a_window_set_after_a_fit_waits_for_the_next(kind: Any) -> None:
     model = kind().fit(shop())
     before = model.recommend(k=5)
-    assert model.set_params(days=None).recommend(k=5).equals(before)
+    assert model.set_params(window=None).recommend(k=5).equals(before)
     assert not model.fit(shop()).recommend(k=5).equals(before)

@@ -1,11 +1,13 @@
 """What a parameter may be; each check raises a `ParameterError` that names the parameter, its value and the remedy."""
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from gingham.errors import ParameterError
 from gingham.split import RandomState
+from gingham.tables.duration import duration
 
 
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
@@ -29,6 +31,16 @@ def require_number(
         bounds = [f"above {above}"] * (above > -np.inf) + [f"below {below}"] * (below < np.inf)
         bounds += [f"{least} or above"] * (least > -np.inf)
         raise ParameterError(f"{name}={value!r} is out of its range; give a number {' and '.join(bounds)}.")
+
+
+def require_duration(name: str, value: Any) -> timedelta:
+    """Understand a length of time, such as "7d", and refuse what is none."""
+    if not isinstance(value, str):
+        raise ParameterError(f"{name}={value!r} is no length of time; give a text such as '12h', '30d' or '2w'.")
+    try:
+        return duration(value)
+    except ParameterError as error:
+        raise ParameterError(f"{name}: {error}") from None
 
 
 def require_k(k: Any, n_items: int, what: str = "items in the catalogue") -> None:

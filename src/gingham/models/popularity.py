@@ -1,6 +1,6 @@
 """Simple baselines that a shop must not lose to: best sellers, and buy it again."""
 
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from gingham.dataset import Dataset
 from gingham.models.base import Data, Known, Recommender, canonical
-from gingham.models.parameters import require_number
+from gingham.models.parameters import require_duration
 from gingham.recommend import Floats, SharedScores
 
 
@@ -18,8 +18,9 @@ class _BySales(Recommender):
 
     _sales: Floats
 
-    def __init__(self, days: float | None = 7) -> None:
-        self.days = days
+    def __init__(self, window: str | None = "7d", half_life: str | None = None) -> None:
+        self.window = window
+        self.half_life = half_life
 
     def fit(self, interactions: Data) -> Self:
         """Count sales.
@@ -27,19 +28,21 @@ class _BySales(Recommender):
         Parameters
         ----------
         interactions : Dataset or sparse matrix
-            What was bought. A matrix (or a dataset without timestamps) has no last days: all of it counts.
+            What was bought. A matrix (or a dataset without timestamps) has no window, and nothing in it
+            is older: all of it counts alike.
 
         Raises
         ------
         ParameterError, DataError
-            If `days` is not positive, or the data hold a value that is not finite.
+            If `window` or `half_life` is no length of time, or the data hold a value that is not finite.
         """
         self.validate()
         known = Known.of(interactions)
         total = _sold(known.matrix)
         recent = _sold(self._recent(interactions))
-        # The share of all sales orders what did not sell of late, and is less than one recent sale.
-        self._sales = (recent + total / (np.abs(total).sum() + 1)).astype(np.float32)
+        # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
+        least = recent.min(initial=1, where=recent > 0)
+        self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
         self._known = known
         return self
 
@@ -49,19 +52,26 @@ class _BySales(Recommender):
         Raises
         ------
         ParameterError
-            If `days` is not positive.
+            If `window` or `half_life` is no length of time.
         """
-        if self.days is not None:
-            require_number("days", self.days, above=0, below=1_000_000)
+        for name in ("window", "half_life"):
+            if getattr(self, name) is not None:
+                require_duration(name, getattr(self, name))
 
     def _recent(self, data: Data) -> sp.csr_matrix:
-        if isinstance(data, Dataset):
-            times = data.interactions.timestamp
-            if self.days is None or times is None or not len(times):
-                return data.matrix()
-            window = np.timedelta64(timedelta(days=float(self.days)))
-            return data.interactions.take(times > times.max() - window).matrix()
-        return canonical(data, "interactions")
+        """Take the window's interactions, each with the weight that its age leaves it."""
+        if not isinstance(data, Dataset):
+            return canonical(data, "interactions")
+        rows = data.interactions
+        if rows.timestamp is None or not len(rows):
+            return data.matrix()
+        age = rows.timestamp.max() - rows.timestamp
+        if self.half_life is not None:
+            halved = age / np.timedelta64(require_duration("half_life", self.half_life))
+            rows = replace(rows, value=(rows.value * 0.5**halved).astype(np.float32))
+        if self.window is not None:
+            rows = rows.take(age < np.timedelta64(require_duration("window", self.window)))
+        return data.with_interactions(rows).matrix()
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"sales": self._sales}
@@ -73,13 +83,16 @@ class _BySales(Recommender):
 class Popularity(_BySales):
     """Best sellers of the last days, the same for everybody.
 
-    An item's score is the number of its sales in the window, plus its share of all sales (which is less than one), so
-    that what did not sell of late follows in the order of all time.
+    An item's score is the number of its sales in the window, plus its share of all sales (scaled to less than any item
+    sold in the window, if that is less than one), so that what did not sell of late follows in the order of all time.
 
     Parameters
     ----------
-    days : float or None
-        The window, counted back from the last transaction; 7 by default; None for all time.
+    window : str or None
+        How long, counted back from the last transaction: hours, days or weeks, such as "7d" (default); None for all
+        time.
+    half_life : str or None
+        How long before the last transaction a sale counts for half; by default all in the window count alike.
     """
 
     def _scores(self) -> SharedScores:
@@ -94,8 +107,8 @@ class BuyAgain(_BySales):
 
     Parameters
     ----------
-    days : float or None
-        The window of the best sellers, counted back from the last transaction; 7 by default; None for all time.
+    window, half_life : str or None
+        Those of the best sellers, as for `Popularity`; "7d" and None by default.
     """
 
     def _scores(self) -> SharedScores:
