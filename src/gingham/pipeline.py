@@ -83,7 +83,10 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
     ConfigError, TableError
         If the recipe or a table is wrong, or a filter leaves nothing.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    return _cleaned(recipe if isinstance(recipe, Recipe) else Recipe.read(recipe))
+
+
+def _cleaned(recipe: Recipe, count_ids: bool = True) -> Tables:
     tables = read(
         recipe.transactions,
         recipe.users,
@@ -92,7 +95,7 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
         user_features=recipe.features.users,
         item_features=recipe.features.items,
     )
-    return clean(tables, recipe.clean)
+    return clean(tables, recipe.clean, count_ids)
 
 
 def read_dataset(recipe: Recipe | Path | str) -> Dataset:
@@ -111,7 +114,7 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
         If the recipe or a table is wrong, or a filter leaves nothing.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    return Dataset.from_tables(read_tables(recipe.narrowed()))
+    return Dataset.from_tables(_cleaned(recipe.narrowed(), count_ids=False))
 
 
 def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = None) -> Run:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
@@ -5,6 +6,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 from pydantic import ValidationError
 
 from gingham.errors import TableError
@@ -94,6 +96,26 @@ def test_users_are_counted_within_the_dates() -> None:
     assert cleaned.steps[2] == Step("users with at most 1 transactions", rows=2, users=2, items=2)
 
 
+@pytest.mark.parametrize("described", [True, False])
+def test_what_is_kept_does_not_depend_on_whether_ids_are_counted(described: bool) -> None:
+    shop = tables(users=frame(user_id=["a", "b", "z"])) if described else tables()
+    spec = CleanSpec(start=date(2019, 1, 2), min_transactions=1)
+    counted, plain = clean(shop, spec), clean(shop, spec, count_ids=False)
+    for table in ("transactions", "users", "items"):
+        ours, theirs = (getattr(cleaned, table).cast({pl.Categorical: pl.String}) for cleaned in (plain, counted))
+        assert_frame_equal(ours.collect(), theirs.collect(), check_row_order=False)
+    assert plain.steps == tuple(replace(step, users=None, items=None) for step in counted.steps)
+
+
+@pytest.mark.parametrize("spec", [CleanSpec(last="36h"), CleanSpec(last="36h", half_life="12h"), CleanSpec()])
+def test_dates_are_the_first_moments_of_their_days(spec: CleanSpec) -> None:
+    days = pl.Series([date(2019, 1, day) for day in (1, 2, 3, 3)])
+    ids = {"user_id": [1, 2, 3, 4], "item_id": [1, 1, 1, 1]}
+    dated, timed = (clean(Tables(frame(**ids, timestamp=when)), spec) for when in (days, days.cast(pl.Datetime("us"))))
+    assert_frame_equal(dated.transactions.collect(), timed.transactions.collect())
+    assert dated.steps == timed.steps
+
+
 def test_end_is_exclusive_and_zones_are_converted() -> None:
     noon = pl.Series([datetime(2019, 1, 1, hour) for hour in (11, 12, 13)])
     shop = Tables(frame(user_id=[1, 2, 3], item_id=[1, 1, 1], timestamp=noon))
@@ -122,7 +144,7 @@ def test_a_window_ends_with_the_latest_transaction_of_the_dates() -> None:
 
 
 def test_duplicates_are_equal_in_every_role() -> None:
-    rows = tables().transactions.collect()
+    rows = tables().transactions.collect().with_columns(pl.col("timestamp").cast(pl.Datetime("us")))
     twice = pl.concat([rows, rows.head(2), rows.head(1).with_columns(timestamp=datetime(2019, 1, 1, 1))])
     cleaned = clean(tables(transactions=twice), CleanSpec(deduplicate=True))
     assert cleaned.steps == (Step("read", 9, 3, 3), Step("no duplicates", 7, 3, 3))

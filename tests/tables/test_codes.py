@@ -1,10 +1,9 @@
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gingham.tables.codes import among, codes, counts, n_distinct
+from gingham.tables.codes import among, codes, n_distinct, occurring
 
 KINDS = ["near", "far", "text"]
 
@@ -17,13 +16,20 @@ def series(kind: str, numbers: list[int]) -> pl.Series:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(numbers=st.lists(st.integers(0, 30), min_size=1))
-def test_codes_tell_ids_apart_and_count_them(kind: str, numbers: list[int]) -> None:
+def test_codes_tell_ids_apart_and_tell_their_number(kind: str, numbers: list[int]) -> None:
     ids = series(kind, numbers)
     coded = codes(ids)
     assert coded.min() >= 0
     assert len(set(coded.tolist())) == n_distinct(ids) == len(set(numbers))
     assert len(set(zip(coded.tolist(), numbers, strict=True))) == len(set(numbers))
-    np.testing.assert_array_equal(counts(ids), [numbers.count(number) for number in numbers])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("most", [None, 3])
+@given(numbers=st.lists(st.integers(0, 5), min_size=1))
+def test_those_that_occur_often_enough_are_found(kind: str, most: int | None, numbers: list[int]) -> None:
+    wanted = [2 <= numbers.count(number) <= (most or len(numbers)) for number in numbers]
+    assert occurring(series(kind, numbers), 2, most).to_list() == wanted
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,7 @@
 import csv
 import gzip
 import io
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_csv_ids_keep_their_leading_zeros(tmp_path: Path, name: str, text: Any) 
     assert rows.columns == ["user_id", "item_id", "timestamp", "price"]
     assert rows["user_id"].to_list() == ["007", "007", "9"]
     assert rows["item_id"].to_list() == ["0108", "0200", "0108"]
-    assert rows["timestamp"].to_list() == [datetime(2019, 1, day) for day in (1, 3, 2)]
+    assert rows["timestamp"].to_list() == [date(2019, 1, day) for day in (1, 3, 2)]
     assert rows["price"].to_list() == [1.0, 1.5, 2.0]
 
 

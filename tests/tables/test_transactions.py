@@ -19,19 +19,22 @@ def frame(text: bool) -> pl.LazyFrame:
 
 @pytest.mark.parametrize("text", [True, False])
 @pytest.mark.parametrize("batch", [1, 2, 100])
-def test_ids_are_known_whether_their_rows_are_kept_or_not(
-    text: bool, batch: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("whole", [["user_id", "item_id"], ["item_id"]])
+def test_ids_are_known_as_a_whole_if_asked_whether_their_rows_are_kept_or_not(
+    text: bool, batch: int, whole: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "_BATCH", batch)
-    read = Transactions.read(frame(text), ORIGIN, pl.col("timestamp") < datetime(2024, 1, 3))
+    read = Transactions.read(frame(text), ORIGIN, pl.col("timestamp") < datetime(2024, 1, 3), whole)
     assert read.rows.columns == ["user_id", "item_id", "timestamp"]
     assert isinstance(read.rows.schema["user_id"], pl.Categorical) == text
     users = ["a", "b", "a"] if text else [10, 20, 10]
     assert read.rows.cast({pl.Categorical: pl.String}).rows() == [
         (user, item, day) for user, item, day in zip(users, [7, 8, 9], [DAYS[1], DAYS[2], DAYS[4]], strict=True)
     ]
-    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, 3, 3)
-    assert read.ids("user_id").to_list() == (["a", "b", "c"] if text else [10, 20, 30])
+    everybody = ["a", "b", "c"] if text else [10, 20, 30]
+    known = everybody if "user_id" in whole else everybody[:2]
+    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, len(known), 3)
+    assert read.ids("user_id").to_list() == known
 
 
 def test_nulls_are_counted_in_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:

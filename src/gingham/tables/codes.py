@@ -32,10 +32,14 @@ def codes(ids: pl.Series) -> Codes:
     return (ids.rank("dense") - 1).to_numpy()
 
 
-def counts(ids: pl.Series) -> npt.NDArray[np.int64]:
-    """Tell of each id how often it is there."""
+def occurring(ids: pl.Series, least: int, most: int | None = None) -> pl.Series:
+    """Tell which ids are there at least and, unless it is None, at most so many times."""
     coded = codes(ids)
-    return np.bincount(coded)[coded]
+    times = np.bincount(coded)
+    enough = times >= least
+    if most is not None:
+        enough &= times <= most
+    return pl.Series(enough[coded])
 
 
 def n_distinct(ids: pl.Series) -> int:

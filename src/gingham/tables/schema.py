@@ -82,12 +82,15 @@ class FeatureSpec(_Section):
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of cleaning left: `rows` transactions of so many distinct `users` and `items`."""
+    """What one step of cleaning left: `rows` transactions of so many distinct `users` and `items`.
+
+    The latter are None where nobody asked to count them.
+    """
 
     name: str
     rows: int
-    users: int
-    items: int
+    users: int | None
+    items: int | None
 
 
 @dataclass(frozen=True, init=False)
@@ -115,7 +118,7 @@ class Tables:
     ----------
     transactions, users, items : polars.LazyFrame
         The tables. Ids are Int64 or text (String; Categorical in transactions that were cleaned), ``timestamp`` is a
-        naive ``Datetime("us")`` in UTC.
+        naive ``Datetime("us")`` in UTC (a Date, if it came as one and was not cleaned).
 
     Raises
     ------
@@ -212,7 +215,7 @@ def _transactions(frame: Any, origin: Origin) -> pl.LazyFrame:
                 f"give a column of numbers as the {role}."
             )
     rows = _with_id(_with_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
-    if TIMESTAMP in schema and schema[TIMESTAMP] != pl.Datetime("us"):
+    if TIMESTAMP in schema and schema[TIMESTAMP] not in (pl.Date, pl.Datetime("us")):
         rows = rows.with_columns(naive_utc(rows, TIMESTAMP, origin))
     return rows
 

@@ -1,5 +1,6 @@
 """The transactions, read once, batch by batch."""
 
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,10 +10,9 @@ from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables.numbering import Numbering
 from gingham.tables.origin import Origin
-from gingham.tables.runs import once_a_run
 
 # Enough rows that a batch's fixed costs don't matter, few enough that it is small beside what is kept.
-_BATCH = 200_000
+_BATCH = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,13 @@ class Transactions:
     _read: dict[str, "_Ids"]
 
     @classmethod
-    def read(cls, frame: pl.LazyFrame, origin: Origin, keep: pl.Expr | None = None) -> "Transactions":
+    def read(
+        cls,
+        frame: pl.LazyFrame,
+        origin: Origin,
+        keep: pl.Expr | None = None,
+        whole: Collection[str] = (USER_ID, ITEM_ID),
+    ) -> "Transactions":
         """Read the role columns of a table.
 
         Text is compared and stored once a distinct id, while the file is being read; what is not to be kept is never
@@ -46,7 +52,10 @@ class Transactions:
         origin : Origin
             What errors call them.
         keep : polars.Expr, optional
-            Which to keep; all by default.
+            Which to keep, by other columns than the ids; all by default.
+        whole : collection of str
+            The columns of ids of which `n_ids` and `ids` are to know all that were read; both by default. It costs
+            about as much as reading.
 
         Raises
         ------
@@ -60,27 +69,34 @@ class Transactions:
         types = schema | {role: read.dtype for role, read in ids.items()}
         n_rows, kept = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
         with origin.reading(), ThreadPoolExecutor(len(ids)) as threads:
+
+            def coded(batch: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+                add = threads.map(lambda column: ids[column].add(batch[column]), columns)
+                return batch.with_columns(add)
+
+            early = [role for role in ids if role in whole]
+            late = [role for role in ids if role not in whole]
             for batch in frame.select(roles).collect_batches(chunk_size=_BATCH, engine="streaming"):
                 n_rows += batch.height
                 for role in nulls:
                     nulls[role] += batch[role].null_count()
                 if any(nulls.values()):
                     continue  # only how many there are is still of interest
-                coded = batch.with_columns(threads.map(_Ids.add, ids.values(), batch.select(list(ids))))
-                kept.append(coded if keep is None else coded.filter(keep))
+                left = coded(batch, early)
+                kept.append(coded(left if keep is None else left.filter(keep), late))
         if not n_rows:
             raise TableError(f"The {origin} has no rows; give at least one transaction.")
         for role, number in nulls.items():
             require_no_nulls(number, role, origin)
-        rows = pl.concat(kept, rechunk=True)
+        rows = pl.concat(kept)  # in pieces as they are, for all of them are much of the memory there is
         return cls(rows.with_columns(read.restored(rows[role]) for role, read in ids.items()), n_rows, ids)
 
     def n_ids(self, column: str) -> int:
-        """Count the different ids of all that were read, kept or not."""
+        """Count the different ids of all that were read, kept or not, if the column was to be known as a whole."""
         return len(self._read[column])
 
     def ids(self, column: str) -> pl.Series:
-        """List the different ids of all that were read: whole numbers or text, sorted."""
+        """List the different ids that `n_ids` counts: whole numbers or text, sorted."""
         return self._read[column].values()
 
 
@@ -97,7 +113,7 @@ class _Ids:
         if self._numbering is None:
             self._whole.append(ids.unique())
             return ids
-        return once_a_run(ids.cast(pl.String), self._numbering.add).alias(ids.name)
+        return self._numbering.add(ids.cast(pl.String)).alias(ids.name)
 
     def restored(self, ids: pl.Series) -> pl.Series:
         """Make categories of numbers."""
@@ -106,7 +122,7 @@ class _Ids:
         dtype = pl.Categorical(pl.Categories.random())
         categories = self._numbering.texts().cast(dtype)
         # Polars numbers the categories of a new kind as they come, which is what these were numbered by.
-        assert categories.to_physical()[-1] == len(self) - 1
+        assert len(self) == 0 or categories.to_physical()[-1] == len(self) - 1
         return ids.cat.to(dtype)
 
     def __len__(self) -> int:
