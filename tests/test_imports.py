@@ -25,6 +25,7 @@ ORDER = (
     "report",
     "profile",
     "config",
+    "fitting",
     "pipeline",
     "__init__",
     "cli",

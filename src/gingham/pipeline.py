@@ -1,6 +1,5 @@
 """The run that a recipe describes: read, clean, split, fit, evaluate, recommend, store."""
 
-import difflib
 import json
 import time
 from collections.abc import Mapping
@@ -10,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from gingham import store
-from gingham.config import ModelSpec, Recipe
+from gingham.config import Recipe
 from gingham.dataset import Dataset
-from gingham.errors import ArtifactError, ConfigError
+from gingham.errors import ArtifactError
 from gingham.evaluate import Evaluation, evaluate
-from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
+from gingham.fitting import build, fit
+from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.parameters import require_k
 from gingham.tables import Step, Tables, clean, read
 
-_KINDS: Mapping[str, type[Recommender]] = {"hybrid": HybridMF, "popularity": Popularity, "buy-again": BuyAgain}
 _BASELINES: Mapping[str, type[Recommender]] = {"best-sellers": Popularity, "buy-again": BuyAgain}
 
 # What a run's folder holds.
@@ -150,7 +148,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
         watcher.evaluated(evaluations)
         if recipe.refit:
             with watcher.stage("Fitting the model to everything"):
-                model = _fit(recipe.model, dataset)
+                model = fit(recipe.model, dataset)
         with watcher.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(
                 k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
@@ -179,39 +177,6 @@ def load_run(folder: Path | str) -> Recommender:
     return Recommender.load(place / MODEL)
 
 
-def build(spec: ModelSpec) -> Recommender:
-    """Make the model that a recipe names, not fitted yet.
-
-    Raises
-    ------
-    ConfigError
-        If it has no such parameter.
-    """
-    kind = _KINDS[spec.kind]
-    known = kind.param_names()
-    for name in spec.params:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(known)}"
-            raise ConfigError(f"Section [model] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
-    return kind(**spec.params)
-
-
-def _fit(spec: ModelSpec, dataset: Dataset) -> Recommender:
-    model = build(spec)
-    if isinstance(model, HybridMF):
-        weights = _weights(dataset) if spec.weighted else None
-        return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights)
-    return model.fit(dataset)
-
-
-def _weights(dataset: Dataset) -> sp.csr_matrix:
-    """Take the interactions' values for their weights; what is no positive weighs one."""
-    weights = dataset.matrix()
-    weights.data[weights.data <= 0] = 1
-    return weights
-
-
 def _evaluate(
     recipe: Recipe, train: Dataset, test: Dataset, watcher: Watcher
 ) -> tuple[Recommender, dict[str, Evaluation], dict[str, float]]:
@@ -220,7 +185,7 @@ def _evaluate(
     evaluations: dict[str, Evaluation] = {}
     with watcher.stage(f"Fitting the model ({recipe.model.kind})"):
         start = time.perf_counter()
-        model = _fit(recipe.model, train)
+        model = fit(recipe.model, train)
         seconds[recipe.model.kind] = time.perf_counter() - start
     models: dict[str, Recommender] = {recipe.model.kind: model}
     with watcher.stage("Evaluating the model and the baselines"):

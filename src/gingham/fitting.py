@@ -1,0 +1,63 @@
+"""The model that a recipe's ``[model]`` names: made, and fitted."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import scipy.sparse as sp
+
+from gingham.config import ModelSpec
+from gingham.dataset import Dataset
+from gingham.errors import ConfigError
+from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
+
+_KINDS: Mapping[str, type[Recommender]] = {"hybrid": HybridMF, "popularity": Popularity, "buy-again": BuyAgain}
+
+
+def build(spec: ModelSpec) -> Recommender:
+    """Make the model that a recipe names, not fitted yet.
+
+    Raises
+    ------
+    ConfigError
+        If it has no such parameter.
+    """
+    kind = _KINDS[spec.kind]
+    known = kind.param_names()
+    for name in spec.params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(known)}"
+            raise ConfigError(f"Section [model] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
+    return kind(**spec.params)
+
+
+def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:
+    """Make the model that a recipe names, and fit it as the recipe says.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What to fit.
+    dataset : Dataset
+        What to fit it to.
+    training
+        What else the `fit` of a model with epochs takes, such as `callbacks`; other models are fitted without.
+
+    Raises
+    ------
+    GinghamError
+        If the recipe names a parameter that there is none of, or for what the model's `fit` raises.
+    """
+    model = build(spec)
+    if isinstance(model, HybridMF):
+        weights = _weights(dataset) if spec.weighted else None
+        return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights, **training)
+    return model.fit(dataset)
+
+
+def _weights(dataset: Dataset) -> sp.csr_matrix:
+    """Take the interactions' values for their weights; what is no positive weighs one."""
+    weights = dataset.matrix()
+    weights.data[weights.data <= 0] = 1
+    return weights
