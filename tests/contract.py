@@ -114,6 +114,7 @@ class Contract:
             lambda: model.recommend(),
             lambda: model.recommend([1], k=0),
             lambda: model.rank(),
+            lambda: model.predict([1], [1]),
             lambda: model.predict_rank(test),
             lambda: model.test_ranks(test),
             lambda: model.save(tmp_path / "model"),
@@ -216,6 +217,32 @@ class Contract:
         table = model.recommend(k=5)
         users, items = model.known_.user_ids.index(table["user_id"]), model.known_.item_ids.index(table["item_id"])
         np.testing.assert_allclose(table["score"], scores_of(model)[users, items], atol=ROUNDING)
+
+    def test_pairs_have_the_scores_that_lists_have(self, case: Case) -> None:
+        model = case.fitted()
+        table = model.recommend(k=N_ITEMS).sample(fraction=1, shuffle=True, seed=2)
+        scores = model.predict(table["user_id"], table["item_id"])
+        assert scores.dtype == np.float32
+        np.testing.assert_allclose(scores, table["score"], atol=ROUNDING, rtol=ROUNDING)
+        item, user = table.filter(pl.col("item_id") == 21), table.filter(pl.col("user_id") == 130)
+        np.testing.assert_allclose(model.predict(item["user_id"], 21), item["score"], atol=ROUNDING, rtol=ROUNDING)
+        np.testing.assert_allclose(model.predict(130, user["item_id"]), user["score"], atol=ROUNDING, rtol=ROUNDING)
+        np.testing.assert_allclose(model.predict([130, 130], [21, 21]), [model.predict(130, 21)[0]] * 2)
+        assert model.predict([], []).shape == (0,)
+
+    def test_pairs_of_unknown_ids_or_of_two_lengths_are_refused(self, case: Case) -> None:
+        model = case.fitted()
+        with pytest.raises(UnknownIdError, match="1 unknown user id: 101"):
+            model.predict([101], [0])
+        with pytest.raises(UnknownIdError, match="1 unknown item id: 1"):
+            model.predict([100], [1])
+        with pytest.raises(DataError, match="2 user ids and 3 item ids"):
+            model.predict([100, 103], [0, 7, 14])
+
+    def test_users_without_history_get_the_same_list(self, case: Case) -> None:
+        if not case.features:
+            first, second = item_lists(case.fitted().recommend([100 + 3 * user for user in WITHOUT_HISTORY])).values()
+            assert first == second
 
     def test_users_come_in_the_order_given(self, case: Case) -> None:
         model = case.fitted()

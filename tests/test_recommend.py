@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from gingham import _native
 from gingham.dataset import Ids
 from gingham.errors import ParameterError
-from gingham.recommend import DenseScores, Ranking, RepresentationScores, Scores, frame, pattern, rank, threads
+from gingham.recommend import (
+    DenseScores,
+    Ranking,
+    RepresentationScores,
+    Scores,
+    SharedScores,
+    frame,
+    pattern,
+    rank,
+    threads,
+)
 
 
 class FewAtATime(DenseScores):
@@ -250,3 +260,25 @@ def test_a_frame_of_nothing_has_its_columns() -> None:
     table = frame(nothing, pl.Series([], dtype=pl.Int64), Ids.from_series(pl.Series(["a"])))
     assert table.schema == {"user_id": pl.Int64, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float32}
     assert table.height == 0
+
+
+def test_pairs_have_the_scores_that_rows_have() -> None:
+    rng = np.random.default_rng(4)
+    scores = rng.integers(-9, 9, (7, 11)).astype(np.float32)
+    own = sp.csr_matrix(np.where(rng.random((7, 11)) < 0.4, scores, 0))
+    own.data[::3] = 0  # an own score of zero still stands in the place of the shared one
+    shared = np.arange(20, 31, dtype=np.float32)
+    expected = np.tile(shared, (7, 1))
+    for row, column, value in zip(own.tocoo().row, own.tocoo().col, own.data, strict=True):
+        expected[row, column] = value
+    users, items = rng.integers(0, 7, 200).astype(np.int32), rng.integers(0, 11, 200).astype(np.int32)
+    for kind, whole in (
+        (FewAtATime(lambda users: scores[users], 11), scores),
+        (SharedScores(shared, lambda users: own[users], block_size=3), expected),
+        (SharedScores(shared), np.tile(shared, (7, 1))),
+    ):
+        found = kind.pairs(users, items)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, whole[users, items])
+        assert kind.pairs(users[:0], items[:0]).shape == (0,)
+    np.testing.assert_array_equal(shared, np.arange(20, 31))

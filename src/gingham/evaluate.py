@@ -11,7 +11,7 @@ from gingham.columns import USER_ID
 from gingham.errors import DataError
 from gingham.metrics import AT_K, OF_ALL, compute
 from gingham.models import Recommender
-from gingham.models.base import Data
+from gingham.models.known import Data
 from gingham.models.parameters import require_k
 
 CONFIDENCE = 0.95

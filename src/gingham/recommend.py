@@ -1,6 +1,6 @@
 """Scores to filtered top-k lists and ranks, block by block, so that memory does not grow with the number of users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import cpu_count
 from typing import Any, Protocol
@@ -75,6 +75,9 @@ class Scores(Protocol):
     def rank(self, block: Block, num_threads: int) -> None:
         """Score all items for a block of users, and fill in its answers."""
 
+    def pairs(self, users: Indices, items: Indices) -> Floats:
+        """Score as many pairs as there are users and items: float32, one a pair."""
+
 
 class RepresentationScores:
     """The score is the dot product of two representations plus both biases; no score is ever stored.
@@ -110,6 +113,16 @@ class RepresentationScores:
             **block.answers(),
         )
 
+    def pairs(self, users: Indices, items: Indices) -> Floats:
+        """Score as many pairs as there are users and items: float32, one a pair."""
+        scores, size = np.empty(len(users), np.float32), self._n_components
+        for start in range(0, len(users), self.block_size):
+            block = slice(start, start + self.block_size)
+            left, right = self._users(users[block]), self._items[items[block]]
+            products = np.einsum("ij,ij->i", left[:, :size], right[:, :size])
+            scores[block] = products + left[:, size] + right[:, size]
+        return scores
+
 
 class SharedScores:
     """The scores are the same for all users, but for a few of each user's own.
@@ -118,27 +131,47 @@ class SharedScores:
     ----------
     shared : float32 array, shape (n_items,)
         A finite score an item.
-    own : csr_matrix of float32, shape (n_users, n_items), optional
-        Scores that stand in the place of the shared ones; columns ascending. None (default): there are none.
+    own : callable, optional
+        Takes user indices, gives their scores that stand in the place of the shared ones: csr_matrix of float32, shape
+        (n, n_items), columns ascending. None (default): there are none.
+    block_size : int
+        For how many users `own` is asked at a time; 65,536 by default.
     """
 
-    block_size = 65_536
-
-    def __init__(self, shared: Floats, own: sp.csr_matrix | None = None) -> None:
-        self._shared, self._own = shared, own
+    def __init__(
+        self, shared: Floats, own: Callable[[Indices], sp.csr_matrix] | None = None, block_size: int = 65_536
+    ) -> None:
+        self._shared, self._own, self.block_size = shared, own, block_size
         self.n_items = len(shared)
 
     def only(self, items: Indices) -> "SharedScores":
         """Score these items alone, in this order."""
-        return SharedScores(self._shared[items], None if self._own is None else self._own[:, items])
+        own = self._own
+        chosen = None if own is None else lambda users: own(users)[:, items]
+        return SharedScores(self._shared[items], chosen, self.block_size)
 
     def rank(self, block: Block, num_threads: int) -> None:
         """Score all items for a block of users, and fill in its answers."""
         own: Csr = (np.zeros(len(block.users) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
         if self._own is not None:
-            rows = self._own[block.users]
+            rows = self._own(block.users)
             own = (*pattern(rows), rows.data)
         _native.rank_shared(shared=self._shared, own=own, num_threads=num_threads, **block.answers())
+
+    def pairs(self, users: Indices, items: Indices) -> Floats:
+        """Score as many pairs as there are users and items: float32, one a pair."""
+        scores = self._shared[items]
+        if self._own is None:
+            return scores
+        for distinct, chosen, places in _by_user(users, self.block_size):
+            rows = self._own(distinct)
+            # One number a pair, ascending as rows and their columns are.
+            there = np.repeat(np.arange(len(distinct)), np.diff(rows.indptr)) * self.n_items + rows.indices
+            wanted = places * self.n_items + items[chosen]
+            found = np.searchsorted(there, wanted)
+            is_own = np.append(there, -1)[found] == wanted
+            scores[chosen[is_own]] = rows.data[found[is_own]]
+        return scores
 
 
 class DenseScores:
@@ -165,6 +198,21 @@ class DenseScores:
     def rank(self, block: Block, num_threads: int) -> None:
         """Score all items for a block of users, and fill in its answers."""
         _native.rank_scores(scores=self._function(block.users), num_threads=num_threads, **block.answers())
+
+    def pairs(self, users: Indices, items: Indices) -> Floats:
+        """Score as many pairs as there are users and items: float32, one a pair."""
+        scores = np.empty(len(users), np.float32)
+        for distinct, chosen, places in _by_user(users, self.block_size):
+            scores[chosen] = self._function(distinct)[places, items[chosen]]
+        return scores
+
+
+def _by_user(users: Indices, block_size: int) -> Iterator[tuple[Indices, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Give the distinct users, some at a time; which pairs are theirs, and whose of these each is."""
+    distinct, places = np.unique(users, return_inverse=True)
+    for start in range(0, len(distinct), block_size):
+        chosen = np.flatnonzero((places >= start) & (places < start + block_size))
+        yield distinct[start : start + block_size], chosen, places[chosen] - start
 
 
 def rank(

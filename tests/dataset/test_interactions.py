@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -106,3 +107,20 @@ def test_wrong_arrays_are_refused(given_arrays: Any, words: str) -> None:
 def test_an_unknown_policy_is_refused() -> None:
     with pytest.raises(ParameterError, match="'mean'"):
         Interactions([0], [0], 1, 1).matrix("mean")  # type: ignore[arg-type]
+
+
+def test_what_is_older_counts_for_less() -> None:
+    times = np.array(["2024-01-01T00", "2024-01-03T00", "2024-01-04T12", "2024-01-05T00"], "datetime64[us]")
+    rows = Interactions([0, 1, 0, 1], [0, 0, 1, 1], 2, 2, value=[8, 8, -4, 1], timestamp=times)
+    decayed = rows.decayed(timedelta(days=2))
+    assert decayed.value.dtype == np.float32
+    np.testing.assert_allclose(decayed.value, [2, 4, -4 / 2**0.25, 1], rtol=1e-6)
+    np.testing.assert_array_equal(decayed.timestamp, times)
+    np.testing.assert_array_equal(rows.value, [8, 8, -4, 1])
+
+
+def test_without_time_nothing_is_older() -> None:
+    rows = Interactions([0, 1], [1, 0], 2, 2, value=[3, 4])
+    np.testing.assert_array_equal(rows.decayed(timedelta(days=1)).value, [3, 4])
+    empty = Interactions([], [], 2, 2, timestamp=np.empty(0, "datetime64[us]"))
+    assert len(empty.decayed(timedelta(days=1))) == 0

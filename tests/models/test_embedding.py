@@ -6,10 +6,10 @@ import pytest
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
-import gingham.models.embedding
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.errors import DataError, NotFittedError, ParameterError, UnknownIdError
 from gingham.models import HybridMF
+from gingham.recommend import RepresentationScores
 from tests.models.samples import assert_same, clustered_shop, groups, noise, scores_of, state
 
 
@@ -70,7 +70,7 @@ def test_predict_is_the_product_of_representations(
     whole = model.predict(users, items)
     assert whole.dtype == np.float32
     np.testing.assert_allclose(whole, scores[users, items], atol=1e-5)
-    monkeypatch.setattr(gingham.models.embedding, "_PAIRS", 7)
+    monkeypatch.setattr(RepresentationScores, "block_size", 7)
     np.testing.assert_array_equal(model.predict(users, items), whole)
     np.testing.assert_allclose(model.predict(4, range(18)), scores[4], atol=1e-5)
     np.testing.assert_allclose(model.predict([4], range(18)), scores[4], atol=1e-5)

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import DataError
-from gingham.models.base import Known
+from gingham.models.known import Known
 from gingham.models.training import Training, inputs
 
 RANKING = ("bpr", "warp", "warp-kos")

@@ -1,6 +1,7 @@
 """Who interacted with what, when: one row a transaction, in integers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -86,6 +87,16 @@ class Interactions:
             self.value[rows],
             None if self.timestamp is None else self.timestamp[rows],
         )
+
+    def decayed(self, half_life: timedelta) -> "Interactions":
+        """Let each count for less the older it is: for half, when it is `half_life` older than the last one.
+
+        Without timestamps nothing is older, and all keep their values.
+        """
+        if self.timestamp is None or not len(self):
+            return self
+        halved = (self.timestamp.max() - self.timestamp) / np.timedelta64(half_life)
+        return replace(self, value=(self.value * 0.5**halved).astype(np.float32))
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Make the user by item matrix.

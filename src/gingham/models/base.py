@@ -1,9 +1,8 @@
-"""The contract of every model: what it can be asked, and what it remembers of the data it was fitted to."""
+"""The contract of every model: what it can be asked."""
 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -13,89 +12,14 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham import store
-from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
-from gingham.dataset import Dataset, FeatureEncoder, Ids
+from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
 from gingham.metrics import TestRanks
+from gingham.models.known import Data, Known, canonical
 from gingham.models.parameters import require_k
-from gingham.recommend import Indices, Ranking, Scores, frame, rank
-from gingham.split import Matrix
+from gingham.recommend import Floats, Indices, Ranking, Scores, frame, rank
 
-Data: TypeAlias = Dataset | Matrix
 Some: TypeAlias = pl.Series | Iterable[Any]
-
-# The fields of `Known` that hold an encoder, which artifacts keep under the same names.
-_ENCODERS = ("user_encoder", "item_encoder")
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What a model was fitted to.
-
-    Attributes
-    ----------
-    user_ids, item_ids : Ids
-        The external ids; row and column numbers, where it was fitted to a bare matrix.
-    matrix : csr_matrix of float32, shape (n_users, n_items)
-        The interactions; one entry a pair, in the order of columns, duplicates summed.
-    item_labels : polars.DataFrame or None
-        ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
-    user_encoder, item_encoder : FeatureEncoder or None
-        What makes features of what is told about users and items; None where no columns were features.
-    """
-
-    user_ids: Ids
-    item_ids: Ids
-    matrix: sp.csr_matrix
-    item_labels: pl.DataFrame | None = None
-    user_encoder: FeatureEncoder | None = None
-    item_encoder: FeatureEncoder | None = None
-
-    @classmethod
-    def of(cls, data: Data) -> "Known":
-        """Take a dataset or a bare matrix.
-
-        Raises
-        ------
-        DataError
-            If it is neither, or holds a value that is not finite.
-        """
-        if isinstance(data, Dataset):
-            encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders)
-        matrix = canonical(data, "interactions")
-        users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
-        return cls(users, items, matrix)
-
-
-def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr_matrix:
-    """Make a float32 CSR matrix with sorted columns and no duplicates of any sparse matrix.
-
-    Explicit zeros are kept, duplicates are summed. The caller's matrix stays as it is.
-
-    Raises
-    ------
-    DataError
-        If it is no sparse matrix, has another shape than it should, or holds a value that is not finite.
-    """
-    is_sparse: bool = sp.issparse(data)  # a bool, so that mypy does not narrow `data` to less than it is
-    if not is_sparse:
-        raise DataError(f"{name} is a {type(data).__name__}; give a Dataset or a SciPy sparse matrix.")
-    if data.ndim != 2 or (shape is not None and data.shape != shape):
-        wanted = "two dimensions" if shape is None else f"shape {shape}"
-        raise DataError(f"{name} has shape {data.shape}; give a matrix of {wanted}.")
-    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
-        matrix: sp.csr_matrix = sp.csr_matrix(data, dtype=np.float32, copy=True)
-    matrix.sum_duplicates()
-    finite = np.isfinite(matrix.data)
-    if not finite.all():
-        entry = int(np.flatnonzero(~finite)[0])
-        row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
-        raise DataError(
-            f"{name} holds {matrix.data[entry]} in row {row}, column {matrix.indices[entry]}; give finite values, and "
-            "leave out what is not known."
-        )
-    return matrix
 
 
 class Recommender(ABC):
@@ -237,6 +161,30 @@ class Recommender(ABC):
         ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
         return frame(ranking, known.user_ids.ids(users), known.item_ids)
 
+    def predict(self, user_ids: Some, item_ids: Some) -> Floats:
+        """Score pairs.
+
+        Parameters
+        ----------
+        user_ids, item_ids : series or iterable of ids
+            The pairs; either may be a single id, for all of the other.
+
+        Returns
+        -------
+        float32 array, one a pair
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, DataError
+            If the model is not fitted, an id is unknown, or the two are not equally long.
+        """
+        known = self.known_
+        users = known.user_ids.index(listed(user_ids), "user")
+        items = known.item_ids.index(listed(item_ids), "item")
+        if len(users) != len(items) and 1 not in (len(users), len(items)):
+            raise DataError(f"There are {len(users)} user ids and {len(items)} item ids; give as many of each, or one.")
+        return self._scores().pairs(*np.broadcast_arrays(users, items))
+
     def rank(
         self,
         user_ids: Some | None = None,
@@ -359,17 +307,11 @@ class Recommender(ABC):
         NotFittedError
             If the model is not fitted.
         """
-        known = self.known_
+        known_state, known_arrays, tables = self.known_.stored()
         state, arrays = self._learned()
-        matrix = known.matrix
-        arrays |= {f"known.{part}": getattr(matrix, part) for part in ("indptr", "indices", "data")}
-        items = pl.DataFrame({ITEM_ID: known.item_ids.values}) if known.item_labels is None else known.item_labels
-        tables = {"users": pl.DataFrame({USER_ID: known.user_ids.values}), "items": items}
-        for name in _ENCODERS:
-            encoder: FeatureEncoder | None = getattr(known, name)
-            if encoder is not None:
-                state[name], tables[name] = encoder.state()
-        return store.Artifact(type(self).__name__, self._stored_params(), state, arrays, tables)
+        return store.Artifact(
+            type(self).__name__, self._stored_params(), state | known_state, arrays | known_arrays, tables
+        )
 
     def _stored_params(self) -> dict[str, Any]:
         # A source of randomness is no JSON, and was drawn from when the model was fitted.
@@ -405,18 +347,13 @@ class Recommender(ABC):
         return model
 
     def _restore(self, stored: store.Artifact) -> None:
-        users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
-        arrays = dict(stored.arrays)
-        parts = (arrays.pop(f"known.{part}") for part in ("data", "indices", "indptr"))
-        matrix = sp.csr_matrix(tuple(parts), shape=(len(users), len(items)))
-        labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
-        encoders = {
-            name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])
-            for name in _ENCODERS
-            if name in stored.state
-        }
-        self._known = Known(users, items, matrix, stored.tables["items"] if labelled else None, **encoders)
-        self._relearn(dict(stored.state), arrays)
+        self._known = Known.restored(stored)
+        self._relearn(dict(stored.state), dict(stored.arrays))
+
+
+def listed(ids: Some) -> Some:
+    """Take a single id for a list of one."""
+    return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids
 
 
 def to_json(value: Any) -> Any:

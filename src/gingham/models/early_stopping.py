@@ -6,7 +6,8 @@ import numpy as np
 
 from gingham.errors import DataError
 from gingham.metrics import compute, named
-from gingham.models.base import Data, Recommender
+from gingham.models.base import Recommender
+from gingham.models.known import Data
 from gingham.models.parameters import require_whole
 
 if TYPE_CHECKING:

@@ -10,14 +10,12 @@ import scipy.sparse as sp
 from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.errors import DataError
-from gingham.models.base import Recommender, Some, canonical
+from gingham.models.base import Recommender, Some, listed
+from gingham.models.known import canonical
 from gingham.models.parameters import require_k
 from gingham.models.side import Side, aligned
 from gingham.recommend import Floats, RepresentationScores, frame, rank
 from gingham.split import Matrix
-
-# How many pairs `predict` takes at a time.
-_PAIRS = 100_000
 
 
 class EmbeddingModel(Recommender):
@@ -92,37 +90,6 @@ class EmbeddingModel(Recommender):
     def _scores(self) -> RepresentationScores:
         return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
 
-    def predict(self, user_ids: Some, item_ids: Some) -> Floats:
-        """Score pairs.
-
-        Parameters
-        ----------
-        user_ids, item_ids : series or iterable of ids
-            The pairs; either may be a single id, for all of the other.
-
-        Returns
-        -------
-        float32 array, one a pair
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, DataError
-            If the model is not fitted, an id is unknown, or the two are not equally long.
-        """
-        known = self.known_
-        users = known.user_ids.index(_listed(user_ids), "user")
-        items = known.item_ids.index(_listed(item_ids), "item")
-        if len(users) != len(items) and 1 not in (len(users), len(items)):
-            raise DataError(f"There are {len(users)} user ids and {len(items)} item ids; give as many of each, or one.")
-        users, items = np.broadcast_arrays(users, items)
-        scores = np.empty(len(users), np.float32)
-        for start in range(0, len(users), _PAIRS):
-            block = slice(start, start + _PAIRS)
-            left, left_bias = self._split(self._users.rows_of(users[block]))
-            right, right_bias = self._split(self._items.rows_of(items[block]))
-            scores[block] = np.einsum("ij,ij->i", left, right) + left_bias + right_bias
-        return scores
-
     def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items whose representations point the same way.
 
@@ -156,7 +123,7 @@ class EmbeddingModel(Recommender):
 
     def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
         """Rank entities for entities of the same side, as a table of users and items."""
-        index = ids.index(_listed(wanted), what)
+        index = ids.index(listed(wanted), what)
         require_k(k, len(ids) - 1, f"other {what}s")
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
         norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
@@ -188,8 +155,3 @@ def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any
     state = aligned(*stored.shape)
     state[:] = stored
     return Side(state, features, n_components)
-
-
-def _listed(ids: Some) -> Some:
-    """Take a single id for a list of one."""
-    return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids

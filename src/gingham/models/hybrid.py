@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from gingham import _native
 from gingham.errors import DataError, DivergedError, ParameterError
-from gingham.models.base import Data, Known
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import EmbeddingModel
+from gingham.models.known import Data, Known
 from gingham.models.parameters import generator, require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, Snapshot, aligned
 from gingham.models.training import Training, inputs

@@ -1,6 +1,5 @@
 """Simple baselines that a shop must not lose to: best sellers, and buy it again."""
 
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -8,7 +7,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.dataset import Dataset
-from gingham.models.base import Data, Known, Recommender, canonical
+from gingham.models.base import Recommender
+from gingham.models.known import Data, Known, canonical
 from gingham.models.parameters import require_duration
 from gingham.recommend import Floats, SharedScores
 
@@ -67,8 +67,7 @@ class _BySales(Recommender):
             return data.matrix()
         age = rows.timestamp.max() - rows.timestamp
         if self.half_life is not None:
-            halved = age / np.timedelta64(require_duration("half_life", self.half_life))
-            rows = replace(rows, value=(rows.value * 0.5**halved).astype(np.float32))
+            rows = rows.decayed(require_duration("half_life", self.half_life))
         if self.window is not None:
             rows = rows.take(age < np.timedelta64(require_duration("window", self.window)))
         return data.with_interactions(rows).matrix()
@@ -116,8 +115,9 @@ class BuyAgain(_BySales):
         # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
         place = np.empty(self.n_items, np.float32)
         place[np.argsort(-self._sales, kind="stable")] = np.arange(self.n_items, 0, -1) / (self.n_items + 1)
-        own = np.maximum(_again(bought, place), place[bought.indices])
-        return SharedScores(place, sp.csr_matrix((own, bought.indices, bought.indptr), shape=bought.shape))
+        again = np.maximum(_again(bought, place), place[bought.indices])
+        own = sp.csr_matrix((again, bought.indices, bought.indptr), shape=bought.shape)
+        return SharedScores(place, lambda users: own[users])
 
 
 def _again(bought: sp.csr_matrix, place: Floats) -> Floats:

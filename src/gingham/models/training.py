@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from gingham.dataset import Dataset
 from gingham.errors import DataError
-from gingham.models.base import Data, Known, canonical
+from gingham.models.known import Data, Known, canonical
 from gingham.recommend import Floats, Indices, Pattern, pattern
 from gingham.split import Matrix
 
