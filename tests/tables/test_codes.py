@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gingham.tables.codes import among, codes, n_distinct, occurring
+from gingham.tables.codes import among, ascends, codes, n_distinct, occurring
 
 KINDS = ["near", "far", "text"]
 
@@ -38,3 +38,9 @@ def test_those_among_others_are_found(kind: str, numbers: list[int], some: list[
     others = series(kind, some)
     others = others.cast(pl.String) if kind == "text" else others
     assert among(series(kind, numbers), others).to_list() == [number in some for number in numbers]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(0, 5)), max_size=4))
+def test_what_ascends_is_sorted_distinct_and_without_nulls(numbers: list[int | None]) -> None:
+    there = [number for number in numbers if number is not None]
+    assert ascends(pl.Series(numbers, dtype=pl.Int64)) == (numbers == sorted(set(there)))

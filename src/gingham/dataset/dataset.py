@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
@@ -95,13 +97,10 @@ class Dataset:
         rows = tables.transactions.collect()
         users = None if tables.users is None else tables.users.collect()
         items = None if tables.items is None else tables.items.collect()
-        user_ids, item_ids = (Ids.from_series(rows[column]) for column in (USER_ID, ITEM_ID))
-        if users is not None:
-            known = Ids.from_series(users[USER_ID])
-            new = user_ids.values.filter(~pl.Series(known.contains(user_ids.values)))
-            user_ids = Ids.from_series(pl.concat([known.values, new])) if len(new) else known
+        item_ids = Ids.from_series(rows[ITEM_ID])
+        user_ids, user_index = _known_and_new(None if users is None else users[USER_ID], rows[USER_ID])
         interactions = Interactions(
-            user_ids.index(rows[USER_ID], "user"),
+            user_index,
             item_ids.index(rows[ITEM_ID], "item"),
             len(user_ids),
             len(item_ids),
@@ -137,6 +136,17 @@ class Dataset:
             if features is not None:
                 parts.append(f"{len(features.names):,} {what} features")
         return f"Dataset({', '.join(parts)})"
+
+
+def _known_and_new(known: pl.Series | None, ids: pl.Series) -> tuple[Ids, npt.NDArray[np.int32]]:
+    """Make ids of those of a table, if there is one, and of rows; give also the rows' index."""
+    everybody = Ids.from_series(ids if known is None else known)
+    index = everybody.find(ids)
+    new = ids.filter(pl.Series(index < 0)).unique()
+    if new.is_empty():
+        return everybody, index
+    everybody = Ids.from_series(pl.concat([everybody.values, new.cast(everybody.values.dtype)]))
+    return everybody, everybody.index(ids)
 
 
 def _features(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gingham.errors import DataError, UnknownIdError
+from gingham.tables.codes import ascends
 
 IndexArray = npt.NDArray[np.int32]
 
@@ -36,15 +37,16 @@ class Ids:
     def __post_init__(self) -> None:
         if self.values.dtype not in (pl.Int64, pl.String):
             raise DataError(f"Ids are {self.values.dtype}; give whole numbers (Int64) or text (String).")
-        ascending = self.values.slice(1) > self.values.head(max(len(self) - 1, 0))
-        if self.values.null_count() or not ascending.all():
+        if not ascends(self.values):
             raise DataError("Ids are not sorted, distinct and without nulls; make them with Ids.from_series.")
 
     @classmethod
     def from_series(cls, series: pl.Series) -> "Ids":
         """Sort the distinct values of a series of whole numbers or text; the order of its rows does not matter."""
-        distinct = _typed(series.unique(maintain_order=True))
-        return cls(distinct if distinct.is_sorted() else distinct.sort())
+        if isinstance(series.dtype, pl.Categorical) or not ascends(series):
+            series = _typed(series.unique(maintain_order=True))
+        typed = _typed(series)
+        return cls(typed if typed.is_sorted() else typed.sort())
 
     def __len__(self) -> int:
         return len(self.values)
@@ -122,8 +124,11 @@ class Ids:
             there = self.values.gather(place.clip(0, len(self) - 1)) == wanted
             return np.where(there.to_numpy(), place.to_numpy(), -1).astype(np.int32)
         known = pl.DataFrame({"id": self.values, "index": np.arange(len(self), dtype=np.int32)})
-        found = wanted.alias("id").to_frame().join(known, on="id", how="left", maintain_order="left")
-        return found["index"].fill_null(-1).to_numpy()
+        # An inner join builds its hash table of the shorter side, and mostly few of very many are looked up.
+        both = wanted.alias("id").to_frame().with_row_index("row").join(known, on="id")
+        found = np.full(len(wanted), -1, np.int32)
+        found[both["row"].to_numpy()] = both["index"].to_numpy()
+        return found
 
     def _find_categories(self, wanted: pl.Series) -> IndexArray:
         """Find each category once; the rows then look theirs up."""

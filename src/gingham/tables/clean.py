@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.errors import TableError
-from gingham.tables.codes import among, n_distinct, occurring
+from gingham.tables.codes import among, ascends, n_distinct, occurring
 from gingham.tables.core import k_core
 from gingham.tables.duration import duration
 from gingham.tables.origin import Origin, first_line
@@ -204,7 +204,7 @@ def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl
         rows = rows.with_columns(pl.col(id_column).cast(pl.String))
     ids, column = rows[id_column], origin.column(id_column)
     require_no_nulls(ids.null_count(), id_column, origin)
-    if ids.n_unique() < rows.height:
+    if not ascends(ids) and ids.n_unique() < rows.height:
         twice = ids.filter(ids.is_duplicated())[0]
         times = int((ids == twice).sum())
         raise TableError(f"The {origin} has {twice!r} {times} times in column {column!r}; keep one row of them.")

@@ -47,6 +47,11 @@ def n_distinct(ids: pl.Series) -> int:
     return int(np.count_nonzero(np.bincount(codes(ids))))
 
 
+def ascends(ids: pl.Series) -> bool:
+    """Tell whether each id is greater than the one before it, so that none is there twice; a null never is."""
+    return not ids.null_count() and bool((ids.slice(1) > ids.head(max(len(ids) - 1, 0))).all())
+
+
 def among(ids: pl.Series, some: pl.Series) -> pl.Series:
     """Tell which of `ids` are among `some`, which has the same type or, for categories, is text."""
     some = some.cast(ids.dtype)
