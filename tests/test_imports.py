@@ -24,9 +24,11 @@ ORDER = (
     "evaluate",
     "report",
     "profile",
+    "space",
     "config",
     "fitting",
     "pipeline",
+    "tune",
     "__init__",
     "cli",
     "__main__",
@@ -85,7 +87,8 @@ import gingham
 for module in pkgutil.walk_packages(gingham.__path__, "gingham."):
     if module.name != "gingham.__main__" and not module.name.startswith("gingham._native_"):
         importlib.import_module(module.name)
-heavy = {"pandas", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib", "IPython", "pytest"} & set(sys.modules)
+unwanted = {"pandas", "optuna", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib", "IPython", "pytest"}
+heavy = unwanted & set(sys.modules)
 assert not used, used
 assert not heavy, heavy
 assert "gingham.models.hybrid" in sys.modules

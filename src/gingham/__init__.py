@@ -11,6 +11,7 @@ from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
 from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
+from gingham.tune import Tuning, tune
 
 __all__ = [
     "BuyAgain",
@@ -30,6 +31,7 @@ __all__ = [
     "Profile",
     "Recipe",
     "Tables",
+    "Tuning",
     "check",
     "clean",
     "errors",
@@ -41,6 +43,7 @@ __all__ = [
     "read_tables",
     "run",
     "split",
+    "tune",
 ]
 
 __version__ = version("gingham")

@@ -2,6 +2,7 @@
 
 import difflib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -10,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 
 from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
 from gingham.errors import ConfigError
+from gingham.metrics import named
+from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
+from gingham.tables.duration import duration
 from gingham.tables.value import roles_of
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
@@ -19,6 +23,21 @@ _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def changed(self, keys: Mapping[str, Any]) -> Self:
+        """Put other values in place of those of some keys.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such key, or a value is out of its range.
+        """
+        (section,) = (name for name, field in Recipe.model_fields.items() if field.annotation is type(self))
+        content = {section: {**self.model_dump(), **keys}}
+        try:
+            return self.model_validate(content[section])
+        except ValidationError as error:
+            raise ConfigError("\n".join(_sentences(error, content, "given", (section,)))) from error
 
 
 class FeaturesSpec(_Section):
@@ -82,6 +101,76 @@ class RecommendSpec(_Section):
     filter_seen: bool = False
 
 
+class TuneSpec(_Section):
+    """The recipe's ``[tune]``: how `gingham tune` searches for parameters of the model.
+
+    Attributes
+    ----------
+    metric : str
+        What is maximised, on a validation part of train; "map@12" by default.
+    validation : SplitSpec, optional
+        How that part is taken from train, as in ``[split]``; by default as the test was taken from everything.
+    folds : int
+        How many validation parts the metric is the mean of: rolling back in time from the last one, or random folds.
+        1 by default.
+    space : mapping of str to distribution
+        What is tried, by name: parameters of the model, its `epochs` and `weighted`. A distribution is a list of
+        values, a range ``{ low = 1, high = 9, log = true }``, or ``{ exponential = 0.05 }`` with that mean.
+    preset : {"default", "hm-study"}, optional
+        Distributions for what `space` does not name: those of the model's kind, or the H&M study's. By default the
+        model's kind's if `space` is empty, and none if it is not.
+    trials : int
+        How many sets of parameters are tried; 50 by default.
+    timeout : str, optional
+        How long the search may take, such as "30m" or "8h"; no limit by default.
+    workers : int
+        How many processes try at the same time; 1 by default.
+    sampler : {"tpe", "random"}
+        Whether trials learn from those before; "tpe" by default.
+    pruner : {"median", "hyperband", "none"}
+        Which trials are given up after an epoch; "median" by default.
+    patience : int
+        A trial ends when its metric has not improved for so many epochs, and the best epoch counts; 5 by default. 0:
+        it trains to the end, and the last epoch counts.
+    seed : int
+        Of the sampler; 42 by default. With one worker, and one thread, a search can be repeated.
+    """
+
+    metric: str = "map@12"
+    validation: SplitSpec | None = None
+    folds: int = Field(default=1, ge=1)
+    space: dict[str, Distribution] = Field(default={})
+    preset: Preset | None = None
+    trials: int = Field(default=50, ge=1)
+    timeout: str | None = None
+    workers: int = Field(default=1, ge=1)
+    sampler: Literal["tpe", "random"] = "tpe"
+    pruner: Literal["median", "hyperband", "none"] = "median"
+    patience: int = Field(default=5, ge=0)
+    seed: int = Field(default=42, ge=0)
+
+    @model_validator(mode="after")
+    def _can_be_measured(self) -> Self:
+        named(self.metric)
+        if self.timeout is not None:
+            duration(self.timeout)
+        return self
+
+    def space_of(self, kind: str) -> Space:
+        """Give all that is tried for a kind of model.
+
+        Raises
+        ------
+        ConfigError
+            If the preset is of another kind.
+        """
+        chosen = self.preset or (None if self.space else "default")
+        try:
+            return {**(preset(chosen, kind) if chosen else {}), **self.space}
+        except ValueError as error:
+            raise ConfigError(f"Section [tune]: {error}.") from None
+
+
 class Recipe(_Section):
     """Everything about a run.
 
@@ -91,7 +180,7 @@ class Recipe(_Section):
         What to call the run; by default the recipe file's name without its ending.
     transactions, users, items
         The tables; the transactions are required.
-    clean, features, split, model, evaluate, recommend
+    clean, features, split, model, evaluate, recommend, tune
         What to do with them, each with defaults of its own.
     refit : bool
         Whether the model is fitted again, on everything, before it recommends; True by default.
@@ -109,6 +198,7 @@ class Recipe(_Section):
     model: ModelSpec = ModelSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
     recommend: RecommendSpec = RecommendSpec()
+    tune: TuneSpec = TuneSpec()
     refit: bool = True
     baselines: list[Literal["best-sellers", "buy-again"]] = Field(default=["best-sellers", "buy-again"])
 
@@ -141,6 +231,12 @@ class Recipe(_Section):
     def text(self) -> str:
         """The recipe as it was written."""
         return self._text
+
+    @property
+    def filter_seen(self) -> bool:
+        """Whether items that a user has in train are no candidates for the test."""
+        asked = self.evaluate.filter_seen
+        return self.split.kind == "random" if asked is None else asked
 
     def narrowed(self) -> "Recipe":
         """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
@@ -215,15 +311,15 @@ def _narrowed(
     return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *asked]))})
 
 
-def _sentences(error: ValidationError, content: dict[str, Any], file: str) -> list[str]:
+def _sentences(error: ValidationError, content: dict[str, Any], file: str, section: tuple[str, ...] = ()) -> list[str]:
     """Write one sentence a problem; where a key may have several types, what the first of them says."""
     problems: dict[tuple[str, ...], str] = {}
     for problem in error.errors():
-        place = tuple(str(part) for part in problem["loc"])
+        place = (*section, *(str(part) for part in problem["loc"]))
         kind = problem["type"]
         if kind == "missing":
-            section = ".".join(place[:-1])
-            said = f"section [{section}] has no key {place[-1]!r}; add it" if section else f"add section [{place[-1]}]"
+            where = ".".join(place[:-1])
+            said = f"section [{where}] has no key {place[-1]!r}; add it" if where else f"add section [{place[-1]}]"
         elif kind == "extra_forbidden":
             said = _unknown(place)
         elif kind == "value_error":

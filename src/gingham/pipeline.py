@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from gingham import store
-from gingham.config import Recipe
+from gingham.config import ModelSpec, Recipe
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError
 from gingham.evaluate import Evaluation, evaluate
 from gingham.fitting import build, fit
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.parameters import require_k
+from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
 
 _BASELINES: Mapping[str, type[Recommender]] = {"best-sellers": Popularity, "buy-again": BuyAgain}
@@ -115,6 +116,25 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     return Dataset.from_tables(_cleaned(recipe.narrowed(), count_ids=False))
 
 
+def read_parts(recipe: Recipe, watcher: Watcher) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
+    """Read and clean the tables of a recipe, and split them; also what each step left.
+
+    Raises
+    ------
+    GinghamError
+        If the recipe or a table is wrong, or there are fewer items than the recipe asks for.
+    """
+    with watcher.stage("Reading and cleaning the tables"):
+        tables = read_tables(recipe.narrowed())
+        dataset = Dataset.from_tables(tables)
+        parts = recipe.split.apply(dataset)
+    for k in (recipe.evaluate.k, recipe.recommend.k):
+        require_k(k, dataset.n_items)
+    steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))
+    watcher.cleaned(steps)
+    return dataset, parts, steps
+
+
 def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = None) -> Run:
     """Do all that a recipe says, and store what comes of it.
 
@@ -136,15 +156,10 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
     watcher = watcher or Watcher()
     build(recipe.model).validate()
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
-        with watcher.stage("Reading and cleaning the tables"):
-            tables = read_tables(recipe.narrowed())
-            dataset = Dataset.from_tables(tables)
-            train, test = recipe.split.apply(dataset)
-        for k in (recipe.evaluate.k, recipe.recommend.k):
-            require_k(k, dataset.n_items)
-        steps = (*tables.steps, _step("train", train), _step("test", test))
-        watcher.cleaned(steps)
-        model, evaluations, seconds = _evaluate(recipe, train, test, watcher)
+        dataset, (train, test), steps = read_parts(recipe, watcher)
+        model, evaluations, seconds = fit_and_evaluate(
+            recipe.model, train, test, recipe.baselines, recipe.evaluate.k, recipe.filter_seen, watcher
+        )
         watcher.evaluated(evaluations)
         if recipe.refit:
             with watcher.stage("Fitting the model to everything"):
@@ -177,33 +192,32 @@ def load_run(folder: Path | str) -> Recommender:
     return Recommender.load(place / MODEL)
 
 
-def _evaluate(
-    recipe: Recipe, train: Dataset, test: Dataset, watcher: Watcher
+def fit_and_evaluate(
+    spec: ModelSpec,
+    train: Dataset,
+    test: Dataset,
+    baselines: Iterable[str],
+    k: int,
+    filter_seen: bool,
+    watcher: Watcher,
 ) -> tuple[Recommender, dict[str, Evaluation], dict[str, float]]:
-    """Fit the model and the baselines to train and measure them on test; also how many seconds each took to fit."""
+    """Fit a model and the baselines to train and measure them on test; also how many seconds each took to fit."""
     seconds: dict[str, float] = {}
     evaluations: dict[str, Evaluation] = {}
-    with watcher.stage(f"Fitting the model ({recipe.model.kind})"):
+    with watcher.stage(f"Fitting the model ({spec.kind})"):
         start = time.perf_counter()
-        model = fit(recipe.model, train)
-        seconds[recipe.model.kind] = time.perf_counter() - start
-    models: dict[str, Recommender] = {recipe.model.kind: model}
+        model = fit(spec, train)
+        seconds[spec.kind] = time.perf_counter() - start
+    models: dict[str, Recommender] = {spec.kind: model}
     with watcher.stage("Evaluating the model and the baselines"):
-        for baseline in recipe.baselines:
+        for baseline in baselines:
             if baseline not in models:
                 start = time.perf_counter()
                 models[baseline] = _BASELINES[baseline]().fit(train)
                 seconds[baseline] = time.perf_counter() - start
         for name, candidate in models.items():
-            evaluations[name] = evaluate(
-                candidate, test, recipe.evaluate.k, _filter_seen(recipe), recipe.model.num_threads
-            )
+            evaluations[name] = evaluate(candidate, test, k, filter_seen, spec.num_threads)
     return model, evaluations, seconds
-
-
-def _filter_seen(recipe: Recipe) -> bool:
-    asked = recipe.evaluate.filter_seen
-    return recipe.split.kind == "random" if asked is None else asked
 
 
 def _step(name: str, part: Dataset) -> Step:
@@ -215,7 +229,7 @@ def _step(name: str, part: Dataset) -> Step:
 def _metrics(recipe: Recipe, evaluations: Mapping[str, Evaluation], seconds: Mapping[str, float]) -> dict[str, Any]:
     return {
         "k": recipe.evaluate.k,
-        "filter_seen": _filter_seen(recipe),
+        "filter_seen": recipe.filter_seen,
         "split": recipe.split.model_dump(mode="json"),
         "models": {
             name: {"fit_seconds": round(seconds[name], 3), "metrics": evaluation.to_dict()}

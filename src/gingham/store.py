@@ -194,7 +194,7 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         If `path` is something else, or can't be written.
     """
     path = path.absolute()
-    _require_replaceable(path, marker)
+    require_replaceable(path, marker)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -214,7 +214,14 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _require_replaceable(path: Path, marker: str) -> None:
+def require_replaceable(path: Path, marker: str) -> None:
+    """Refuse what `replace_directory` would refuse, before the work for it begins.
+
+    Raises
+    ------
+    ArtifactError
+        If `path` is neither free, nor an empty folder, nor one with the file `marker`.
+    """
     for place in (path, _old(path)):
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             raise ArtifactError(f"{place} exists and is a link or no folder; choose another place.")

@@ -13,6 +13,7 @@ from gingham.cli.recommend import recommend
 from gingham.cli.run import run
 from gingham.cli.similar import similar
 from gingham.cli.synth import synth
+from gingham.cli.tune import tune
 from gingham.errors import GinghamError
 
 app = typer.Typer(
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, profile, run, recommend, similar, synth):
+for command in (demo, init, check, profile, run, recommend, similar, synth, tune):
     app.command()(command)
 
 

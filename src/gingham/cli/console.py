@@ -1,5 +1,6 @@
 """What commands print: tables on standard output, progress and errors on standard error."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
@@ -7,23 +8,24 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from tqdm import tqdm
 
 from gingham.columns import NAME, TYPE
 from gingham.evaluate import Evaluation
-from gingham.pipeline import Watcher
 from gingham.tables import Step
+from gingham.tune.tuning import Follower
 
 output = Console()
 errors = Console(stderr=True)
 
 
-class Narrator(Watcher):
+class Narrator(Follower):
     """Tells a run's story as it unfolds."""
 
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Begin a stage, which lasts as long as the block."""
-        if name.startswith("Fitting"):
-            # Fitting draws a progress bar of its own.
+        if name.startswith(("Fitting", "Searching")):
+            # These draw progress bars of their own.
             errors.print(f"{name} …", highlight=False)
             return nullcontext()
         if not errors.is_terminal:
@@ -49,6 +51,11 @@ class Narrator(Watcher):
         table.caption = f"Over the {tables[0]['users'][0]:,} users with purchases in the test part"
         output.print(table)
         output.print(_verdict(evaluations), highlight=False, markup=False)
+
+    def said(self, sentence: str) -> None:
+        """Hear what happened in a search."""
+        with tqdm.external_write_mode(file=sys.stderr):
+            errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def _verdict(evaluations: Mapping[str, Evaluation]) -> str:

@@ -1,7 +1,7 @@
 """Pages: one HTML file with its charts inside, readable offline, in light and dark; it knows nothing of shops."""
 
-from gingham.report import charts
+from gingham.report import charts, searches
 from gingham.report.charts import Chart
 from gingham.report.page import Page, Section, Table, require_ready
 
-__all__ = ["Chart", "Page", "Section", "Table", "charts", "require_ready"]
+__all__ = ["Chart", "Page", "Section", "Table", "charts", "require_ready", "searches"]

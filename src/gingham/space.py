@@ -1,0 +1,157 @@
+"""What a search may try: a distribution for each parameter, as a recipe's ``[tune.space]`` writes them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator, PlainSerializer, SkipValidation
+
+Scalar: TypeAlias = bool | int | float | str
+
+# The quantiles of an exponential distribution that a search goes to: it has no last one, and zero is no learning rate.
+_QUANTILES = (1e-6, 1 - 1e-6)
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number from `low` to `high`, both included.
+
+    Attributes
+    ----------
+    low, high : int or float
+        Where both are whole, so is what is drawn.
+    log : bool
+        Whether each order of magnitude is as likely as the next one, rather than each number; False by default.
+
+    Raises
+    ------
+    ValueError
+        If `low` is above `high`, one of them is no number, or has no logarithm.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (self.low, self.high))
+        if not (numbers and math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"low = {self.low!r} and high = {self.high!r} are no range; give numbers, the lower first")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low = {self.low!r} has no logarithm; give a number above 0, or leave log out")
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is of whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """An exponential distribution: small numbers are likely, large ones possible.
+
+    Attributes
+    ----------
+    exponential : float
+        Its mean.
+
+    Raises
+    ------
+    ValueError
+        If that is no number above 0.
+    """
+
+    exponential: float
+
+    def __post_init__(self) -> None:
+        mean = self.exponential
+        if isinstance(mean, bool) or not isinstance(mean, int | float) or not 0 < mean < math.inf:
+            raise ValueError(f"exponential = {mean!r} is no mean; give a number above 0")
+
+    @property
+    def quantiles(self) -> Range:
+        """Which of its quantiles are drawn, each as likely as the other."""
+        return Range(*_QUANTILES)
+
+    def value(self, quantile: float) -> float:
+        """Give a quantile."""
+        return -self.exponential * math.log1p(-quantile)
+
+
+def distribution(written: Any) -> Any:
+    """Understand a distribution as a recipe writes it.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(written, Range | Exponential):
+        return written
+    if isinstance(written, list | tuple) and written and all(isinstance(value, Scalar) for value in written):
+        return list(written)
+    if isinstance(written, Mapping):
+        for kind, keys in ((Exponential, {"exponential"}), (Range, {"low", "high"}), (Range, {"low", "high", "log"})):
+            if set(written) == keys:
+                return kind(**written)
+    raise ValueError(
+        f"{written!r} is no distribution; write a list of values, {{ low = 1, high = 9, log = true }} or "
+        "{ exponential = 0.05 }"
+    )
+
+
+def written(distribution: Any) -> Any:
+    """Write a distribution as a recipe does."""
+    return distribution if isinstance(distribution, list) else asdict(distribution)
+
+
+Distribution: TypeAlias = Annotated[
+    SkipValidation[Range | Exponential | list[Scalar]], BeforeValidator(distribution), PlainSerializer(written)
+]
+Space: TypeAlias = Mapping[str, Range | Exponential | list[Scalar]]
+Preset: TypeAlias = Literal["default", "hm-study"]
+
+_DAYS: Space = {"days": Range(low=1, high=90, log=True)}
+DEFAULTS: Mapping[str, Space] = {
+    "hybrid": {
+        "loss": ["warp", "warp-kos", "bpr"],
+        "n_components": Range(low=8, high=128, log=True),
+        "learning_schedule": ["adagrad", "adadelta"],
+        "learning_rate": Range(low=0.003, high=0.3, log=True),
+        "user_alpha": Range(low=1e-8, high=1e-2, log=True),
+        "item_alpha": Range(low=1e-8, high=1e-2, log=True),
+        "max_sampled": Range(low=3, high=50, log=True),
+        "epochs": Range(low=5, high=50),
+        "weighted": [False, True],
+    },
+    "popularity": _DAYS,
+    "buy-again": _DAYS,
+}
+# The distributions of the H&M study that this package grew from.
+HM_STUDY: Space = {
+    "n_components": Range(low=16, high=63),
+    "learning_schedule": ["adagrad", "adadelta"],
+    "loss": ["bpr", "warp", "warp-kos"],
+    "learning_rate": Exponential(exponential=0.05),
+    "item_alpha": Exponential(exponential=1e-8),
+    "user_alpha": Exponential(exponential=1e-8),
+    "max_sampled": Range(low=5, high=14),
+    "epochs": Range(low=5, high=49),
+    "weighted": [False, True],
+}
+
+
+def preset(name: Preset, kind: str) -> Space:
+    """Give the distributions that have a name; "default" are those of a kind of model.
+
+    Raises
+    ------
+    ValueError
+        If the model has none of that name.
+    """
+    if name == "default":
+        return DEFAULTS[kind]
+    if kind != "hybrid":
+        raise ValueError(f"preset = {name!r} is of the parameters of 'hybrid', not of {kind!r}; leave it out")
+    return HM_STUDY

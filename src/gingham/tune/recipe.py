@@ -1,0 +1,57 @@
+"""The recipe that a search ends with: the one it began with, and the best parameters as its ``[model]``."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from gingham.config import Recipe
+
+_TABLES = ("transactions", "users", "items")
+
+
+def best_text(recipe: Recipe, params: Mapping[str, Any]) -> str:
+    """Write it as TOML. Its paths are absolute, for it is stored elsewhere."""
+    content = tomllib.loads(recipe.text)
+    content["model"] = content.get("model", {}) | params
+    for name in _TABLES:
+        if "path" in content.get(name, {}):
+            content[name]["path"] = _absolute(content[name]["path"], recipe.base)
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    lines = ["# The best parameters that `gingham tune` found.", *_keys(plain)]
+    for key, value in content.items():
+        if isinstance(value, dict):
+            lines += ["", f"[{_key(key)}]", *_keys(value)]
+    return "\n".join(lines) + "\n"
+
+
+def _absolute(path: str | list[str], base: Path) -> str | list[str]:
+    if isinstance(path, list):
+        return [str(_absolute(one, base)) for one in path]
+    return path if "://" in path else str((base / path).absolute())
+
+
+def _keys(content: Mapping[str, Any]) -> list[str]:
+    return [f"{_key(key)} = {_value(value)}" for key, value in content.items()]
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else _value(key)
+
+
+def _value(value: Any) -> str:
+    """Write a value that TOML can hold; tables inline."""
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for a character that JSON leaves as it is.
+        return json.dumps(value).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(_keys(value))} }}" if value else "{}"
+    return repr(value)

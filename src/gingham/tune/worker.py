@@ -1,0 +1,110 @@
+"""A worker process: ``python -m gingham.tune.worker FOLDER`` tries parameters until nobody asks for more.
+
+It reads a line of JSON for each trial from standard input and writes one for each epoch to standard output; a line read
+after each says whether to go on. It knows nothing of the study: whatever becomes of it, that is whole.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gingham.errors import GinghamError
+from gingham.fitting import fit
+from gingham.metrics import compute
+from gingham.models import EarlyStopping, HybridMF, Recommender
+from gingham.models.hybrid import Epoch
+from gingham.tune import job
+from gingham.tune.job import Fold, Settings
+
+# Hears an epoch's number, metric and loss, and says whether to go on.
+Listener = Callable[[int, float, float], bool]
+
+
+def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], listener: Listener) -> dict[str, Any] | None:
+    """Fit the model with these parameters to each fold and measure it; None if the listener ended it.
+
+    Returns
+    -------
+    dict
+        ``value``, the metric's mean over folds; ``epochs``, after how many it was reached (None for a model that has
+        none); ``seconds``.
+    """
+    start = time.perf_counter()
+    values, epochs = [], []
+    for number, fold in enumerate(folds):
+        # Folds are fitted one after the other; what is known early of all trials is how they do on the first.
+        fitted = _fit(settings, fold, params, listener if number == 0 else lambda *_: True)
+        if fitted is None:
+            return None
+        model, epoch = fitted
+        ranks = model.test_ranks(fold.validation, settings.filter_seen, settings.num_threads)
+        values.append(float(np.nanmean(compute(settings.metric, ranks))))
+        epochs.append(epoch)
+    found = round(float(np.median(epochs))) if any(epochs) else None
+    return {"value": float(np.mean(values)), "epochs": found, "seconds": time.perf_counter() - start}
+
+
+def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Listener) -> tuple[Recommender, int] | None:
+    """Fit one model; give it and the epoch that it is of, or None if the listener ended it."""
+    watch = EarlyStopping(
+        fold.watched, settings.metric, max(1, settings.patience), settings.filter_seen, settings.num_threads
+    )
+    going = True
+
+    def measured(model: HybridMF, epoch: Epoch) -> None:
+        watch.improved(model, epoch)
+
+    def heard(_: HybridMF, epoch: Epoch) -> bool:
+        nonlocal going
+        going = listener(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
+        return not going
+
+    how: dict[str, Any] = {"callbacks": [measured, heard]}
+    if settings.patience:
+        how = {"callbacks": [heard], "early_stopping": watch}
+    spec = settings.model.changed({**params, "num_threads": settings.num_threads})
+    model = fit(spec, fold.train, verbose=False, **how)
+    last = len(model.history_) if isinstance(model, HybridMF) else 0
+    return (model, watch.best_epoch if settings.patience else last) if going else None
+
+
+def main(folder: Path) -> None:
+    """Try what standard input says."""
+    # Whatever else is printed, by whomever, must not get between the lines of JSON.
+    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(**message: Any) -> None:
+        channel.write(f"{json.dumps(message)}\n")
+        channel.flush()
+
+    def listen() -> Any:
+        line = sys.stdin.readline()
+        if not line:
+            raise SystemExit  # whoever asked is gone
+        return json.loads(line)
+
+    def listener(epoch: int, value: float, loss: float) -> bool:
+        say(epoch=epoch, value=value, loss=loss)
+        return bool(listen())
+
+    settings, folds = job.read(folder)
+    while True:
+        params = listen()
+        try:
+            say(result=attempt(settings, folds, params, listener))
+        except GinghamError as error:
+            say(error=str(error))
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except BrokenPipeError:
+        raise SystemExit from None
