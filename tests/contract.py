@@ -33,19 +33,23 @@ class Case:
     make: Callable[[], Recommender]
     features: bool = False
     fit: dict[str, Any] = field(default_factory=dict)
+    timed: bool = False
+
+    def shop(self, text: bool = False) -> Dataset:
+        return shop(self.features, text, self.timed)
 
     def fitted(self, data: Any = None, **more: Any) -> Recommender:
-        return self.make().fit(shop(self.features) if data is None else data, **self.fit, **more)
+        return self.make().fit(self.shop() if data is None else data, **self.fit, **more)
 
     def fitted_to_matrices(self) -> Recommender:
-        data = shop(self.features)
+        data = self.shop()
         matrices: dict[str, Any] = {}
         if data.user_features is not None and data.item_features is not None:
             matrices = {"user_features": data.user_features.matrix, "item_features": data.item_features.matrix}
         return self.fitted(data.matrix(), **matrices)
 
 
-def shop(features: bool = False, text: bool = False) -> Dataset:
+def shop(features: bool = False, text: bool = False, timed: bool = False) -> Dataset:
     """A seeded shop with repeats, worthless interactions, users without history and an item nobody bought."""
     rng = np.random.default_rng(7)
     users, items = rng.integers(0, N_USERS, 250), rng.integers(0, NEVER_SOLD, 250)
@@ -53,13 +57,14 @@ def shop(features: bool = False, text: bool = False) -> Dataset:
     users = np.concatenate([users[kept], np.full(N_ITEMS - 2, GREEDY)])
     items = np.concatenate([items[kept], np.arange(N_ITEMS - 2)])
     values = (rng.random(len(users)) < 0.9).astype(np.float32)
+    timestamps = np.datetime64("2024-03-01", "us") + rng.integers(0, 60 * 86400, len(users)) * np.timedelta64(1, "s")
     user_ids = [f"u{user:02}" if text else 100 + 3 * user for user in range(N_USERS)]
     item_ids = [f"i{item:02}" if text else 7 * item for item in range(N_ITEMS)]
     labels = pl.DataFrame({"item_id": item_ids, "name": [f"thing {item}" for item in range(N_ITEMS)]})
     return Dataset(
         Ids.from_series(pl.Series(user_ids)),
         Ids.from_series(pl.Series(item_ids)),
-        Interactions(users, items, N_USERS, N_ITEMS, values),
+        Interactions(users, items, N_USERS, N_ITEMS, values, timestamps if timed else None),
         _features(N_USERS, 3) if features else None,
         _features(N_ITEMS, 4) if features else None,
         labels,
@@ -105,7 +110,7 @@ class Contract:
 
     def test_fit_gives_the_model_back(self, case: Case) -> None:
         model = case.make()
-        assert model.fit(shop(case.features), **case.fit) is model
+        assert model.fit(case.shop(), **case.fit) is model
         assert (model.n_users, model.n_items) == (N_USERS, N_ITEMS)
 
     def test_nothing_can_be_asked_before_fit(self, case: Case, tmp_path: Path) -> None:
@@ -128,7 +133,7 @@ class Contract:
         assert list(tmp_path.iterdir()) == []
 
     def test_a_dataset_and_its_matrices_give_the_same(self, case: Case) -> None:
-        data = shop(case.features)
+        data = shop(case.features)  # a matrix knows no time
         of_dataset = case.fitted(data).recommend(k=N_ITEMS)
         of_matrices = case.fitted_to_matrices().recommend(k=N_ITEMS)
         assert of_matrices["user_id"].dtype == of_matrices["item_id"].dtype == pl.Int64
@@ -144,7 +149,7 @@ class Contract:
 
     def test_ids_of_text_and_of_numbers_give_the_same(self, case: Case) -> None:
         numbers = case.fitted().recommend(k=N_ITEMS)
-        texts = case.fitted(shop(case.features, text=True)).recommend(k=N_ITEMS)
+        texts = case.fitted(case.shop(text=True)).recommend(k=N_ITEMS)
         assert texts.schema == {"user_id": pl.String, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float32}
         as_numbers = texts.with_columns(
             user_id=100 + 3 * pl.col("user_id").str.slice(1).cast(pl.Int64),
@@ -317,7 +322,7 @@ class Contract:
             case.fitted().recommend(k=k)
 
     def test_a_single_text_is_no_list_of_ids(self, case: Case) -> None:
-        model = case.fitted(shop(case.features, text=True))
+        model = case.fitted(case.shop(text=True))
         with pytest.raises(DataError, match="'u00' is one id"):
             model.recommend("u00")
 
@@ -398,7 +403,7 @@ class Contract:
         assert everybody.ranks.shape == (0,)
 
     def test_a_test_may_be_a_dataset(self, case: Case) -> None:
-        data = shop(case.features)
+        data = case.shop()
         model = case.fitted(data)
         rows = np.arange(len(data.interactions))
         test = data.with_interactions(data.interactions.take(rows[::5]))
@@ -439,14 +444,14 @@ class Contract:
 
     def test_a_clone_learns_the_same(self, case: Case) -> None:
         model = case.fitted()
-        clone = type(model)(**model.get_params()).fit(shop(case.features), **case.fit)
+        clone = type(model)(**model.get_params()).fit(case.shop(), **case.fit)
         assert_frame_equal(clone.recommend(), model.recommend(), check_exact=True)
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("text", [False, True])
     def test_what_is_loaded_recommends_the_same(self, case: Case, text: bool, tmp_path: Path) -> None:
-        model = case.fitted(shop(case.features, text))
+        model = case.fitted(case.shop(text))
         model.save(tmp_path / "model")
         for loaded in (
             models.load(tmp_path / "model"),
@@ -472,7 +477,7 @@ class Contract:
         assert loaded.known_.item_labels is None
         loaded.save(tmp_path / "model")
         assert_frame_equal(models.load(tmp_path / "model").recommend(), model.recommend(), check_exact=True)
-        again = loaded.fit(shop(case.features), **case.fit)
+        again = loaded.fit(case.shop(), **case.fit)
         assert again is loaded
         assert_frame_equal(again.recommend(), case.fitted().recommend(), check_exact=True)
 

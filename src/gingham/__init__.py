@@ -7,13 +7,14 @@ from gingham.config import Recipe
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
-from gingham.models import BuyAgain, EarlyStopping, HybridMF, Popularity, load
+from gingham.models import EASE, BuyAgain, EarlyStopping, HybridMF, ItemKNN, Popularity, load
 from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 from gingham.tune import Tuning, tune
 
 __all__ = [
+    "EASE",
     "BuyAgain",
     "CleanSpec",
     "Dataset",
@@ -27,6 +28,7 @@ __all__ = [
     "HybridMF",
     "Ids",
     "Interactions",
+    "ItemKNN",
     "Popularity",
     "Profile",
     "Recipe",

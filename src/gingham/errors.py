@@ -32,6 +32,10 @@ class UnknownIdError(GinghamError, KeyError):
         return str(self.args[0])
 
 
+class MissingExtraError(GinghamError, ImportError):
+    """A library is needed that only one of the package's extras installs."""
+
+
 class NotFittedError(GinghamError, RuntimeError):
     """A model is asked for something before it was fitted."""
 

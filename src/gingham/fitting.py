@@ -9,9 +9,15 @@ import scipy.sparse as sp
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
+from gingham.models import EASE, BuyAgain, HybridMF, ItemKNN, Popularity, Recommender
 
-_KINDS: Mapping[str, type[Recommender]] = {"hybrid": HybridMF, "popularity": Popularity, "buy-again": BuyAgain}
+_KINDS: Mapping[str, type[Recommender]] = {
+    "hybrid": HybridMF,
+    "popularity": Popularity,
+    "buy-again": BuyAgain,
+    "item-knn": ItemKNN,
+    "ease": EASE,
+}
 
 
 def build(spec: ModelSpec) -> Recommender:

@@ -2,13 +2,17 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract")
 
-from gingham.models import BuyAgain, HybridMF, Popularity  # noqa: E402
+from gingham.models import EASE, BuyAgain, HybridMF, ItemKNN, Popularity  # noqa: E402
 from tests.contract import Case, Contract  # noqa: E402
 
 CASES = [
     Case("Popularity", Popularity),
     Case("Popularity, all time", lambda: Popularity(window=None)),
     Case("BuyAgain", BuyAgain),
+    Case("ItemKNN", lambda: ItemKNN(5)),
+    Case("ItemKNN, tf-idf", lambda: ItemKNN(5, "tf-idf", half_life="9d"), timed=True),
+    Case("ItemKNN, bm25", lambda: ItemKNN(5, "bm25")),
+    Case("EASE", lambda: EASE(l2=5)),
     Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
     Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),
     Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", random_state=3), fit={"epochs": 3}),

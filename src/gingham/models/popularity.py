@@ -113,8 +113,7 @@ class BuyAgain(_BySales):
     def _scores(self) -> SharedScores:
         bought = self.known_.matrix
         # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
-        place = np.empty(self.n_items, np.float32)
-        place[np.argsort(-self._sales, kind="stable")] = np.arange(self.n_items, 0, -1) / (self.n_items + 1)
+        place = places(self._sales)
         again = np.maximum(_again(bought, place), place[bought.indices])
         own = sp.csr_matrix((again, bought.indices, bought.indptr), shape=bought.shape)
         return SharedScores(place, lambda users: own[users])
@@ -132,3 +131,10 @@ def _again(bought: sp.csr_matrix, place: Floats) -> Floats:
 
 def _sold(matrix: sp.csr_matrix) -> npt.NDArray[np.float64]:
     return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
+
+
+def places(sales: npt.NDArray[Any]) -> Floats:
+    """Score items between 0 and 1 by their places in the order of sales; of equal ones the lower index is ahead."""
+    place = np.empty(len(sales), np.float32)
+    place[np.argsort(-sales, kind="stable")] = np.arange(len(sales), 0, -1) / (len(sales) + 1)
+    return place

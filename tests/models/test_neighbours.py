@@ -1,0 +1,126 @@
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+import scipy.sparse as sp
+
+from gingham.dataset import Dataset, Ids, Interactions
+from gingham.errors import MissingExtraError, ParameterError
+from gingham.models import ItemKNN
+from gingham.models.neighbours import WEIGHTINGS
+
+N_USERS, N_ITEMS = 40, 15
+
+
+def counts(seed: int = 0) -> npt.NDArray[np.float64]:
+    """How often users bought items, in fractions, so that no two items are equally near; returns, too."""
+    rng = np.random.default_rng(seed)
+    bought = rng.random((N_USERS, N_ITEMS)) * 4 * (rng.random((N_USERS, N_ITEMS)) < 0.3)
+    bought[rng.random(bought.shape) < 0.05] = -2
+    bought[-1] = 0
+    return bought
+
+
+def near(bought: npt.NDArray[np.float64], weighting: str, k1: float, b: float) -> npt.NDArray[np.float64]:
+    """How near each pair of items is, item by item and user by user."""
+    n_items = bought.shape[1]
+    tells = [np.log(n_items / max(np.count_nonzero(row), 1)) for row in bought]
+    sales = bought.sum(axis=0)
+    weighted = np.zeros_like(bought)
+    for user, item in zip(*bought.nonzero(), strict=True):
+        count = bought[user, item]
+        if weighting == "cosine":
+            weighted[user, item] = count
+        elif weighting == "tf-idf":
+            weighted[user, item] = count**0.5 * tells[user]
+        else:
+            length = 1 - b + b * sales[item] / sales.mean()
+            weighted[user, item] = count * (k1 + 1) / (count + k1 * length) * tells[user]
+    products = np.empty((n_items, n_items))
+    for first in range(n_items):
+        for second in range(n_items):
+            one, other = weighted[:, first], weighted[:, second]
+            products[first, second] = one @ other
+            if weighting != "bm25":
+                products[first, second] /= np.linalg.norm(one) * np.linalg.norm(other)
+    return products
+
+
+def twin(bought: npt.NDArray[np.float64], n_neighbours: int, *how: Any) -> npt.NDArray[np.float64]:
+    """The score of each pair of user and item that are connected by a neighbour; NaN elsewhere."""
+    products = near(bought, *how)
+    scores = np.zeros(bought.shape)
+    for user in range(len(bought)):
+        for item in np.flatnonzero(bought[user]):
+            kept = np.argsort(-products[item])[:n_neighbours]
+            scores[user, kept] += bought[user, item] * products[item, kept]
+    return np.where(scores > 0, scores, np.nan)
+
+
+def scores_of(model: ItemKNN) -> npt.NDArray[np.float32]:
+    users, items = np.divmod(np.arange(N_USERS * N_ITEMS), N_ITEMS)
+    return model.predict(users, items).reshape(N_USERS, N_ITEMS)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("n_neighbours", [1, 4, 99])
+def test_scores_are_sums_over_neighbours(weighting: str, n_neighbours: int) -> None:
+    bought = counts()
+    model = ItemKNN(n_neighbours, weighting, k1=0.9, b=0.6).fit(sp.csr_matrix(bought))
+    expected = twin(np.maximum(bought, 0), n_neighbours, weighting, 0.9, 0.6)
+    found = scores_of(model)
+    reached = ~np.isnan(expected)
+    assert 0 < reached.sum() < reached.size
+    np.testing.assert_allclose(found[reached], expected[reached], rtol=2e-5)
+    # What no neighbour reaches comes after all that one does, best sellers first.
+    assert (found[~reached] < 0).all()
+    order = np.argsort(-np.maximum(bought, 0).sum(axis=0), kind="stable")
+    assert (np.diff(found[-1, order]) < 0).all()
+
+
+def test_older_ones_count_for_less() -> None:
+    rng = np.random.default_rng(3)
+    users, items = rng.integers(0, N_USERS, 300), rng.integers(0, N_ITEMS, 300)
+    hours = rng.integers(0, 60 * 24, 300)
+    times = np.datetime64("2024-01-01T00", "us") + hours * np.timedelta64(1, "h")
+    ids = [Ids.from_series(pl.Series(range(size))) for size in (N_USERS, N_ITEMS)]
+    model = ItemKNN(5, half_life="10d").fit(Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, None, times)))
+    decayed = np.zeros((N_USERS, N_ITEMS))
+    for user, item, hour in zip(users, items, hours, strict=True):
+        decayed[user, item] += 0.5 ** ((hours.max() - hour) / 240)
+    expected = twin(decayed, 5, "cosine", 0, 0)
+    reached = ~np.isnan(expected)
+    np.testing.assert_allclose(scores_of(model)[reached], expected[reached], rtol=2e-5)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTINGS)
+@pytest.mark.parametrize("matrix", [sp.csr_matrix((3, 4)), sp.csr_matrix(np.ones((3, 4))), sp.csr_matrix([[0, -1.0]])])
+def test_odd_shops_have_lists_too(weighting: str, matrix: sp.csr_matrix) -> None:
+    n_users, n_items = matrix.shape
+    table = ItemKNN(weighting=weighting).fit(matrix).recommend(k=n_items)
+    assert table["rank"].to_list() == list(range(1, n_items + 1)) * n_users
+    assert table["score"].is_finite().all()
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n_neighbours": 0}, "n_neighbours=0 is no whole number"),
+        ({"weighting": "jaccard"}, "weighting='jaccard' is unknown; give one of 'cosine', 'tf-idf', 'bm25'"),
+        ({"k1": -1}, "k1=-1 is out of its range"),
+        ({"b": 1.5}, "b=1.5 is out of its range"),
+        ({"half_life": 7}, "half_life=7 is no length of time"),
+    ],
+)
+def test_wrong_parameters_are_named(params: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        ItemKNN(**params).fit(sp.csr_matrix(counts()))
+
+
+def test_what_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sparse_dot_topn", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'gingham\[neighbours\]'"):
+        ItemKNN().fit(sp.csr_matrix(counts()))
