@@ -7,7 +7,7 @@ from gingham.config import Recipe
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
-from gingham.models import EASE, BuyAgain, EarlyStopping, HybridMF, ItemKNN, Popularity, load
+from gingham.models import EASE, BuyAgain, EarlyStopping, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity, load
 from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
@@ -25,10 +25,12 @@ __all__ = [
     "Features",
     "Finding",
     "GinghamError",
+    "GraphFilter",
     "HybridMF",
     "Ids",
     "Interactions",
     "ItemKNN",
+    "NextBasket",
     "Popularity",
     "Profile",
     "Recipe",

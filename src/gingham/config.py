@@ -52,7 +52,7 @@ class ModelSpec(_Section):
 
     Attributes
     ----------
-    kind : {"hybrid", "popularity", "buy-again", "item-knn", "ease"}
+    kind : {"hybrid", "popularity", "buy-again", "item-knn", "ease", "next-basket"}
         Which model; "hybrid" by default.
     epochs : int
         How often training goes through the interactions; 10 by default.
@@ -67,7 +67,7 @@ class ModelSpec(_Section):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    kind: Literal["hybrid", "popularity", "buy-again", "item-knn", "ease"] = "hybrid"
+    kind: Literal["hybrid", "popularity", "buy-again", "item-knn", "ease", "next-basket"] = "hybrid"
     epochs: int = Field(default=10, ge=1)
     num_threads: int = Field(default=0, ge=0)
     weighted: bool = False

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import EASE, BuyAgain, HybridMF, ItemKNN, Popularity, Recommender
+from gingham.models import EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 
 _KINDS: Mapping[str, type[Recommender]] = {
     "hybrid": HybridMF,
@@ -17,6 +17,8 @@ _KINDS: Mapping[str, type[Recommender]] = {
     "buy-again": BuyAgain,
     "item-knn": ItemKNN,
     "ease": EASE,
+    "graph-filter": GraphFilter,
+    "next-basket": NextBasket,
 }
 
 

@@ -2,7 +2,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract")
 
-from gingham.models import EASE, BuyAgain, HybridMF, ItemKNN, Popularity  # noqa: E402
+from gingham.models import EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
 from tests.contract import Case, Contract  # noqa: E402
 
 CASES = [
@@ -13,6 +13,10 @@ CASES = [
     Case("ItemKNN, tf-idf", lambda: ItemKNN(5, "tf-idf", half_life="9d"), timed=True),
     Case("ItemKNN, bm25", lambda: ItemKNN(5, "bm25")),
     Case("EASE", lambda: EASE(l2=5)),
+    Case("NextBasket", lambda: NextBasket("30d"), timed=True),
+    Case("NextBasket, neighbours", lambda: NextBasket(smoothing=3, n_neighbours=4)),
+    Case("GraphFilter", lambda: GraphFilter(8)),
+    Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
     Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
     Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),
     Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", random_state=3), fit={"epochs": 3}),

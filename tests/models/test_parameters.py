@@ -42,6 +42,7 @@ def test_what_is_no_whole_number_from_one_on(value: Any) -> None:
         ({"above": 0}, [1e-300, 1, 5.5, np.float32(0.1), np.int16(3)], [0, -1, -0.0]),
         ({"least": 0}, [0, -0.0, 1e300, np.uint8(0)], [-1e-300, -1]),
         ({"above": 0, "below": 1}, [1e-9, 0.5, np.float64(0.999)], [0, 1, 1.5, np.int64(1)]),
+        ({"least": 0, "most": 1}, [0, 1, 0.5], [-0.1, 1.1]),
         ({}, [-1e300, 0, 1e300], []),
     ],
 )
@@ -59,6 +60,7 @@ def test_numbers_within_bounds(bounds: Any, inside: list[Any], outside: list[Any
         ({"above": 0}, "give a number above 0."),
         ({"least": 0}, "give a number 0 or above."),
         ({"above": 0, "below": 1}, "give a number above 0 and below 1."),
+        ({"least": 0, "most": 1}, "give a number 0 or above and 1 or below."),
     ],
 )
 def test_bounds_are_told(bounds: Any, words: str) -> None:

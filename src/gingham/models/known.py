@@ -61,19 +61,26 @@ class Known:
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
 
-    def decayed(self, data: Data, half_life: timedelta | None) -> sp.csr_matrix:
-        """Make the matrix in which what is older counts for less; see `Interactions.decayed`.
+    def purchases(self, data: Data, half_life: timedelta | None) -> sp.csr_matrix:
+        """Make the matrix in which what is older counts for less, and what is not above zero for nothing.
 
         Parameters
         ----------
         data : Dataset or sparse matrix
             What this was made of.
         half_life : timedelta or None
-            None for `matrix` itself, and so is a matrix, which knows no time.
+            How long before the last transaction one counts for half; None for all alike, which a bare matrix and a
+            dataset without timestamps have anyway.
+
+        Returns
+        -------
+        csr_matrix of float32
+            With the entries of `matrix`, and data of its own; what does not count is an explicit zero.
         """
-        if half_life is None or not isinstance(data, Dataset):
-            return self.matrix
-        return data.interactions.decayed(half_life).matrix()
+        matrix = self.matrix
+        if half_life is not None and isinstance(data, Dataset):
+            matrix = data.interactions.decayed(half_life).matrix()
+        return sp.csr_matrix((np.maximum(matrix.data, 0), matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:
         """Give what an artifact keeps of it: JSON values, arrays and tables."""

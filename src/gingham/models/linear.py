@@ -70,7 +70,7 @@ class LinearModel(Recommender):
 
 def positives(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """Make the matrix of ones where the values are above zero."""
-    had = sp.csr_matrix(((matrix.data > 0).astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
-    had = had.copy()
+    had: sp.csr_matrix = matrix.copy()
+    had.data = (had.data > 0).astype(np.float32)
     had.eliminate_zeros()
     return had

@@ -76,7 +76,7 @@ class ItemKNN(Recommender):
         require_whole("n_neighbours", self.n_neighbours, 1)
         require_one_of("weighting", self.weighting, WEIGHTINGS)
         require_number("k1", self.k1, least=0)
-        require_number("b", self.b, least=0, below=1 + 1e-9)
+        require_number("b", self.b, least=0, most=1)
         if self.half_life is not None:
             require_duration("half_life", self.half_life)
 
@@ -101,8 +101,7 @@ class ItemKNN(Recommender):
         n_threads = threads(num_threads)
         known = Known.of(interactions)
         half_life = None if self.half_life is None else require_duration("half_life", self.half_life)
-        counts = known.decayed(interactions, half_life).copy()
-        counts.data = np.maximum(counts.data, 0)
+        counts = known.purchases(interactions, half_life)
         weighted = self._weighted(counts)
         near = top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads)
         self._known = known

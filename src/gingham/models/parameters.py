@@ -23,13 +23,18 @@ def require_whole(name: str, value: Any, least: int) -> None:
 
 
 def require_number(
-    name: str, value: Any, above: float = -np.inf, below: float = np.inf, least: float = -np.inf
+    name: str,
+    value: Any,
+    above: float = -np.inf,
+    below: float = np.inf,
+    least: float = -np.inf,
+    most: float = np.inf,
 ) -> None:
     """Refuse what is no number within these bounds."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not (number and above < value < below and value >= least):
+    if not (number and above < value < below and least <= value <= most):
         bounds = [f"above {above}"] * (above > -np.inf) + [f"below {below}"] * (below < np.inf)
-        bounds += [f"{least} or above"] * (least > -np.inf)
+        bounds += [f"{least} or above"] * (least > -np.inf) + [f"{most} or below"] * (most < np.inf)
         raise ParameterError(f"{name}={value!r} is out of its range; give a number {' and '.join(bounds)}.")
 
 

@@ -1,0 +1,152 @@
+"""NextBasket: what this user, users alike, and everybody of late put into their baskets."""
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham.models.base import Recommender
+from gingham.models.known import Data, Known
+from gingham.models.neighbours import top_products
+from gingham.models.parameters import require_duration, require_number, require_whole
+from gingham.recommend import Floats, Indices, SharedScores, threads
+
+# For how many users the habits of their neighbours are kept at a time.
+_USERS = 4096
+
+
+class NextBasket(Recommender):
+    """How often a user bought each item, the recent counting more, smoothed by what everybody buys of late.
+
+    A score is the user's habit, plus the item's share of all recent sales times `smoothing`: as if everybody had bought
+    that many items more, as everybody else does. Someone new thus gets best sellers, and a habit stands above them once
+    it says more. With neighbours, a habit is partly that of the users whose habits are nearest (by the cosine), as in
+    TIFU-kNN; there, time is counted in baskets, here in days. Interactions that are not above zero don't count.
+
+    Parameters
+    ----------
+    half_life : str or None
+        How long before the last transaction a purchase counts for half as a habit, such as "90d"; by default all count
+        alike.
+    smoothing : float
+        How many items everybody is taken to have bought besides; 500 by default.
+    sales_half_life : str or None
+        How long before the last transaction a purchase counts for half as one of everybody's sales; "20d" by default,
+        None for all alike.
+    n_neighbours : int
+        How many users' habits are mixed into each one's; 0 (default) for none.
+    alpha : float
+        With neighbours, the share of the user's own habit, from 0 to 1; the rest is the neighbours' mean. 0.7 by
+        default.
+
+    References
+    ----------
+    Hu et al., "Modeling Personalized Item Frequency Information for Next-basket Recommendation", 2020,
+    https://arxiv.org/abs/2006.00556
+    """
+
+    _habits: sp.csr_matrix
+    _shared: Floats
+    _near: sp.csr_matrix | None
+    _alpha: float
+
+    def __init__(
+        self,
+        half_life: str | None = None,
+        smoothing: float = 500.0,
+        sales_half_life: str | None = "20d",
+        n_neighbours: int = 0,
+        alpha: float = 0.7,
+    ) -> None:
+        self.half_life = half_life
+        self.smoothing = smoothing
+        self.sales_half_life = sales_half_life
+        self.n_neighbours = n_neighbours
+        self.alpha = alpha
+
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
+        for name in ("half_life", "sales_half_life"):
+            if getattr(self, name) is not None:
+                require_duration(name, getattr(self, name))
+        require_number("smoothing", self.smoothing, least=0)
+        require_whole("n_neighbours", self.n_neighbours, 0)
+        require_number("alpha", self.alpha, least=0, most=1)
+
+    def fit(self, interactions: Data, num_threads: int = 0) -> Self:
+        """Count purchases, and find every user's neighbours where they are asked for.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix
+            What was bought. In a matrix (or a dataset without timestamps) nothing is older: all of it counts alike.
+        num_threads : int
+            How many threads look for neighbours; 0 (default) for all cores. The result does not depend on it.
+
+        Raises
+        ------
+        ParameterError, DataError
+            If a parameter is out of its range, or the data hold a value that is not finite.
+        MissingExtraError
+            If neighbours are asked for, and sparse-dot-topn is not installed.
+        """
+        self.validate()
+        n_threads = threads(num_threads)
+        known = Known.of(interactions)
+        habits, recent = (
+            known.purchases(interactions, None if length is None else require_duration(name, length))
+            for name, length in (("half_life", self.half_life), ("sales_half_life", self.sales_half_life))
+        )
+        near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
+        sales = np.asarray(recent.sum(axis=0, dtype=np.float64)).ravel()
+        self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)
+        self._habits, self._near, self._alpha = habits, near, float(self.alpha)
+        self._known = known
+        return self
+
+    def _scores(self) -> SharedScores:
+        return SharedScores(self._shared, self._own, _USERS)
+
+    def _own(self, users: Indices) -> sp.csr_matrix:
+        habits: sp.csr_matrix = self._habits[users]
+        if self._near is not None:
+            habits = self._alpha * habits + (1 - self._alpha) * (self._near[users] @ self._habits)
+            habits.sort_indices()
+        scores = habits.data + self._shared[habits.indices]
+        return sp.csr_matrix((scores.astype(np.float32), habits.indices, habits.indptr), shape=habits.shape)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        arrays = {"habits": self._habits.data, "shared": self._shared}
+        if self._near is not None:
+            arrays |= {f"near.{part}": getattr(self._near, part) for part in ("data", "indices", "indptr")}
+        return {"alpha": self._alpha}, arrays
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        known = self.known_.matrix
+        self._habits = sp.csr_matrix((arrays["habits"], known.indices, known.indptr), shape=known.shape)
+        self._shared, self._alpha, self._near = arrays["shared"], state["alpha"], None
+        if "near.data" in arrays:
+            near = tuple(arrays[f"near.{part}"] for part in ("data", "indices", "indptr"))
+            self._near = sp.csr_matrix(near, shape=(self.n_users, self.n_users))
+
+
+def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
+    """Find the users with the nearest habits: a row each, whose entries add up to one."""
+    rows = np.repeat(np.arange(habits.shape[0]), np.diff(habits.indptr))
+    norms = np.sqrt(np.bincount(rows, habits.data.astype(np.float64) ** 2, habits.shape[0]))
+    normal = habits.copy()
+    normal.data /= np.maximum(norms, np.finfo(np.float32).tiny)[rows].astype(np.float32)
+    # One more than asked for: nobody is nearer than the user.
+    near = top_products(normal, normal.T.tocsr(), n_neighbours + 1, n_threads)
+    near.data = (near.indices != np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))).astype(np.float32)
+    near.eliminate_zeros()
+    sizes = np.diff(near.indptr)
+    near.data /= np.repeat(sizes, sizes).astype(np.float32)
+    return near

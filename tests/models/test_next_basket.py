@@ -1,0 +1,110 @@
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+import scipy.sparse as sp
+
+from gingham.dataset import Dataset, Ids, Interactions
+from gingham.errors import ParameterError
+from gingham.models import NextBasket
+
+N_USERS, N_ITEMS = 30, 12
+HOUR = np.timedelta64(1, "h")
+
+
+def shop(seed: int = 0) -> Dataset:
+    """Purchases of two months, some taken back; the last user has none."""
+    rng = np.random.default_rng(seed)
+    users, items = rng.integers(0, N_USERS - 1, 250), rng.integers(0, N_ITEMS, 250)
+    values = np.where(rng.random(250) < 0.1, -2.5, rng.random(250))
+    times = np.datetime64("2024-01-01T00", "us") + rng.integers(0, 60 * 24, 250) * HOUR
+    ids = [Ids.from_series(pl.Series(range(size))) for size in (N_USERS, N_ITEMS)]
+    return Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, values, times))
+
+
+def decayed(data: Dataset, days: float | None) -> npt.NDArray[np.float64]:
+    """What users bought, transaction by transaction; pairs with more taken back than bought are zero."""
+    rows = data.interactions
+    assert rows.timestamp is not None
+    total = np.zeros((N_USERS, N_ITEMS))
+    for user, item, value, time in zip(rows.user_index, rows.item_index, rows.value, rows.timestamp, strict=True):
+        age = (rows.timestamp.max() - time) / HOUR / 24
+        total[user, item] += value * (1 if days is None else 0.5 ** (age / days))
+    return np.maximum(total, 0)
+
+
+def twin(
+    data: Dataset, days: float | None, smoothing: float, sales_days: float | None, n_neighbours: int, alpha: float
+) -> npt.NDArray[np.float64]:
+    habits, sales = decayed(data, days), decayed(data, sales_days).sum(axis=0)
+    mixed = habits.copy()
+    for user in range(N_USERS if n_neighbours else 0):
+        mine = habits[user]
+        norms = np.linalg.norm(habits, axis=1) * np.linalg.norm(mine)
+        nearness = np.divide(habits @ mine, norms, out=np.zeros(N_USERS), where=norms > 0)
+        nearness[user] = 0
+        near = [other for other in np.argsort(-nearness)[:n_neighbours] if nearness[other] > 0]
+        mixed[user] = alpha * mine + (1 - alpha) * (habits[near].mean(axis=0) if near else 0)
+    return np.asarray(mixed + smoothing * sales / sales.sum())
+
+
+def scores_of(model: NextBasket) -> npt.NDArray[np.float32]:
+    users, items = np.divmod(np.arange(N_USERS * N_ITEMS), N_ITEMS)
+    return model.predict(users, items).reshape(N_USERS, N_ITEMS)
+
+
+@pytest.mark.parametrize("half_life", [None, "10d"])
+@pytest.mark.parametrize("sales_half_life", [None, "3d"])
+@pytest.mark.parametrize(("n_neighbours", "alpha"), [(0, 0.7), (3, 0.6), (3, 0), (3, 1), (50, 0.5)])
+def test_scores_are_habits_and_everybodys_sales(
+    half_life: str | None, sales_half_life: str | None, n_neighbours: int, alpha: float
+) -> None:
+    data = shop()
+    model = NextBasket(half_life, 4.5, sales_half_life, n_neighbours, alpha).fit(data, num_threads=1)
+    days, sales_days = (None if length is None else float(length[:-1]) for length in (half_life, sales_half_life))
+    expected = twin(data, days, 4.5, sales_days, n_neighbours, alpha)
+    np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_list_is_in_the_order_of_the_scores() -> None:
+    data = shop(1)
+    expected = twin(data, None, 500, 20, 0, 0)
+    table = NextBasket().fit(data).recommend(k=N_ITEMS)
+    lists = table["item_id"].to_numpy().reshape(N_USERS, N_ITEMS)
+    np.testing.assert_array_equal(lists, np.argsort(-expected, axis=1, kind="stable"))
+
+
+def test_without_smoothing_habits_alone_decide() -> None:
+    model = NextBasket(smoothing=0).fit(sp.csr_matrix(np.array([[0, 2, 1], [9, 0, 0], [0, 0, 0]])))
+    assert model.recommend([0, 2], k=3)["item_id"].to_list() == [1, 2, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("matrix", [sp.csr_matrix((3, 4)), sp.csr_matrix([[-1.0, 0], [0, -2]])])
+@pytest.mark.parametrize("n_neighbours", [0, 2])
+def test_a_shop_without_sales_has_lists_too(matrix: sp.csr_matrix, n_neighbours: int) -> None:
+    table = NextBasket(n_neighbours=n_neighbours).fit(matrix).recommend(k=matrix.shape[1])
+    assert table["rank"].to_list() == list(range(1, matrix.shape[1] + 1)) * matrix.shape[0]
+    assert (table["score"] == 0).all()
+
+
+def test_a_share_set_after_a_fit_waits_for_the_next() -> None:
+    model = NextBasket(n_neighbours=3).fit(shop())
+    before = model.recommend(k=5)
+    assert model.set_params(alpha=0.1).recommend(k=5).equals(before)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"half_life": 7}, "half_life=7 is no length of time"),
+        ({"sales_half_life": "7 moons"}, "sales_half_life: '7 moons' is no length of time"),
+        ({"smoothing": -1}, "smoothing=-1 is out of its range"),
+        ({"n_neighbours": -1}, "n_neighbours=-1 is no whole number"),
+        ({"alpha": 1.01}, "alpha=1.01 is out of its range"),
+    ],
+)
+def test_wrong_parameters_are_named(params: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        NextBasket(**params).fit(shop())
