@@ -1,21 +1,23 @@
-"""How good a model is on a test part: metrics with confidence intervals."""
+"""How good a model is on a test part: metrics with confidence intervals, for all and for some."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 
+from gingham.bootstrap import summarize
 from gingham.columns import USER_ID
-from gingham.errors import DataError
-from gingham.metrics import AT_K, OF_ALL, compute
+from gingham.dataset import Dataset
+from gingham.errors import DataError, ParameterError
+from gingham.metrics import AT_K, OF_ALL, OF_LISTS, Lists, TestRanks, compute
 from gingham.models import Recommender
-from gingham.models.known import Data
+from gingham.models.known import Data, Known
 from gingham.models.parameters import require_k
-
-CONFIDENCE = 0.95
-_RESAMPLES = 1000
+from gingham.segments import By, segments
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,38 @@ class Evaluation:
     ----------
     table : polars.DataFrame
         A row a metric: ``metric``, ``mean``, ``low`` and ``high`` (the 95% interval of the mean), ``users`` (how many
-        the mean is over).
+        the mean is over). Null where no user counts.
     per_user : polars.DataFrame
-        ``user_id`` and a column a metric, a row for each user who has test items.
+        ``user_id`` and a column a metric, a row for each user who has test items; NaN where a user does not count.
+    lists : polars.DataFrame
+        ``metric`` and ``value``: what the lists of these users are like, taken together.
+    segments : polars.DataFrame or None
+        ``segment``, ``value`` and the columns of `table`, for each group that `by` asked for; None without `by`.
+    overlap : int
+        How many rows of the test the model was fitted to: 0, unless that was allowed.
     """
 
     table: pl.DataFrame
     per_user: pl.DataFrame
+    lists: pl.DataFrame
+    segments: pl.DataFrame | None = None
+    overlap: int = 0
 
     def __str__(self) -> str:
-        return str(self.table)
+        parts = [self.warning, str(self.table), str(self.lists), None if self.segments is None else str(self.segments)]
+        return "\n".join(part for part in parts if part)
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
+        warning = f"<p><strong>{self.warning}</strong></p>" if self.warning else ""
+        return warning + "".join(frame._repr_html_() for frame in frames)
+
+    @property
+    def warning(self) -> str:
+        """What to know before believing these figures; empty if there is nothing."""
+        if not self.overlap:
+            return ""
+        return f"Overlap was allowed: the model was fitted to {self.overlap:,} rows of this test, which flatter it."
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Give the table as JSON values: metric to mean, low, high and users."""
@@ -46,7 +67,13 @@ class Evaluation:
 
 
 def evaluate(
-    model: Recommender, test: Data, k: int = 12, filter_seen: bool = False, num_threads: int = 0
+    model: Recommender,
+    test: Data,
+    k: int | Sequence[int] = 12,
+    by: By | Sequence[By] | None = None,
+    filter_seen: bool = False,
+    allow_overlap: bool = False,
+    num_threads: int = 0,
 ) -> Evaluation:
     """Measure a model on test data that it was not fitted to.
 
@@ -58,69 +85,146 @@ def evaluate(
         Fitted.
     test : Dataset or sparse matrix, shape (n_users, n_items)
         What should have been recommended; with the users and items of the data the model was fitted to.
-    k : int
-        How many of the first recommendations count; 12 by default.
+    k : int or sequence of int
+        How many of the first recommendations count; 12 by default. Several cost little more than one.
+    by : str, data frame, mapping or a sequence of these, optional
+        What to tell users apart by, for `Evaluation.segments`; by default nothing.
+
+        - ``"history"``: how many items a user had in what the model was fitted to, in bands; 0 is a new user.
+        - ``"new users"``: whether that is 0.
+        - ``"cold items"``: test items by whether anyone had them in what the model was fitted to. A user's other test
+          items are then items like any other.
+        - The name of a column that the test dataset's users have features of, by value or by bin.
+        - A data frame, or a mapping of columns, with ``user_id`` and others: numbers are put in four bands if they have
+          more than eight values, of text the eight most frequent values are kept.
     filter_seen : bool
         Whether items that a user had in the data the model was fitted to are no candidates; False by default.
+    allow_overlap : bool
+        Whether to measure also where the model was fitted to rows of the test, and to say so in the result; False by
+        default: that is refused. A purchase of the same item at another time is another row, if both are parts of a
+        dataset; see `Recommender.overlap`.
     num_threads : int
-        0 (default) for all cores.
+        0 (default) for all cores. The result does not depend on it.
 
     Returns
     -------
     Evaluation
-        Precision, recall, NDCG, MAP and hit rate at `k`, reciprocal rank and AUC. The intervals are percentiles of
-        1,000 bootstrap resamples of the users, always the same ones.
+        Precision, recall, F1, NDCG, MAP and hit rate at each `k`, reciprocal rank and AUC; of the lists, coverage, Gini
+        coefficient, novelty, diversity (if the test is a dataset whose items have features), share of repeats and of
+        cold items. The intervals are percentiles of 1,000 bootstrap resamples of the users, always the same ones.
 
     Raises
     ------
     NotFittedError, DataError, ParameterError
-        If the model is not fitted, the test is empty or of other users and items, or `k` is out of range.
+        If the model is not fitted, the test is empty, of other users and items, or shares rows with what the model was
+        fitted to, `k` is out of range, or `by` is nothing that users are known by.
     """
-    require_k(k, model.n_items)
-    ranks = model.test_ranks(test, filter_seen, num_threads)
-    n_users = len(ranks.n_test)
-    if not n_users:
+    ks = _ks(k, model.n_items)
+    known, overlap = model.known_, model.overlap(test)
+    if overlap and not allow_overlap:
+        raise DataError(_refusal(test, overlap))
+    ranks, ranking = model.rank_test(test, max(ks), filter_seen, num_threads)
+    if not len(ranks.users):
         raise DataError("The test part has no interactions, so there is nothing to measure; choose another split.")
-    names = [*(f"{metric}@{k}" for metric in AT_K), *OF_ALL]
-    values = np.column_stack([compute(name, ranks) for name in names])
-    low, high = intervals(values)
-    counts = np.isfinite(values).sum(axis=0)
-    means = np.nansum(values, axis=0) / np.maximum(counts, 1)
-    table = pl.DataFrame({"metric": names, "mean": means, "low": low, "high": high, "users": counts})
-    users = pl.DataFrame({USER_ID: model.known_.user_ids.ids(ranks.users)})
-    return Evaluation(table, users.with_columns(pl.DataFrame(values, schema=names, orient="row")))
+    values = per_user(ranks, ks)
+    lists = Lists.of(ranking.items, ranks.users, known.matrix, _item_features(test))
+    users = pl.DataFrame({USER_ID: known.user_ids.ids(ranks.users)})
+    return Evaluation(
+        _summary(values),
+        users.with_columns(pl.DataFrame(values)),
+        pl.DataFrame(list(_of_lists(lists, ks).items()), schema=["metric", "value"], orient="row"),
+        None if by is None else _segments(by, known, test, ranks, values, ks),
+        overlap,
+    )
 
 
-def intervals(
-    values: npt.NDArray[np.float64], resamples: int = _RESAMPLES, seed: int = 0
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Find the bootstrap percentile intervals (95%) of column means.
+def per_user(ranks: TestRanks, ks: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:
+    """Compute every metric, at each `k` where it depends on that: name to a value a user."""
+    names = [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]
+    return {name: compute(name, ranks) for name in names}
 
-    Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979. Every column is resampled alike.
+
+def differences(one: Evaluation, other: Evaluation) -> pl.DataFrame:
+    """Compare two evaluations on the same test, user by user.
 
     Parameters
     ----------
-    values : float64 array, shape (n_users, n_metrics)
-        NaN where a user does not count.
-    resamples : int
-        How often users are drawn again; 1,000 by default.
-    seed : int
-        Of the draws; 0 by default.
+    one, other : Evaluation
+        Of two models, on the same users.
 
     Returns
     -------
-    low, high : float64 arrays, shape (n_metrics,)
+    polars.DataFrame
+        A row a metric that both have: ``metric``, ``mean`` (of `one` less `other`), ``low`` and ``high`` (the 95%
+        interval of that, by a paired bootstrap: both are resampled alike), ``users`` (who count for both).
+
+    Raises
+    ------
+    DataError
+        If the users are others.
     """
-    rng, n_users = np.random.default_rng(seed), len(values)
-    there = np.isfinite(values)
-    # float32 halves the memory to read a thousand times; an interval needs no more digits.
-    terms = np.hstack([np.where(there, values, 0), there]).astype(np.float32)
-    means = np.empty((resamples, values.shape[1]))
-    for resample in range(resamples):
-        # How often each user is drawn, which takes less memory than who is.
-        times = np.bincount(rng.integers(n_users, size=n_users), minlength=n_users)
-        sums, counts = np.split(times.astype(np.float32) @ terms, 2)
-        means[resample] = sums / np.maximum(counts, 1)
-    tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(means, [tail, 100 - tail], axis=0)
-    return low, high
+    if not one.per_user[USER_ID].equals(other.per_user[USER_ID]):
+        raise DataError(
+            f"The evaluations are of other users ({one.per_user.height:,} and {other.per_user.height:,}); evaluate "
+            "both models on one test."
+        )
+    names = [name for name in one.table["metric"] if name in other.per_user.columns]
+    return _summary({name: (one.per_user[name] - other.per_user[name]).to_numpy() for name in names})
+
+
+def _ks(k: int | Sequence[int], n_items: int) -> list[int]:
+    ks = [k] if isinstance(k, int | np.integer) or not isinstance(k, Sequence | np.ndarray) else list(k)
+    if not ks or isinstance(k, str):
+        raise ParameterError(f"k={k!r} is no number of recommendations; give one, or several such as [1, 5, 12].")
+    for one in ks:
+        require_k(one, n_items)
+    return sorted(set(map(int, ks)))
+
+
+def _refusal(test: Any, overlap: int) -> str:
+    if isinstance(test, Dataset):
+        return (
+            f"The model was fitted to {overlap:,} of the {len(test.interactions):,} rows of the test, which would "
+            "flatter it; fit it to the train part of a split, or insist with allow_overlap=True."
+        )
+    return (
+        f"The model was fitted to {overlap:,} of the {test.nnz:,} pairs of the test, which would flatter it; give "
+        "parts of a split dataset, which know a repeat purchase from the same one, or insist with allow_overlap=True."
+    )
+
+
+def _item_features(test: Data) -> sp.csr_matrix | None:
+    """Give what items have in common; their identities are no part of it."""
+    features = test.item_features if isinstance(test, Dataset) else None
+    if features is None or not features.names:
+        return None
+    return features.matrix[:, features.n_features - len(features.names) :]
+
+
+def _summary(values: Mapping[str, npt.NDArray[np.float64]]) -> pl.DataFrame:
+    summary = summarize(np.column_stack(list(values.values())))
+    return pl.DataFrame({"metric": list(values), **vars(summary)}).fill_nan(None)
+
+
+def _of_lists(lists: Lists, ks: Sequence[int]) -> dict[str, float]:
+    values = {f"{name}@{k}": metric(lists, k) for name, metric in OF_LISTS.items() for k in ks}
+    return {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def _segments(
+    by: By | Sequence[By],
+    known: Known,
+    test: Data,
+    ranks: TestRanks,
+    values: Mapping[str, npt.NDArray[np.float64]],
+    ks: Sequence[int],
+) -> pl.DataFrame:
+    tables = []
+    for segment in segments(by, known, test, ranks):
+        if segment.items is None:
+            some = {name: value[segment.users] for name, value in values.items()}
+        else:
+            some = per_user(ranks.only(segment.items), ks)
+        told = (pl.lit(segment.name).alias("segment"), pl.lit(segment.value).alias("value"))
+        tables.append(_summary(some).select(*told, pl.all()))
+    return pl.concat(tables)

@@ -216,7 +216,7 @@ def fit_and_evaluate(
                 models[baseline] = _BASELINES[baseline]().fit(train)
                 seconds[baseline] = time.perf_counter() - start
         for name, candidate in models.items():
-            evaluations[name] = evaluate(candidate, test, k, filter_seen, spec.num_threads)
+            evaluations[name] = evaluate(candidate, test, k, filter_seen=filter_seen, num_threads=spec.num_threads)
     return model, evaluations, seconds
 
 

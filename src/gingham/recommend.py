@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.columns import ITEM_ID, RANK, SCORE, USER_ID
 from gingham.dataset import Ids
-from gingham.errors import ParameterError
+from gingham.errors import DataError, ParameterError
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -180,7 +180,7 @@ class DenseScores:
     Parameters
     ----------
     function : callable
-        Takes user indices, gives a float32 array of its own, shape (n, n_items), without -inf.
+        Takes user indices, gives a float32 array of its own, shape (n, n_items), without NaN and -inf.
     n_items : int
         The number of items.
     """
@@ -197,7 +197,15 @@ class DenseScores:
 
     def rank(self, block: Block, num_threads: int) -> None:
         """Score all items for a block of users, and fill in its answers."""
-        _native.rank_scores(scores=self._function(block.users), num_threads=num_threads, **block.answers())
+        scores = self._function(block.users)
+        # One pass: NaN is what the least of numbers with a NaN among them is.
+        if not scores.min(initial=np.inf) > -np.inf:
+            user, item = np.argwhere(~(scores > -np.inf))[0]
+            raise DataError(
+                f"The model gives item index {item} the score {scores[user, item]} for user index {block.users[user]}; "
+                "give every item a number."
+            )
+        _native.rank_scores(scores=scores, num_threads=num_threads, **block.answers())
 
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score as many pairs as there are users and items: float32, one a pair."""

@@ -45,7 +45,7 @@ class Narrator(Follower):
         tables = [evaluation.table for evaluation in evaluations.values()]
         for row, metric in enumerate(tables[0]["metric"]):
             cells = [(one["mean"][row], one["low"][row], one["high"][row]) for one in tables]
-            best = max(mean for mean, _, _ in cells)
+            best = max((mean for mean, _, _ in cells if mean is not None), default=None)
             table.add_row(metric, *(_interval(*cell, bold=cell[0] == best) for cell in cells))
         output.print()
         table.caption = f"Over the {tables[0]['users'][0]:,} users with purchases in the test part"
@@ -68,7 +68,9 @@ def _verdict(evaluations: Mapping[str, Evaluation]) -> str:
     return f"By {metric}, {best} is best: {scores[best]:.4f}; the model ({model}) reaches {scores[model]:.4f}."
 
 
-def _interval(mean: float, low: float, high: float, bold: bool) -> Text:
+def _interval(mean: float | None, low: float | None, high: float | None, bold: bool) -> Text:
+    if mean is None:
+        return Text("–")
     return Text(f"{mean:.4f}", style="bold" if bold else "").append(f"\n{low:.4f}–{high:.4f}", style="not bold dim")
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.dataset.rows import Rows
 from gingham.errors import DataError, ParameterError
 
 Duplicates = Literal["sum", "max", "last"]
@@ -27,6 +29,8 @@ class Interactions:
         What each counts for; stored as float32; by default 1.
     timestamp : datetime64 array of length n, optional
         When each was, in UTC; stored in microseconds; None if not known.
+    part : Rows, optional
+        Which rows of a larger whole these are; by default they are a whole of their own.
 
     Raises
     ------
@@ -40,6 +44,7 @@ class Interactions:
     n_items: int
     value: npt.NDArray[np.float32]
     timestamp: npt.NDArray[np.datetime64] | None
+    part: Rows | None
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Interactions:
         n_items: int,
         value: npt.ArrayLike | None = None,
         timestamp: npt.ArrayLike | None = None,
+        part: Rows | None = None,
     ) -> None:
         users, items = np.asarray(user_index), np.asarray(item_index)
         values = np.ones(len(users), np.float32) if value is None else np.asarray(value, np.float32)
@@ -70,12 +76,21 @@ class Interactions:
             "n_items": int(n_items),
             "value": values,
             "timestamp": times,
+            "part": part,
         }
         for field, content in stored.items():
             object.__setattr__(self, field, content)  # the dataclass is frozen
 
     def __len__(self) -> int:
         return len(self.user_index)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Which rows of which whole these are; those that `take` selects know it of theirs.
+
+        Values are no part of a row's identity: a purchase stays the same, whatever it counts for.
+        """
+        return Rows.all_of(self.user_index, self.item_index, self.timestamp) if self.part is None else self.part
 
     def take(self, rows: npt.NDArray[Any]) -> "Interactions":
         """Select rows: by a bool array of length n, or an array of row numbers."""
@@ -86,6 +101,7 @@ class Interactions:
             self.n_items,
             self.value[rows],
             None if self.timestamp is None else self.timestamp[rows],
+            self.rows.take(rows),
         )
 
     def decayed(self, half_life: timedelta) -> "Interactions":

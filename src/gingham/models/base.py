@@ -220,13 +220,22 @@ class Recommender(ABC):
         tested = None if test is None else self._test_matrix(test)[users]
         return self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
 
-    def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
-        """Find where the test items of those users who have any stand among all items: what metrics are made of.
+    def rank_test(
+        self, test: Data, k: int = 0, filter_seen: bool = False, num_threads: int = 0
+    ) -> tuple[TestRanks, Ranking]:
+        """Rank for those users who have test items: what metrics are made of, in one pass over the scores.
 
         Parameters
         ----------
-        test, filter_seen, num_threads
+        test, k, filter_seen, num_threads
             As for `rank`.
+
+        Returns
+        -------
+        TestRanks
+            Where the test items stand among all items.
+        Ranking
+            Of the same users, with their `k` best items.
 
         Raises
         ------
@@ -236,8 +245,30 @@ class Recommender(ABC):
         matrix = self._test_matrix(test)
         users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
         tested = matrix[users]
-        ranking = self._rank(users, test=tested, filter_seen=filter_seen, num_threads=num_threads)
-        return TestRanks.of(users, ranking, tested, self.known_.matrix[users] if filter_seen else None)
+        ranking = self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
+        return TestRanks.of(users, ranking, tested, self.known_.matrix[users] if filter_seen else None), ranking
+
+    def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
+        """Give the first part of `rank_test`."""
+        return self.rank_test(test, 0, filter_seen, num_threads)[0]
+
+    def overlap(self, test: Data) -> int:
+        """Count the rows of a test that the model was fitted to, whose figures would flatter it.
+
+        Parts of one dataset know their rows, so that a repeat purchase in a later part is none. Of a bare matrix, the
+        pairs are compared; likewise of other datasets, where the time of a row does not tell that it is later.
+
+        Parameters
+        ----------
+        test : Dataset or sparse matrix, shape (n_users, n_items)
+            With the users and items of the data the model was fitted to.
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or the test is about other users and items.
+        """
+        return self.known_.fitted.shared(test, self._test_matrix(test), self.known_.matrix)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
         """Find the place of each test item among all items for its user.

@@ -247,6 +247,8 @@ class HybridMF(EmbeddingModel):
         users, items = (
             replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
         )
+        before = self.known_
+        known = replace(known, fitted=known.fitted.after(before.fitted, before.matrix, known.matrix))
         same = {"_known": known, "_users": users, "_items": items}
         return self._train(same, training, epochs, num_threads, callbacks, early_stopping, verbose)
 

@@ -1,6 +1,6 @@
 """What a model remembers of the data it was fitted to, and how it is stored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import DataError
+from gingham.models.fitted import Fitted
 from gingham.split import Matrix
 from gingham.store import Artifact
 
@@ -36,6 +37,8 @@ class Known:
         ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
     user_encoder, item_encoder : FeatureEncoder or None
         What makes features of what is told about users and items; None where no columns were features.
+    fitted : Fitted
+        Which rows these were, and which were learned from before.
     """
 
     user_ids: Ids
@@ -44,6 +47,7 @@ class Known:
     item_labels: pl.DataFrame | None = None
     user_encoder: FeatureEncoder | None = None
     item_encoder: FeatureEncoder | None = None
+    fitted: Fitted = field(default_factory=Fitted)
 
     @classmethod
     def of(cls, data: Data) -> "Known":
@@ -56,7 +60,7 @@ class Known:
         """
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders)
+            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders, Fitted.of(data))
         matrix = canonical(data, "interactions")
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
@@ -84,8 +88,9 @@ class Known:
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:
         """Give what an artifact keeps of it: JSON values, arrays and tables."""
-        state: dict[str, Any] = {}
-        arrays = {f"known.{part}": getattr(self.matrix, part) for part in _PARTS}
+        fitted, rows = self.fitted.stored()
+        state: dict[str, Any] = {"fitted": fitted}
+        arrays = {f"known.{part}": getattr(self.matrix, part) for part in _PARTS} | rows
         items = pl.DataFrame({ITEM_ID: self.item_ids.values}) if self.item_labels is None else self.item_labels
         tables = {"users": pl.DataFrame({USER_ID: self.user_ids.values}), "items": items}
         for name in _ENCODERS:
@@ -106,7 +111,8 @@ class Known:
             for name in _ENCODERS
             if name in stored.state
         }
-        return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders)
+        fitted = Fitted.restored(stored.state["fitted"], stored.arrays, matrix.shape)
+        return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders, fitted=fitted)
 
 
 def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr_matrix:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.errors import ParameterError
-from gingham.recommend import Indices, Ranking
+from gingham.recommend import Indices, Ranking, pattern
 
 Values = npt.NDArray[np.float64]
 
@@ -37,6 +37,8 @@ class TestRanks:
         The number of items.
     n_candidates : int array of length n_users
         How many items were ranked for each user.
+    items : int32 array
+        The test items' indices.
     """
 
     users: Indices
@@ -45,6 +47,7 @@ class TestRanks:
     mid_ranks: Values
     n_items: int
     n_candidates: npt.NDArray[np.integer]
+    items: Indices
 
     # Not a test class, whatever its name makes pytest think.
     __test__ = False
@@ -64,12 +67,27 @@ class TestRanks:
         """
         n_users, n_items = test.shape
         n_seen = np.zeros(n_users, np.int64) if seen is None else np.diff(seen.indptr)
-        return cls(users, test.indptr.astype(np.int64), ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen)
+        indptr, items = pattern(test)
+        return cls(users, indptr, ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen, items)
 
     @property
     def n_test(self) -> npt.NDArray[np.int64]:
         """How many test items each user has."""
         return np.diff(self.indptr)
+
+    def only(self, items: npt.NDArray[np.bool_]) -> "TestRanks":
+        """Take some of the test items, and the users who have any; the others are items like any other."""
+        indptr = np.append(0, np.cumsum(items))[self.indptr]
+        users = np.diff(indptr) > 0
+        return TestRanks(
+            self.users[users],
+            np.append(indptr[:-1][users], indptr[-1:]),
+            self.ranks[items],
+            self.mid_ranks[items],
+            self.n_items,
+            self.n_candidates[users],
+            self.items[items],
+        )
 
     def sum(self, values: npt.NDArray[np.generic]) -> Values:
         """Sum the values of each user's test items."""
@@ -94,6 +112,11 @@ def precision_at_k(test: TestRanks, k: int) -> Values:
 def recall_at_k(test: TestRanks, k: int) -> Values:
     """Count the test items among the first `k`, and divide by the number of the user's test items."""
     return _hits(test, k) / test.n_test
+
+
+def f1_at_k(test: TestRanks, k: int) -> Values:
+    """Give the harmonic mean of precision and recall: twice the hits, divided by `k` plus the number of test items."""
+    return 2 * _hits(test, k) / (k + test.n_test)
 
 
 def hit_rate_at_k(test: TestRanks, k: int) -> Values:
@@ -148,6 +171,7 @@ def auc(test: TestRanks) -> Values:
 AT_K: Mapping[str, Callable[..., Values]] = {
     "precision": precision_at_k,
     "recall": recall_at_k,
+    "f1": f1_at_k,
     "ndcg": ndcg_at_k,
     "map": map_at_k,
     "hit_rate": hit_rate_at_k,

@@ -52,6 +52,8 @@ def log2(number: int) -> float:
         ("recall@1", [1 / 2, 0, 1 / 3]),
         ("recall@2", [1 / 2, 1, 2 / 3]),
         ("recall@6", [1, 1, 1]),
+        ("f1@1", [2 / 3, 0, 2 / 4]),
+        ("f1@3", [4 / 5, 2 / 4, 4 / 6]),
         ("hit_rate@1", [1, 0, 1]),
         ("hit_rate@2", [1, 1, 1]),
         # The best possible has min(k, number of test items) hits at the top.
@@ -180,7 +182,13 @@ def test_no_users_at_all() -> None:
 
 def test_sums_are_those_of_each_user() -> None:
     ranks = TestRanks(
-        np.array([4, 7], np.int32), np.array([0, 2, 3]), np.array([0, 1, 5]), np.array([0, 1, 5.0]), 6, np.array([6, 6])
+        np.array([4, 7], np.int32),
+        np.array([0, 2, 3]),
+        np.array([0, 1, 5]),
+        np.array([0, 1, 5.0]),
+        6,
+        np.array([6, 6]),
+        np.array([0, 1, 5], np.int32),
     )
     assert ranks.n_test.tolist() == [2, 1]
     assert ranks.sum(np.array([1.5, 2, 4])).tolist() == [3.5, 4]
@@ -243,6 +251,9 @@ def slow(name: str, user: User) -> float:
         return len(hits) / k
     if metric == "recall":
         return len(hits) / len(test)
+    if metric == "f1":
+        precision, recall = len(hits) / k, len(hits) / len(test)
+        return 2 * precision * recall / (precision + recall) if hits else 0
     if metric == "hit_rate":
         return float(bool(hits))
     best = min(k, len(test))

@@ -1,0 +1,146 @@
+"""What a whole set of lists is like, whether or not anyone buys from it.
+
+Every function takes `Lists` and a `k`, looks at the first `k` of each list, and returns a number: NaN where there is
+nothing to look at. A list that is shorter than `k` counts for what it holds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from gingham.recommend import Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """The items shown to some users, and what is known about both.
+
+    Attributes
+    ----------
+    items : int32 array, shape (n_users, k)
+        Indices of the items, best first; -1 where a list has ended.
+    had : csr_matrix, shape (n_users, n_items)
+        What these users had before, columns ascending.
+    n_buyers : int array of length n_items
+        How many of all users had each item before.
+    n_known : int
+        How many users had anything before.
+    features : csr_matrix or None
+        What the items have in common, shape (n_items, n_features); None if that is not known.
+    """
+
+    items: Indices
+    had: sp.csr_matrix
+    n_buyers: npt.NDArray[np.integer]
+    n_known: int
+    features: sp.csr_matrix | None = None
+
+    @classmethod
+    def of(cls, items: Indices, users: Indices, known: sp.csr_matrix, features: sp.csr_matrix | None = None) -> "Lists":
+        """Take lists of some users; `known` is what everyone had, shape (n_users, n_items)."""
+        n_buyers = np.bincount(known.indices, minlength=known.shape[1])
+        n_known = int(np.count_nonzero(np.diff(known.indptr)))
+        return cls(items, known[users], n_buyers, n_known, features)
+
+    @property
+    def n_items(self) -> int:
+        """How many items there are to show."""
+        return len(self.n_buyers)
+
+    def shown(self, k: int) -> Indices:
+        """Give the items of all lists, one after the other, cut at `k`."""
+        items = self.items[:, :k]
+        return items[items >= 0]
+
+    def exposure(self, k: int) -> npt.NDArray[np.int64]:
+        """Count how many lists show each item."""
+        return np.bincount(self.shown(k), minlength=self.n_items)
+
+    @cached_property
+    def repeats(self) -> npt.NDArray[np.bool_]:
+        """Tell for each place of each list whether its item is one that the user had before."""
+        users, places = np.nonzero(self.items >= 0)
+        had = np.repeat(np.arange(len(self.items)), np.diff(self.had.indptr)) * self.n_items + self.had.indices
+        there = np.zeros(self.items.shape, bool)
+        there[users, places] = np.isin(users * self.n_items + self.items[users, places], had)
+        return there
+
+
+def coverage_at_k(lists: Lists, k: int) -> float:
+    """Count the items that any list shows, and divide by the number of items."""
+    return float(np.count_nonzero(lists.exposure(k)) / lists.n_items)
+
+
+def gini_at_k(lists: Lists, k: int) -> float:
+    """Say how unevenly the places of all lists are dealt out to the items, shown or not, by the Gini coefficient.
+
+    0: each item is shown equally often. 1 - 1 / n_items: one item has all places.
+    """
+    counts = np.sort(lists.exposure(k))
+    n_items, n_places = len(counts), counts.sum()
+    if not n_places:
+        return np.nan
+    return float((2 * np.arange(1, n_items + 1) - n_items - 1) @ counts / (n_items * n_places))
+
+
+def novelty_at_k(lists: Lists, k: int) -> float:
+    """Average the self-information of what is shown, in bits: -log2 of the share of users who had the item before.
+
+    Divided by the number of places, of all lists together. One more user is counted as having every item, so that what
+    nobody had is finite. Zhou et al., "Solving the apparent diversity-accuracy dilemma of recommender systems", 2010.
+    """
+    exposure = lists.exposure(k)
+    if not exposure.any():
+        return np.nan
+    return float(exposure @ -np.log2((lists.n_buyers + 1) / (lists.n_known + 1)) / exposure.sum())
+
+
+def diversity_at_k(lists: Lists, k: int) -> float:
+    """Average 1 - cosine of the features of two items of a list: over its pairs of items, then over the lists.
+
+    0: the items of a list are all alike. An item without features is like no other. Lists of fewer than two items don't
+    count. Ziegler et al., "Improving recommendation lists through topic diversification", 2005.
+    """
+    if lists.features is None:
+        return np.nan
+    items = lists.items[:, :k]
+    lengths = (items >= 0).sum(axis=1)
+    squares = np.sqrt(np.asarray(lists.features.power(2).sum(axis=1)).ravel())
+    unit = sp.diags_array(1 / np.where(squares > 0, squares, 1)) @ lists.features
+    places = sp.csr_matrix(
+        (np.ones(lengths.sum()), items[items >= 0], np.append(0, np.cumsum(lengths))), (len(items), lists.n_items)
+    )
+    # The square of a sum of vectors is the sum of their squares, and of each pair's product, twice.
+    together = np.asarray((places @ unit).power(2).sum(axis=1)).ravel() - places @ (squares > 0)
+    several = lengths > 1
+    pairs = lengths[several] * (lengths[several] - 1)
+    return float(np.mean(1 - together[several] / pairs)) if several.any() else np.nan
+
+
+def repeat_share_at_k(lists: Lists, k: int) -> float:
+    """Count the places whose item the user had before, and divide by the places of all lists."""
+    return _share(lists.repeats[:, :k].sum(), len(lists.shown(k)))
+
+
+def cold_share_at_k(lists: Lists, k: int) -> float:
+    """Count the places whose item nobody had before, and divide by the places of all lists."""
+    exposure = lists.exposure(k)
+    return _share(exposure[lists.n_buyers == 0].sum(), exposure.sum())
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else np.nan
+
+
+OF_LISTS: Mapping[str, Callable[[Lists, int], float]] = {
+    "coverage": coverage_at_k,
+    "gini": gini_at_k,
+    "novelty": novelty_at_k,
+    "diversity": diversity_at_k,
+    "repeat_share": repeat_share_at_k,
+    "cold_share": cold_share_at_k,
+}

@@ -1,0 +1,178 @@
+"""For whom a model is good: users (and test items) by what they have in common."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from gingham.columns import USER_ID
+from gingham.dataset import Dataset
+from gingham.dataset.encodings import Bins, Categories
+from gingham.errors import DataError, ParameterError
+from gingham.metrics import TestRanks
+from gingham.models.known import Known
+
+By: TypeAlias = str | Mapping[str, Any] | Any
+
+HISTORY = "history"
+NEW_USERS = "new users"
+COLD_ITEMS = "cold items"
+
+# The least pairs of each band of history.
+_BANDS = (0, 1, 2, 5, 10, 20, 50)
+# A column with more values has bands of equally many users, or keeps its most frequent values.
+_VALUES = 8
+_QUARTERS = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Some of the users, or some of their test items.
+
+    Attributes
+    ----------
+    name, value : str
+        What they have in common, such as "history" and "2-4".
+    users : bool array of length n_users
+        Which of the users with test items.
+    items : bool array of length n_test, or None
+        Which of their test items; None for all.
+    """
+
+    name: str
+    value: str
+    users: npt.NDArray[np.bool_]
+    items: npt.NDArray[np.bool_] | None = None
+
+
+def segments(by: By | Sequence[By], known: Known, test: object, ranks: TestRanks) -> Iterator[Segment]:
+    """Split the users of a test as asked; see `gingham.evaluate` for what can be.
+
+    Parameters
+    ----------
+    by : str, data frame, mapping, or a sequence of these
+        What to split by.
+    known : Known
+        What the model was fitted to.
+    test : Dataset or sparse matrix
+        As it was given.
+    ranks : TestRanks
+        Of the users with test items.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such attribute.
+    DataError
+        If a frame has no ``user_id``, or a user twice.
+    """
+    several = isinstance(by, Sequence) and not isinstance(by, str)
+    for one in by if several else [by]:
+        if not isinstance(one, str):
+            yield from _of_frame(one, known, ranks)
+        elif one == HISTORY:
+            yield from _by_history(known, ranks)
+        elif one == NEW_USERS:
+            new = np.diff(known.matrix.indptr)[ranks.users] == 0
+            yield from _labelled(one, new.astype(np.int64), ["known", "new"])
+        elif one == COLD_ITEMS:
+            yield from _by_item(known, ranks)
+        else:
+            yield from _by_feature(one, test, ranks)
+
+
+def _labelled(name: str, codes: npt.NDArray[np.integer], labels: Sequence[str]) -> Iterator[Segment]:
+    for code, label in enumerate(labels):
+        users = codes == code
+        if users.any():
+            yield Segment(name, label, users)
+
+
+def _by_history(known: Known, ranks: TestRanks) -> Iterator[Segment]:
+    lengths = np.diff(known.matrix.indptr)[ranks.users]
+    ends = [*(f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(_BANDS))]
+    yield from _labelled(HISTORY, np.searchsorted(_BANDS, lengths, side="right") - 1, [*ends, f"{_BANDS[-1]}+"])
+
+
+def _by_item(known: Known, ranks: TestRanks) -> Iterator[Segment]:
+    sold = np.bincount(known.matrix.indices, minlength=known.matrix.shape[1]) > 0
+    for value, chosen in (("known", sold[ranks.items]), ("cold", ~sold[ranks.items])):
+        users = ranks.sum(chosen) > 0
+        if users.any():
+            yield Segment(COLD_ITEMS, value, users, chosen)
+
+
+def _by_feature(name: str, test: object, ranks: TestRanks) -> Iterator[Segment]:
+    """Split by a column of which the users' features were made: by value, or by bin."""
+    features = test.user_features if isinstance(test, Dataset) else None
+    encoder = test.user_encoder if isinstance(test, Dataset) else None
+    start, columns = 0, {}
+    if features is not None and encoder is not None:
+        start = encoder.n_identities
+        for encoding in encoder.encodings:
+            columns[encoding.column] = start, encoding
+            start += len(encoding.names)
+    told = [column for column, (_, encoding) in columns.items() if isinstance(encoding, Categories | Bins)]
+    if features is None or name not in told:
+        known = ", ".join(map(repr, (HISTORY, NEW_USERS, COLD_ITEMS, *told)))
+        raise ParameterError(f"by={name!r} is nothing that users are known by; give one of {known}, or a data frame.")
+    start, encoding = columns[name]
+    of_column = features.matrix[ranks.users][:, start : start + len(encoding.names)]
+    labels = [label.removeprefix(name).lstrip("=∈") for label in encoding.names]
+    # Every row has one of the features.
+    yield from _labelled(name, np.asarray(of_column.argmax(axis=1)).ravel(), labels)
+
+
+def _of_frame(frame: Any, known: Known, ranks: TestRanks) -> Iterator[Segment]:
+    """Split by each column of a frame of users."""
+    table = pl.DataFrame(frame) if isinstance(frame, Mapping) else _polars(frame)
+    if USER_ID not in table.columns or table.width < 2:
+        raise DataError(f"by has the columns {table.columns}; give {USER_ID} and what to split its users by.")
+    if table[USER_ID].is_duplicated().any():
+        twice = table[USER_ID].filter(table[USER_ID].is_duplicated())[0]
+        raise DataError(f"by has the user {twice!r} twice; give one row a user.")
+    place = np.full(len(known.user_ids), -1)
+    found = known.user_ids.find(table[USER_ID])
+    place[found[found >= 0]] = np.flatnonzero(found >= 0)
+    rows = pl.Series(place[ranks.users]).replace(-1, None)
+    for column in table.drop(USER_ID):
+        yield from _by_values(column.gather(rows))
+
+
+def _polars(frame: Any) -> pl.DataFrame:
+    try:
+        native = nw.from_native(frame)
+    except TypeError as error:
+        raise ParameterError(f"by is a {type(frame).__name__}; give names, or a data frame of users.") from error
+    return (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
+
+
+def _by_values(values: pl.Series) -> Iterator[Segment]:
+    """Split by a column: numbers in bands of about equally many users, other values as they are, null as unknown."""
+    if values.dtype.is_numeric() and values.n_unique() > _VALUES:
+        borders = np.unique([values.quantile(share, "nearest") for share in _QUARTERS])
+        codes = np.searchsorted(borders, values.fill_null(0).to_numpy(), side="left")
+        codes[values.is_null().to_numpy()] = len(borders) + 1
+        labels = [
+            f"<= {borders[0]:g}",
+            *(f"{low:g} to {high:g}" for low, high in pairwise(borders)),
+        ]
+        yield from _labelled(values.name, codes, [*labels, f"> {borders[-1]:g}", "unknown"])
+        return
+    texts = values.cast(pl.String)
+    often = texts.drop_nulls().value_counts(sort=True)[values.name].head(_VALUES)
+    kept = (
+        sorted(often)
+        if not values.dtype.is_numeric()
+        else [str(value) for value in values.drop_nulls().unique().sort()]
+    )
+    labels = [*kept, "other", "unknown"]
+    numbers = {label: code for code, label in enumerate(kept)}
+    codes = texts.replace_strict(numbers, default=len(kept), return_dtype=pl.Int64).to_numpy().copy()
+    codes[texts.is_null().to_numpy()] = len(kept) + 1
+    yield from _labelled(values.name, codes, labels)
