@@ -15,7 +15,7 @@ from gingham.metrics import named
 from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
-from gingham.tables.duration import duration
+from gingham.tables.duration import time_limit
 from gingham.tables.value import roles_of
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
@@ -153,7 +153,7 @@ class TuneSpec(_Section):
     def _can_be_measured(self) -> Self:
         named(self.metric)
         if self.timeout is not None:
-            duration(self.timeout)
+            time_limit(self.timeout)
         return self
 
     def space_of(self, kind: str) -> Space:

@@ -112,38 +112,56 @@ Distribution: TypeAlias = Annotated[
 Space: TypeAlias = Mapping[str, Range | Exponential | list[Scalar]]
 Preset: TypeAlias = Literal["default", "hm-study"]
 
-_DAYS: Space = {"days": Range(low=1, high=90, log=True)}
+_WINDOWS: Space = {"window": ["1d", "3d", "7d", "14d", "30d", "90d"]}
 DEFAULTS: Mapping[str, Space] = {
     "hybrid": {
         "loss": ["warp", "warp-kos", "bpr"],
-        "n_components": Range(low=8, high=128, log=True),
+        "n_components": Range(8, 128, log=True),
         "learning_schedule": ["adagrad", "adadelta"],
-        "learning_rate": Range(low=0.003, high=0.3, log=True),
-        "user_alpha": Range(low=1e-8, high=1e-2, log=True),
-        "item_alpha": Range(low=1e-8, high=1e-2, log=True),
-        "max_sampled": Range(low=3, high=50, log=True),
-        "epochs": Range(low=5, high=50),
+        "learning_rate": Range(0.003, 0.3, log=True),
+        "user_alpha": Range(1e-8, 1e-2, log=True),
+        "item_alpha": Range(1e-8, 1e-2, log=True),
+        "max_sampled": Range(3, 50, log=True),
+        "epochs": Range(5, 50),
         "weighted": [False, True],
     },
-    "popularity": _DAYS,
-    "buy-again": _DAYS,
+    "popularity": _WINDOWS,
+    "buy-again": _WINDOWS,
+    "item-knn": {
+        "n_neighbours": Range(10, 1000, log=True),
+        "weighting": ["cosine", "tf-idf", "bm25"],
+    },
+    "ease": {"l2": Range(10.0, 10_000.0, log=True)},
+    "graph-filter": {
+        "n_components": Range(32, 512, log=True),
+        "low_pass": Range(0.0, 1.0),
+        "user_exponent": Range(0.0, 1.0),
+        "item_exponent": Range(0.0, 1.0),
+    },
+    "next-basket": {
+        "half_life": ["7d", "14d", "30d", "60d", "120d"],
+        "smoothing": Range(10.0, 5000.0, log=True),
+        "sales_half_life": ["3d", "7d", "20d", "60d"],
+        "n_neighbours": [0, 100, 300, 900],
+        "alpha": Range(0.0, 1.0),
+    },
 }
 # The distributions of the H&M study that this package grew from.
 HM_STUDY: Space = {
-    "n_components": Range(low=16, high=63),
+    "n_components": Range(16, 63),
     "learning_schedule": ["adagrad", "adadelta"],
     "loss": ["bpr", "warp", "warp-kos"],
-    "learning_rate": Exponential(exponential=0.05),
-    "item_alpha": Exponential(exponential=1e-8),
-    "user_alpha": Exponential(exponential=1e-8),
-    "max_sampled": Range(low=5, high=14),
-    "epochs": Range(low=5, high=49),
+    "learning_rate": Exponential(0.05),
+    "item_alpha": Exponential(1e-8),
+    "user_alpha": Exponential(1e-8),
+    "max_sampled": Range(5, 14),
+    "epochs": Range(5, 49),
     "weighted": [False, True],
 }
 
 
 def preset(name: Preset, kind: str) -> Space:
-    """Give the distributions that have a name; "default" are those of a kind of model.
+    """Give the distributions of a name; "default" are those of a kind of model.
 
     Raises
     ------
@@ -151,6 +169,8 @@ def preset(name: Preset, kind: str) -> Space:
         If the model has none of that name.
     """
     if name == "default":
+        if kind not in DEFAULTS:
+            raise ValueError(f"there is no default space for a model of kind {kind!r}; write a section [tune.space]")
         return DEFAULTS[kind]
     if kind != "hybrid":
         raise ValueError(f"preset = {name!r} is of the parameters of 'hybrid', not of {kind!r}; leave it out")

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from gingham.errors import ParameterError
-from gingham.tables.duration import duration
+from gingham.tables.duration import duration, time_limit
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,14 @@ def test_hours_days_and_weeks(text: str, length: timedelta) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ParameterError, match=f"'{text}' is no length of time"):
         duration(text)
+
+
+def test_how_long_work_may_take() -> None:
+    lengths = {"30m": timedelta(minutes=30), "8h": timedelta(hours=8), " 2 d ": timedelta(days=2)}
+    assert {text: time_limit(text) for text in lengths} == lengths
+
+
+@pytest.mark.parametrize("text", ["", "30", "2w", "0m", "-1h", "1.5h", "90 s"])
+def test_no_time_limit(text: str) -> None:
+    with pytest.raises(ParameterError, match=f"'{text}' is no time limit"):
+        time_limit(text)

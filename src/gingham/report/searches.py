@@ -6,9 +6,6 @@ from typing import Any
 
 from gingham.report.charts import _GREY, COLOURS, Axis, Chart, Numbers, _finite, _label, _layout
 
-# From the worst to the best; both ends stand out from a light and from a dark page.
-_SCALE = [[0.0, _GREY], [0.6, COLOURS[0]], [1.0, COLOURS[1]]]
-
 
 def history(trials: Sequence[int], values: Numbers, y: Axis) -> Chart:
     """Draw each trial's value as a point, and a line along the best so far."""
@@ -39,8 +36,8 @@ def history(trials: Sequence[int], values: Numbers, y: Axis) -> Chart:
     return Chart(traces, _layout(along, {**y.layout(), "rangemode": "normal"}, legend=True))
 
 
-def curves(lines: Mapping[str, tuple[Numbers, Numbers]], best: str, x: Axis, y: Axis) -> Chart:
-    """Draw a thin line for each trial, of x and y, and a strong one for the best."""
+def curves(lines: Mapping[str, tuple[Numbers, Numbers]], best: str, x: Axis, y: Axis, log: bool = False) -> Chart:
+    """Draw a thin line for each trial, of x and y, and a strong one for the best; `log` is for y of all magnitudes."""
     traces = []
     for name, (places, values) in sorted(lines.items(), key=lambda pair: pair[0] == best):
         strong = {"width": 3, "color": COLOURS[1]} if name == best else {"width": 1, "color": _GREY}
@@ -56,47 +53,58 @@ def curves(lines: Mapping[str, tuple[Numbers, Numbers]], best: str, x: Axis, y: 
                 "opacity": 1 if name == best else 0.55,
             }
         )
-    return Chart(tuple(traces), _layout(x.layout(), {**y.layout(), "rangemode": "normal"}, legend=False))
+    upright = {**y.layout(), "rangemode": "normal", "type": "log" if log else "linear"}
+    return Chart(tuple(traces), _layout(x.layout(), upright, legend=False))
 
 
-def parallel(
-    columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], values: Sequence[float], y: str
-) -> Chart:
-    """Draw a line for each trial through its values of all parameters; its colour says how good it was.
+def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], values: Sequence[float]) -> Chart:
+    """Draw a line for each trial through its values of all parameters, one below the other; the best fifth stand out.
 
-    Columns of numbers have an axis, that of a column named in `logarithmic` a logarithmic one. Other columns have a
-    place for each value.
+    Columns of numbers go from their least value to their greatest, evenly or, if they are named in `logarithmic`, by
+    orders of magnitude. Other columns have a place for each value.
     """
-    dimensions: list[dict[str, Any]] = [
-        _dimension(name, column, name in logarithmic) for name, column in columns.items()
+    axes = [_axis(column, name in logarithmic) for name, column in columns.items()]
+    order = sorted(range(len(values)), key=lambda trial: values[trial])
+    n_best = max(1, len(order) // 5)
+    traces = []
+    for place, trial in enumerate(order):
+        best = place >= len(order) - n_best
+        told = [f"{_label(name)}: {_label(_written(column[trial]))}" for name, column in columns.items()]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": [places[trial] for places, _ in axes],
+                "y": list(range(len(axes))),
+                "line": {"width": 2 if best else 1, "color": COLOURS[1] if best else _GREY},
+                "opacity": 0.85 if best else 0.45,
+                "hovertext": f"{values[trial]:.4g}<br>{'<br>'.join(told)}",
+                "hoverinfo": "text",
+            }
+        )
+    ticks = [
+        {"x": at, "y": row, "text": _label(text), "showarrow": False, "yshift": 10}
+        for row, (_, texts) in enumerate(axes)
+        for at, text in texts.items()
     ]
-    dimensions.append(_dimension(y, values, log=False))
-    trace = {
-        "type": "parcoords",
-        "line": {"color": list(values), "colorscale": _SCALE},
-        "dimensions": dimensions,
-        "labelangle": -20,
-    }
-    return Chart((trace,), {"margin": {"l": 60, "r": 60, "t": 80, "b": 24}, "dragmode": False}, height=420)
+    names = {"tickvals": list(range(len(axes))), "ticktext": [_label(name) for name in columns], "zeroline": False}
+    down = names | {"range": [len(axes) - 0.7, -0.6]}
+    across = {"range": [-0.08, 1.08], "showticklabels": False, "showgrid": False, "zeroline": False}
+    layout = _layout(across, down, legend=False) | {"annotations": ticks}
+    return Chart(tuple(traces), layout, height=60 + 52 * len(axes))
 
 
-def _dimension(name: str, column: Sequence[Any], log: bool) -> dict[str, Any]:
+def _axis(column: Sequence[Any], log: bool) -> tuple[list[float], dict[float, str]]:
+    """Place each value between 0 and 1; also say what stands where."""
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in column):
         known = sorted({str(value) for value in column})
-        spots = [known.index(str(value)) for value in column]
-        ends = [-0.3, len(known) - 0.7]
-        texts = [_label(value) for value in known]
-        return {
-            "label": _label(name),
-            "values": spots,
-            "tickvals": list(range(len(known))),
-            "ticktext": texts,
-            "range": ends,
-        }
-    if not log or min(column) <= 0:
-        return {"label": _label(name), "values": list(column), "tickformat": ".3~g"}
-    places = [math.log10(value) for value in column]
-    low, high = min(places), max(places)
-    ticks = [low + (high - low) * step / 4 for step in range(5)] if high > low else [low]
-    texts = [f"{10**tick:.2g}" for tick in ticks]
-    return {"label": _label(name), "values": places, "tickvals": ticks, "ticktext": texts}
+        step = 1 / max(1, len(known) - 1)
+        return [known.index(str(value)) * step for value in column], {at * step: text for at, text in enumerate(known)}
+    low, high = min(column), max(column)
+    places = [math.log10(value) for value in column] if log and low > 0 else list(column)
+    least, width = min(places), (max(places) - min(places)) or 1
+    return [(place - least) / width for place in places], {0.0: _written(low), 1.0: _written(high)}
+
+
+def _written(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

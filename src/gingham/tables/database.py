@@ -69,7 +69,7 @@ def read(url: str, query: str, base: Path, origin: Origin) -> pl.LazyFrame:
         return _together(_batches(engine, query, origin), origin)
     except SQLAlchemyError as error:
         said = first_line(getattr(error, "orig", None) or error)
-        raise TableError(f"The {origin} cannot be read: {_hidden(said, address)}.") from None
+        raise TableError(f"The {origin} cannot be read: {hidden(said, address)}.") from None
     finally:
         engine.dispose()
 
@@ -150,6 +150,6 @@ def _mixed(name: str, types: list[str], origin: Origin) -> TableError:
     )
 
 
-def _hidden(said: str, address: "sqlalchemy.URL") -> str:
+def hidden(said: str, address: "sqlalchemy.URL") -> str:
     """Take the password out of what a driver says."""
     return said.replace(str(address.password), "***") if address.password else said

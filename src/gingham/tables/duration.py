@@ -1,13 +1,16 @@
 """Lengths of time as recipes write them."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 
 from gingham.errors import ParameterError
 
-_TEXT = re.compile(r"(\d+)\s*([hdw])")
+_TEXT = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+# In a shop's data, "3m" would be taken for months.
+_OF_WORK = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 def duration(text: str) -> timedelta:
@@ -18,13 +21,31 @@ def duration(text: str) -> timedelta:
     ParameterError
         If it is none of these, or nothing long.
     """
-    match = _TEXT.fullmatch(text.strip())
-    length = timedelta(0)
-    if match:
-        with suppress(OverflowError):
-            length = int(match[1]) * _UNITS[match[2]]
+    length = _length(text, _UNITS)
     if not length:
         raise ParameterError(
             f"{text!r} is no length of time; write hours, days or weeks, such as '12h', '30d' or '2w'."
         )
     return length
+
+
+def time_limit(text: str) -> timedelta:
+    """Understand how long something may take, in minutes, hours or days: ``"30m"``, ``"8h"``, ``"2d"``.
+
+    Raises
+    ------
+    ParameterError
+        If it is none of these, or nothing long.
+    """
+    length = _length(text, _OF_WORK)
+    if not length:
+        raise ParameterError(f"{text!r} is no time limit; write minutes, hours or days, such as '30m', '8h' or '2d'.")
+    return length
+
+
+def _length(text: str, units: Mapping[str, timedelta]) -> timedelta:
+    match = _TEXT.fullmatch(text.strip())
+    if match and match[2] in units:
+        with suppress(OverflowError):
+            return int(match[1]) * units[match[2]]
+    return timedelta(0)

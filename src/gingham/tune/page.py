@@ -53,18 +53,21 @@ def _lead(found: "Tuning") -> list[str]:
 def _best(found: "Tuning", space: Space) -> Iterator[Section]:
     best = found.trials.filter(pl.col("state") == "complete").sort("value", descending=True).head(_SHOWN)
     names = [name for name in space if name in best.columns]
-    columns = ("trial", found.metric, "best epoch", "seconds", *names)
+    columns = ("trial", found.metric, *names)
     rows = [
         (
             str(row["trial"]),
             f"{row['value']:.4f}",
-            written(row["best_epoch"]),
-            f"{row['seconds']:.1f}",
-            *(written(row[name]) for name in names),
+            *(written(row["best_epoch" if name == "epochs" else name]) for name in names),
         )
         for row in best.iter_rows(named=True)
     ]
-    yield Section("The best trials", "What they tried, the best first.", Table(columns, rows), wide=True)
+    yield Section(
+        "The best trials",
+        "What they tried, the best first; epochs is after how many a trial was best.",
+        Table(columns, rows),
+        wide=True,
+    )
 
 
 def _test(found: "Tuning", _: Space) -> Iterator[Section]:
@@ -106,8 +109,8 @@ def _parallel(found: "Tuning", space: Space) -> Iterator[Section]:
     if done.height > 1 and names:
         columns = {name: done[name].to_list() for name in names}
         logarithmic = [name for name in names if _is_log(space[name])]
-        chart = searches.parallel(columns, logarithmic, done["value"].to_list(), found.metric)
-        said = "Each line is a complete trial; orange ones did best. Drag along an axis to see only those through it."
+        chart = searches.parallel(columns, logarithmic, done["value"].to_list())
+        said = "Each line is a complete trial; the best fifth are orange. Point at one to see its values."
         yield Section("All parameters of all trials", said, chart, wide=True)
 
 
@@ -133,5 +136,5 @@ def _curves(found: "Tuning", _: Space) -> Iterator[Section]:
         lines = {
             f"trial {trial}": (curve["epoch"].to_list(), curve[column].to_list()) for trial, curve in shown.items()
         }
-        chart = searches.curves(lines, f"trial {best}", Axis("epoch", ",d"), Axis(axis, ".3~g"))
+        chart = searches.curves(lines, f"trial {best}", Axis("epoch", ",d"), Axis(axis, ".3~g"), log=column == "loss")
         yield Section(heading, said, chart)

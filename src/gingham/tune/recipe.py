@@ -45,7 +45,7 @@ def _value(value: Any) -> str:
     """Write a value that TOML can hold; tables inline."""
     if isinstance(value, str):
         # JSON's escapes are TOML's, but for a character that JSON leaves as it is.
-        return json.dumps(value).replace("\x7f", "\\u007f")
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date | datetime | time):

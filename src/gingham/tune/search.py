@@ -1,5 +1,6 @@
 """The search: hands parameters to workers, hears what comes of them, and writes it into the study."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from gingham.config import TuneSpec
 from gingham.errors import ConfigError
 from gingham.space import Space
-from gingham.tables.duration import duration
+from gingham.tables.duration import time_limit
 from gingham.tune.study import (
     BEAT,
     EPOCHS,
@@ -30,7 +31,7 @@ from gingham.tune.workers import Worker, Workers
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-# So many trials that fail while none is done, or workers that end before they try anything: nothing will come of it.
+# If so many trials fail before any is done, nothing will come of it.
 _HOPELESS = 3
 
 
@@ -52,13 +53,14 @@ class Search:
     def __init__(self, study: "Study", space: Space, spec: TuneSpec, say: Callable[[str], None]) -> None:
         self._study, self._space, self._spec, self._say = study, space, spec, say
         self._storage: Any = study._storage
-        self._states = optuna().trial.TrialState
+        self._tool = optuna()
+        self._states = self._tool.trial.TrialState
         self._distributions = distributions(space)
         self._running: dict[Worker, Trial] = {}
         self._losses: dict[int, list[float]] = {}
-        self._lost = 0
+        self._beaten = -math.inf
         self._deadline = time.monotonic() + (
-            float("inf") if spec.timeout is None else duration(spec.timeout).total_seconds()
+            math.inf if spec.timeout is None else time_limit(spec.timeout).total_seconds()
         )
 
     def run(self, folder: Path, verbose: bool = True) -> None:
@@ -97,19 +99,27 @@ class Search:
                     self._ask(worker)
             if not self._running:
                 return
-            heard = workers.next(min(BEAT, self._deadline - time.monotonic()) if self._in_time() else BEAT)
-            if heard is None:
+            heard = workers.next(BEAT)
+            if time.monotonic() - self._beaten > BEAT:
                 self._beat()
+            if heard is None:
                 continue
-            worker, message = heard
-            if message is None:
-                self._lose(worker)
-                workers.replace(worker)
-            elif "epoch" in message:
-                self._report(worker, message)
-            else:
-                self._end(worker, message)
-                self._show()
+            try:
+                self._hear(workers, *heard)
+            except self._tool.exceptions.UpdateFinishedTrialError:
+                # The machine slept, and another search took the trial for dead.
+                del self._running[heard[0]]
+                workers.replace(heard[0])
+
+    def _hear(self, workers: Workers, worker: Worker, message: dict[str, Any] | None) -> None:
+        if message is None:
+            self._lose(worker)
+            workers.replace(worker)
+        elif "epoch" in message:
+            self._report(worker, message)
+        else:
+            self._end(worker, message)
+            self._show()
 
     def _in_time(self) -> bool:
         return time.monotonic() < self._deadline
@@ -130,18 +140,18 @@ class Search:
 
     def _beat(self) -> None:
         """Tell the database that the trials here are alive, and give up those of searches that no longer are."""
-        tool = optuna()
+        self._beaten = time.monotonic()
         for trial in self._running.values():
             self._storage.record_heartbeat(trial._trial_id)
+        failed = self._numbers(self._states.FAIL)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
-            before = len(self._failed())
-            tool.storages.fail_stale_trials(self._study)
-        for trial in self._failed()[before:]:
-            self._say(f"Trial {trial.number} was left by a search that was killed; its parameters are tried again.")
+            warnings.simplefilter("ignore", self._tool.exceptions.ExperimentalWarning)
+            self._tool.storages.fail_stale_trials(self._study)
+        for number in sorted(self._numbers(self._states.FAIL) - failed):
+            self._say(f"Trial {number} was left by a search that was killed; its parameters are tried again.")
 
-    def _failed(self) -> list[Any]:
-        return self._study.get_trials(deepcopy=False, states=(self._states.FAIL,))
+    def _numbers(self, state: Any) -> set[int]:
+        return {trial.number for trial in self._study.get_trials(deepcopy=False, states=(state,))}
 
     def _report(self, worker: Worker, epoch: dict[str, Any]) -> None:
         """Write down what an epoch came to, and say whether the next one is worth it."""
@@ -183,9 +193,6 @@ class Search:
         """Go on after a worker ended, whoever ended it."""
         why = worker.why_ended()
         if worker not in self._running:
-            self._lost += 1
-            if self._lost >= _HOPELESS:
-                raise ConfigError(f"Workers end before they try anything: the last one {why}.")
             return
         number = self._running[worker].number
         again = len(self._study.get_trials()[number].system_attrs.get("retry_history", ())) < RETRIES
@@ -194,11 +201,12 @@ class Search:
             self._storage.get_heartbeat_stale_trial_callback()(self._study, self._study.get_trials()[number])
         then = "its parameters are tried again" if again else "so did the one before it, and it is left out"
         self._say(f"The worker of trial {number} {why}; {then}, and the search goes on.")
+        self._require_hope(f"its worker {why}.")
 
     def _require_hope(self, reason: str) -> None:
-        failed = [trial for trial in self._failed() if REASON in trial.user_attrs]
-        if len(failed) >= _HOPELESS and len(failed) == len(finished(self._study)):
-            raise ConfigError(f"All of the first {len(failed)} trials failed, the last because of this: {reason}")
+        done = finished(self._study)
+        if len(done) >= _HOPELESS and all(trial.state == self._states.FAIL for trial in done):
+            raise ConfigError(f"All of the first {len(done)} trials failed, the last because of this: {reason}")
 
     def _best(self) -> float | None:
         complete = self._study.get_trials(deepcopy=False, states=(self._states.COMPLETE,))

@@ -13,7 +13,8 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.space import Exponential, Range, Space, written
 from gingham.split import SplitSpec
-from gingham.tables.database import without_password
+from gingham.tables.database import hidden, without_password
+from gingham.tables.origin import first_line
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -94,8 +95,32 @@ def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec)
         If Optuna is not installed, the database can't be used, or the study was made for something else.
     """
     tool = optuna()
-    place = without_password(url)
-    waits = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    study = _open(tool, url, name, spec)
+    earlier = study.user_attrs.get(_MADE_FOR)
+    if earlier is None:
+        study.set_user_attr(_MADE_FOR, dict(made_for))
+    if earlier is not None:
+        # What JSON makes of it, as the database did.
+        now = json.loads(json.dumps(made_for))
+        other = [part for part in now if now[part] != earlier.get(part)]
+        if other:
+            raise ConfigError(
+                f"The study {name!r} in {without_password(url)} was made by another recipe: its {' and '.join(other)} "
+                f"{'differ' if len(other) > 1 else 'differs'}; choose another --out or --storage, or delete it."
+            )
+    return study
+
+
+def _open(tool: Any, url: str, name: str, spec: TuneSpec) -> "Study":
+    import sqlalchemy
+
+    try:
+        address = sqlalchemy.make_url(url)
+    except sqlalchemy.exc.ArgumentError:
+        raise ConfigError(
+            "The storage is no database's URL; write it as postgresql+psycopg://user@host/database."
+        ) from None
+    waits = {"connect_args": {"timeout": 60}} if address.get_backend_name() == "sqlite" else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
@@ -110,22 +135,13 @@ def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec)
         study: Study = tool.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(tool, spec)
         )
-        study.sampler = _sampler(tool, spec, len(study.get_trials(deepcopy=False)))
-        earlier = study.user_attrs.get(_MADE_FOR)
-        if earlier is None:
-            study.set_user_attr(_MADE_FOR, dict(made_for))
-    except Exception as error:  # whatever a driver raises
-        said = str(error).partition("\n")[0]
-        raise ConfigError(f"The study's database {place} cannot be used: {said}; choose another --storage.") from error
-    if earlier is not None:
-        # What JSON makes of it, as the database did.
-        now = json.loads(json.dumps(made_for))
-        other = [part for part in now if now[part] != earlier.get(part)]
-        if other:
-            raise ConfigError(
-                f"The study {name!r} in {place} was made by another recipe: its {' and '.join(other)} "
-                f"{'differ' if len(other) > 1 else 'differs'}; choose another --out or --storage, or delete it."
-            )
+    except (sqlalchemy.exc.SQLAlchemyError, tool.exceptions.OptunaError, ImportError, RuntimeError) as error:
+        said = hidden(first_line(getattr(error, "orig", None) or error), address)
+        place = without_password(url)
+        raise ConfigError(
+            f"The study's database {place} cannot be used: {said.rstrip('.')}; choose another --storage."
+        ) from None
+    study.sampler = _sampler(tool, spec, len(study.get_trials(deepcopy=False)))
     return study
 
 

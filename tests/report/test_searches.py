@@ -1,0 +1,45 @@
+from gingham.report import searches
+from gingham.report.charts import Axis
+
+
+def test_the_best_so_far_never_falls() -> None:
+    chart = searches.history([0, 2, 3, 5], [None, 0.2, 0.1, 0.4], Axis("map"))
+    points, best = chart.traces
+    assert points["y"] == [None, 0.2, 0.1, 0.4]
+    assert best["y"] == [None, 0.2, 0.2, 0.4]
+    assert best["x"] == points["x"] == [0, 2, 3, 5]
+
+
+def test_the_best_curve_is_drawn_last_and_strongest() -> None:
+    lines = {"a": ([1, 2], [0.1, 0.2]), "b": ([1], [0.3]), "c": ([1], [0.1])}
+    chart = searches.curves(lines, "b", Axis("epoch"), Axis("map"))
+    assert [trace["name"] for trace in chart.traces] == ["a", "c", "b"]
+    widths = [trace["line"]["width"] for trace in chart.traces]
+    assert widths[2] > widths[0] == widths[1]
+    assert chart.layout["yaxis"]["type"] == "linear"
+    assert searches.curves(lines, "b", Axis("epoch"), Axis("loss"), log=True).layout["yaxis"]["type"] == "log"
+
+
+def test_parameters_stand_below_each_other_each_from_its_least_to_its_greatest() -> None:
+    columns = {
+        "loss": ["warp", "bpr", "warp"],
+        "rate": [0.01, 0.1, 1.0],
+        "size": [8, 8, 12],
+        "<b>": [True, False, True],
+    }
+    chart = searches.parallel(columns, ["rate"], [0.1, 0.3, 0.2])
+    # Worst first, so that the best is drawn over all.
+    assert [trace["x"] for trace in chart.traces] == [[1.0, 0.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0], [0.0, 0.5, 0.0, 0.0]]
+    colours = [trace["line"]["color"] for trace in chart.traces]
+    assert colours[0] == colours[1] != colours[2]
+    assert chart.layout["yaxis"]["ticktext"] == ["loss", "rate", "size", "&lt;b&gt;"]
+    told = {(note["y"], note["x"]): note["text"] for note in chart.layout["annotations"]}
+    assert told[0, 0.0] == "bpr"
+    assert told[1, 1.0] == "1"
+    assert told[2, 0.0] == "8"
+    assert chart.traces[2]["hovertext"].startswith("0.3<br>loss: bpr<br>rate: 0.1")
+
+
+def test_a_column_of_one_value_has_a_place() -> None:
+    chart = searches.parallel({"a": [3, 3]}, [], [0.1, 0.2])
+    assert [trace["x"] for trace in chart.traces] == [[0.0], [0.0]]

@@ -1,0 +1,38 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gingham as gg
+from gingham.tune.recipe import best_text
+
+SCALARS = st.one_of(
+    st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.dates(), st.times()
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+)
+BASE = '[transactions]\npath = "sales.csv"\nuser_id = "u"\nitem_id = "i"\ntimestamp = "t"\n[split]\nkind = "random"\n'
+
+
+@given(params=st.dictionaries(st.text(), VALUES, max_size=5))
+def test_what_is_written_is_read_again(params: dict[str, Any]) -> None:
+    text = best_text(gg.Recipe.parse(BASE, "/shop"), params)
+    assert tomllib.loads(text)["model"] == params
+
+
+def test_all_but_the_model_stays_and_paths_find_their_files_from_anywhere() -> None:
+    more = '[items]\npath = ["a.csv", "s3://shop/b.parquet", "/c.csv"]\n[model]\nloss = "bpr"\nepochs = 3\n'
+    recipe = gg.Recipe.parse(
+        f'name = "x"\n{BASE}{more}[clean]\nstart = 2020-01-01\n[tune.space]\nepochs = [1]\n', "/shop"
+    )
+    content = tomllib.loads(best_text(recipe, {"epochs": 7, "learning_rate": 0.1}))
+    assert content["model"] == {"loss": "bpr", "epochs": 7, "learning_rate": 0.1}
+    assert content["transactions"]["path"] == str(Path("/shop/sales.csv").absolute())
+    assert content["items"]["path"] == ["/shop/a.csv", "s3://shop/b.parquet", "/c.csv"]
+    before = tomllib.loads(recipe.text)
+    for section in ("name", "split", "clean", "tune"):
+        assert content[section] == before[section]
+    assert gg.Recipe.parse(best_text(recipe, {"epochs": 7}), "/elsewhere").model.epochs == 7
