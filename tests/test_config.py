@@ -105,8 +105,8 @@ def test_transactions_are_enough() -> None:
     assert recipe.evaluate.k == recipe.recommend.k == 12
     assert not recipe.recommend.filter_seen
     assert recipe.refit
-    assert recipe.baselines == ["best-sellers", "buy-again"]
-    assert Recipe.parse('name = "x"\nbaselines = []\n' + SMALL).baselines == []
+    assert recipe.compare.models == []
+    assert recipe.model.early_stopping is None
 
 
 def test_a_file_is_read_and_its_folder_kept(tmp_path: Path) -> None:
@@ -148,7 +148,11 @@ def problems(text: str) -> list[str]:
         ),
         (SMALL + '[features.items]\ncategorical = ["colour"]', "features.items names column 'colour'"),
         (SMALL + '[features.items]\ncategorical = "colour"', "features.items.categorical is 'colour'"),
-        ('baselines = ["best"]\n' + SMALL, "baselines.0 is 'best'; input should be 'best-sellers' or 'buy-again'"),
+        (SMALL + '[[compare.models]]\nkind = "hybrid"', "section [compare.models.0] has no key 'name'; add it"),
+        (SMALL + '[[compare.models]]\nname = "a"\nkind = "b"', "compare.models.0.kind is 'b'; input should be"),
+        (SMALL + "[compare]\nmodel = []", "unknown key 'model' in section [compare]; did you mean 'models'"),
+        (SMALL + '[model.early_stopping]\nmetric = "mapp@3"', "There is no metric 'mapp@3'"),
+        (SMALL + "[model.early_stopping]\npatience = 0", "model.early_stopping.patience is 0; input should be"),
         (TIMELESS, "split.kind 'time' needs transactions.timestamp"),
         (TIMELESS + '[split]\nkind = "last-n"', "split.kind 'last-n' needs transactions.timestamp"),
         (TIMELESS + '[split]\nkind = "random"\n[clean]\nend = 2019-01-01', "clean.start and clean.end need"),

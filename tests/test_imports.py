@@ -25,6 +25,7 @@ ORDER = (
     "segments",
     "evaluate",
     "report",
+    "compare",
     "profile",
     "space",
     "config",

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -38,8 +37,10 @@ def test_a_run_leaves_everything_it_promises(recipe: Path, tmp_path: Path) -> No
     assert steps[0]["rows"] == 1200
     assert steps[2]["rows"] + steps[3]["rows"] == steps[1]["rows"]
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert list(metrics["models"]) == ["hybrid", "best-sellers", "buy-again"]
-    assert metrics["models"]["hybrid"]["metrics"] == run.evaluations["hybrid"].to_dict()
+    assert list(metrics["models"]) == ["hybrid", "best-sellers", "recent-best-sellers", "buy-again"]
+    assert metrics["models"]["hybrid"]["metrics"] == run.comparison.measured["hybrid"].evaluation.to_dict()
+    assert set(metrics["models"]["hybrid"]["differences"]) == set(run.comparison.metrics)
+    assert len(metrics["models"]["hybrid"]["epochs"]) == 3
 
 
 def test_every_user_the_shop_knows_gets_k_items(recipe: Path, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_one_thread_and_a_seed_give_the_same_run_twice(recipe: Path, tmp_path: P
     edited(recipe, ("[model]", "[model]\nnum_threads = 1"))
     first, second = (gg.run(recipe, tmp_path / name) for name in ("first", "second"))
     assert first.model.recommend(k=4).equals(second.model.recommend(k=4))
-    assert first.evaluations["hybrid"].table.equals(second.evaluations["hybrid"].table)
+    assert first.comparison.table.equals(second.comparison.table)
 
 
 def test_seen_items_are_no_candidates_after_a_random_split(recipe: Path, tmp_path: Path) -> None:
@@ -110,7 +111,7 @@ def test_seen_items_are_no_candidates_after_a_random_split(recipe: Path, tmp_pat
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["filter_seen"] is True
     # Bought before means seen, so buying again finds nothing that best sellers would not.
-    again, best = (metrics["models"][name]["metrics"] for name in ("buy-again", "best-sellers"))
+    again, best = (metrics["models"][name]["metrics"] for name in ("buy-again", "recent-best-sellers"))
     assert again["map@5"] == best["map@5"]
 
 
@@ -126,11 +127,11 @@ def test_only_transactions_are_required(tmp_path: Path) -> None:
     assert run.model.n_users == 3
 
 
-@pytest.mark.parametrize("kind", ["popularity", "buy-again"])
-def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("popularity", "popularity"), ("buy-again", "buy-again (recipe)")])
+def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str, name: str) -> None:
     edited(recipe, ("epochs = 3\nn_components = 8\nrandom_state = 1", f'kind = "{kind}"\nwindow = "14d"'))
     run = gg.run(recipe, tmp_path / "out")
-    assert next(iter(run.evaluations)) == kind
+    assert run.comparison.models == (name,)
     assert pipeline.load_run(tmp_path / "out").get_params() == {"window": "14d", "half_life": None}
 
 
@@ -216,8 +217,91 @@ def test_a_watcher_hears_the_story(recipe: Path, tmp_path: Path) -> None:
         def cleaned(self, steps: tuple[Step, ...]) -> None:
             heard.append(steps[0].name)
 
-        def evaluated(self, evaluations: Mapping[str, gg.Evaluation]) -> None:
-            heard.append(next(iter(evaluations)))
+        def compared(self, comparison: gg.Comparison) -> None:
+            heard.append(comparison.models[0])
 
     gg.run(recipe, tmp_path / "out", Listener())
-    assert heard == ["Reading", "read", "Fitting", "Evaluating", "hybrid", "Fitting", "Recommending", "Storing"]
+    story = ["Reading", "read", *["Fitting", "Evaluating"] * 4, "hybrid", "Fitting", "Recommending", "Storing"]
+    assert heard == story
+
+
+MORE = """
+[[compare.models]]
+name = "wider"
+n_components = 16
+
+[[compare.models]]
+name = "yesterday"
+kind = "popularity"
+window = "1d"
+"""
+
+
+def test_a_recipe_names_what_it_is_compared_with(recipe: Path) -> None:
+    recipe.write_text(recipe.read_text() + MORE + '[compare]\nreference = "buy-again"\nwindow = "2w"\nmetric = "auc"\n')
+    found = pipeline.compare(recipe)
+    assert found.models == ("hybrid", "wider", "yesterday")
+    params = {name: one.params for name, one in found.measured.items()}
+    assert (params["hybrid"]["n_components"], params["wider"]["n_components"]) == (8, 16)
+    assert params["wider"]["random_state"] == 1  # as in [model]
+    assert params["yesterday"] == {"window": "1d", "half_life": None}
+    assert params["recent-best-sellers"]["window"] == "2w"
+    assert (found.reference, found.metric) == ("buy-again", "auc")
+
+
+def test_a_run_and_a_comparison_say_the_same(recipe: Path, tmp_path: Path) -> None:
+    edited(recipe, ("[model]", "[model]\nnum_threads = 1"))
+    run = gg.run(recipe, tmp_path / "out").comparison
+    found = pipeline.compare(recipe)
+    assert run.table.equals(found.table)
+    assert run.differences.equals(found.differences)
+
+
+def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(recipe: Path, tmp_path: Path) -> None:
+    stopping = 'early_stopping = { metric = "ndcg@3", patience = 2 }'
+    edited(recipe, ("epochs = 3", "epochs = 40"), ("[model]", f"[model]\nnum_threads = 1\n{stopping}"))
+    run = gg.run(recipe, tmp_path / "out")
+    curve = run.comparison.measured["hybrid"].curve
+    assert curve is not None
+    best = int(curve["ndcg@3"].arg_max() or 0) + 1
+    assert curve["epoch"].to_list() == list(range(1, min(40, best + 2) + 1))
+    # What recommends is fitted to everything, for as many epochs.
+    assert isinstance(run.model, gg.HybridMF)
+    assert len(run.model.history_) == best
+    assert run.model.known_.matrix.sum() == run.steps[1].rows
+
+    # The same by hand.
+    dataset = gg.read_dataset(recipe)
+    train, test = gg.split.by_time(dataset, "7d")
+    rest, validation = gg.split.by_time(train, "7d")
+    model = gg.HybridMF(8, random_state=1)
+    model.fit(rest, epochs=40, early_stopping=gg.EarlyStopping(validation, "ndcg@3", 2), verbose=False)
+    assert [epoch.metrics["ndcg@3"] for epoch in model.history_] == curve["ndcg@3"].to_list()
+    own = gg.evaluate(model.fit(train, epochs=best, verbose=False), test, 5)
+    assert own.table.equals(run.comparison.measured["hybrid"].evaluation.table)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[[compare.models]]\nname = "hybrid"\n', "Two models are called 'hybrid'"),
+        ('[[compare.models]]\nname = "buy-again"\n', "'buy-again' is the name of a baseline"),
+        ('[[compare.models]]\nname = "wide"\nn_component = 3\n', "did you mean 'n_components'"),
+        ("[[compare.models]]\nn_components = 3\n", "'name'"),
+        ('[compare]\nreference = "als"\n', "reference='als' is none of the models"),
+        ('[compare]\nwindow = "soon"\n', "'soon' is no length of time"),
+        ('[compare]\nmetric = "map@7"\n', "metric='map@7' is not measured with k=5"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_refused(recipe: Path, text: str, words: str) -> None:
+    recipe.write_text(recipe.read_text() + text)
+    heard: list[str] = []
+
+    class Listener(pipeline.Watcher):
+        def stage(self, name: str) -> AbstractContextManager[object]:
+            heard.append(name)
+            return super().stage(name)
+
+    with pytest.raises((ConfigError, ParameterError), match=words):
+        pipeline.compare(recipe, Listener())
+    assert not [name for name in heard if name.startswith("Fitting")]

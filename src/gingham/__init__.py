@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from gingham import errors, metrics, split
+from gingham.compare import Comparison, Fitted, compare
 from gingham.config import Recipe
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
@@ -17,6 +18,7 @@ __all__ = [
     "EASE",
     "BuyAgain",
     "CleanSpec",
+    "Comparison",
     "Dataset",
     "EarlyStopping",
     "Evaluation",
@@ -24,6 +26,7 @@ __all__ = [
     "FeatureSpec",
     "Features",
     "Finding",
+    "Fitted",
     "GinghamError",
     "GraphFilter",
     "HybridMF",
@@ -38,6 +41,7 @@ __all__ = [
     "Tuning",
     "check",
     "clean",
+    "compare",
     "errors",
     "evaluate",
     "load",

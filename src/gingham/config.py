@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
 from gingham.errors import ConfigError
@@ -47,6 +47,29 @@ class FeaturesSpec(_Section):
     items: FeatureSpec = FeatureSpec()
 
 
+class EarlyStoppingSpec(_Section):
+    """The recipe's ``[model.early_stopping]``: how many epochs to train is found on a validation part of train.
+
+    That part is taken from train as the test was taken from everything. The model is then fitted to all of train.
+
+    Attributes
+    ----------
+    metric : str
+        What has to improve; "map@12" by default.
+    patience : int
+        How many epochs without improvement end the search; 3 by default.
+    """
+
+    metric: str = "map@12"
+    patience: int = Field(default=3, ge=1)
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, metric: str) -> str:
+        named(metric)
+        return metric
+
+
 class ModelSpec(_Section):
     """The recipe's ``[model]``.
 
@@ -55,12 +78,14 @@ class ModelSpec(_Section):
     kind : {"hybrid", "popularity", "buy-again", "item-knn", "ease", "next-basket"}
         Which model; "hybrid" by default.
     epochs : int
-        How often training goes through the interactions; 10 by default.
+        How often training goes through the interactions, at most if it stops early; 10 by default.
     num_threads : int
         How many threads train; 0 (default) for all cores.
     weighted : bool
         Whether an interaction's value ([clean] value) is its weight in training a "hybrid" model; by default all that
         are above zero count alike.
+    early_stopping : EarlyStoppingSpec, optional
+        How a "hybrid" model finds its number of epochs; by default all are trained.
 
     Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
     """
@@ -71,11 +96,54 @@ class ModelSpec(_Section):
     epochs: int = Field(default=10, ge=1)
     num_threads: int = Field(default=0, ge=0)
     weighted: bool = False
+    early_stopping: EarlyStoppingSpec | None = None
 
     @property
     def params(self) -> dict[str, Any]:
         """The hyper-parameters: every other key and its value."""
         return dict(self.model_extra or {})
+
+
+class ComparedSpec(ModelSpec):
+    """One of the recipe's ``[[compare.models]]``: a `name`, and what differs from ``[model]``.
+
+    A model of another kind than ``[model]`` takes nothing from it but `num_threads`.
+    """
+
+    name: str
+
+    def beside(self, model: ModelSpec) -> ModelSpec:
+        """Give the model in full."""
+        own = self.model_dump(exclude_unset=True, exclude={"name"})
+        same = "kind" not in own or own["kind"] == model.kind
+        shared = model.model_dump(exclude_unset=True, include=None if same else {"num_threads"})
+        return ModelSpec.model_validate({**shared, **own})
+
+
+class CompareSpec(_Section):
+    """The recipe's ``[compare]``: what `gingham compare` puts beside ``[model]`` and the baselines.
+
+    Attributes
+    ----------
+    models : list of ComparedSpec
+        Other models, each a ``[[compare.models]]``; none by default.
+    metric : str, optional
+        What decides which baseline is best, and opens the report; by default MAP at ``evaluate.k``.
+    reference : str, optional
+        The name of the model that the others are compared with; by default the best baseline.
+    window : str
+        What recent best sellers are best sellers of; "7d" by default.
+    """
+
+    models: list[ComparedSpec] = Field(default=[])
+    metric: str | None = None
+    reference: str | None = None
+    window: str = "7d"
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the models."""
+        return [model.name for model in self.models]
 
 
 class EvaluateSpec(_Section):
@@ -180,12 +248,10 @@ class Recipe(_Section):
         What to call the run; by default the recipe file's name without its ending.
     transactions, users, items
         The tables; the transactions are required.
-    clean, features, split, model, evaluate, recommend, tune
+    clean, features, split, model, evaluate, compare, recommend, tune
         What to do with them, each with defaults of its own.
     refit : bool
         Whether the model is fitted again, on everything, before it recommends; True by default.
-    baselines : list of {"best-sellers", "buy-again"}
-        What to evaluate beside the model; both by default.
     """
 
     name: str = "recipe"
@@ -197,10 +263,10 @@ class Recipe(_Section):
     split: SplitSpec = SplitSpec()
     model: ModelSpec = ModelSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
+    compare: CompareSpec = CompareSpec()
     recommend: RecommendSpec = RecommendSpec()
     tune: TuneSpec = TuneSpec()
     refit: bool = True
-    baselines: list[Literal["best-sellers", "buy-again"]] = Field(default=["best-sellers", "buy-again"])
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -339,7 +405,9 @@ def _written(place: tuple[str, ...], content: Any) -> tuple[str, ...]:
     for part in place:
         if isinstance(content, dict) and part in content:
             content = content[part]
-        elif not (isinstance(content, list) and part.isdigit()):
+        elif isinstance(content, list) and part.isdigit() and int(part) < len(content):
+            content = content[int(part)]
+        else:
             break
         depth += 1
     return place[:depth]

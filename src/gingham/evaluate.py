@@ -16,7 +16,7 @@ from gingham.errors import DataError, ParameterError
 from gingham.metrics import AT_K, OF_ALL, OF_LISTS, Lists, TestRanks, compute
 from gingham.models import Recommender
 from gingham.models.known import Data, Known
-from gingham.models.parameters import require_k
+from gingham.models.parameters import require_k, require_whole
 from gingham.segments import By, segments
 
 
@@ -119,7 +119,9 @@ def evaluate(
         If the model is not fitted, the test is empty, of other users and items, or shares rows with what the model was
         fitted to, `k` is out of range, or `by` is nothing that users are known by.
     """
-    ks = _ks(k, model.n_items)
+    ks = sizes(k)
+    for one in ks:
+        require_k(one, model.n_items)
     known, overlap = model.known_, model.overlap(test)
     if overlap and not allow_overlap:
         raise DataError(_refusal(test, overlap))
@@ -172,12 +174,19 @@ def differences(one: Evaluation, other: Evaluation) -> pl.DataFrame:
     return _summary({name: (one.per_user[name] - other.per_user[name]).to_numpy() for name in names})
 
 
-def _ks(k: int | Sequence[int], n_items: int) -> list[int]:
+def sizes(k: int | Sequence[int]) -> list[int]:
+    """Give what `evaluate` takes for `k` as rising numbers.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither a whole number from 1 on nor several.
+    """
     ks = [k] if isinstance(k, int | np.integer) or not isinstance(k, Sequence | np.ndarray) else list(k)
     if not ks or isinstance(k, str):
         raise ParameterError(f"k={k!r} is no number of recommendations; give one, or several such as [1, 5, 12].")
     for one in ks:
-        require_k(one, n_items)
+        require_whole("k", one, 1)
     return sorted(set(map(int, ks)))
 
 

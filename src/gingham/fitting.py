@@ -6,10 +6,22 @@ from typing import Any
 
 import scipy.sparse as sp
 
+from gingham.compare import Fitted
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
+from gingham.models import (
+    EASE,
+    BuyAgain,
+    EarlyStopping,
+    GraphFilter,
+    HybridMF,
+    ItemKNN,
+    NextBasket,
+    Popularity,
+    Recommender,
+)
+from gingham.split import SplitSpec
 
 _KINDS: Mapping[str, type[Recommender]] = {
     "hybrid": HybridMF,
@@ -62,6 +74,39 @@ def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:
         weights = _weights(dataset) if spec.weighted else None
         return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights, **training)
     return model.fit(dataset)
+
+
+def fit_to_train(spec: ModelSpec, train: Dataset, split: SplitSpec, filter_seen: bool) -> Fitted:
+    """Fit the model that a recipe names to the train part; first find out how many epochs, if the recipe asks for it.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What to fit.
+    train : Dataset
+        What to fit it to.
+    split : SplitSpec
+        How the validation part is taken from train.
+    filter_seen : bool
+        Whether items that users have in the rest of train are no candidates for the validation part.
+
+    Returns
+    -------
+    Fitted
+        The model, and its learning curve: that of the search, where there was one.
+
+    Raises
+    ------
+    GinghamError
+        As `fit` does, and if train is too small to be split.
+    """
+    asked = spec.early_stopping
+    if asked is None or not issubclass(_KINDS[spec.kind], HybridMF):
+        return Fitted.of(fit(spec, train))
+    rest, validation = split.apply(train)
+    stopping = EarlyStopping(validation, asked.metric, asked.patience, filter_seen, spec.num_threads)
+    search = Fitted.of(fit(spec, rest, early_stopping=stopping))
+    return Fitted(fit(spec.model_copy(update={"epochs": stopping.best_epoch}), train), search.curve)
 
 
 def _weights(dataset: Dataset) -> sp.csr_matrix:

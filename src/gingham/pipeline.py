@@ -1,27 +1,26 @@
 """The run that a recipe describes: read, clean, split, fit, evaluate, recommend, store."""
 
 import json
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gingham import store
+from gingham.compare import BASELINES, Comparison, Fitted, Fitting
+from gingham.compare import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
 from gingham.dataset import Dataset
-from gingham.errors import ArtifactError
-from gingham.evaluate import Evaluation, evaluate
-from gingham.fitting import build, fit
-from gingham.models import BuyAgain, Popularity, Recommender
+from gingham.errors import ArtifactError, ConfigError
+from gingham.fitting import build, fit, fit_to_train
+from gingham.models import HybridMF, Recommender
 from gingham.models.parameters import require_k
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
-
-_BASELINES: Mapping[str, type[Recommender]] = {"best-sellers": Popularity, "buy-again": BuyAgain}
 
 # What a run's folder holds.
 RECOMMENDATIONS = "recommendations.parquet"
@@ -43,8 +42,8 @@ class Watcher:
     def cleaned(self, steps: tuple[Step, ...]) -> None:
         """Hear what cleaning and splitting left, step by step."""
 
-    def evaluated(self, evaluations: Mapping[str, Evaluation]) -> None:
-        """Hear how good the model (first) and the baselines are."""
+    def compared(self, comparison: Comparison) -> None:
+        """Hear how good the models (those of the recipe first) and the baselines are."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,15 @@ class Run:
         Where it is stored.
     steps : tuple of Step
         What cleaning and splitting left.
-    evaluations : mapping of str to Evaluation
-        Of the model, by its kind, and of the baselines.
+    comparison : Comparison
+        Of the model, named by its kind, with the baselines.
     model : Recommender
         The one that recommends.
     """
 
     folder: Path
     steps: tuple[Step, ...]
-    evaluations: Mapping[str, Evaluation]
+    comparison: Comparison
     model: Recommender
 
 
@@ -156,26 +155,110 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
     watcher = watcher or Watcher()
     build(recipe.model).validate()
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
-        dataset, (train, test), steps = read_parts(recipe, watcher)
-        model, evaluations, seconds = fit_and_evaluate(
-            recipe.model, train, test, recipe.baselines, recipe.evaluate.k, recipe.filter_seen, watcher
-        )
-        watcher.evaluated(evaluations)
+        dataset, parts, steps = read_parts(recipe, watcher)
+        name = name_of(recipe.model)
+        fitting, how = _fitting(recipe.model, recipe), _how(recipe, [name])
+        model, comparison = fit_and_compare(name, fitting, parts, watcher, **how)
         if recipe.refit:
             with watcher.stage("Fitting the model to everything"):
-                model = fit(recipe.model, dataset)
+                epochs = len(model.history_) if isinstance(model, HybridMF) else recipe.model.epochs
+                model = fit(recipe.model.model_copy(update={"epochs": epochs}), dataset)
         with watcher.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(
                 k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
             )
         with watcher.stage("Storing"):
             recommendations.write_parquet(folder / RECOMMENDATIONS)
-            _write_json(folder / METRICS, _metrics(recipe, evaluations, seconds))
+            _write_json(folder / METRICS, _metrics(recipe, comparison))
             _write_json(folder / STEPS, [asdict(step) for step in steps])
             (folder / RECIPE).write_text(recipe.text, encoding="utf-8")
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
-    return Run(Path(out), steps, evaluations, model)
+    return Run(Path(out), steps, comparison, model)
+
+
+def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comparison:
+    """Compare the models that a recipe names, and the baselines, on its split.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        A path is read as a recipe file. Its ``[model]`` is compared, and every ``[[compare.models]]``.
+    watcher : Watcher
+        Told how it goes on; nobody by default.
+
+    Raises
+    ------
+    GinghamError
+        If the recipe, a table or a parameter is wrong.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    specs: dict[str, ModelSpec] = {name_of(recipe.model): recipe.model}
+    for entry in recipe.compare.models:
+        if entry.name in specs:
+            raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
+        specs[entry.name] = entry.beside(recipe.model)
+    for spec in specs.values():
+        build(spec).validate()
+
+    watcher = watcher or Watcher()
+    _, parts, _ = read_parts(recipe, watcher)
+    fits = {name: _fitting(spec, recipe) for name, spec in specs.items()}
+    comparison = side_by_side(fits, *parts, progress=watcher.stage, **_how(recipe, specs))
+    watcher.compared(comparison)
+    return comparison
+
+
+def fit_and_compare(
+    name: str, fit: Fitting, parts: Split[Dataset], watcher: Watcher, **how: Any
+) -> tuple[Recommender, Comparison]:
+    """Fit a model to train, and compare it with the baselines on test.
+
+    Parameters
+    ----------
+    name : str
+        What to call the model.
+    fit : callable
+        Takes train, and gives the fitted model.
+    parts : Split of Dataset
+        Train and test.
+    watcher : Watcher
+        Told how it goes on.
+    how
+        What else `gingham.compare` takes.
+    """
+    kept: list[Fitted] = []
+
+    def keep(train: Dataset) -> Fitted:
+        kept.append(Fitted.of(fit(train)))
+        return kept[0]
+
+    comparison = side_by_side({name: keep}, *parts, progress=watcher.stage, **how)
+    watcher.compared(comparison)
+    return kept[0].model, comparison
+
+
+def name_of(spec: ModelSpec) -> str:
+    """Call a recipe's model by its kind, unless a baseline is called so."""
+    return f"{spec.kind} (recipe)" if spec.kind in BASELINES else spec.kind
+
+
+def _fitting(spec: ModelSpec, recipe: Recipe) -> Fitting:
+    return partial(fit_to_train, spec, split=recipe.split, filter_seen=recipe.filter_seen)
+
+
+def _how(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
+    """Say how a recipe compares models of these names."""
+    asked = recipe.compare
+    return {
+        "k": recipe.evaluate.k,
+        "metric": asked.metric,
+        # A run has none of the models in [[compare.models]].
+        "reference": asked.reference if asked.reference not in asked.names or asked.reference in names else None,
+        "window": asked.window,
+        "filter_seen": recipe.filter_seen,
+        "num_threads": recipe.model.num_threads,
+    }
 
 
 def load_run(folder: Path | str) -> Recommender:
@@ -192,49 +275,18 @@ def load_run(folder: Path | str) -> Recommender:
     return Recommender.load(place / MODEL)
 
 
-def fit_and_evaluate(
-    spec: ModelSpec,
-    train: Dataset,
-    test: Dataset,
-    baselines: Iterable[str],
-    k: int,
-    filter_seen: bool,
-    watcher: Watcher,
-) -> tuple[Recommender, dict[str, Evaluation], dict[str, float]]:
-    """Fit a model and the baselines to train and measure them on test; also how many seconds each took to fit."""
-    seconds: dict[str, float] = {}
-    evaluations: dict[str, Evaluation] = {}
-    with watcher.stage(f"Fitting the model ({spec.kind})"):
-        start = time.perf_counter()
-        model = fit(spec, train)
-        seconds[spec.kind] = time.perf_counter() - start
-    models: dict[str, Recommender] = {spec.kind: model}
-    with watcher.stage("Evaluating the model and the baselines"):
-        for baseline in baselines:
-            if baseline not in models:
-                start = time.perf_counter()
-                models[baseline] = _BASELINES[baseline]().fit(train)
-                seconds[baseline] = time.perf_counter() - start
-        for name, candidate in models.items():
-            evaluations[name] = evaluate(candidate, test, k, filter_seen=filter_seen, num_threads=spec.num_threads)
-    return model, evaluations, seconds
-
-
 def _step(name: str, part: Dataset) -> Step:
     rows = part.interactions
     users, items = (int(np.count_nonzero(np.bincount(index))) for index in (rows.user_index, rows.item_index))
     return Step(name, len(rows), users, items)
 
 
-def _metrics(recipe: Recipe, evaluations: Mapping[str, Evaluation], seconds: Mapping[str, float]) -> dict[str, Any]:
+def _metrics(recipe: Recipe, comparison: Comparison) -> dict[str, Any]:
     return {
         "k": recipe.evaluate.k,
         "filter_seen": recipe.filter_seen,
         "split": recipe.split.model_dump(mode="json"),
-        "models": {
-            name: {"fit_seconds": round(seconds[name], 3), "metrics": evaluation.to_dict()}
-            for name, evaluation in evaluations.items()
-        },
+        **comparison.to_dict(),
     }
 
 

@@ -22,6 +22,9 @@ EXAMPLES = {
     "stacked bars": charts.grouped_bars(["a", "b"], {"one": [1, None], "two": [None, 4]}, Y, stacked=True),
     "histogram": charts.histogram([10, 20], 10, {EVIL: [3, 4], "other": [1, 0]}, Y, x_title=EVIL),
     "boxes": charts.boxes([EVIL, "shop"], [(1, 2, 3, 4, 5), (2, 3, 4, 5, 6)], Axis("price")),
+    "dots": charts.dots(["a", EVIL], {"one": [(2, 1, 4), None], EVIL: [(3, 3, 3), (1, 0, 2)]}, Y, across=True),
+    "upright dots": charts.dots(["a", "b"], {"one": [(2, 1, 4), None], "two": [None, (1, 0, 2)]}, Y, beside=False),
+    "points": charts.points({EVIL: (0.5, 2), "b": (0.7, 3)}, Axis(EVIL, SHARE), Y),
     "lorenz": charts.lorenz({EVIL: ([0, 0.5, 1], [0, 0.2, 1])}, Axis("users", SHARE), Axis("purchases", SHARE)),
 }
 
@@ -108,3 +111,30 @@ def test_every_colour_stands_out_from_a_light_and_a_dark_page(card: str) -> None
         low, high = sorted((luminance(colour), luminance(card)))
         contrast: Any = (high + 0.05) / (low + 0.05)
         assert contrast >= 3, colour
+
+
+def test_dots_of_several_groups_stand_beside_each_other() -> None:
+    one, two = EXAMPLES["dots"].traces
+    assert (one["x"], two["x"]) == ([2], [3, 1])
+    assert one["y"][0] < 0 < two["y"][0]
+    assert round(two["y"][1]) == 1
+    assert (one["error_x"]["arrayminus"], one["error_x"]["array"]) == ([1], [2])
+    assert one["hovertext"] == ["a, one: 2.0000 (1.0000 to 4.0000)"]
+    assert EXAMPLES["dots"].layout["yaxis"]["range"] == [1.5, -0.5]  # the first label on top
+
+
+def test_dots_in_one_line_stand_at_their_labels() -> None:
+    one, two = EXAMPLES["upright dots"].traces
+    assert (one["x"], two["x"]) == ([0], [1])
+    assert (one["error_y"]["array"], two["error_y"]["array"]) == ([2], [1])
+    assert two["hovertext"] == ["b: 1.0000 (0.0000 to 2.0000)"]
+
+
+def test_points_stand_where_their_measures_put_them() -> None:
+    assert [(trace["x"], trace["y"]) for trace in EXAMPLES["points"].traces] == [([0.5], [2]), ([0.7], [3])]
+    assert len({trace["marker"]["symbol"] for trace in EXAMPLES["points"].traces}) == 2
+
+
+def test_a_line_of_one_point_is_a_point() -> None:
+    (trace,) = charts.line([1], {"": [2.0]}, Y, x_title="epoch").traces
+    assert trace["mode"] == "markers"

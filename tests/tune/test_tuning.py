@@ -57,7 +57,7 @@ def test_the_best_parameters_are_refitted_to_all_of_train_and_scored_on_the_test
     np.testing.assert_array_equal(found.model.item_embeddings, again.item_embeddings)
     assert found.evaluation is not None
     assert found.evaluation.table.equals(gg.evaluate(again, test, k=5).table)
-    assert list(found.evaluations) == ["hybrid", "best-sellers", "buy-again"]
+    assert list(found.evaluations) == ["hybrid", "best-sellers", "recent-best-sellers", "buy-again"]
 
 
 def test_a_trials_value_is_the_metric_on_the_last_days_of_train(tuned: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_is_left_in_the_folder(tuned: Path, tmp_path: Path) -> None:
 def test_the_best_recipe_runs_where_it_is_and_gives_the_same_figures(tuned: Path, tmp_path: Path) -> None:
     found = gg.tune(tuned, tmp_path / "out", verbose=False)
     run = gg.run(tmp_path / "out" / "best.toml", tmp_path / "run")
-    assert run.evaluations["hybrid"].table.equals(found.evaluations["hybrid"].table)
+    assert run.comparison.evaluations["hybrid"].table.equals(found.evaluations["hybrid"].table)
     model = tomllib.loads((tmp_path / "out" / "best.toml").read_text())["model"]
     assert model == {"random_state": 1, "num_threads": 1} | found.best_params
 

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from gingham.cli.check import check
+from gingham.cli.compare import compare
 from gingham.cli.console import errors
 from gingham.cli.demo import demo
 from gingham.cli.init import init
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, profile, run, recommend, similar, synth, tune):
+for command in (demo, init, check, profile, run, compare, recommend, similar, synth, tune):
     app.command()(command)
 
 

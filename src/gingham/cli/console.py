@@ -1,8 +1,9 @@
 """What commands print: tables on standard output, progress and errors on standard error."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from textwrap import fill
 
 import polars as pl
 from rich.console import Console
@@ -11,9 +12,13 @@ from rich.text import Text
 from tqdm import tqdm
 
 from gingham.columns import NAME, TYPE
-from gingham.evaluate import Evaluation
+from gingham.compare import Comparison
 from gingham.tables import Step
 from gingham.tune.tuning import Follower
+
+# The width of a table's first column and of each model's, with its frame.
+_METRIC, _MODEL = 19, 16
+_MARKS = {"better": "+", "worse": "-", "no clear difference": "="}
 
 output = Console()
 errors = Console(stderr=True)
@@ -26,11 +31,11 @@ class Narrator(Follower):
         """Begin a stage, which lasts as long as the block."""
         if name.startswith(("Fitting", "Searching")):
             # These draw progress bars of their own.
-            errors.print(f"{name} …", highlight=False)
+            errors.print(f"{name} …", highlight=False, markup=False)
             return nullcontext()
         if not errors.is_terminal:
-            errors.print(f"{name} …", highlight=False)
-        return errors.status(f"{name} …")
+            errors.print(f"{name} …", highlight=False, markup=False)
+        return errors.status(Text(f"{name} …"))
 
     def cleaned(self, steps: tuple[Step, ...]) -> None:
         """Hear what cleaning and splitting left, step by step."""
@@ -39,18 +44,10 @@ class Narrator(Follower):
             table.add_row(Text(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
         output.print(table)
 
-    def evaluated(self, evaluations: Mapping[str, Evaluation]) -> None:
-        """Hear how good the model (first) and the baselines are."""
-        table = _table("How good: mean and its 95% interval", "metric", *evaluations)
-        tables = [evaluation.table for evaluation in evaluations.values()]
-        for row, metric in enumerate(tables[0]["metric"]):
-            cells = [(one["mean"][row], one["low"][row], one["high"][row]) for one in tables]
-            best = max((mean for mean, _, _ in cells if mean is not None), default=None)
-            table.add_row(metric, *(_interval(*cell, bold=cell[0] == best) for cell in cells))
+    def compared(self, comparison: Comparison) -> None:
+        """Hear how good the models (those of the recipe first) and the baselines are."""
         output.print()
-        table.caption = f"Over the {tables[0]['users'][0]:,} users with purchases in the test part"
-        output.print(table)
-        output.print(_verdict(evaluations), highlight=False, markup=False)
+        show_comparison(comparison)
 
     def said(self, sentence: str) -> None:
         """Hear what happened in a search."""
@@ -58,20 +55,49 @@ class Narrator(Follower):
             errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
-def _verdict(evaluations: Mapping[str, Evaluation]) -> str:
-    """Say in a sentence which is best by MAP, and by how much the model differs from it."""
-    metric = next(name for name in next(iter(evaluations.values())).table["metric"] if name.startswith("map@"))
-    scores = {name: evaluation.to_dict()[metric]["mean"] for name, evaluation in evaluations.items()}
-    model, best = next(iter(scores)), max(scores, key=lambda name: scores[name])
-    if best == model:
-        return f"By {metric}, the model ({model}) is best: {scores[best]:.4f}."
-    return f"By {metric}, {best} is best: {scores[best]:.4f}; the model ({model}) reaches {scores[model]:.4f}."
+def show_comparison(comparison: Comparison) -> None:
+    """Print how good models are and what they cost: as many side by side as the terminal has room for."""
+    names = [*comparison.models, *comparison.baselines]
+    room = max(1, (output.width - _METRIC) // _MODEL)
+    for start in range(0, len(names), room):
+        output.print(_metrics(comparison, names[start : start + room]))
+    output.print(_costs(comparison))
+    for sentence in comparison.sentences:
+        output.print(sentence, highlight=False, markup=False)
 
 
-def _interval(mean: float | None, low: float | None, high: float | None, bold: bool) -> Text:
-    if mean is None:
-        return Text("–")
-    return Text(f"{mean:.4f}", style="bold" if bold else "").append(f"\n{low:.4f}–{high:.4f}", style="not bold dim")
+def _metrics(comparison: Comparison, names: list[str]) -> Table:
+    users = max(comparison.table["users"].to_list())
+    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    marks = {(row["model"], row["metric"]): _MARKS[row["verdict"]] for row in comparison.differences.to_dicts()}
+    best: dict[str, float] = dict(comparison.table.group_by("metric").agg(pl.col("mean").max()).iter_rows())
+    # Names are wrapped at hyphens, which Rich would not do.
+    table = _table("How good: mean and its 95% interval", "metric", *(fill(name, _MODEL - 3) for name in names))
+    table.caption = (
+        f"Over the {users:,} users with purchases in the test part. Beside {comparison.reference}, user by user: "
+        "+ better, - worse, = no clear difference."
+    )
+    for metric in comparison.metrics:
+        cells = []
+        for name in names:
+            row = found[name, metric]
+            style = "bold" if row["mean"] == best[metric] else ""
+            if row["mean"] is None:
+                cells.append(Text("–"))
+                continue
+            cell = Text(f"{row['mean']:.4f} {marks.get((name, metric), ' ')}", style=style)
+            cells.append(cell.append(f"\n{row['low']:.4f}–{row['high']:.4f}", style="not bold dim"))
+        table.add_row(metric, *cells)
+    return table
+
+
+def _costs(comparison: Comparison) -> Table:
+    table = _table("What it takes", "model", "seconds to fit", "to recommend", "peak MB", "coverage")
+    for row in comparison.costs.iter_rows(named=True):
+        peak = "–" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
+        seconds = (f"{row[name]:,.2f}" for name in ("fit_seconds", "recommend_seconds"))
+        table.add_row(Text(row["model"]), *seconds, peak, f"{row['coverage']:.1%}")
+    return table
 
 
 def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFrame | None) -> None:
@@ -89,7 +115,7 @@ def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFr
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold", caption_justify="left")
-    text: Iterable[str] = ("step", "metric", NAME, TYPE, "item_id", "similar_item_id")
+    text: Iterable[str] = ("step", "metric", "model", NAME, TYPE, "item_id", "similar_item_id")
     for column in columns:
-        table.add_column(column, justify="left" if column in text else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if column in text else "right", overflow="fold")
     return table

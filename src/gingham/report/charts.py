@@ -19,7 +19,10 @@ _POINTS = 1500  # of a line; more than a screen has pixels for
 _BAND = "rgba(47, 127, 193, {})"
 _GREY = "#7d858f"
 
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "hexagon", "x", "pentagon")
+
 Numbers = Sequence[float | int | None]
+Interval = tuple[float, float, float]  # the value, and the low and high end of what it may be
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Axis:
         return axis | ({"dtick": 1} if few else {})
 
 
-def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: str = "") -> Chart:
+def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: str = "", x_title: str = "") -> Chart:
     """Draw lines over a common `x` of dates or numbers; the one named `background` is thin and stands back.
 
     Long ones are thinned: a point is then the mean of a few neighbours.
@@ -63,12 +66,14 @@ def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: st
     width = max(1, math.ceil(len(x) / _POINTS))
     places = [_value(x[start]) for start in range(0, len(x), width)]
     colours = iter(COLOURS)
+    mode = "lines" if len(places) > 1 else "markers"  # a single point has no line
     traces = []
     for name, values in lines.items():
         style = {"width": 1, "color": _GREY} if name == background else {"width": 2.5, "color": next(colours)}
         along = {"x": places, "y": _thinned(values, width)}
-        traces.append({"type": "scatter", "mode": "lines", "name": _label(name), "line": style, **along})
-    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(*lines.values()), len(lines) > 1))
+        traces.append({"type": "scatter", "mode": mode, "name": _label(name), "line": style, **along})
+    along_x = {**_x_axis(x), "title": {"text": _text(x_title)}}
+    return Chart(tuple(traces), _layout(along_x, y.layout(*lines.values()), len(lines) > 1))
 
 
 def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
@@ -137,14 +142,7 @@ def grouped_bars(
                 **along,
             }
         )
-    # Places are numbers and their labels only texts: two labels may be equal once they are short.
-    category = {
-        "tickmode": "array",
-        "tickvals": places,
-        "ticktext": texts,
-        "ticklabeloverflow": "allow",
-        "title": {"text": _text(x_title)},
-    }
+    category = _category(labels, x_title)
     length = value.layout(*([_piled(groups)] if stacked else groups.values()))
     if across:
         layout = _layout(length, {**category, "autorange": "reversed"}, len(groups) > 1)
@@ -196,13 +194,78 @@ def boxes(labels: Sequence[object], quantiles: Sequence[Sequence[float]], value:
         "showlegend": False,
         "hoverinfo": "x",
     }
-    category = {
-        "tickmode": "array",
-        "tickvals": places,
-        "ticktext": [_label(label) for label in labels],
-        "autorange": "reversed",
-    }
+    category = {**_category(labels), "autorange": "reversed"}
     return Chart((trace,), _layout(value.layout(), category, legend=False), height=max(200, 100 + 40 * len(labels)))
+
+
+def dots(
+    labels: Sequence[object],
+    groups: Mapping[str, Sequence[Interval | None]],
+    value: Axis,
+    *,
+    x_title: str = "",
+    across: bool = False,
+    beside: bool = True,
+) -> Chart:
+    """Draw values with their intervals as dots and whiskers for each label, one a group.
+
+    Dots of several groups stand `beside` each other, or in one line if no label has two; `across` lays the whiskers on
+    their side. A value of None leaves its dot out.
+    """
+    texts, apart = [_label(label) for label in labels], 0.7 / len(groups) if beside else 0.0
+    traces = []
+    for number, (name, intervals) in enumerate(groups.items()):
+        shown = [(place, *found) for place, found in enumerate(intervals) if found is not None]
+        shift = apart * (number - (len(groups) - 1) / 2)
+        places, values = [place + shift for place, *_ in shown], [middle for _, middle, _, _ in shown]
+        whiskers = {
+            "type": "data",
+            "symmetric": False,
+            "array": [high - middle for _, middle, _, high in shown],
+            "arrayminus": [middle - low for _, middle, low, _ in shown],
+            "thickness": 2,
+            "width": 4,
+        }
+        along = {"y": places, "x": values} if across else {"x": places, "y": values}
+        ends = [f"{middle:,.4f} ({low:,.4f} to {high:,.4f})" for _, middle, low, high in shown]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": _label(name),
+                "marker": {"color": COLOURS[number % len(COLOURS)], "size": 9, "symbol": _symbol(number)},
+                "error_x" if across else "error_y": whiskers,
+                "hovertext": [
+                    f"{texts[place]}{', ' if name and beside else ''}{_label(name) if beside else ''}: {end}"
+                    for (place, *_), end in zip(shown, ends, strict=True)
+                ],
+                "hoverinfo": "text",
+                **along,
+            }
+        )
+    edges = [-0.5, len(labels) - 0.5]
+    category = {**_category(labels, x_title), "range": edges[::-1] if across else edges, "zeroline": False}
+    length = value.layout()
+    layout = _layout(length, category, len(groups) > 1) if across else _layout(category, length, len(groups) > 1)
+    rows = len(labels) * (max(1, len(groups) * 0.6) if beside else 1)
+    return Chart(tuple(traces), layout, height=round(110 + 30 * max(3, rows)) if across else 360)
+
+
+def points(places: Mapping[str, tuple[float, float]], x: Axis, y: Axis) -> Chart:
+    """Draw a point a name, where two measures put it."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": _label(name),
+            "x": [across],
+            "y": [up],
+            "marker": {"color": COLOURS[number % len(COLOURS)], "size": 13, "symbol": _symbol(number)},
+            "cliponaxis": False,
+        }
+        for number, (name, (across, up)) in enumerate(places.items())
+    ]
+    return Chart(tuple(traces), _layout(x.layout(), y.layout(), legend=True), height=360)
 
 
 def lorenz(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: Axis, y: Axis) -> Chart:
@@ -241,6 +304,21 @@ def _layout(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any
         "hovermode": "closest",
         "dragmode": False,
     }
+
+
+def _category(labels: Sequence[object], title: str = "") -> dict[str, Any]:
+    """Describe an axis of labels. Places are numbers: two labels may be equal once they are short."""
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(labels))),
+        "ticktext": [_label(label) for label in labels],
+        "ticklabeloverflow": "allow",
+        "title": {"text": _text(title)},
+    }
+
+
+def _symbol(number: int) -> str:
+    return _SYMBOLS[number % len(_SYMBOLS)]
 
 
 def _piled(groups: Mapping[str, Numbers]) -> Numbers:

@@ -34,8 +34,6 @@ class Task:
         How to search.
     evaluate : EvaluateSpec
         How the test is scored.
-    baselines : sequence of str
-        What is scored beside the model.
     recipe : Recipe or None
         Where all of this is from; None for datasets.
     """
@@ -44,7 +42,6 @@ class Task:
     model: ModelSpec
     spec: TuneSpec
     evaluate: EvaluateSpec
-    baselines: Iterable[str]
     recipe: Recipe | None = None
 
     @classmethod
@@ -62,11 +59,10 @@ class Task:
                 ModelSpec().changed(model or {}),
                 TuneSpec(),
                 EvaluateSpec(),
-                ("best-sellers", "buy-again"),
             )
             task = cls(*parts)
         else:
-            task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe.baselines, recipe)
+            task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe)
         task = replace(task, spec=task.spec.changed(settings))
         task._require_fitting()
         return task

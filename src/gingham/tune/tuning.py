@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from os import cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +16,9 @@ from gingham.errors import ConfigError
 from gingham.evaluate import Evaluation
 from gingham.fitting import fit
 from gingham.models import Recommender
-from gingham.pipeline import Watcher, fit_and_evaluate, read_parts
+from gingham.pipeline import Watcher, fit_and_compare, name_of, read_parts
 from gingham.report import require_ready
-from gingham.split import SplitSpec
+from gingham.split import Split, SplitSpec
 from gingham.tune import trials
 from gingham.tune.folder import REPORT, STUDY, Folder
 from gingham.tune.job import Settings, write
@@ -191,8 +192,16 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, fol
     else:
         how = SplitSpec() if task.recipe is None else task.recipe.split
         seen = filters_seen(task.evaluate, how)
-        model, evaluations, _ = fit_and_evaluate(spec, train, test, task.baselines, task.evaluate.k, seen, follower)
-        follower.evaluated(evaluations)
+        model, comparison = fit_and_compare(
+            name_of(spec),
+            partial(fit, spec),
+            Split(train, test),
+            follower,
+            k=task.evaluate.k,
+            filter_seen=seen,
+            num_threads=spec.num_threads,
+        )
+        evaluations = comparison.evaluations
     return Tuning(
         task.spec.metric,
         study.best_value,

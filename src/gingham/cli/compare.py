@@ -1,0 +1,27 @@
+"""``gingham compare``: models side by side on one split."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gingham import pipeline
+from gingham.cli.console import Narrator, output
+from gingham.config import Recipe
+from gingham.report import require_ready
+
+
+def compare(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; `gingham init` writes one.")],
+    out: Annotated[
+        Path | None, typer.Option(help="An HTML file to write; an earlier one is replaced at the end.")
+    ] = None,
+) -> None:
+    """Compare the model of a recipe with others that it names, and with simple baselines."""
+    known = Recipe.read(recipe)
+    if out is not None:
+        require_ready(out)
+    comparison = pipeline.compare(known, Narrator())
+    if out is not None:
+        comparison.save(out, title=f"Comparison: {known.name}")
+        output.print(f"\nThe page is {out}.", highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,36 @@
+import numpy as np
+import polars as pl
+import pytest
+
+import gingham as gg
+from gingham.dataset import Dataset, Ids, Interactions
+from gingham.split import Split
+
+N_USERS, N_ITEMS = 60, 20
+
+
+@pytest.fixture(scope="package")
+def parts() -> Split[Dataset]:
+    """A seeded shop of sixty days in which users buy what they bought before, split a week before its end."""
+    rng = np.random.default_rng(11)
+    users = rng.integers(0, N_USERS, 2000)
+    items = np.where(rng.random(2000) < 0.6, users % N_ITEMS, rng.geometric(0.2, 2000) % N_ITEMS)
+    days = np.datetime64("2024-01-01") + rng.integers(0, 60, 2000)
+    ids = (Ids.from_series(pl.Series(range(size))) for size in (N_USERS, N_ITEMS))
+    dataset = Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, timestamp=days))
+    return gg.split.by_time(dataset, "7d")
+
+
+@pytest.fixture(scope="package")
+def found(parts: Split[Dataset]) -> gg.Comparison:
+    """What comparing two models with the baselines finds."""
+    rest, validation = gg.split.by_time(parts.train, "7d")
+
+    def stopped(train: Dataset) -> gg.Fitted:
+        stopping = gg.EarlyStopping(validation, "ndcg@3", patience=2)
+        search = gg.HybridMF(8, random_state=3).fit(rest, epochs=9, early_stopping=stopping, verbose=False)
+        model = gg.HybridMF(8, random_state=3).fit(train, epochs=stopping.best_epoch, verbose=False)
+        return gg.Fitted(model, search.history_)
+
+    models = {"bpr": gg.HybridMF(4, "bpr", random_state=1), "<b>stopped</b>": stopped}
+    return gg.compare(models, *parts, k=3)

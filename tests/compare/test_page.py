@@ -1,0 +1,98 @@
+import plotly.graph_objects as go
+import pytest
+
+import gingham as gg
+from gingham.dataset import Dataset
+from gingham.report import Chart, Section, Table
+from gingham.split import Split
+
+
+@pytest.fixture(scope="module")
+def sections(found: gg.Comparison) -> dict[str, Section]:
+    return {section.heading: section for section in found.page().sections}
+
+
+def chart(section: Section) -> Chart:
+    assert isinstance(section.content, Chart)
+    return section.content
+
+
+def test_the_page_opens_with_the_verdicts(found: gg.Comparison) -> None:
+    assert tuple(found.page("Which?").lead) == found.sentences
+    assert found.page("Which?").title == "Which?"
+
+
+def test_plotly_knows_every_chart(sections: dict[str, Section]) -> None:
+    drawn = [section.content for section in sections.values() if isinstance(section.content, Chart)]
+    assert len(drawn) == 6
+    for content in drawn:
+        go.Figure({"data": list(content.traces), "layout": content.layout})
+
+
+def test_the_metric_is_drawn_best_first_with_its_interval(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    drawn = chart(sections["How good: map@3"])
+    rows = found.table.filter(metric="map@3").sort("mean", descending=True, maintain_order=True)
+    assert [trace["name"] for trace in drawn.traces] == ["models", "baselines"]
+    for trace in drawn.traces:
+        for place, value, up, down in zip(
+            trace["y"], trace["x"], trace["error_x"]["array"], trace["error_x"]["arrayminus"], strict=True
+        ):
+            row = rows.row(int(place), named=True)
+            assert (value, value + up, value - down) == pytest.approx((row["mean"], row["high"], row["low"]))
+    assert sections["How good: map@3"].sentence.startswith(f"{rows['model'][0]} is best")
+
+
+def test_differences_are_drawn_as_shares_of_the_reference(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    drawn = chart(sections[f"Beside {found.reference}"])
+    assert [trace["name"] for trace in drawn.traces] == ["bpr", "&lt;b&gt;stopped&lt;/b&gt;"]
+    reference = found.measured[found.reference].evaluation.to_dict()
+    own = found.measured["bpr"].evaluation.to_dict()
+    expected = [own[metric]["mean"] / reference[metric]["mean"] - 1 for metric in found.metrics]
+    assert drawn.traces[0]["x"] == pytest.approx(expected)
+
+
+def test_coverage_is_drawn_against_the_metric(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    traces = chart(sections["Coverage against accuracy"]).traces
+    for trace, (name, evaluation) in zip(traces, found.evaluations.items(), strict=True):
+        assert trace["x"] == found.lists.filter(model=name, metric="coverage@3")["value"].to_list()
+        assert trace["y"] == [evaluation.to_dict()["map@3"]["mean"]]
+
+
+def test_the_metric_is_drawn_by_history(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    drawn = chart(sections["map@3 by history"])
+    assert found.segments is not None
+    for trace, name in zip(drawn.traces, found.measured, strict=True):
+        rows = found.segments.filter(model=name, metric="map@3").drop_nulls("mean")
+        assert trace["y"] == rows["mean"].to_list()
+    users = rows["users"].to_list()
+    assert [label.split("(")[1] for label in drawn.layout["xaxis"]["ticktext"]] == [f"{n} users)" for n in users]
+
+
+def test_learning_curves_are_drawn_as_far_as_they_go(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    bpr, stopped = chart(sections["Training loss"]).traces
+    curve = found.measured["<b>stopped</b>"].curve
+    assert curve is not None
+    assert bpr["x"] == stopped["x"] == list(range(1, 11))
+    assert [value for value in stopped["y"] if value is not None] == curve["loss"].to_list()
+    (only,) = chart(sections["Validation: ndcg@3"]).traces
+    assert only["y"] == curve["ndcg@3"].to_list()
+    best = int(curve["ndcg@3"].arg_max() or 0) + 1
+    assert f"<b>stopped</b> is best after epoch {best} (" in sections["Validation: ndcg@3"].sentence
+
+
+def test_every_metric_of_every_model_is_in_the_table(found: gg.Comparison, sections: dict[str, Section]) -> None:
+    table = sections["Every metric"].content
+    assert isinstance(table, Table)
+    assert [row[:2] for row in table.rows] == [(metric, name) for metric in found.metrics for name in found.measured]
+    verdicts = {(row["metric"], row["model"]): row["verdict"] for row in found.differences.to_dicts()}
+    for metric, name, verdict, *_ in table.rows:
+        assert verdict == verdicts.get((metric, name), "reference")
+
+
+def test_names_are_no_markup(found: gg.Comparison) -> None:
+    assert "<b>stopped" not in found.page().to_html()
+
+
+def test_baselines_alone_make_a_page_too(parts: Split[Dataset]) -> None:
+    html = gg.compare({}, *parts, k=3).page().to_html()
+    assert "Coverage against accuracy" in html
