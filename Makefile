@@ -6,7 +6,7 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-scale clean
+.PHONY: help setup demo test lint sanitize bench bench-scale bench-evaluation clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ bench: .venv-bench/installed ## Compare with peers, side by side; writes benchma
 
 bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; makes 3.7 GB in build/hm
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py
+
+bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation and NumPy's bare product; intervals
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/evaluation.py
 
 clean: ## Remove what was built and installed
 	rm -rf .venv .venv-bench build dist

@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 
+#include "lists.hpp"
 #include "loss/bpr.hpp"
 #include "loss/logistic.hpp"
 #include "loss/warp.hpp"
@@ -304,6 +305,38 @@ void rank_shared_py(
     monitor.raise_if_stopped();
 }
 
+Lists lists(const Table<const int32_t>& items, int64_t n_items) {
+    const Lists lists{items.data(), static_cast<int64_t>(items.shape(0)), static_cast<int64_t>(items.shape(1))};
+    for (int64_t at = 0; at < lists.n_users * lists.k; ++at)
+        require(items.data()[at] >= -1 && items.data()[at] < n_items, "an item is out of range");
+    return lists;
+}
+
+template <class T>
+void require_places(const Lists& lists, const Table<T>& out) {
+    require(static_cast<int64_t>(out.shape(0)) == lists.n_users && static_cast<int64_t>(out.shape(1)) == lists.k,
+            "out must have a place for each of the lists' items");
+}
+
+void mark_repeats_py(const Table<const int32_t>& items, const Pattern& had, int64_t n_items, const Table<bool>& out) {
+    const Lists of = lists(items, n_items);
+    const Csr before = sorted_pattern(std::get<0>(had), std::get<1>(had), n_items);
+    require(before.rows == of.n_users, "had must have a row for each list");
+    require_places(of, out);
+    const nb::gil_scoped_release release;
+    mark_repeats(of, before, out.data());
+}
+
+void sum_products_py(const Table<const int32_t>& items, const CsrArrays& features, int64_t n_features,
+                     const Table<double>& out) {
+    const Csr rows = csr(features);
+    const Lists of = lists(items, rows.rows);
+    require(within(rows.indices, rows.size(), n_features), "a feature is out of range");
+    require_places(of, out);
+    const nb::gil_scoped_release release;
+    sum_products(of, rows, n_features, out.data());
+}
+
 int64_t number_keys_py(
     const Vector<const uint64_t>& hashes, const Vector<const uint64_t>& others, const Table<uint64_t>& table,
     int64_t known, const Vector<uint32_t>& numbers, const Vector<int64_t>& firsts) {
@@ -355,6 +388,10 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "num_threads"_a);
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
+    module.def("mark_repeats", &mark_repeats_py, nb::kw_only(), "items"_a.noconvert(), "had"_a.noconvert(), "n_items"_a,
+               "out"_a.noconvert());
+    module.def("sum_products", &sum_products_py, nb::kw_only(), "items"_a.noconvert(), "features"_a.noconvert(),
+               "n_features"_a, "out"_a.noconvert());
     module.def("rank_shared", &rank_shared_py, nb::kw_only(), "shared"_a.noconvert(), "own"_a.noconvert(),
                "seen"_a.noconvert().none(), "test"_a.noconvert().none(), "top_items"_a.noconvert().none(),
                "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(),

@@ -26,3 +26,5 @@ rank_representations = _module.rank_representations
 number_keys = _module.number_keys
 rank_shared = _module.rank_shared
 rank_scores = _module.rank_scores
+mark_repeats = _module.mark_repeats
+sum_products = _module.sum_products

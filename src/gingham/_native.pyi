@@ -69,6 +69,10 @@ def number_keys(
     numbers: npt.NDArray[np.uint32],
     firsts: _Offsets,
 ) -> int: ...
+
+# Lists of items, shape (n_users, k), -1 where one has ended; `out` is of that shape.
+def mark_repeats(*, items: _Ints, had: _Pattern, n_items: int, out: npt.NDArray[np.bool_]) -> None: ...
+def sum_products(*, items: _Ints, features: _Csr, n_features: int, out: npt.NDArray[np.float64]) -> None: ...
 def rank_shared(
     *,
     shared: _Floats,

@@ -46,8 +46,9 @@ class Evaluation:
     overlap: int = 0
 
     def __str__(self) -> str:
-        parts = [self.warning, str(self.table), str(self.lists), None if self.segments is None else str(self.segments)]
-        return "\n".join(part for part in parts if part)
+        frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
+        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+            return "\n".join([*([self.warning] if self.warning else []), *map(str, frames)])
 
     def _repr_html_(self) -> str:
         frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
@@ -134,7 +135,7 @@ def evaluate(
     return Evaluation(
         _summary(values),
         users.with_columns(pl.DataFrame(values)),
-        pl.DataFrame(list(_of_lists(lists, ks).items()), schema=["metric", "value"], orient="row"),
+        pl.DataFrame(list(of_lists(lists, ks).items()), schema=["metric", "value"], orient="row"),
         None if by is None else _segments(by, known, test, ranks, values, ks),
         overlap,
     )
@@ -144,6 +145,12 @@ def per_user(ranks: TestRanks, ks: Sequence[int]) -> dict[str, npt.NDArray[np.fl
     """Compute every metric, at each `k` where it depends on that: name to a value a user."""
     names = [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]
     return {name: compute(name, ranks) for name in names}
+
+
+def of_lists(lists: Lists, ks: Sequence[int]) -> dict[str, float]:
+    """Compute every metric of the list set at each `k`, by name; without those that have nothing to look at."""
+    values = {f"{name}@{k}": metric(lists, k) for name, metric in OF_LISTS.items() for k in ks}
+    return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
 def differences(one: Evaluation, other: Evaluation) -> pl.DataFrame:
@@ -215,11 +222,6 @@ def _summary(values: Mapping[str, npt.NDArray[np.float64]]) -> pl.DataFrame:
     return pl.DataFrame({"metric": list(values), **vars(summary)}).fill_nan(None)
 
 
-def _of_lists(lists: Lists, ks: Sequence[int]) -> dict[str, float]:
-    values = {f"{name}@{k}": metric(lists, k) for name, metric in OF_LISTS.items() for k in ks}
-    return {name: value for name, value in values.items() if not np.isnan(value)}
-
-
 def _segments(
     by: By | Sequence[By],
     known: Known,
@@ -227,7 +229,7 @@ def _segments(
     ranks: TestRanks,
     values: Mapping[str, npt.NDArray[np.float64]],
     ks: Sequence[int],
-) -> pl.DataFrame:
+) -> pl.DataFrame | None:
     tables = []
     for segment in segments(by, known, test, ranks):
         if segment.items is None:
@@ -236,4 +238,4 @@ def _segments(
             some = per_user(ranks.only(segment.items), ks)
         told = (pl.lit(segment.name).alias("segment"), pl.lit(segment.value).alias("value"))
         tables.append(_summary(some).select(*told, pl.all()))
-    return pl.concat(tables)
+    return pl.concat(tables) if tables else None

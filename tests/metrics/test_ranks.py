@@ -197,6 +197,21 @@ def test_sums_are_those_of_each_user() -> None:
     assert ranks.sum(np.array([200, 100, 7], np.uint8)).tolist() == [300, 7]
 
 
+def test_some_of_the_test_items_leave_the_others_items_like_any_other() -> None:
+    ranks = ranks_of([FALLING] * 3, TEST)
+    some = ranks.only(np.array([False, True, False, True, False, True]))  # items 2; none; 0 and 5
+    assert some.users.tolist() == [0, 2]
+    assert some.n_test.tolist() == [1, 2]
+    assert some.items.tolist() == [2, 0, 5]
+    alone = ranks_of([FALLING] * 3, [[2], [], [0, 5]])
+    for name in ("precision@3", "recall@3", "map@6", "ndcg@3", "reciprocal_rank", "auc"):
+        np.testing.assert_allclose(
+            metrics.compute(name, some), metrics.compute(name, ranks_of([FALLING] * 2, [[2], [0, 5]])), err_msg=name
+        )
+    assert alone.ranks.tolist() == some.ranks.tolist()
+    assert ranks.only(np.zeros(6, bool)).users.tolist() == []
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -8,6 +8,16 @@ from gingham import _native
 # From the least of instruction sets to the most; a machine runs its best and all below.
 _X86 = ("v2", "v3", "v4")
 _BEST = _native.best_module()
+_FUNCTIONS = (
+    "train_epoch",
+    "represent",
+    "rank_representations",
+    "number_keys",
+    "rank_shared",
+    "rank_scores",
+    "mark_repeats",
+    "sum_products",
+)
 RUNNABLE = _X86[: _X86.index(_BEST) + 1] if _BEST in _X86 else (_BEST,)
 
 
@@ -16,6 +26,6 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
     """Put each of the modules that this machine runs in the place of the best: they differ in tiles and rounding."""
     module = import_module(f"gingham._native_{request.param}")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("train_epoch", "represent", "rank_representations", "number_keys", "rank_shared", "rank_scores"):
+        for name in _FUNCTIONS:
             patch.setattr(_native, name, getattr(module, name))
         yield request.param

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.recommend import Indices
+from gingham import _native
+from gingham.recommend import Indices, pattern
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +64,23 @@ class Lists:
     @cached_property
     def repeats(self) -> npt.NDArray[np.bool_]:
         """Tell for each place of each list whether its item is one that the user had before."""
-        users, places = np.nonzero(self.items >= 0)
-        had = np.repeat(np.arange(len(self.items)), np.diff(self.had.indptr)) * self.n_items + self.had.indices
-        there = np.zeros(self.items.shape, bool)
-        there[users, places] = np.isin(users * self.n_items + self.items[users, places], had)
-        return there
+        repeats = np.empty(self.items.shape, bool)
+        _native.mark_repeats(items=self.items, had=pattern(self.had), n_items=self.n_items, out=repeats)
+        return repeats
+
+    @cached_property
+    def likeness(self) -> npt.NDArray[np.float64] | None:
+        """Sum, up to each place of each list, the cosines of each two items' features; None if these are not known."""
+        if self.features is None:
+            return None
+        features = self.features.astype(np.float64)
+        features.sum_duplicates()
+        lengths = np.sqrt(np.asarray(features.power(2).sum(axis=1)).ravel())
+        unit = features.data / np.repeat(np.where(lengths > 0, lengths, 1), np.diff(features.indptr))
+        sums = np.empty(self.items.shape)
+        rows = (*pattern(features), unit.astype(np.float32))
+        _native.sum_products(items=self.items, features=rows, n_features=features.shape[1], out=sums)
+        return sums
 
 
 def coverage_at_k(lists: Lists, k: int) -> float:
@@ -105,20 +118,14 @@ def diversity_at_k(lists: Lists, k: int) -> float:
     0: the items of a list are all alike. An item without features is like no other. Lists of fewer than two items don't
     count. Ziegler et al., "Improving recommendation lists through topic diversification", 2005.
     """
-    if lists.features is None:
+    if lists.likeness is None:
         return np.nan
-    items = lists.items[:, :k]
-    lengths = (items >= 0).sum(axis=1)
-    squares = np.sqrt(np.asarray(lists.features.power(2).sum(axis=1)).ravel())
-    unit = sp.diags_array(1 / np.where(squares > 0, squares, 1)) @ lists.features
-    places = sp.csr_matrix(
-        (np.ones(lengths.sum()), items[items >= 0], np.append(0, np.cumsum(lengths))), (len(items), lists.n_items)
-    )
-    # The square of a sum of vectors is the sum of their squares, and of each pair's product, twice.
-    together = np.asarray((places @ unit).power(2).sum(axis=1)).ravel() - places @ (squares > 0)
+    lengths = (lists.items[:, :k] >= 0).sum(axis=1)
     several = lengths > 1
-    pairs = lengths[several] * (lengths[several] - 1)
-    return float(np.mean(1 - together[several] / pairs)) if several.any() else np.nan
+    if not several.any():
+        return np.nan
+    pairs = lengths[several] * (lengths[several] - 1) / 2
+    return float(np.mean(1 - lists.likeness[several, k - 1] / pairs))
 
 
 def repeat_share_at_k(lists: Lists, k: int) -> float:

@@ -7,7 +7,7 @@ alone counts ties by half.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,23 @@ class TestRanks:
         """How many test items each user has."""
         return np.diff(self.indptr)
 
+    @cached_property
+    def nth(self) -> npt.NDArray[np.int64]:
+        """Number each user's test items by their ranks, from 1."""
+        users = np.repeat(np.arange(len(self.n_test)), self.n_test)
+        order = np.lexsort((self.ranks, users))
+        nth = np.empty(len(order), np.int64)
+        nth[order] = np.arange(len(order)) - np.repeat(self.indptr[:-1], self.n_test) + 1
+        return nth
+
     def only(self, items: npt.NDArray[np.bool_]) -> "TestRanks":
-        """Take some of the test items, and the users who have any; the others are items like any other."""
+        """Take some of the test items, and the users who have any; the others are items like any other.
+
+        Parameters
+        ----------
+        items : bool array, one a test item
+            Which to take.
+        """
         indptr = np.append(0, np.cumsum(items))[self.indptr]
         users = np.diff(indptr) > 0
         return TestRanks(
@@ -141,10 +156,8 @@ def map_at_k(test: TestRanks, k: int) -> Values:
 
     This is the MAP@k of Kaggle's H&M competition.
     """
-    users = np.repeat(np.arange(len(test.n_test)), test.n_test)
-    ranks = test.ranks[np.lexsort((test.ranks, users))]
-    nth = np.arange(len(ranks)) - np.repeat(test.indptr[:-1], test.n_test) + 1  # of the user's hits
-    return test.sum(np.where(ranks < min(k, test.n_items), nth / (ranks + 1.0), 0)) / np.minimum(test.n_test, k)
+    precisions = np.where(_among(test, k), test.nth / (test.ranks + 1.0), 0)
+    return test.sum(precisions) / np.minimum(test.n_test, k)
 
 
 def reciprocal_rank(test: TestRanks) -> Values:

@@ -301,14 +301,17 @@ class Recommender(ABC):
     def _test_matrix(self, test: Data) -> sp.csr_matrix:
         known = self.known_
         if isinstance(test, Dataset):
-            same = test.user_ids.values.equals(known.user_ids.values) and test.item_ids.values.equals(
-                known.item_ids.values
-            )
-            if not same:
-                raise DataError(
-                    f"The test has other ids ({test.n_users:,} users, {test.n_items:,} items) than the model was "
-                    f"fitted to ({self.n_users:,} users, {self.n_items:,} items); split one dataset in two."
-                )
+            for what, ids, others in (
+                ("user", known.user_ids, test.user_ids),
+                ("item", known.item_ids, test.item_ids),
+            ):
+                if not others.values.equals(ids.values):
+                    unknown = others.values.filter(~pl.Series(ids.contains(others.values)))
+                    which = f"{what} {unknown[0]!r} is unknown" if len(unknown) else f"some {what}s are missing"
+                    raise DataError(
+                        f"The test has other ids ({len(others):,} {what}s, {which}) than the model was fitted to "
+                        f"({len(ids):,} {what}s); split one dataset in two."
+                    )
             return test.matrix()
         return canonical(test, "test", (self.n_users, self.n_items))
 

@@ -1,0 +1,125 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gingham as gg
+from gingham.dataset import Dataset, Ids, Interactions
+from gingham.models import HybridMF, Popularity
+
+N_USERS, N_ITEMS = 6, 5
+DAY = np.datetime64("2024-01-01", "us")
+
+
+def shop(seed: int = 0, rows: int = 60, timed: bool = True) -> Dataset:
+    rng = np.random.default_rng(seed)
+    times = np.sort(DAY + rng.integers(0, 30, rows) * np.timedelta64(1, "D")) if timed else None
+    return Dataset(
+        Ids.from_series(pl.Series(range(N_USERS))),
+        Ids.from_series(pl.Series(range(N_ITEMS))),
+        Interactions(rng.integers(0, N_USERS, rows), rng.integers(0, N_ITEMS, rows), N_USERS, N_ITEMS, timestamp=times),
+    )
+
+
+def taken(data: Dataset, rows: Any) -> Dataset:
+    return data.with_interactions(data.interactions.take(np.asarray(rows)))
+
+
+def test_parts_of_a_split_share_nothing_though_purchases_are_repeated() -> None:
+    train, test = gg.split.by_time(shop(), test="10d")
+    assert len(np.intersect1d(train.interactions.pairs(), test.interactions.pairs()))
+    model = Popularity().fit(train)
+    assert model.overlap(test) == 0
+    assert model.overlap(train) == len(train.interactions)
+    assert model.overlap(shop()) == len(train.interactions)
+    assert Popularity().fit(shop()).overlap(test) == len(test.interactions)
+
+
+@given(st.lists(st.booleans(), min_size=60, max_size=60), st.lists(st.integers(0, 59), max_size=80))
+def test_rows_of_one_whole_are_told_apart(fitted: list[bool], tested: list[int]) -> None:
+    data = shop()
+    model = Popularity().fit(taken(data, fitted))
+    assert model.overlap(taken(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
+
+
+@given(st.integers(0, 50))
+def test_pairs_of_bare_matrices_are_compared(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    train, test = (rng.random((N_USERS, N_ITEMS)) < 0.4 for _ in range(2))
+    fitted = Popularity().fit(sp.csr_matrix(train, dtype=np.float32))
+    assert fitted.overlap(sp.csr_matrix(test, dtype=np.float32)) == (train & test).sum()
+
+
+def test_a_matrix_and_a_dataset_are_compared_by_pairs() -> None:
+    train, test = gg.split.by_time(shop(), test="10d")
+    both = (train.matrix() != 0).multiply(test.matrix() != 0)
+    assert Popularity().fit(train).overlap(test.matrix()) == both.nnz
+    repeated = np.isin(test.interactions.pairs(), train.interactions.pairs()).sum()
+    assert Popularity().fit(train.matrix()).overlap(test) == repeated
+
+
+def test_what_is_known_to_be_later_is_not_shared_with_another_whole() -> None:
+    data = shop()
+    model = Popularity().fit(taken(data, np.arange(30)))
+    until = data.interactions.timestamp[29]  # type: ignore[index]
+    # The same rows, but of a whole that does not know it: the first twenty are gone.
+    rest = data.interactions
+    other = data.with_interactions(
+        Interactions(
+            rest.user_index[20:],
+            rest.item_index[20:],
+            N_USERS,
+            N_ITEMS,
+            timestamp=rest.timestamp[20:],  # type: ignore[index]
+        )
+    )
+    known = np.isin(other.interactions.pairs(), rest.pairs()[:30])
+    assert model.overlap(other) == (known & (other.interactions.timestamp <= until)).sum()
+    assert 0 < model.overlap(other) < known.sum()
+    untimed = other.with_interactions(Interactions(rest.user_index[20:], rest.item_index[20:], N_USERS, N_ITEMS))
+    assert model.overlap(untimed) == known.sum()
+
+
+def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
+    data = shop()
+    train, test = gg.split.by_time(data, test="10d")
+    Popularity().fit(train).save(tmp_path / "model")
+    loaded = gg.load(tmp_path / "model")
+    assert (loaded.overlap(test), loaded.overlap(shop())) == (0, len(train.interactions))
+    assert loaded.overlap(train.matrix()) == train.matrix().nnz
+    # A bit a row.
+    assert loaded.artifact().arrays["fitted.bits"].nbytes == (len(data.interactions) + 7) // 8
+
+
+def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) -> None:
+    data = shop()
+    first, second, third = (taken(data, np.arange(start, start + 20)) for start in (0, 20, 40))
+    model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
+    model.fit_partial(first, verbose=False).fit_partial(second, verbose=False)
+    model.save(tmp_path / "model")
+    for one in (model, gg.load(tmp_path / "model")):
+        assert [one.overlap(part) for part in (first, second, third)] == [20, 20, 0]
+        assert one.overlap(first.matrix()) == first.matrix().nnz
+        assert one.overlap(second.matrix()) == second.matrix().nnz
+    model.fit_partial(third.matrix(), verbose=False)
+    assert model.overlap(first) == 20
+    model.fit(third, epochs=1, verbose=False)
+    assert [model.overlap(part) for part in (first, second, third)] == [0, 0, 20]
+
+
+def test_rows_of_another_whole_learned_from_later_are_known_by_their_pairs() -> None:
+    first, other = shop(), shop(seed=1, timed=False)
+    model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
+    model.fit_partial(other, verbose=False)
+    assert model.overlap(first) == 60
+    assert model.overlap(other) == 60
+
+
+@pytest.mark.parametrize("data", [shop(), shop().matrix()])
+def test_nothing_shares_nothing(data: Any) -> None:
+    assert Popularity().fit(data).overlap(sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)) == 0
