@@ -6,7 +6,7 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-scale bench-evaluation clean
+.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-scale clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,11 @@ sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under
 
 bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py
+
+# RecBole is there for its copy of MovieLens 100k alone, without all that it needs.
+bench-lightfm: .venv-bench/installed ## Compare gingham.lightfm with LightFM, call by call
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt recbole
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/drop_in.py
 
 bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; makes 3.7 GB in build/hm
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py

@@ -226,7 +226,8 @@ void represent(const CsrArrays& features, const Table<float>& state, const Table
 RankRequest request(
     int64_t n_users, int64_t n_items, const std::optional<Pattern>& seen, const std::optional<Pattern>& test,
     const std::optional<Table<int32_t>>& top_items, const std::optional<Table<float>>& top_scores,
-    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks) {
+    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks,
+    const std::optional<Vector<int32_t>>& ties) {
     RankRequest request;
     request.n_users = n_users;
     request.n_items = n_items;
@@ -235,11 +236,14 @@ RankRequest request(
     if (test) {
         request.test = sorted_pattern(std::get<0>(*test), std::get<1>(*test), n_items);
         require(request.test.rows == n_users, "test must have a row for each user");
-        require(ranks && mid_ranks && static_cast<int64_t>(ranks->shape(0)) == request.test.size() &&
-                    static_cast<int64_t>(mid_ranks->shape(0)) == request.test.size(),
-                "ranks and mid_ranks must have a place for each test entry");
+        const auto fits = [&](const auto& answer) {
+            return answer && static_cast<int64_t>(answer->shape(0)) == request.test.size();
+        };
+        require(fits(ranks) && fits(mid_ranks) && fits(ties),
+                "ranks, mid_ranks and ties must have a place for each test entry");
         request.ranks = ranks->data();
         request.mid_ranks = mid_ranks->data();
+        request.ties = ties->data();
     }
     if (top_items) {
         require(top_scores && static_cast<int64_t>(top_items->shape(0)) == n_users &&
@@ -257,13 +261,14 @@ void rank_representations_py(
     const Table<float>& users, const Table<float>& items, int64_t n_components, const std::optional<Pattern>& seen,
     const std::optional<Pattern>& test, const std::optional<Table<int32_t>>& top_items,
     const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
-    const std::optional<Vector<double>>& mid_ranks, int num_threads, nb::object progress) {
+    const std::optional<Vector<double>>& mid_ranks, const std::optional<Vector<int32_t>>& ties, int num_threads,
+    nb::object progress) {
     const Matrix user_rows = matrix(users), item_rows = matrix(items);
     require(num_threads > 0, "num_threads must be at least 1");
     require(n_components < user_rows.stride && n_components < item_rows.stride,
             "rows must be longer than n_components");
     const RankRequest asked =
-        request(user_rows.rows, item_rows.rows, seen, test, top_items, top_scores, ranks, mid_ranks);
+        request(user_rows.rows, item_rows.rows, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     PythonMonitor monitor(std::move(progress));
     {
         const nb::gil_scoped_release release;
@@ -275,10 +280,11 @@ void rank_representations_py(
 void rank_scores_py(
     const Table<float>& scores, const std::optional<Pattern>& seen, const std::optional<Pattern>& test,
     const std::optional<Table<int32_t>>& top_items, const std::optional<Table<float>>& top_scores,
-    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks, int num_threads) {
+    const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks,
+    const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const Matrix rows{scores.data(), static_cast<int64_t>(scores.shape(0)), static_cast<int64_t>(scores.shape(1))};
     require(num_threads > 0, "num_threads must be at least 1");
-    const RankRequest asked = request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks);
+    const RankRequest asked = request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     PythonMonitor monitor{nb::none()};
     {
         const nb::gil_scoped_release release;
@@ -291,12 +297,13 @@ void rank_shared_py(
     const Vector<const float>& shared, const CsrArrays& own, const std::optional<Pattern>& seen,
     const std::optional<Pattern>& test, const std::optional<Table<int32_t>>& top_items,
     const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
-    const std::optional<Vector<double>>& mid_ranks, int num_threads) {
+    const std::optional<Vector<double>>& mid_ranks,
+    const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const int64_t n_items = static_cast<int64_t>(shared.shape(0));
     require(num_threads > 0, "num_threads must be at least 1");
     Csr scores = sorted_pattern(std::get<0>(own), std::get<1>(own), n_items);
     scores.data = csr(own).data;
-    const RankRequest asked = request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks);
+    const RankRequest asked = request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     PythonMonitor monitor{nb::none()};
     {
         const nb::gil_scoped_release release;
@@ -382,10 +389,10 @@ NB_MODULE(GINGHAM_MODULE, module) {
     module.def("rank_representations", &rank_representations_py, nb::kw_only(), "users"_a.noconvert(),
                "items"_a.noconvert(), "n_components"_a, "seen"_a.noconvert().none(), "test"_a.noconvert().none(),
                "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(),
-               "mid_ranks"_a.noconvert().none(), "num_threads"_a, "progress"_a.none());
+               "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(), "num_threads"_a, "progress"_a.none());
     module.def("rank_scores", &rank_scores_py, nb::kw_only(), "scores"_a.noconvert(), "seen"_a.noconvert().none(),
                "test"_a.noconvert().none(), "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(),
-               "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "num_threads"_a);
+               "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(), "num_threads"_a);
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
     module.def("mark_repeats", &mark_repeats_py, nb::kw_only(), "items"_a.noconvert(), "had"_a.noconvert(), "n_items"_a,
@@ -394,7 +401,7 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "n_features"_a, "out"_a.noconvert());
     module.def("rank_shared", &rank_shared_py, nb::kw_only(), "shared"_a.noconvert(), "own"_a.noconvert(),
                "seen"_a.noconvert().none(), "test"_a.noconvert().none(), "top_items"_a.noconvert().none(),
-               "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(),
+               "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(),
                "num_threads"_a);
 }
 

@@ -26,7 +26,8 @@ struct RankRequest {
     int32_t* top_items = nullptr;   // n_users x k, -1 where there are fewer candidates
     float* top_scores = nullptr;    // n_users x k
     int32_t* ranks = nullptr;       // per test entry, from zero; n_items if the item is masked
-    double* mid_ranks = nullptr;    // per test entry: items above, plus half of those level with it
+    double* mid_ranks = nullptr;    // per test entry: candidates above, plus half of the others level with it
+    int32_t* ties = nullptr;        // per test entry: the others level with it
 };
 
 // The best k so far, sorted.
@@ -75,7 +76,7 @@ struct Standing {
     int32_t item;
     int64_t ahead = 0;    // above it, or level with a lower column
     int64_t above = 0;
-    int64_t level = 0;    // itself included
+    int64_t level = 0;    // itself included, if it is a candidate
 
     void count(const float* scores, int64_t n, int64_t first_item) {
         const int64_t before = std::clamp<int64_t>(item - first_item, 0, n);
@@ -131,8 +132,9 @@ class UserRanking {
         for (const Standing& standing : standings_) {
             const bool masked = request_.seen.indptr && request_.seen.contains(user_, standing.item);
             request_.ranks[at] = static_cast<int32_t>(masked ? request_.n_items : standing.ahead);
-            request_.mid_ranks[at] = masked ? static_cast<double>(request_.n_items)
-                                            : standing.above + 0.5 * (standing.level - 1);
+            const int64_t others = masked ? standing.level : standing.level - 1;
+            request_.mid_ranks[at] = standing.above + 0.5 * others;
+            request_.ties[at] = static_cast<int32_t>(others);
             ++at;
         }
     }

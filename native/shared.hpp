@@ -94,17 +94,15 @@ class SharedRanker {
     void rank_test(int64_t row, const User& user) const {
         for (int64_t at = request_.test.begin(row); at < request_.test.end(row); ++at) {
             const int32_t item = request_.test.indices[at];
-            if (seen(row, item)) {
-                request_.ranks[at] = static_cast<int32_t>(request_.n_items);
-                request_.mid_ranks[at] = static_cast<double>(request_.n_items);
-                continue;
-            }
+            const bool masked = seen(row, item);
             const Scored tested{score(row, item), item};
             // Ahead of every item with that score; ahead of none of them.
             const Scored first{tested.score, -1}, last{tested.score, INT32_MAX};
             const int64_t above = ahead_of(first, user);
-            request_.ranks[at] = static_cast<int32_t>(ahead_of(tested, user));
-            request_.mid_ranks[at] = above + 0.5 * (ahead_of(last, user) - above - 1);
+            const int64_t others = ahead_of(last, user) - above - (masked ? 0 : 1);
+            request_.ranks[at] = static_cast<int32_t>(masked ? request_.n_items : ahead_of(tested, user));
+            request_.mid_ranks[at] = above + 0.5 * others;
+            request_.ties[at] = static_cast<int32_t>(others);
         }
     }
 

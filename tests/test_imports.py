@@ -22,6 +22,7 @@ ORDER = (
     "store",
     "synth",
     "models",
+    "lightfm",
     "segments",
     "evaluate",
     "report",

@@ -83,6 +83,7 @@ class Problem:
         scores = np.full((n_chosen, self.k), -np.inf, np.float32)
         ranks: list[int] = []
         mid_ranks: list[float] = []
+        ties: list[int] = []
         for row, user in enumerate(self.chosen):
             allowed = np.ones(n_items, bool) if self.candidates is None else np.isin(range(n_items), self.candidates)
             if self.seen is not None:
@@ -92,18 +93,21 @@ class Problem:
             best = order[: self.k]
             items[row, : len(best)], scores[row, : len(best)] = best, mine[best]
             for item in [] if self.test is None else np.flatnonzero(self.test[row]):
-                if allowed[item]:
-                    others = mine[[other for other in order if other != item]]
-                    ranks.append(order.index(item))
-                    mid_ranks.append((others > mine[item]).sum() + (others == mine[item]).sum() / 2)
-                else:
-                    ranks.append(among)
-                    mid_ranks.append(among)
-        return Ranking(items, scores, np.array(ranks, np.int32), np.array(mid_ranks))
+                others = mine[[other for other in order if other != item]]
+                ranks.append(order.index(item) if allowed[item] else among)
+                mid_ranks.append((others > mine[item]).sum() + (others == mine[item]).sum() / 2)
+                ties.append((others == mine[item]).sum())
+        return Ranking(items, scores, np.array(ranks, np.int32), np.array(mid_ranks), np.array(ties, np.int32))
 
 
 def assert_equal(found: Ranking, expected: Ranking) -> None:
-    for name, dtype in (("items", np.int32), ("scores", np.float32), ("ranks", np.int32), ("mid_ranks", np.float64)):
+    for name, dtype in (
+        ("items", np.int32),
+        ("scores", np.float32),
+        ("ranks", np.int32),
+        ("mid_ranks", np.float64),
+        ("ties", np.int32),
+    ):
         assert getattr(found, name).dtype == dtype
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
 
@@ -249,6 +253,7 @@ def test_a_frame_is_written_in_external_ids() -> None:
         np.array([[0.5, 0.25], [3, -np.inf], [-np.inf, -np.inf]], np.float32),
         np.empty(0, np.int32),
         np.empty(0),
+        np.empty(0, np.int32),
     )
     table = frame(ranking, pl.Series("whatever", ["zoe", "ann", "zoe"]), Ids.from_series(pl.Series([30, 10, 20])))
     assert table.schema == {"user_id": pl.String, "item_id": pl.Int64, "rank": pl.Int32, "score": pl.Float32}
@@ -256,7 +261,8 @@ def test_a_frame_is_written_in_external_ids() -> None:
 
 
 def test_a_frame_of_nothing_has_its_columns() -> None:
-    nothing = Ranking(np.empty((0, 3), np.int32), np.empty((0, 3), np.float32), np.empty(0, np.int32), np.empty(0))
+    none = np.empty(0, np.int32)
+    nothing = Ranking(np.empty((0, 3), np.int32), np.empty((0, 3), np.float32), none, np.empty(0), none)
     table = frame(nothing, pl.Series([], dtype=pl.Int64), Ids.from_series(pl.Series(["a"])))
     assert table.schema == {"user_id": pl.Int64, "item_id": pl.String, "rank": pl.Int32, "score": pl.Float32}
     assert table.height == 0

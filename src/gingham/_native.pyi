@@ -57,6 +57,7 @@ def rank_representations(
     top_scores: _Floats | None,
     ranks: _Ints | None,
     mid_ranks: npt.NDArray[np.float64] | None,
+    ties: _Ints | None,
     num_threads: int,
     progress: _Progress | None,
 ) -> None: ...
@@ -83,6 +84,7 @@ def rank_shared(
     top_scores: _Floats | None,
     ranks: _Ints | None,
     mid_ranks: npt.NDArray[np.float64] | None,
+    ties: _Ints | None,
     num_threads: int,
 ) -> None: ...
 def rank_scores(
@@ -94,5 +96,6 @@ def rank_scores(
     top_scores: _Floats | None,
     ranks: _Ints | None,
     mid_ranks: npt.NDArray[np.float64] | None,
+    ties: _Ints | None,
     num_threads: int,
 ) -> None: ...

@@ -37,13 +37,17 @@ class Ranking:
     ranks : int32 array, one an entry of the test matrix
         The item's place in the order, from zero; the number of items if it was no candidate.
     mid_ranks : float64 array, one an entry of the test matrix
-        How many candidates score higher, plus half of those that score the same.
+        How many candidates score higher, plus half of the others that score the same; also where the item was no
+        candidate itself.
+    ties : int32 array, one an entry of the test matrix
+        How many others score the same.
     """
 
     items: Indices
     scores: Floats
     ranks: Indices
     mid_ranks: npt.NDArray[np.float64]
+    ties: Indices
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Block:
     top_scores: Floats | None
     ranks: Indices | None
     mid_ranks: npt.NDArray[np.float64] | None
+    ties: Indices | None
 
     def answers(self) -> dict[str, Any]:
         """Give the native kernel's arguments that do not depend on how scores come about."""
@@ -268,6 +273,7 @@ def rank(
         np.empty((len(users), k), np.float32),
         np.empty(n_test, np.int32),
         np.empty(n_test, np.float64),
+        np.empty(n_test, np.int32),
     )
     if scores.n_items == 0:
         answer.items[:], answer.scores[:] = -1, -np.inf
@@ -298,6 +304,7 @@ def _block(
         answer.scores[start:stop] if k else None,
         None if test is None else answer.ranks[entries],
         None if test is None else answer.mid_ranks[entries],
+        None if test is None else answer.ties[entries],
     )
 
 

@@ -29,14 +29,16 @@ class Answers:
     top_scores: Floats | None = None
     ranks: Ints | None = None
     mid_ranks: npt.NDArray[np.float64] | None = None
+    ties: Ints | None = None
 
     @classmethod
     def empty(cls, n_users: int, k: int | None, test: Mask | None) -> "Answers":
         # Filled with what no answer is, so that a place that was passed over is found out.
         top = (None, None) if k is None else (np.full((n_users, k), -7, np.int32), np.full((n_users, k), np.nan, "f4"))
         n_test = 0 if test is None else int(test.sum())
-        ranks = (None, None) if test is None else (np.full(n_test, -7, np.int32), np.full(n_test, np.nan))
-        return cls(*top, *ranks)
+        if test is None:
+            return cls(*top)
+        return cls(*top, np.full(n_test, -7, np.int32), np.full(n_test, np.nan), np.full(n_test, -7, np.int32))
 
 
 def pattern(mask: Mask | None) -> Any:
@@ -68,13 +70,13 @@ def oracle(scores: Floats, seen: Mask | None, test: Mask | None, k: int | None) 
         answers.top_items[:], answers.top_scores[:] = -1, -np.inf
         answers.top_items[:, :kept] = np.where(np.isneginf(best), -1, order)
         answers.top_scores[:, :kept] = best
-    if test is not None and answers.ranks is not None and answers.mid_ranks is not None:
+    if test is not None and answers.ranks is not None and answers.mid_ranks is not None and answers.ties is not None:
         for entry, (user, item) in enumerate(np.argwhere(test)):
             row, score = masked[user], scores[user, item]
-            above, level = (row > score).sum(), (row == score).sum()
             hidden = seen is not None and seen[user, item]
+            above, others = (row > score).sum(), (row == score).sum() - (not hidden)
             answers.ranks[entry] = n_items if hidden else above + (row[:item] == score).sum()
-            answers.mid_ranks[entry] = n_items if hidden else above + (level - 1) / 2
+            answers.mid_ranks[entry], answers.ties[entry] = above + others / 2, others
     return answers
 
 
@@ -262,7 +264,9 @@ def test_of_equal_scores_the_lower_item_comes_first() -> None:
 def test_who_is_level_shares_the_middle_rank() -> None:
     answers = scored([1, 2, 1, 2, 1], test=[0, 1, 2, 3, 4])
     assert answers.mid_ranks is not None
+    assert answers.ties is not None
     assert answers.mid_ranks.tolist() == [3, 0.5, 3, 0.5, 3]
+    assert answers.ties.tolist() == [2, 1, 2, 1, 2]
 
 
 def test_seen_items_are_neither_listed_nor_counted() -> None:
@@ -274,7 +278,15 @@ def test_seen_items_are_neither_listed_nor_counted() -> None:
     assert answers.top_items.tolist() == [[1, 3, -1]]
     assert answers.top_scores.tolist() == [[4, 3, -np.inf]]
     assert answers.ranks.tolist() == [4, 0, 1]
-    assert answers.mid_ranks.tolist() == [4, 0, 1]
+    assert answers.mid_ranks.tolist() == [0, 0, 1]
+
+
+def test_what_was_seen_is_told_where_it_would_stand() -> None:
+    answers = scored([5, 4, 3, 3], seen=[0, 2], test=[0, 2])
+    assert answers.mid_ranks is not None
+    assert answers.ties is not None
+    assert answers.mid_ranks.tolist() == [0, 1.5]
+    assert answers.ties.tolist() == [0, 1]
 
 
 def test_the_users_bias_is_in_the_score_but_orders_nothing() -> None:
@@ -327,6 +339,7 @@ GOOD = {
     "top_scores": None,
     "ranks": None,
     "mid_ranks": None,
+    "ties": None,
     "num_threads": 1,
 }
 SIX = (np.zeros(7, np.int64), np.zeros(0, np.int32))
@@ -342,11 +355,11 @@ ONE_TESTED = (np.array([0, 1, 1, 1, 1, 1], np.int64), np.zeros(1, np.int32))
         ({"test": SIX}, "test must have a row for each user"),
         ({"seen": (FIVE[0][:0], FIVE[1])}, "indptr must not be empty"),
         ({"seen": (FIVE[0], ONE_TESTED[1])}, "indptr must run from 0"),
-        ({"test": FIVE}, "ranks and mid_ranks must have a place"),
-        ({"test": ONE_TESTED, "ranks": np.zeros(1, np.int32)}, "ranks and mid_ranks must have a place"),
+        ({"test": FIVE}, "ranks, mid_ranks and ties must have a place"),
+        ({"test": ONE_TESTED, "ranks": np.zeros(1, np.int32)}, "ranks, mid_ranks and ties must have a place"),
         (
             {"test": ONE_TESTED, "ranks": np.zeros(1, np.int32), "mid_ranks": np.zeros(2)},
-            "ranks and mid_ranks must have a place",
+            "ranks, mid_ranks and ties must have a place",
         ),
         ({"top_items": np.zeros((5, 2), np.int32)}, "both be users x k"),
         ({"top_items": np.zeros((4, 2), np.int32), "top_scores": np.zeros((4, 2), np.float32)}, "both be users x k"),

@@ -58,6 +58,7 @@ GOOD: dict[str, Any] = {
     "top_scores": np.zeros((2, 1), np.float32),
     "ranks": None,
     "mid_ranks": None,
+    "ties": None,
     "num_threads": 1,
 }
 

@@ -47,6 +47,17 @@ class Epoch:
     seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
 
+    def to_json(self) -> dict[str, Any]:
+        """Write it down; JSON has no word for what is not finite but null."""
+        metrics = {name: float(value) if np.isfinite(value) else None for name, value in self.metrics.items()}
+        return {**asdict(self), "metrics": metrics}
+
+    @classmethod
+    def of_json(cls, stored: dict[str, Any]) -> "Epoch":
+        """Read what `to_json` wrote."""
+        metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
+        return cls(**{**stored, "metrics": metrics})
+
 
 Callback: TypeAlias = Callable[["HybridMF", Epoch], bool | None]
 
@@ -252,6 +263,63 @@ class HybridMF(EmbeddingModel):
         same = {"_known": known, "_users": users, "_items": items}
         return self._train(same, training, epochs, num_threads, callbacks, early_stopping, verbose)
 
+    def resume(
+        self, known: Known, users: Side, items: Side, seed: int | None = None, history: Iterable[Epoch] = ()
+    ) -> Self:
+        """Take what was learned elsewhere, such as by another model; `fit_partial` and `train` go on from there.
+
+        Parameters
+        ----------
+        known : Known
+            The users, the items and what each user had.
+        users, items : Side
+            What is learned about them; the model trains these very arrays.
+        seed : int
+            Where the draws of an epoch come from, together with the number of epochs before it; by default drawn from
+            `random_state`.
+        history : iterable of Epoch
+            The epochs so far; by default none.
+
+        Returns
+        -------
+        HybridMF
+            This model.
+        """
+        self._known, self._users, self._items = known, users, items
+        self._seed = int(generator(self.random_state).integers(2**62)) if seed is None else seed
+        self.history_ = list(history)
+        return self
+
+    def train(
+        self,
+        training: Training,
+        epochs: int,
+        num_threads: int = 1,
+        callbacks: Iterable[Callback] = (),
+        early_stopping: EarlyStopping | None = None,
+        verbose: bool = True,
+    ) -> Self:
+        """Train a model that was fitted, or resumed, on examples that were chosen already.
+
+        Parameters
+        ----------
+        training : Training
+            Of the same users and items.
+        epochs, num_threads, callbacks, early_stopping, verbose
+            As for `fit`.
+
+        Raises
+        ------
+        ParameterError, DivergedError
+            As `fit` does.
+        """
+        require_whole("epochs", epochs, 0)
+        n_threads, callbacks = threads(num_threads), list(callbacks)
+        if early_stopping is not None:
+            early_stopping.start()
+        self._train_epochs(training, epochs, n_threads, callbacks, early_stopping, verbose)
+        return self
+
     def validate(self) -> None:
         """Check the parameters; `fit` does so first.
 
@@ -318,16 +386,12 @@ class HybridMF(EmbeddingModel):
         early_stopping: EarlyStopping | None,
         verbose: bool,
     ) -> Self:
-        """Train from a state; the model takes it once all arguments are found right, and keeps it after an epoch."""
-        require_whole("epochs", epochs, 0)
-        n_threads, callbacks = threads(num_threads), list(callbacks)
-        if early_stopping is not None:
-            early_stopping.start()
+        """Train from a state, which the model keeps unless an argument is wrong or no epoch is finished."""
         before = {name: vars(self)[name] for name in start if name in vars(self)}
         vars(self).update(start)
         first = len(self.history_)
         try:
-            self._train_epochs(training, epochs, n_threads, callbacks, early_stopping, verbose)
+            self.train(training, epochs, num_threads, callbacks, early_stopping, verbose)
         except BaseException:
             if len(self.history_) == first:
                 for name in start:
@@ -415,23 +479,12 @@ class HybridMF(EmbeddingModel):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
-        return state | {"seed": self._seed, "history": [_to_json(epoch) for epoch in self.history_]}, arrays
+        return state | {"seed": self._seed, "history": [epoch.to_json() for epoch in self.history_]}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
         self._seed = state["seed"]
-        self.history_ = [_from_json(epoch) for epoch in state["history"]]
-
-
-def _to_json(epoch: Epoch) -> dict[str, Any]:
-    """Write an epoch down; JSON has no word for what is not finite but null."""
-    metrics = {name: float(value) if np.isfinite(value) else None for name, value in epoch.metrics.items()}
-    return {**asdict(epoch), "metrics": metrics}
-
-
-def _from_json(stored: dict[str, Any]) -> Epoch:
-    metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
-    return Epoch(**{**stored, "metrics": metrics})
+        self.history_ = [Epoch.of_json(epoch) for epoch in state["history"]]
 
 
 def _show(bar: "tqdm[Any]", before: int, done: int) -> None:

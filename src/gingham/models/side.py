@@ -1,5 +1,6 @@
 """One side of a hybrid model: the parameters of users' or items' features, and which of them has which."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,33 @@ class Side:
         embeddings /= np.float32(n_components)
         state[met, :n_components] = embeddings[met]
         return cls(state, features, n_components)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[tuple[Floats, Floats]], features: sp.csr_matrix | None) -> "Side":
+        """Put together what was learned elsewhere, the reverse of `parts`.
+
+        Parameters
+        ----------
+        parts : sequence of (embeddings, biases)
+            Float32 arrays of shapes (n_features, n_components) and (n_features,): the parameters, then what the
+            optimizer remembers of them. The parameters alone will do for scores.
+        features : csr_matrix of float32, shape (n_entities, n_features), or None
+            The weight of each feature for each user or item; None: each has its own feature alone.
+        """
+        n_features, n_components = parts[0][0].shape
+        width = _native.padded_width(n_components)
+        state = aligned(n_features, width * len(parts))
+        # An optimizer divides by its memory, where nothing is remembered, too.
+        for number, (embeddings, biases) in enumerate(parts):
+            part = state[:, number * width : (number + 1) * width]
+            part[:, :n_components], part[:, n_components], part[:, n_components + 1 :] = embeddings, biases, number > 0
+        return cls(state, features, n_components)
+
+    def parts(self) -> list[tuple[Floats, Floats]]:
+        """Give copies of the parameters, then of what the optimizer remembers of them, as (embeddings, biases)."""
+        width, size = _native.padded_width(self.n_components), self.n_components
+        by_part = self.state.reshape(len(self.state), -1, width).swapaxes(0, 1)
+        return [(part[:, :size].copy(), part[:, size].copy()) for part in by_part]
 
     @property
     def embeddings(self) -> Floats:

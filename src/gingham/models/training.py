@@ -1,6 +1,7 @@
 """Interactions as the kernel trains on them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,15 @@ from gingham.split import Matrix
 
 # The losses that may draw any item of the catalogue as a negative.
 _DRAW_ANY = ("warp", "warp-kos")
+
+
+class Entries(NamedTuple):
+    """Interactions one by one: whose, of which item, the value (above zero: a positive), the weight (None for ones)."""
+
+    users: npt.NDArray[np.integer]
+    items: npt.NDArray[np.integer]
+    values: Floats
+    weights: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +53,7 @@ class Training:
 
     @classmethod
     def of(cls, known: Known, sample_weight: Matrix | None, loss: str, seed: int) -> "Training":
-        """Choose the examples of a loss, in an order that the seed decides.
+        """Choose the examples of a loss among a model's interactions, in an order that the seed decides.
 
         Raises
         ------
@@ -53,15 +63,37 @@ class Training:
         matrix = known.matrix
         weights = None if sample_weight is None else _weights(sample_weight, matrix)
         users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-        positive = matrix.data > 0
-        chosen = np.ones_like(positive) if loss == "logistic" else positive
-        if not chosen.any():
+        training = cls.of_entries(Entries(users, matrix.indices, matrix.data, weights), matrix, weights, loss, seed)
+        if not len(training):
             raise DataError(
                 f"None of the {matrix.nnz:,} interactions has a value above zero, so {loss} has nothing to learn from; "
                 "give each positive interaction a value such as 1."
             )
-        pairs = np.stack([users[chosen], matrix.indices[chosen].astype(np.int32, copy=False)], axis=1)
-        weighed = None if weights is None else weights[chosen]
+        return training
+
+    @classmethod
+    def of_entries(
+        cls, entries: Entries, matrix: sp.csr_matrix, positive_weights: Floats | None, loss: str, seed: int
+    ) -> "Training":
+        """Choose the examples of a loss among entries, in an order that the seed decides; there may be none.
+
+        Parameters
+        ----------
+        entries : Entries
+            What to train on; a pair that is there twice is trained twice.
+        matrix : csr_matrix of float32, shape (n_users, n_items)
+            The same, duplicates summed: what positives and negatives are told by.
+        positive_weights : float32 array
+            What each entry of `matrix` weighs when "warp-kos" draws it; None for ones.
+        loss : str
+            One of HybridMF's.
+        seed : int
+            What the order depends on.
+        """
+        positive = entries.values > 0
+        chosen = np.ones_like(positive) if loss == "logistic" else positive
+        pairs = np.stack([part[chosen].astype(np.int32, copy=False) for part in entries[:2]], axis=1)
+        weighed = None if entries.weights is None else entries.weights[chosen]
         targets = positive.astype(np.float32) if loss == "logistic" else None
         # Equally long arrays and equal seeds make equal swaps; no array of positions is needed. A pair is moved as one
         # number: NumPy shuffles 8 bytes faster than twice 4.
@@ -73,9 +105,10 @@ class Training:
         active = [np.bincount(entities, minlength=size) > 0 for entities, size in zip(met, matrix.shape, strict=True)]
         if loss in _DRAW_ANY:
             active[1][:] = True
+        kept = matrix.data > 0
         return cls(
             examples,
-            (*_rows(matrix, positive), None if weights is None else weights[positive]),
+            (*_rows(matrix, kept), None if positive_weights is None else positive_weights[kept]),
             matrix.indices.astype(np.int32, copy=False),
             (active[0], active[1]),
         )

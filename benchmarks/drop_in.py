@@ -1,0 +1,259 @@
+"""gingham.lightfm beside LightFM (as lightfm-next), in one run: `make bench-lightfm`.
+
+The same calls on both sides, import lines apart. Prints a table and writes it to benchmarks/results/. (This file is not
+called lightfm.py because Python would then import it for LightFM.)
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import lightfm
+import lightfm.data
+import lightfm.evaluation
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+from lightfm.cross_validation import random_train_test_split
+
+import gingham.lightfm
+from gingham.lightfm import evaluation
+from shop import make_shop
+from side_by_side import alternate
+from table import Row, write
+
+LOSSES = ("warp", "bpr", "logistic", "warp-kos")
+SCHEDULES = ("adagrad", "adadelta")
+SEEDS = range(1, 6)
+COMPONENTS = 32
+METRICS: dict[str, Callable[..., np.ndarray]] = {
+    "precision@10": evaluation.precision_at_k,
+    "recall@10": evaluation.recall_at_k,
+    "AUC": evaluation.auc_score,
+    "MRR": evaluation.reciprocal_rank,
+}
+# A mean may be this many standard errors of the difference below the reference's.
+TOLERANCE = 2
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set to learn and its features; all parameters but those named here are LightFM's defaults."""
+
+    name: str
+    train: sp.coo_matrix
+    test: sp.csr_matrix
+    user_features: sp.csr_matrix
+    item_features: sp.csr_matrix
+    epochs: int
+
+
+def main() -> None:
+    """Run everything, print as it comes, write at the end."""
+    rows: list[Row] = []
+    wanted = sys.argv[1:]
+    for part in (movielens_quality, shop_quality, same_metrics, speed, reading):
+        if wanted and part.__name__ not in wanted:
+            continue
+        for row in part():
+            rows.append(row)
+            print(row, flush=True)
+    write(rows, "lightfm", ("gingham", "lightfm-next", "recbole", "numpy", "scipy", "polars"))
+
+
+def movielens() -> Data:
+    """Read MovieLens 100k as RecBole ships it: ratings of 4 and 5, a random fifth for the test."""
+    package = find_spec("recbole")
+    if package is None or package.origin is None:
+        raise SystemExit("recbole is not installed; `make bench-lightfm` installs it for its copy of MovieLens 100k.")
+    folder = Path(package.origin).parent / "dataset_example" / "ml-100k"
+    ratings, users, items = (
+        pl.read_csv(folder / f"ml-100k.{name}", separator="\t", quote_char=None, infer_schema=False)
+        for name in ("inter", "user", "item")
+    )
+    liked = ratings.filter(pl.col("rating:float").cast(pl.Float64) >= 4)
+    dataset = gingham.lightfm.data.Dataset()
+    about_users = [
+        (row["user_id:token"], [f"age:{row['age:token'][:-1]}x", row["gender:token"], row["occupation:token"]])
+        for row in users.iter_rows(named=True)
+    ]
+    about_items = [
+        (row["item_id:token"], [*(row["class:token_seq"] or "").split(), f"year:{row['release_year:token'] or ''}"[:8]])
+        for row in items.iter_rows(named=True)
+    ]
+    names = [{name for _, names in about for name in names} for about in (about_users, about_items)]
+    ids = [[key for key, _ in about] for about in (about_users, about_items)]
+    dataset.fit(*ids, *map(sorted, names))
+    pairs, _ = dataset.build_interactions(liked.select("user_id:token", "item_id:token").rows())
+    train, test = random_train_test_split(pairs, random_state=42)
+    features = dataset.build_user_features(about_users), dataset.build_item_features(about_items)
+    return Data("MovieLens 100k", train, test.tocsr(), *features, epochs=20)
+
+
+def shop() -> Data:
+    """Make the seeded shop, smaller, so that LightFM trains it within minutes."""
+    made = make_shop(n_users=20_000, n_items=3_000, n_train=150_000, n_test=37_500)
+    return Data("shop", made.train.tocoo(), made.test, made.user_features, made.item_features, epochs=5)
+
+
+def movielens_quality() -> Iterator[Row]:
+    """Each loss and schedule on MovieLens."""
+    yield from quality(movielens())
+
+
+def shop_quality() -> Iterator[Row]:
+    """Each loss and schedule on the shop."""
+    yield from quality(shop())
+
+
+def quality(data: Data) -> Iterator[Row]:
+    """Train both sides with each loss and schedule, without and with features, from as many seeds; one evaluator."""
+    for with_features in (False, True):
+        features = {"user_features": data.user_features, "item_features": data.item_features} if with_features else {}
+        for loss in LOSSES:
+            for schedule in SCHEDULES:
+                scores: dict[str, list[list[float]]] = {"theirs": [], "ours": []}
+                seconds = dict.fromkeys(scores, 0.0)
+                for seed in SEEDS:
+                    for side, package in (("theirs", lightfm), ("ours", gingham.lightfm)):
+                        model = package.LightFM(COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
+                        start = time.perf_counter()
+                        model.fit(data.train, epochs=data.epochs, **features)
+                        seconds[side] += (time.perf_counter() - start) / len(SEEDS)
+                        scores[side].append(measured(model, data, features))
+                work = f"{data.name}, {loss}, {schedule}{', with features' * with_features}"
+                yield verdict(work, *(np.array(values) for values in scores.values()), seconds)
+
+
+def measured(model: Any, data: Data, features: dict[str, sp.csr_matrix]) -> list[float]:
+    """Give the mean of each metric on the test part, train pairs left out."""
+    ours = gingham.lightfm.LightFM.from_lightfm(model)
+    return [float(metric(ours, data.test, data.train, **features).mean()) for metric in METRICS.values()]
+
+
+def verdict(work: str, theirs: np.ndarray, ours: np.ndarray, seconds: dict[str, float]) -> Row:
+    """Say how many standard errors ours is above theirs, in the metric where that is least."""
+    means = theirs.mean(axis=0), ours.mean(axis=0)
+    errors = [values.std(axis=0, ddof=1) / np.sqrt(len(values)) for values in (theirs, ours)]
+    above = (means[1] - means[0]) / np.hypot(*errors)
+    parts = [
+        f"{name} {before:.4f} ± {error:.4f} / {now:.4f} ± {own_error:.4f}"
+        for name, before, error, now, own_error in zip(METRICS, means[0], errors[0], means[1], errors[1], strict=True)
+    ]
+    times = f"fit {seconds['theirs']:.2f} s / {seconds['ours']:.2f} s"
+    detail = ", ".join([*parts, times])
+    reached = bool(above.min() >= -TOLERANCE)
+    return Row(work, f">= -{TOLERANCE} s.e.", f"{above.min():+.1f} s.e.", reached, detail)
+
+
+def same_metrics() -> Iterator[Row]:
+    """Compare both packages' metrics of one model of LightFM, user by user."""
+    data = movielens()
+    theirs = lightfm.LightFM(COMPONENTS, loss="warp", random_state=1).fit(data.train, epochs=data.epochs)
+    ours = gingham.lightfm.LightFM.from_lightfm(theirs)
+    train = data.train.tocsr()
+    before, now = theirs.predict_rank(data.test, train), ours.predict_rank(data.test, train)
+    moved = sp.coo_matrix(before != now)
+    level = {int(user) for user, item in zip(moved.row, moved.col, strict=True) if is_level(theirs, user, item)}
+    for name in ("precision_at_k", "recall_at_k", "auc_score", "reciprocal_rank"):
+        figures = [
+            getattr(package, name)(model, data.test, train, preserve_rows=True)[data.test.getnnz(axis=1) > 0]
+            for package, model in ((lightfm.evaluation, theirs), (evaluation, ours))
+        ]
+        users = np.flatnonzero(data.test.getnnz(axis=1) > 0)
+        other = users[figures[0] != figures[1]]
+        tied = sum(user in level for user in other.tolist())
+        yield Row(
+            f"{name}: users with another figure than LightFM's, ties apart",
+            "0",
+            f"{len(other) - tied}",
+            figures[0].dtype == figures[1].dtype and len(other) == tied,
+            f"{len(users)} users; {tied} more where two scores differ by rounding alone",
+        )
+
+
+def is_level(model: Any, user: int, item: int) -> bool:
+    """Tell whether another item has the same score for a user, but for rounding."""
+    scores = model.predict(int(user), np.arange(len(model.item_biases)))
+    distance = np.abs(scores - scores[item])
+    distance[item] = np.inf
+    return bool(distance.min() <= 8 * np.spacing(np.abs(scores).max()))
+
+
+def speed() -> Iterator[Row]:
+    """Training, evaluating, ranking and scoring on the full shop."""
+    made = make_shop()
+    train = made.train.tocoo()
+    features = {"user_features": made.user_features, "item_features": made.item_features}
+    models: dict[str, Any] = {}
+    for loss in LOSSES:
+        yield compared(
+            f"fit, {loss}, 5 epochs, 1 thread",
+            4,
+            lambda package, loss=loss: models.__setitem__(
+                package.__name__, package.LightFM(50, loss=loss, random_state=1).fit(train, epochs=5)
+            ),
+        )
+    yield compared(
+        "fit, warp, 11 features an item, 4 a user, 1 epoch, 1 thread",
+        4,
+        lambda package: package.LightFM(50, loss="warp", random_state=1).fit(train, epochs=1, **features),
+    )
+    for name in ("precision_at_k",):
+        yield compared(
+            f"{name}, 2 threads",
+            8,
+            lambda package, name=name: getattr(package.evaluation, name)(
+                models[package.__name__], made.test, made.train, num_threads=2
+            ),
+        )
+    yield compared(
+        "predict_rank, 2 threads",
+        8,
+        lambda package: models[package.__name__].predict_rank(made.test, made.train, num_threads=2),
+    )
+    items = np.arange(made.train.shape[1])
+    yield compared(
+        "predict, one user and all items, 1,000 calls",
+        1,
+        lambda package: [models[package.__name__].predict(user, items) for user in range(1000)],
+    )
+
+
+def reading() -> Iterator[Row]:
+    """Dataset.fit and build_interactions on 5 million pairs, of a table of text ids."""
+    rng = np.random.default_rng(7)
+    users = np.array([f"{number:064x}" for number in rng.integers(2**60, size=1_000_000)], object)
+    items = np.array([f"{number:010d}" for number in range(100_000)], object)
+    pairs = np.stack(
+        [users[rng.integers(len(users), size=5_000_000)], items[rng.integers(len(items), size=5_000_000)]], 1
+    )
+    known = [list(dict.fromkeys(column.tolist())) for column in pairs.T]
+    rows = list(zip(*(column.tolist() for column in pairs.T), strict=True))
+    for name, data in (("an array of values", pairs), ("tuples", rows)):
+
+        def read(package: ModuleType | SimpleNamespace, data: Any = data) -> object:
+            dataset = package.data.Dataset()
+            dataset.fit(*known)
+            return dataset.build_interactions(data)
+
+        yield compared(f"Dataset.fit, build_interactions, 5 million pairs as {name}", 2, read)
+
+
+def compared(work: str, least: float, call: Callable[[Any], object]) -> Row:
+    """Race the two packages."""
+    seconds = alternate({"peer": lambda: call(lightfm), "gingham": lambda: call(gingham.lightfm)})
+    ratio = seconds["peer"] / seconds["gingham"]
+    detail = f"{seconds['peer']:.3f} s / {seconds['gingham']:.3f} s"
+    return Row(work, f">= {least:g}x", f"{ratio:.2f}x", ratio >= least, detail)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+"""Gingham's errors under the types that LightFM raises: programs that catch those go on working."""
+
+from gingham import errors
+
+
+class ParameterError(errors.ParameterError, AssertionError):
+    """A parameter is out of its range; LightFM asserts most of them."""
+
+
+class NotFittedError(errors.NotFittedError, ValueError):
+    """A model is asked for something before it was fitted."""
+
+
+class DivergedError(errors.DivergedError, ValueError):
+    """Training produced a non-finite parameter."""
+
+
+class DownloadError(errors.GinghamError, OSError):
+    """A data set is not there and can't be fetched."""
