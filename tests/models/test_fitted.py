@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gingham as gg
+from gingham import store
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.models import HybridMF, Popularity
 
@@ -94,6 +96,16 @@ def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
     assert loaded.overlap(train.matrix()) == train.matrix().nnz
     # A bit a row.
     assert loaded.artifact().arrays["fitted.bits"].nbytes == (len(data.interactions) + 7) // 8
+
+
+def test_a_model_stored_before_rows_were_known_is_held_against_pairs(tmp_path: Path) -> None:
+    train, test = gg.split.by_time(shop(), test="10d")
+    artifact = Popularity().fit(train).artifact()
+    state = {name: value for name, value in artifact.state.items() if name != "fitted"}
+    arrays = {name: array for name, array in artifact.arrays.items() if not name.startswith("fitted.")}
+    store.write(tmp_path / "model", replace(artifact, state=state, arrays=arrays))
+    repeated = np.isin(test.interactions.pairs(), train.interactions.pairs()).sum()
+    assert gg.load(tmp_path / "model").overlap(test) == repeated
 
 
 def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) -> None:

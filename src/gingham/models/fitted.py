@@ -96,14 +96,14 @@ class Fitted:
     def restored(
         cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]
     ) -> "Fitted":
-        """Take what `stored` gave; `arrays` may hold others."""
-        until = None if state["until"] is None else np.datetime64(state["until"], "us")
+        """Take what `stored` gave, or nothing, of a model stored before rows were known; `arrays` may hold others."""
+        until = None if state.get("until") is None else np.datetime64(state["until"], "us")
         earlier = None
         if "fitted.indptr" in arrays:
             indices = arrays["fitted.indices"]
             ones = np.ones(len(indices), np.float32)
             earlier = sp.csr_matrix((ones, indices, arrays["fitted.indptr"]), shape=shape)
-        return cls(state["source"], arrays.get("fitted.bits"), until, earlier)
+        return cls(state.get("source"), arrays.get("fitted.bits"), until, earlier)
 
 
 def _pattern(matrix: sp.csr_matrix) -> sp.csr_matrix:

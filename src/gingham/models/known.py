@@ -111,7 +111,7 @@ class Known:
             for name in _ENCODERS
             if name in stored.state
         }
-        fitted = Fitted.restored(stored.state["fitted"], stored.arrays, matrix.shape)
+        fitted = Fitted.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
         return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders, fitted=fitted)
 
 
