@@ -139,7 +139,8 @@ def fetch_stackexchange(
     place = f"stackexchange/{dataset}/data.npz"
     path = _file(f"stackexchange_{dataset}.npz", data_home, place, download_if_missing)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here, because NumPy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             answers, tags = (
                 sp.coo_matrix(
                     (stored[f"{name}_data"], (stored[f"{name}_row"], stored[f"{name}_col"])),
@@ -202,17 +203,23 @@ def _file(name: str, data_home: str | os.PathLike[str] | None, place: str, downl
         return path
     if not download:
         raise DownloadError(f"{path} is not there, and download_if_missing=False; put {url} there.")
-    from urllib.request import urlopen  # not needed before somebody fetches something
+    # Not needed before somebody fetches something.
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
 
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file, urlopen(url, timeout=_TIMEOUT) as answer:
             shutil.copyfileobj(answer, file)
+            if answer.length:  # what is still to come; Python ends quietly where a connection is cut
+                raise ConnectionError(f"{answer.length:,} bytes are missing")
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)
     except OSError as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the connection
         raise DownloadError(f"{url} can't be fetched ({error}); go online, or put it at {path}.") from error
     finally:
         Path(temporary).unlink(missing_ok=True)

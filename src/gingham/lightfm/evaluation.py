@@ -8,10 +8,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import metrics
-from gingham.lightfm.matrices import as_coo
 from gingham.lightfm.model import LightFM
 from gingham.lightfm.scoring import worst_ranks
 from gingham.metrics import TestRanks
+from gingham.models.known import canonical
 from gingham.models.parameters import require_whole
 from gingham.recommend import Floats
 from gingham.split import Matrix
@@ -101,12 +101,18 @@ def auc_score(
         test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )
     n_test = np.diff(test.indptr)
-    n_train = 0 if train_interactions is None else as_coo(train_interactions, "train_interactions").getnnz(axis=1)
+    n_train = 0 if train_interactions is None else canonical(train_interactions, "train_interactions").getnnz(axis=1)
     negatives = test.shape[1] - n_test - n_train
     users = np.repeat(np.arange(test.shape[0]), n_test)
     order = np.lexsort((ranking.mid_ranks, users))
     nth = np.arange(test.nnz) - test.indptr[users]
-    above = np.maximum(ranking.mid_ranks[order] - nth, 0).astype(np.float32)
+    ranks = ranking.mid_ranks[order]
+    is_new = np.ones(test.nnz, bool)
+    is_new[1:] = (np.diff(users) != 0) | (np.diff(ranks) != 0)
+    group = np.cumsum(is_new) - 1
+    # Test items with equal scores share their places, too: none of them counts as above another.
+    shared_nth = (np.bincount(group, nth) / np.bincount(group))[group]
+    above = np.maximum(ranks - shared_nth, 0).astype(np.float32)
     # Multiplied by a reciprocal and summed one after the other in float32, as LightFM's compiled code does, so that the
     # figures are the same to the last bit.
     share = 1 / np.maximum(negatives, 1).astype(np.float32)
