@@ -1,15 +1,12 @@
-// The Python boundary: checks arrays, releases the GIL, maps errors. No algorithm lives here.
+// The Python boundary: releases the GIL, maps errors. No algorithm lives here.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/tuple.h>
 
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <tuple>
 
+#include "arguments.hpp"
 #include "lists.hpp"
 #include "loss/bpr.hpp"
 #include "loss/logistic.hpp"
@@ -21,107 +18,10 @@
 #include "shared.hpp"
 #include "train.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
+using namespace nanobind::literals;
 
 namespace gingham {
 namespace {
-
-template <class T>
-using Vector = nb::ndarray<T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T>
-using Table = nb::ndarray<T, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-
-using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vector<const float>>;
-using PositiveArrays =
-    std::tuple<Vector<const int64_t>, Vector<const int32_t>, std::optional<Vector<const float>>>;
-using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
-// A double, for nanobind refuses to round where it may not convert.
-using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, double>;
-using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
-                                 std::optional<Vector<const float>>>;
-
-void require(bool condition, const char* message) {
-    if (!condition) throw std::invalid_argument(message);
-}
-
-// Whether every index is one of [0, bound).
-bool within(const int32_t* indices, int64_t count, int64_t bound) {
-    bool inside = true;
-    for (int64_t at = 0; at < count; ++at) inside &= indices[at] >= 0 && indices[at] < bound;
-    return inside;
-}
-
-Matrix matrix(const Table<float>& array) {
-    require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0, "a row's length must be a multiple of 16");
-    return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
-}
-
-Csr pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices) {
-    require(indptr.shape(0) > 0, "indptr must not be empty");
-    Csr csr{indptr.data(), indices.data(), nullptr, static_cast<int64_t>(indptr.shape(0)) - 1};
-    require(csr.indptr[0] == 0 && csr.size() == static_cast<int64_t>(indices.shape(0)),
-            "indptr must run from 0 to the number of indices");
-    for (int64_t row = 0; row < csr.rows; ++row) require(csr.begin(row) <= csr.end(row), "indptr must not decrease");
-    return csr;
-}
-
-// Rows whose columns are below n_columns, ascending and distinct within a row.
-Csr sorted_pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices, int64_t n_columns) {
-    const Csr csr = pattern(indptr, indices);
-    require(within(csr.indices, csr.size(), n_columns), "a column is out of range");
-    for (int64_t row = 0; row < csr.rows; ++row)
-        for (int64_t at = csr.begin(row) + 1; at < csr.end(row); ++at)
-            require(csr.indices[at - 1] < csr.indices[at], "columns must ascend within a row");
-    return csr;
-}
-
-Csr csr(const CsrArrays& arrays) {
-    const auto& [indptr, indices, data] = arrays;
-    Csr csr = pattern(indptr, indices);
-    require(data.shape(0) == indices.shape(0), "data and indices must be equally long");
-    csr.data = data.data();
-    return csr;
-}
-
-Side side(const SideArrays& arrays) {
-    const auto& [state, features, alpha] = arrays;
-    Side side;
-    side.state = matrix(state);
-    side.identity = !features;
-    if (features) side.features = csr(*features);
-    require(!features || within(side.features.indices, side.features.size(), side.state.rows),
-            "a feature has no row of state");
-    side.alpha = static_cast<float>(alpha);
-    return side;
-}
-
-// Lets Python's signal handlers and the caller's progress function run while the kernel works without the GIL. What
-// they raise stops the kernel and is raised again from the call.
-class PythonMonitor final : public Monitor {
-  public:
-    explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
-
-    bool poll(int64_t done) override {
-        const nb::gil_scoped_acquire gil;
-        try {
-            if (PyErr_CheckSignals() != 0) throw nb::python_error();
-            if (!progress_.is_none()) progress_(done);
-        } catch (...) {
-            error_ = std::current_exception();
-            return false;
-        }
-        return true;
-    }
-
-    void raise_if_stopped() const {
-        if (error_) std::rethrow_exception(error_);
-    }
-
-  private:
-    nb::object progress_;
-    std::exception_ptr error_;
-};
 
 struct Hyper {
     std::string loss, schedule;

@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "loss/step.hpp"
+#include "optimizer.hpp"
 #include "parallel.hpp"
 
 namespace gingham {

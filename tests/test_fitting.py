@@ -7,6 +7,7 @@ import gingham as gg
 from gingham.config import ModelSpec
 from gingham.errors import ConfigError
 from gingham.fitting import build, fit
+from gingham.models import KINDS
 
 
 def test_a_recipe_names_a_model_and_its_parameters() -> None:
@@ -14,6 +15,11 @@ def test_a_recipe_names_a_model_and_its_parameters() -> None:
     assert repr(model) == repr(gg.Popularity(window="14d"))
     with pytest.raises(ConfigError, match="'windw', which is no parameter of 'popularity'; did you mean 'window'"):
         build(ModelSpec(kind="popularity", windw="14d"))  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recipe_may_name_every_kind_of_model(kind: str) -> None:
+    assert type(build(ModelSpec(kind=kind))) is KINDS[kind]
 
 
 def test_it_is_fitted_as_the_recipe_says(recipe: Path) -> None:

@@ -1,7 +1,6 @@
 """The model that a recipe's ``[model]`` names: made, and fitted."""
 
 import difflib
-from collections.abc import Mapping
 from typing import Any
 
 import scipy.sparse as sp
@@ -10,28 +9,8 @@ from gingham.compare import Fitted
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import (
-    EASE,
-    BuyAgain,
-    EarlyStopping,
-    GraphFilter,
-    HybridMF,
-    ItemKNN,
-    NextBasket,
-    Popularity,
-    Recommender,
-)
+from gingham.models import KINDS, EarlyStopping, EpochModel, Recommender
 from gingham.split import SplitSpec
-
-_KINDS: Mapping[str, type[Recommender]] = {
-    "hybrid": HybridMF,
-    "popularity": Popularity,
-    "buy-again": BuyAgain,
-    "item-knn": ItemKNN,
-    "ease": EASE,
-    "graph-filter": GraphFilter,
-    "next-basket": NextBasket,
-}
 
 
 def build(spec: ModelSpec) -> Recommender:
@@ -42,7 +21,7 @@ def build(spec: ModelSpec) -> Recommender:
     ConfigError
         If it has no such parameter.
     """
-    kind = _KINDS[spec.kind]
+    kind = KINDS[spec.kind]
     known = kind.param_names()
     for name in spec.params:
         if name not in known:
@@ -70,7 +49,7 @@ def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:
         If the recipe names a parameter that there is none of, or for what the model's `fit` raises.
     """
     model = build(spec)
-    if isinstance(model, HybridMF):
+    if isinstance(model, EpochModel):
         weights = _weights(dataset) if spec.weighted else None
         return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights, **training)
     return model.fit(dataset)
@@ -101,7 +80,7 @@ def fit_to_train(spec: ModelSpec, train: Dataset, split: SplitSpec, filter_seen:
         As `fit` does, and if train is too small to be split.
     """
     asked = spec.early_stopping
-    if asked is None or not issubclass(_KINDS[spec.kind], HybridMF):
+    if asked is None or not issubclass(KINDS[spec.kind], EpochModel):
         return Fitted.of(fit(spec, train))
     rest, validation = split.apply(train)
     stopping = EarlyStopping(validation, asked.metric, asked.patience, filter_seen, spec.num_threads)

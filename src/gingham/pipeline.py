@@ -17,7 +17,7 @@ from gingham.config import ModelSpec, Recipe
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError
 from gingham.fitting import build, fit, fit_to_train
-from gingham.models import HybridMF, Recommender
+from gingham.models import EpochModel, Recommender
 from gingham.models.parameters import require_k
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
@@ -161,7 +161,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
         model, comparison = fit_and_compare(name, fitting, parts, watcher, **how)
         if recipe.refit:
             with watcher.stage("Fitting the model to everything"):
-                epochs = len(model.history_) if isinstance(model, HybridMF) else recipe.model.epochs
+                epochs = len(model.history_) if isinstance(model, EpochModel) else recipe.model.epochs
                 model = fit(recipe.model.model_copy(update={"epochs": epochs}), dataset)
         with watcher.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -28,6 +29,7 @@ from gingham.errors import ArtifactError
 FORMAT = 1
 MANIFEST = "artifact.json"
 _ARRAYS = "arrays.safetensors"
+_CSR_PARTS = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,16 @@ class Artifact:
     state: Mapping[str, Any]
     arrays: Mapping[str, npt.NDArray[Any]]
     tables: Mapping[str, pl.DataFrame]
+
+
+def csr_arrays(name: str, matrix: sp.csr_matrix) -> dict[str, npt.NDArray[Any]]:
+    """Give the arrays that a sparse matrix is made of, under names of its own; its shape is not among them."""
+    return {f"{name}.{part}": getattr(matrix, part) for part in _CSR_PARTS}
+
+
+def csr_of(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]) -> sp.csr_matrix:
+    """Put together what `csr_arrays` gave."""
+    return sp.csr_matrix(tuple(arrays[f"{name}.{part}"] for part in _CSR_PARTS), shape=shape)
 
 
 def write(path: Path | str, artifact: Artifact) -> None:

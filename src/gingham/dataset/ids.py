@@ -44,7 +44,8 @@ class Ids:
     def from_series(cls, series: pl.Series) -> "Ids":
         """Sort the distinct values of a series of whole numbers or text; the order of its rows does not matter."""
         if isinstance(series.dtype, pl.Categorical) or not ascends(series):
-            series = _typed(series.unique(maintain_order=True))
+            # Before they are typed, which is for text where categories have it once.
+            series = series.unique(maintain_order=True)
         typed = _typed(series)
         return cls(typed if typed.is_sorted() else typed.sort())
 

@@ -17,7 +17,7 @@ from gingham.lightfm.scoring import Scorer, require_threads
 from gingham.lightfm.state import ARRAYS
 from gingham.models import HybridMF
 from gingham.models.base import to_json
-from gingham.models.hybrid import Epoch
+from gingham.models.epochs import Epoch
 from gingham.models.known import Known, canonical
 from gingham.models.parameters import generator
 from gingham.models.side import INITIAL_MEMORY, Side

@@ -1,19 +1,24 @@
 """The models: one contract, one file each."""
 
+from collections.abc import Mapping
+
 from gingham.models.base import Recommender
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
+from gingham.models.epochs import Epoch, EpochModel
 from gingham.models.graph_filter import GraphFilter
-from gingham.models.hybrid import Epoch, HybridMF
+from gingham.models.hybrid import HybridMF
 from gingham.models.neighbours import ItemKNN
 from gingham.models.next_basket import NextBasket
 from gingham.models.popularity import BuyAgain, Popularity
 
 __all__ = [
     "EASE",
+    "KINDS",
     "BuyAgain",
     "EarlyStopping",
     "Epoch",
+    "EpochModel",
     "GraphFilter",
     "HybridMF",
     "ItemKNN",
@@ -24,3 +29,14 @@ __all__ = [
 ]
 
 load = Recommender.load
+
+# What recipes call each.
+KINDS: Mapping[str, type[Recommender]] = {
+    "hybrid": HybridMF,
+    "popularity": Popularity,
+    "buy-again": BuyAgain,
+    "item-knn": ItemKNN,
+    "ease": EASE,
+    "graph-filter": GraphFilter,
+    "next-basket": NextBasket,
+}

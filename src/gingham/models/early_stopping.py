@@ -11,7 +11,7 @@ from gingham.models.known import Data
 from gingham.models.parameters import require_whole
 
 if TYPE_CHECKING:
-    from gingham.models.hybrid import Epoch
+    from gingham.models.epochs import Epoch
 
 
 class EarlyStopping:

@@ -16,6 +16,7 @@ from gingham.models.parameters import require_k
 from gingham.models.side import Side, aligned
 from gingham.recommend import Floats, RepresentationScores, frame, rank
 from gingham.split import Matrix
+from gingham.store import csr_arrays, csr_of
 
 
 class EmbeddingModel(Recommender):
@@ -139,8 +140,7 @@ class EmbeddingModel(Recommender):
             arrays[f"{what}.state"] = side.state
             if side.features is not None:
                 arrays[f"{what}.features.shape"] = np.asarray(side.features.shape, np.int64)
-                for part in ("data", "indices", "indptr"):
-                    arrays[f"{what}.features.{part}"] = getattr(side.features, part)
+                arrays |= csr_arrays(f"{what}.features", side.features)
         return {"n_components": self._users.n_components}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -150,8 +150,8 @@ class EmbeddingModel(Recommender):
 def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any]]) -> Side:
     stored, features = arrays[f"{what}.state"], None
     if f"{what}.features.shape" in arrays:
-        parts = tuple(arrays[f"{what}.features.{part}"] for part in ("data", "indices", "indptr"))
-        features = sp.csr_matrix(parts, shape=tuple(arrays[f"{what}.features.shape"]))
+        n_entities, n_features = arrays[f"{what}.features.shape"].tolist()
+        features = csr_of(f"{what}.features", arrays, (n_entities, n_features))
     state = aligned(*stored.shape)
     state[:] = stored
     return Side(state, features, n_components)

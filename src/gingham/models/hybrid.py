@@ -1,68 +1,27 @@
 """HybridMF: matrix factorisation with features, trained by stochastic gradient descent in the native kernel."""
 
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from typing import Any, Self, TypeAlias
+from dataclasses import replace
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from tqdm import tqdm
 
 from gingham import _native
-from gingham.errors import DataError, DivergedError, ParameterError
+from gingham.errors import DataError, ParameterError
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import EmbeddingModel
+from gingham.models.epochs import Callback, Epoch, EpochModel
 from gingham.models.known import Data, Known
 from gingham.models.parameters import generator, require_number, require_one_of, require_whole
-from gingham.models.side import INITIAL_MEMORY, Side, Snapshot, aligned
+from gingham.models.side import INITIAL_MEMORY, Side, aligned
 from gingham.models.training import Training, inputs
-from gingham.recommend import threads
 from gingham.split import Matrix, RandomState
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One epoch of training.
-
-    Attributes
-    ----------
-    epoch : int
-        Its number, from 1.
-    loss : float
-        Mean loss over the epoch's examples, weights included, as seen before each update.
-    seconds : float
-        How long it took.
-    metrics : dict of str to float
-        What callbacks measured after it.
-    """
-
-    epoch: int
-    loss: float
-    seconds: float
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Write it down; JSON has no word for what is not finite but null."""
-        metrics = {name: float(value) if np.isfinite(value) else None for name, value in self.metrics.items()}
-        return {**asdict(self), "metrics": metrics}
-
-    @classmethod
-    def of_json(cls, stored: dict[str, Any]) -> "Epoch":
-        """Read what `to_json` wrote."""
-        metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
-        return cls(**{**stored, "metrics": metrics})
-
-
-Callback: TypeAlias = Callable[["HybridMF", Epoch], bool | None]
-
-
-class HybridMF(EmbeddingModel):
+class HybridMF(EpochModel[Training]):
     """Hybrid matrix factorisation: who shares features shares what is learned about them.
 
     A user's or item's representation is the weighted sum of the embeddings and biases of its features, its identity
@@ -110,7 +69,6 @@ class HybridMF(EmbeddingModel):
     .. [6] Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012. arXiv:1212.5701.
     """
 
-    history_: list[Epoch]
     _seed: int
 
     def __init__(
@@ -290,36 +248,6 @@ class HybridMF(EmbeddingModel):
         self.history_ = list(history)
         return self
 
-    def train(
-        self,
-        training: Training,
-        epochs: int,
-        num_threads: int = 1,
-        callbacks: Iterable[Callback] = (),
-        early_stopping: EarlyStopping | None = None,
-        verbose: bool = True,
-    ) -> Self:
-        """Train a model that was fitted, or resumed, on examples that were chosen already.
-
-        Parameters
-        ----------
-        training : Training
-            Of the same users and items.
-        epochs, num_threads, callbacks, early_stopping, verbose
-            As for `fit`.
-
-        Raises
-        ------
-        ParameterError, DivergedError
-            As `fit` does.
-        """
-        require_whole("epochs", epochs, 0)
-        n_threads, callbacks = threads(num_threads), list(callbacks)
-        if early_stopping is not None:
-            early_stopping.start()
-        self._train_epochs(training, epochs, n_threads, callbacks, early_stopping, verbose)
-        return self
-
     def validate(self) -> None:
         """Check the parameters; `fit` does so first.
 
@@ -376,74 +304,9 @@ class HybridMF(EmbeddingModel):
                     "the model was fitted with; call fit."
                 )
 
-    def _train(
-        self,
-        start: dict[str, Any],
-        training: Training,
-        epochs: int,
-        num_threads: int,
-        callbacks: Iterable[Callback],
-        early_stopping: EarlyStopping | None,
-        verbose: bool,
-    ) -> Self:
-        """Train from a state, which the model keeps unless an argument is wrong or no epoch is finished."""
-        before = {name: vars(self)[name] for name in start if name in vars(self)}
-        vars(self).update(start)
-        first = len(self.history_)
-        try:
-            self.train(training, epochs, num_threads, callbacks, early_stopping, verbose)
-        except BaseException:
-            if len(self.history_) == first:
-                for name in start:
-                    vars(self).pop(name)
-                vars(self).update(before)
-            raise
-        return self
-
-    def _train_epochs(
-        self,
-        training: Training,
-        epochs: int,
-        n_threads: int,
-        callbacks: list[Callback],
-        early_stopping: EarlyStopping | None,
-        verbose: bool,
-    ) -> None:
-        before, best = Snapshot(self._users, self._items), Snapshot(self._users, self._items)
-        with tqdm(
-            total=epochs * len(training), unit=" pairs", unit_scale=True, disable=None if verbose else True
-        ) as bar:
-            for done in range(epochs):
-                epoch = self._train_epoch(training, n_threads, before, partial(_show, bar, done * len(training)))
-                if early_stopping is not None and early_stopping.improved(self, epoch):
-                    best.take()
-                stop = [callback(self, epoch) for callback in callbacks]
-                bar.set_postfix({"epoch": f"{done + 1}/{epochs}", "loss": epoch.loss, **epoch.metrics})
-                _show(bar, 0, (done + 1) * len(training))
-                if any(stop) or (early_stopping is not None and early_stopping.exhausted(epoch)):
-                    break
-        if early_stopping is not None:
-            best.restore()
-
-    def _train_epoch(
-        self, training: Training, n_threads: int, before: Snapshot, progress: Callable[[int], None]
-    ) -> Epoch:
-        """Train for an epoch, or not at all: what fails or is interrupted leaves the model as it was."""
-        before.take()
-        start = time.perf_counter()
-        try:
-            total = self._run_kernel(training, n_threads, progress)
-            self._require_finite()
-        except BaseException:
-            before.restore()
-            raise
-        epoch = Epoch(len(self.history_) + 1, total / len(training), time.perf_counter() - start)
-        self.history_.append(epoch)
-        return epoch
-
-    def _run_kernel(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
+    def _run_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
         has_features = self._items.features is not None
-        return _native.train_epoch(
+        total = _native.train_epoch(
             loss=self.loss,
             schedule=self.learning_schedule,
             examples=training.examples,
@@ -465,27 +328,16 @@ class HybridMF(EmbeddingModel):
             num_threads=n_threads,
             progress=progress,
         )
+        return total / len(training)
 
-    def _require_finite(self) -> None:
-        for side, what in ((self._users, "user"), (self._items, "item")):
-            with np.errstate(all="ignore"):
-                finite = np.isfinite(side.state.sum())  # not finite if any of its terms is not, and no copy
-            if not finite:
-                raise DivergedError(
-                    f"A {what} parameter is no longer finite after epoch {len(self.history_) + 1} with learning_rate="
-                    f"{self.learning_rate}; the model is as before that epoch: fit again with a lower learning_rate, "
-                    "or smaller weights of features and samples."
-                )
+    @property
+    def _calmer(self) -> str:
+        return f"a learning_rate below {self.learning_rate}, or smaller weights of features and samples"
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
-        return state | {"seed": self._seed, "history": [epoch.to_json() for epoch in self.history_]}, arrays
+        return state | {"seed": self._seed}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
         self._seed = state["seed"]
-        self.history_ = [Epoch.of_json(epoch) for epoch in state["history"]]
-
-
-def _show(bar: "tqdm[Any]", before: int, done: int) -> None:
-    bar.update(before + done - bar.n)

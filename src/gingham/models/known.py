@@ -14,13 +14,12 @@ from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import DataError
 from gingham.models.fitted import Fitted
 from gingham.split import Matrix
-from gingham.store import Artifact
+from gingham.store import Artifact, csr_arrays, csr_of
 
 Data: TypeAlias = Dataset | Matrix
 
 # The fields of `Known` that hold an encoder, which artifacts keep under the same names.
 _ENCODERS = ("user_encoder", "item_encoder")
-_PARTS = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +89,7 @@ class Known:
         """Give what an artifact keeps of it: JSON values, arrays and tables."""
         fitted, rows = self.fitted.stored()
         state: dict[str, Any] = {"fitted": fitted}
-        arrays = {f"known.{part}": getattr(self.matrix, part) for part in _PARTS} | rows
+        arrays = csr_arrays("known", self.matrix) | rows
         items = pl.DataFrame({ITEM_ID: self.item_ids.values}) if self.item_labels is None else self.item_labels
         tables = {"users": pl.DataFrame({USER_ID: self.user_ids.values}), "items": items}
         for name in _ENCODERS:
@@ -103,8 +102,7 @@ class Known:
     def restored(cls, stored: Artifact) -> "Known":
         """Take what `stored` gave."""
         users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
-        parts = tuple(stored.arrays[f"known.{part}"] for part in _PARTS)
-        matrix = sp.csr_matrix(parts, shape=(len(users), len(items)))
+        matrix = csr_of("known", stored.arrays, (len(users), len(items)))
         labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
         encoders = {
             name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])

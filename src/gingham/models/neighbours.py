@@ -12,6 +12,7 @@ from gingham.models.known import Data, Known
 from gingham.models.parameters import require_duration, require_number, require_one_of, require_whole
 from gingham.models.popularity import places
 from gingham.recommend import Floats, Indices, SharedScores, threads
+from gingham.store import csr_arrays, csr_of
 
 WEIGHTINGS = ("cosine", "tf-idf", "bm25")
 # For how many users the scores of their items' neighbours are kept at a time.
@@ -143,14 +144,12 @@ class ItemKNN(Recommender):
         return scores
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        near = {f"near.{part}": getattr(self._near, part) for part in ("data", "indices", "indptr")}
-        return {}, {"counts": self._counts.data, **near}
+        return {}, {"counts": self._counts.data, **csr_arrays("near", self._near)}
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         known = self.known_.matrix
         counts = sp.csr_matrix((arrays["counts"], known.indices, known.indptr), shape=known.shape)
-        near = tuple(arrays[f"near.{part}"] for part in ("data", "indices", "indptr"))
-        self._take(counts, sp.csr_matrix(near, shape=(self.n_items, self.n_items)))
+        self._take(counts, csr_of("near", arrays, (self.n_items, self.n_items)))
 
 
 def top_products(left: sp.csr_matrix, right: sp.csr_matrix, n: int, n_threads: int) -> sp.csr_matrix:

@@ -11,6 +11,7 @@ from gingham.models.known import Data, Known
 from gingham.models.neighbours import top_products
 from gingham.models.parameters import require_duration, require_number, require_whole
 from gingham.recommend import Floats, Indices, SharedScores, threads
+from gingham.store import csr_arrays, csr_of
 
 # For how many users the habits of their neighbours are kept at a time.
 _USERS = 4096
@@ -125,7 +126,7 @@ class NextBasket(Recommender):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         arrays = {"habits": self._habits.data, "shared": self._shared}
         if self._near is not None:
-            arrays |= {f"near.{part}": getattr(self._near, part) for part in ("data", "indices", "indptr")}
+            arrays |= csr_arrays("near", self._near)
         return {"alpha": self._alpha}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
@@ -133,8 +134,7 @@ class NextBasket(Recommender):
         self._habits = sp.csr_matrix((arrays["habits"], known.indices, known.indptr), shape=known.shape)
         self._shared, self._alpha, self._near = arrays["shared"], state["alpha"], None
         if "near.data" in arrays:
-            near = tuple(arrays[f"near.{part}"] for part in ("data", "indices", "indptr"))
-            self._near = sp.csr_matrix(near, shape=(self.n_users, self.n_users))
+            self._near = csr_of("near", arrays, (self.n_users, self.n_users))
 
 
 def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:

@@ -18,7 +18,7 @@ from gingham.errors import GinghamError
 from gingham.fitting import fit
 from gingham.metrics import compute
 from gingham.models import EarlyStopping, HybridMF, Recommender
-from gingham.models.hybrid import Epoch
+from gingham.models.epochs import Epoch
 from gingham.tune import job
 from gingham.tune.job import Fold, Settings
 

@@ -1,0 +1,164 @@
+"""A recipe: one TOML file that says everything about a run."""
+
+import tomllib
+from pathlib import Path
+from typing import Self, TypeVar
+
+import polars as pl
+from pydantic import PrivateAttr, ValidationError, model_validator
+
+from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
+from gingham.config.problems import sentences
+from gingham.config.sections import (
+    CompareSpec,
+    EvaluateSpec,
+    FeaturesSpec,
+    ModelSpec,
+    RecommendSpec,
+    Section,
+    TuneSpec,
+)
+from gingham.errors import ConfigError
+from gingham.split import SplitSpec
+from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
+from gingham.tables.value import roles_of
+
+_Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
+
+
+class Recipe(Section):
+    """Everything about a run.
+
+    Attributes
+    ----------
+    name : str, optional
+        What to call the run; by default the recipe file's name without its ending.
+    transactions, users, items
+        The tables; the transactions are required.
+    clean, features, split, model, evaluate, compare, recommend, tune
+        What to do with them, each with defaults of its own.
+    refit : bool
+        Whether the model is fitted again, on everything, before it recommends; True by default.
+    """
+
+    name: str = "recipe"
+    transactions: TransactionsSource
+    users: UsersSource | None = None
+    items: ItemsSource | None = None
+    clean: CleanSpec = CleanSpec()
+    features: FeaturesSpec = FeaturesSpec()
+    split: SplitSpec = SplitSpec()
+    model: ModelSpec = ModelSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+    compare: CompareSpec = CompareSpec()
+    recommend: RecommendSpec = RecommendSpec()
+    tune: TuneSpec = TuneSpec()
+    refit: bool = True
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.transactions.timestamp is None:
+            if self.clean.start is not None or self.clean.end is not None:
+                raise ValueError("clean.start and clean.end need transactions.timestamp; name that column")
+            if self.split.kind != "random":
+                raise ValueError(
+                    f"split.kind {self.split.kind!r} needs transactions.timestamp; "
+                    "name that column, or split with kind = 'random'"
+                )
+        for table in ("users", "items"):
+            spec = getattr(self.features, table)
+            if spec and getattr(self, table) is None:
+                first = spec.columns[0]
+                raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
+        return self
+
+    _base: Path = PrivateAttr(default=Path())
+    _text: str = PrivateAttr(default="")
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._base
+
+    @property
+    def text(self) -> str:
+        """The recipe as it was written."""
+        return self._text
+
+    @property
+    def filter_seen(self) -> bool:
+        """Whether items that a user has in train are no candidates for the test."""
+        asked = self.evaluate.filter_seen
+        return self.split.kind == "random" if asked is None else asked
+
+    def narrowed(self) -> "Recipe":
+        """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
+        counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - set(roles_of(self.clean.value))
+        return self.model_copy(
+            update={
+                "transactions": self.transactions.model_copy(update=dict.fromkeys(counted)),
+                "users": _narrowed(self.users, USER_ID, self.transactions, self.features.users, self.clean.users),
+                "items": _narrowed(self.items, ITEM_ID, self.transactions, self.features.items, self.clean.items),
+            }
+        )
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Recipe":
+        """Read a recipe file; relative paths in it start from its folder.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing or unreadable, or for what `parse` raises.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            raise ConfigError(f"There is no recipe {path}; write one with `gingham init`.") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
+        return cls.parse(text, path.parent, path.name)
+
+    @classmethod
+    def parse(cls, text: str, base: Path | str = ".", file: str = "recipe.toml") -> "Recipe":
+        """Understand a recipe's text.
+
+        Parameters
+        ----------
+        text : str
+            TOML.
+        base : path
+            The folder that relative paths start from; by default the current one.
+        file : str
+            What to call the text in errors; also the source of the default name.
+
+        Raises
+        ------
+        ConfigError
+            If the text is no TOML, or a key or value is wrong: one sentence each.
+        """
+        try:
+            content = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+        try:
+            recipe = cls.model_validate({"name": Path(file).stem, **content})
+        except ValidationError as error:
+            raise ConfigError(sentences(error, cls, content, file)) from error
+        recipe._base, recipe._text = Path(base), text
+        return recipe
+
+
+def _narrowed(
+    source: _Described, role: str, transactions: TransactionsSource, features: FeatureSpec, expression: str | None
+) -> _Described:
+    """Leave out the columns of a table that nothing asks for; those that the recipe lists stay."""
+    if source is None or source.place is None or source.columns is not None:
+        return source
+    try:
+        asked: list[str] = [] if expression is None else pl.sql_expr(expression).meta.root_names()
+    except pl.exceptions.PolarsError:
+        return source  # cleaning will say what is wrong with it
+    own = getattr(source, role) or getattr(transactions, role)
+    return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *asked]))})
