@@ -66,6 +66,12 @@ def test_the_table_is_json_and_can_be_printed() -> None:
     assert "precision@2" in result._repr_html_()
 
 
+def test_every_row_is_shown_however_many_there_are() -> None:
+    result = gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=[1, 2])
+    for shown in (str(result), result._repr_html_()):
+        assert all(metric in shown for metric in result.table["metric"])
+
+
 def test_the_same_test_gives_the_same_intervals() -> None:
     model = gg.Popularity().fit(TRAIN)
     assert gg.evaluate(model, TEST, k=2).table.equals(gg.evaluate(model, TEST, k=2).table)

@@ -132,6 +132,27 @@ def test_rare_values_are_taken_together() -> None:
     assert sum(number for number, _ in found.values()) == sum(number for number, _ in recalls("history").values())
 
 
+def test_a_value_called_unknown_or_other_is_the_segment_of_that_name() -> None:
+    towns = [None if user < 6 else "unknown" if user < 30 else "other" for user in range(60)]
+    labels = {user: town or "unknown" for user, town in enumerate(towns)}
+    assert recalls({"user_id": range(60), "town": towns}) == expected(labels)
+    rare = {user: "other" if user < 40 else f"t{user}" for user in range(60)}
+    assert sum(number for number, _ in recalls({"user_id": list(rare), "town": list(rare.values())}).values()) == sum(
+        number for number, _ in recalls("history").values()
+    )
+
+
+@pytest.mark.parametrize("dtype", [pl.Float64, pl.Decimal(10, 2)])
+def test_numbers_that_are_missing_are_unknown(dtype: Any) -> None:
+    ages = pl.Series("age", [float(user) for user in range(60)]).cast(dtype)
+    frame = pl.DataFrame({"user_id": range(60), "age": ages})
+    gaps = frame.with_columns(pl.when(pl.col("user_id") >= 20).then("age"))
+    nans = pl.DataFrame({"user_id": range(60), "age": [np.nan if user < 20 else float(user) for user in range(60)]})
+    assert "unknown" not in recalls(frame)
+    assert recalls(gaps)["unknown"] == recalls(nans)["unknown"]
+    assert recalls(gaps) == recalls(nans)
+
+
 def test_several_at_once_come_in_the_order_asked_for() -> None:
     model, _, test = parts()
     segments = gg.evaluate(model, test, k=K, by=["new users", users(), "history"]).segments
@@ -148,6 +169,8 @@ def test_several_at_once_come_in_the_order_asked_for() -> None:
         (pl.DataFrame({"user": [1]}), DataError, r"columns \['user'\]"),
         (pl.DataFrame({"user_id": [1]}), DataError, r"columns \['user_id'\]"),
         (pl.DataFrame({"user_id": [1, 1], "a": [1, 2]}), DataError, "user 1 twice"),
+        (pl.DataFrame({"user_id": [1], "a": [[1, 2]]}), DataError, "lists in column 'a'"),
+        ({"user_id": [1, 2], "a": [1]}, DataError, "columns of several lengths"),
     ],
 )
 def test_what_users_are_not_known_by_is_refused(by: Any, error: type[Exception], words: str) -> None:

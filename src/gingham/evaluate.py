@@ -1,6 +1,6 @@
 """How good a model is on a test part: metrics with confidence intervals, for all and for some."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from gingham.bootstrap import summarize
 from gingham.columns import USER_ID
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
-from gingham.metrics import AT_K, OF_ALL, OF_LISTS, Lists, TestRanks, compute
+from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names
 from gingham.models import Recommender
 from gingham.models.known import Data, Known
 from gingham.models.parameters import require_k, require_whole
@@ -46,14 +46,16 @@ class Evaluation:
     overlap: int = 0
 
     def __str__(self) -> str:
-        frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
-        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-            return "\n".join([*([self.warning] if self.warning else []), *map(str, frames)])
+        return "\n".join([*([self.warning] if self.warning else []), *self._shown(str)])
 
     def _repr_html_(self) -> str:
-        frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
         warning = f"<p><strong>{self.warning}</strong></p>" if self.warning else ""
-        return warning + "".join(frame._repr_html_() for frame in frames)
+        return warning + "".join(self._shown(pl.DataFrame._repr_html_))
+
+    def _shown(self, show: Callable[[pl.DataFrame], str]) -> list[str]:
+        """Show each table with all its rows, of which Polars leaves most out by default."""
+        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+            return [show(frame) for frame in (self.table, self.lists, self.segments) if frame is not None]
 
     @property
     def warning(self) -> str:
@@ -143,8 +145,7 @@ def evaluate(
 
 def per_user(ranks: TestRanks, ks: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:
     """Compute every metric, at each `k` where it depends on that: name to a value a user."""
-    names = [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]
-    return {name: compute(name, ranks) for name in names}
+    return {name: compute(name, ranks) for name in names(ks)}
 
 
 def of_lists(lists: Lists, ks: Sequence[int]) -> dict[str, float]:
@@ -177,8 +178,8 @@ def differences(one: Evaluation, other: Evaluation) -> pl.DataFrame:
             f"The evaluations are of other users ({one.per_user.height:,} and {other.per_user.height:,}); evaluate "
             "both models on one test."
         )
-    names = [name for name in one.table["metric"] if name in other.per_user.columns]
-    return _summary({name: (one.per_user[name] - other.per_user[name]).to_numpy() for name in names})
+    both = [name for name in one.table["metric"] if name in other.per_user.columns]
+    return _summary({name: (one.per_user[name] - other.per_user[name]).to_numpy() for name in both})
 
 
 def sizes(k: int | Sequence[int]) -> list[int]:

@@ -9,13 +9,14 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars.selectors as cs
 
 from gingham.columns import USER_ID
 from gingham.dataset import Dataset
 from gingham.dataset.encodings import Bins, Categories
 from gingham.errors import DataError, ParameterError
 from gingham.metrics import TestRanks
-from gingham.models.known import Known
+from gingham.models.known import Data, Known
 
 By: TypeAlias = str | Mapping[str, Any] | Any
 
@@ -28,6 +29,7 @@ _BANDS = (0, 1, 2, 5, 10, 20, 50)
 # A column with more values has bands of equally many users, or keeps its most frequent values.
 _VALUES = 8
 _QUARTERS = (0.25, 0.5, 0.75)
+_OTHER, _UNKNOWN = "other", "unknown"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,7 @@ class Segment:
     items: npt.NDArray[np.bool_] | None = None
 
 
-def segments(by: By | Sequence[By], known: Known, test: object, ranks: TestRanks) -> Iterator[Segment]:
+def segments(by: By | Sequence[By], known: Known, test: Data, ranks: TestRanks) -> Iterator[Segment]:
     """Split the users of a test as asked; see `gingham.evaluate` for what can be.
 
     Parameters
@@ -69,7 +71,7 @@ def segments(by: By | Sequence[By], known: Known, test: object, ranks: TestRanks
     ParameterError
         If there is no such attribute.
     DataError
-        If a frame has no ``user_id``, or a user twice.
+        If a frame has no ``user_id``, a user twice, or lists.
     """
     several = isinstance(by, Sequence) and not isinstance(by, str)
     for one in by if several else [by]:
@@ -95,8 +97,8 @@ def _labelled(name: str, codes: npt.NDArray[np.integer], labels: Sequence[str]) 
 
 def _by_history(known: Known, ranks: TestRanks) -> Iterator[Segment]:
     lengths = np.diff(known.matrix.indptr)[ranks.users]
-    ends = [*(f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(_BANDS))]
-    yield from _labelled(HISTORY, np.searchsorted(_BANDS, lengths, side="right") - 1, [*ends, f"{_BANDS[-1]}+"])
+    bands = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(_BANDS)]
+    yield from _labelled(HISTORY, np.searchsorted(_BANDS, lengths, side="right") - 1, [*bands, f"{_BANDS[-1]}+"])
 
 
 def _by_item(known: Known, ranks: TestRanks) -> Iterator[Segment]:
@@ -107,7 +109,7 @@ def _by_item(known: Known, ranks: TestRanks) -> Iterator[Segment]:
             yield Segment(COLD_ITEMS, value, users, chosen)
 
 
-def _by_feature(name: str, test: object, ranks: TestRanks) -> Iterator[Segment]:
+def _by_feature(name: str, test: Data, ranks: TestRanks) -> Iterator[Segment]:
     """Split by a column of which the users' features were made: by value, or by bin."""
     features = test.user_features if isinstance(test, Dataset) else None
     encoder = test.user_encoder if isinstance(test, Dataset) else None
@@ -130,12 +132,15 @@ def _by_feature(name: str, test: object, ranks: TestRanks) -> Iterator[Segment]:
 
 def _of_frame(frame: Any, known: Known, ranks: TestRanks) -> Iterator[Segment]:
     """Split by each column of a frame of users."""
-    table = pl.DataFrame(frame) if isinstance(frame, Mapping) else _polars(frame)
+    table = _polars(frame)
     if USER_ID not in table.columns or table.width < 2:
         raise DataError(f"by has the columns {table.columns}; give {USER_ID} and what to split its users by.")
     if table[USER_ID].is_duplicated().any():
         twice = table[USER_ID].filter(table[USER_ID].is_duplicated())[0]
         raise DataError(f"by has the user {twice!r} twice; give one row a user.")
+    nested = [column.name for column in table if column.dtype.is_nested()]
+    if nested:
+        raise DataError(f"by has lists in column {nested[0]!r}; give a number or a text a user.")
     place = np.full(len(known.user_ids), -1)
     found = known.user_ids.find(table[USER_ID])
     place[found[found >= 0]] = np.flatnonzero(found >= 0)
@@ -145,34 +150,33 @@ def _of_frame(frame: Any, known: Known, ranks: TestRanks) -> Iterator[Segment]:
 
 
 def _polars(frame: Any) -> pl.DataFrame:
+    """Take any frame, or a mapping of columns; what is not a number is null, whoever made it."""
     try:
-        native = nw.from_native(frame)
+        native = nw.from_native(pl.DataFrame(frame) if isinstance(frame, Mapping) else frame)
     except TypeError as error:
         raise ParameterError(f"by is a {type(frame).__name__}; give names, or a data frame of users.") from error
-    return (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
+    except pl.exceptions.ShapeError as error:
+        raise DataError(f"by has columns of several lengths: {error}; give one entry a user in each.") from error
+    table: pl.DataFrame = (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
+    return table.with_columns(cs.decimal().cast(pl.Float64)).with_columns(cs.float().fill_nan(None))
 
 
 def _by_values(values: pl.Series) -> Iterator[Segment]:
     """Split by a column: numbers in bands of about equally many users, other values as they are, null as unknown."""
-    if values.dtype.is_numeric() and values.n_unique() > _VALUES:
+    numeric = values.dtype.is_numeric()
+    if numeric and values.drop_nulls().n_unique() > _VALUES:
         borders = np.unique([values.quantile(share, "nearest") for share in _QUARTERS])
         codes = np.searchsorted(borders, values.fill_null(0).to_numpy(), side="left")
         codes[values.is_null().to_numpy()] = len(borders) + 1
-        labels = [
-            f"<= {borders[0]:g}",
-            *(f"{low:g} to {high:g}" for low, high in pairwise(borders)),
-        ]
-        yield from _labelled(values.name, codes, [*labels, f"> {borders[-1]:g}", "unknown"])
+        middle = (f"{low:g} to {high:g}" for low, high in pairwise(borders))
+        yield from _labelled(values.name, codes, [f"<= {borders[0]:g}", *middle, f"> {borders[-1]:g}", _UNKNOWN])
         return
     texts = values.cast(pl.String)
     often = texts.drop_nulls().value_counts(sort=True)[values.name].head(_VALUES)
-    kept = (
-        sorted(often)
-        if not values.dtype.is_numeric()
-        else [str(value) for value in values.drop_nulls().unique().sort()]
-    )
-    labels = [*kept, "other", "unknown"]
-    numbers = {label: code for code, label in enumerate(kept)}
-    codes = texts.replace_strict(numbers, default=len(kept), return_dtype=pl.Int64).to_numpy().copy()
-    codes[texts.is_null().to_numpy()] = len(kept) + 1
+    kept = values.drop_nulls().unique().sort().cast(pl.String) if numeric else often.sort()
+    # A table may have values of these names itself, which are the same segments then.
+    labels = list(dict.fromkeys([*kept, _OTHER, _UNKNOWN]))
+    numbers = {label: code for code, label in enumerate(labels)}
+    found = {**{label: numbers[label] for label in kept}, None: numbers[_UNKNOWN]}
+    codes = texts.replace_strict(found, default=numbers[_OTHER], return_dtype=pl.Int64).to_numpy()
     yield from _labelled(values.name, codes, labels)

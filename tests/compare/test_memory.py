@@ -36,6 +36,18 @@ def test_without_proc_it_is_not_known(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
+def test_a_kernel_without_a_highest_value_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("VmRSS:\t1 kB\n", encoding="ascii")
+    monkeypatch.setattr(memory, "_STATUS", status)
+    with PeakMemory() as peak:
+        while peak._peak == peak._start:
+            pass
+    assert peak.bytes is not None
+    assert peak.bytes > 10 * MB
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
 def test_an_error_ends_the_watch_and_passes_through() -> None:
     with pytest.raises(KeyError), PeakMemory():
         raise KeyError

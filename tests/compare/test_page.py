@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import plotly.graph_objects as go
+import polars as pl
 import pytest
 
 import gingham as gg
@@ -62,10 +65,20 @@ def test_the_metric_is_drawn_by_history(found: gg.Comparison, sections: dict[str
     drawn = chart(sections["map@3 by history"])
     assert found.segments is not None
     for trace, name in zip(drawn.traces, found.measured, strict=True):
-        rows = found.segments.filter(model=name, metric="map@3").drop_nulls("mean")
-        assert trace["y"] == rows["mean"].to_list()
+        rows = found.segments.filter(pl.col("users") >= 10, model=name, metric="map@3")
+        assert trace["x"] == rows["mean"].to_list()
     users = rows["users"].to_list()
-    assert [label.split("(")[1] for label in drawn.layout["xaxis"]["ticktext"]] == [f"{n} users)" for n in users]
+    assert len(users) > 0
+    assert [label.split("(")[1] for label in drawn.layout["yaxis"]["ticktext"]] == [f"{n} users)" for n in users]
+
+
+def test_segments_of_few_users_are_not_drawn(found: gg.Comparison) -> None:
+    few = {
+        name: replace(one.evaluation, segments=pl.DataFrame(one.evaluation.segments).with_columns(users=9))
+        for name, one in found.measured.items()
+    }
+    measured = {name: replace(one, evaluation=few[name]) for name, one in found.measured.items()}
+    assert "map@3 by history" not in {section.heading for section in replace(found, measured=measured).page().sections}
 
 
 def test_learning_curves_are_drawn_as_far_as_they_go(found: gg.Comparison, sections: dict[str, Section]) -> None:

@@ -49,7 +49,19 @@ def test_the_window_is_that_of_recent_best_sellers(parts: Parts) -> None:
 def test_without_timestamps_nothing_is_recent(parts: Parts) -> None:
     found = gg.compare({}, parts.train.matrix(), parts.test.matrix(), k=3, allow_overlap=True)
     assert found.baselines == ("best-sellers", "buy-again")
-    assert len(found.sentences) == 1
+    assert len(found.sentences) == 1 + (found.measured["best-sellers"].evaluation.overlap > 0)
+
+
+def test_overlap_that_was_allowed_is_said_first(parts: Parts) -> None:
+    found = gg.compare({}, parts.train, parts.train, k=3, allow_overlap=True)
+    assert f"as many as {len(parts.train.interactions):,} rows of this test" in found.sentences[0]
+    assert found.page().lead[0] == found.sentences[0]
+    assert not gg.compare({}, *parts, k=3).sentences[0].startswith("Overlap")
+
+
+def test_a_metric_that_counts_nobody_decides_nothing(parts: Parts) -> None:
+    with pytest.raises(ParameterError, match="metric='auc' is not defined for any user"):
+        gg.compare({}, parts.train, parts.train, k=3, metric="auc", filter_seen=True, allow_overlap=True)
 
 
 def test_the_models_given_stay_unfitted(parts: Parts) -> None:
@@ -91,15 +103,15 @@ def test_the_stages_are_told(parts: Parts) -> None:
         ({}, {"reference": "als"}, "reference='als' is none of the models; give one of best-sellers"),
         ({}, {"metric": "mapp@3"}, "There is no metric 'mapp@3'"),
         ({}, {"metric": "map@5"}, "metric='map@5' is not measured with k=3"),
+        ({}, {"metric": "map@03"}, "metric='map@03' is not measured with k=3"),
+        ([gg.HybridMF()], {}, "models is a list; give models by name"),
         ({}, {"k": 0}, "k=0 is no whole number"),
         ({}, {"k": [3, 0]}, "k=0 is no whole number"),
         ({}, {"k": 21}, "k=21 is larger than the number of items"),
         ({}, {"window": 7}, "window=7 is no length of time"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(
-    parts: Parts, models: dict[str, Any], options: dict[str, Any], words: str
-) -> None:
+def test_what_cannot_be_compared_is_refused(parts: Parts, models: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         gg.compare(models, *parts, **{"k": 3, **options})
 

@@ -22,8 +22,8 @@ EXAMPLES = {
     "stacked bars": charts.grouped_bars(["a", "b"], {"one": [1, None], "two": [None, 4]}, Y, stacked=True),
     "histogram": charts.histogram([10, 20], 10, {EVIL: [3, 4], "other": [1, 0]}, Y, x_title=EVIL),
     "boxes": charts.boxes([EVIL, "shop"], [(1, 2, 3, 4, 5), (2, 3, 4, 5, 6)], Axis("price")),
-    "dots": charts.dots(["a", EVIL], {"one": [(2, 1, 4), None], EVIL: [(3, 3, 3), (1, 0, 2)]}, Y, across=True),
-    "upright dots": charts.dots(["a", "b"], {"one": [(2, 1, 4), None], "two": [None, (1, 0, 2)]}, Y, beside=False),
+    "dots": charts.dots(["a", EVIL], {"one": [(2, 1, 4), None], EVIL: [(3, 3, 3), (1, 0, 2)]}, Y),
+    "dots in line": charts.dots(["a", "b"], {"one": [(2, 1, 4), None], "two": [None, (1, 0, 2)]}, Y, beside=False),
     "points": charts.points({EVIL: (0.5, 2), "b": (0.7, 3)}, Axis(EVIL, SHARE), Y),
     "lorenz": charts.lorenz({EVIL: ([0, 0.5, 1], [0, 0.2, 1])}, Axis("users", SHARE), Axis("purchases", SHARE)),
 }
@@ -52,6 +52,12 @@ def test_a_line_keeps_dates_and_gaps() -> None:
 def test_what_is_not_finite_is_a_gap() -> None:
     (trace,) = charts.line([1, 2, 3], {"": [float("nan"), float("inf"), 3.0]}, Y).traces
     assert trace["y"] == [None, None, 3.0]
+
+
+def test_a_few_whole_numbers_have_no_marks_between_them() -> None:
+    for places, step in ((range(1, 4), 1), (range(1, 101), None), ((0.5, 1.0), None), (DAYS, None)):
+        chart = charts.line(list(places), {"": [1.0] * len(places)}, Y)
+        assert chart.layout["xaxis"].get("dtick") == step
 
 
 def test_long_lines_are_thinned_to_means() -> None:
@@ -99,6 +105,15 @@ def test_more_groups_than_colours_still_differ() -> None:
     assert len(set(colours)) == len(colours)
 
 
+def test_more_lines_than_colours_still_differ() -> None:
+    lines = {str(number): [number] for number in range(len(COLOURS) + 3)}
+    shares = {name: ([0, 1], [0, 1]) for name in lines}
+    drawn = charts.line([1], lines, Y).traces
+    lorenz = charts.lorenz(shares, Axis("users", SHARE), Axis("purchases", SHARE)).traces[1:]
+    for traces in (drawn, lorenz):
+        assert len({trace["line"]["color"] for trace in traces}) == len(lines)
+
+
 def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
@@ -124,9 +139,9 @@ def test_dots_of_several_groups_stand_beside_each_other() -> None:
 
 
 def test_dots_in_one_line_stand_at_their_labels() -> None:
-    one, two = EXAMPLES["upright dots"].traces
-    assert (one["x"], two["x"]) == ([0], [1])
-    assert (one["error_y"]["array"], two["error_y"]["array"]) == ([2], [1])
+    one, two = EXAMPLES["dots in line"].traces
+    assert (one["y"], two["y"]) == ([0], [1])
+    assert (one["error_x"]["array"], two["error_x"]["array"]) == ([2], [1])
     assert two["hovertext"] == ["b: 1.0000 (0.0000 to 2.0000)"]
 
 

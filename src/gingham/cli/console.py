@@ -12,13 +12,13 @@ from rich.text import Text
 from tqdm import tqdm
 
 from gingham.columns import NAME, TYPE
-from gingham.compare import Comparison
+from gingham.compare.comparison import BETTER, UNCLEAR, WORSE, Comparison
 from gingham.tables import Step
 from gingham.tune.tuning import Follower
 
 # The width of a table's first column and of each model's, with its frame.
-_METRIC, _MODEL = 19, 16
-_MARKS = {"better": "+", "worse": "-", "no clear difference": "="}
+_METRIC, _MODEL = 19, 15
+_MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
 output = Console()
 errors = Console(stderr=True)
@@ -60,23 +60,28 @@ def show_comparison(comparison: Comparison) -> None:
     names = [*comparison.models, *comparison.baselines]
     room = max(1, (output.width - _METRIC) // _MODEL)
     for start in range(0, len(names), room):
+        if start:
+            output.print()
         output.print(_metrics(comparison, names[start : start + room]))
+    users = max(comparison.table["users"].to_list())
+    output.print(
+        f"Over the {users:,} users with purchases in the test part. Beside {comparison.reference}, user by user: "
+        "+ better, - worse, = no clear difference.\n",
+        style="dim italic",
+        highlight=False,
+        markup=False,
+    )
     output.print(_costs(comparison))
     for sentence in comparison.sentences:
         output.print(sentence, highlight=False, markup=False)
 
 
 def _metrics(comparison: Comparison, names: list[str]) -> Table:
-    users = max(comparison.table["users"].to_list())
     found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
     marks = {(row["model"], row["metric"]): _MARKS[row["verdict"]] for row in comparison.differences.to_dicts()}
     best: dict[str, float] = dict(comparison.table.group_by("metric").agg(pl.col("mean").max()).iter_rows())
     # Names are wrapped at hyphens, which Rich would not do.
     table = _table("How good: mean and its 95% interval", "metric", *(fill(name, _MODEL - 3) for name in names))
-    table.caption = (
-        f"Over the {users:,} users with purchases in the test part. Beside {comparison.reference}, user by user: "
-        "+ better, - worse, = no clear difference."
-    )
     for metric in comparison.metrics:
         cells = []
         for name in names:
@@ -86,9 +91,14 @@ def _metrics(comparison: Comparison, names: list[str]) -> Table:
                 cells.append(Text("–"))
                 continue
             cell = Text(f"{row['mean']:.4f} {marks.get((name, metric), ' ')}", style=style)
-            cells.append(cell.append(f"\n{row['low']:.4f}–{row['high']:.4f}", style="not bold dim"))
+            cells.append(cell.append(f"\n{_short(row['low'])}–{_short(row['high'])}", style="not bold dim"))
         table.add_row(metric, *cells)
     return table
+
+
+def _short(share: float) -> str:
+    """Write a number from 0 to 1 in five letters: with intervals of these, 80 columns have room for four models."""
+    return f"{share:.4f}".removeprefix("0")[:5]
 
 
 def _costs(comparison: Comparison) -> Table:
@@ -96,7 +106,7 @@ def _costs(comparison: Comparison) -> Table:
     for row in comparison.costs.iter_rows(named=True):
         peak = "–" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
         seconds = (f"{row[name]:,.2f}" for name in ("fit_seconds", "recommend_seconds"))
-        table.add_row(Text(row["model"]), *seconds, peak, f"{row['coverage']:.1%}")
+        table.add_row(Text(row["model"]), *seconds, peak, f"{row['coverage']:.2%}")
     return table
 
 
@@ -114,7 +124,7 @@ def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFr
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="bold", caption_justify="left")
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
     text: Iterable[str] = ("step", "metric", "model", NAME, TYPE, "item_id", "similar_item_id")
     for column in columns:
         table.add_column(Text(column), justify="left" if column in text else "right", overflow="fold")

@@ -10,8 +10,11 @@ import polars as pl
 
 from gingham.compare.measured import Measured
 from gingham.compare.page import page
+from gingham.errors import ParameterError
 from gingham.evaluate import Evaluation, differences
 from gingham.report import Page
+
+_FLATTERED = "Overlap was allowed: models were fitted to as many as {:,} rows of this test, which flatter them."
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
 
@@ -41,8 +44,16 @@ class Comparison:
     def of(
         cls, measured: Mapping[str, Measured], baselines: tuple[str, ...], metric: str, reference: str | None
     ) -> "Comparison":
-        """Compare with the best baseline by `metric`, unless another reference is given."""
-        means = {name: measured[name].evaluation.to_dict()[metric]["mean"] or 0.0 for name in baselines}
+        """Compare with the best baseline by `metric`, unless another reference is given.
+
+        Raises
+        ------
+        ParameterError
+            If no user of the test counts for `metric`.
+        """
+        means = {name: measured[name].evaluation.to_dict()[metric]["mean"] for name in baselines}
+        if None in means.values():
+            raise ParameterError(f"metric={metric!r} is not defined for any user of the test; give another.")
         return cls(measured, baselines, metric, reference or max(means, key=lambda name: means[name]))
 
     @property
@@ -133,17 +144,17 @@ class Comparison:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """A sentence a model: how it compares with the reference by `metric`."""
+        """A sentence a model: how it compares with the reference by `metric`; before these, what flatters them."""
         means = dict(self.table.filter(metric=self.metric).select("model", "mean").iter_rows())
         rows = {row["model"]: row for row in self.differences.filter(metric=self.metric).iter_rows(named=True)}
-        said = []
+        overlap = max(one.overlap for one in self.evaluations.values())
+        said = [_FLATTERED.format(overlap)] if overlap else []
         for name in self.models or self.baselines:
             if name in rows:
                 row = rows[name]
-                verdict = row["verdict"] if row["verdict"] != UNCLEAR else "not clearly different"
-                word = "from" if row["verdict"] == UNCLEAR else "than"
+                verdict = "not clearly different from" if row["verdict"] == UNCLEAR else f"{row['verdict']} than"
                 said.append(
-                    f"By {self.metric}, {name} is {verdict} {word} {self.reference}: {means[name]:.4f} against "
+                    f"By {self.metric}, {name} is {verdict} {self.reference}: {means[name]:.4f} against "
                     f"{means[self.reference]:.4f}, a difference of {row['difference']:+.4f} "
                     f"({row['low']:+.4f} to {row['high']:+.4f})."
                 )
@@ -157,17 +168,16 @@ class Comparison:
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON values."""
         models: dict[str, Any] = {}
-        for name, *costs in self.costs.iter_rows():
-            one = self.measured[name]
-            differences = self.differences.filter(model=name).drop("model").to_dicts()
+        for costs in self.costs.to_dicts():
+            name = costs.pop("model")
+            one, apart = self.measured[name], self.differences.filter(model=name).drop("model").to_dicts()
             models[name] = {
-                **dict(zip(self.costs.columns[1:], costs, strict=True)),
+                **costs,
                 "metrics": one.evaluation.to_dict(),
+                "lists": dict(one.evaluation.lists.iter_rows()),
+                "differences": {row.pop("metric"): row for row in apart},
+                **({} if one.curve is None else {"epochs": one.curve.to_dicts()}),
             }
-            models[name]["lists"] = dict(one.evaluation.lists.iter_rows())
-            models[name]["differences"] = {row.pop("metric"): row for row in differences}
-            if one.curve is not None:
-                models[name]["epochs"] = one.curve.to_dicts()
         return {"metric": self.metric, "reference": self.reference, "models": models}
 
     def page(self, title: str = "Comparison") -> Page:

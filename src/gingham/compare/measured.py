@@ -12,10 +12,8 @@ from gingham.columns import USER_ID
 from gingham.compare.memory import PeakMemory
 from gingham.errors import NotFittedError, ParameterError
 from gingham.evaluate import Evaluation, evaluate
-from gingham.models import Epoch, HybridMF, Recommender
+from gingham.models import Epoch, EpochModel, Recommender
 from gingham.models.known import Data
-
-_EPOCH, _LOSS, _SECONDS = "epoch", "loss", "seconds"
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class Fitted:
         """Take a model with its own history, where it is trained in epochs; what is a `Fitted` stays it."""
         if isinstance(fitted, Fitted):
             return fitted
-        return cls(fitted, fitted.history_ if isinstance(fitted, HybridMF) else ())
+        return cls(fitted, fitted.history_ if isinstance(fitted, EpochModel) else ())
 
 
 Fitting: TypeAlias = Callable[[Any], Recommender | Fitted]
@@ -142,5 +140,5 @@ def _is_fitted(model: Recommender) -> bool:
 def _table(curve: Sequence[Epoch]) -> pl.DataFrame | None:
     if not curve:
         return None
-    rows = [{_EPOCH: epoch.epoch, _LOSS: epoch.loss, _SECONDS: epoch.seconds, **epoch.metrics} for epoch in curve]
+    rows = [{"epoch": one.epoch, "loss": one.loss, "seconds": one.seconds, **one.metrics} for one in curve]
     return pl.from_dicts(rows, infer_schema_length=None)

@@ -7,6 +7,7 @@ import polars as pl
 
 from gingham.report import Page, Section, Table, charts
 from gingham.report.charts import SHARE, Axis, Chart, Interval
+from gingham.segments import HISTORY
 
 if TYPE_CHECKING:
     from gingham.compare.comparison import Comparison
@@ -17,8 +18,11 @@ _NOTE = (
     "more models and metrics are compared, the likelier one looks better by chance. Memory is what the process had "
     "resident at most, fitting and evaluating, above what it had before."
 )
+_LOSSES = "The mean loss of each epoch's examples; those of different kinds of loss can't be compared."
 _UNKNOWN = "not known"
-_SEGMENTS = {"history": "items that the user had in train"}
+_SEGMENTS = {HISTORY: "how many items the user had in train"}
+# Resampling one or two users over and over finds a narrow interval, however little they say.
+_FEWEST = 10
 
 
 def page(comparison: "Comparison", title: str) -> Page:
@@ -37,7 +41,7 @@ def _metric(comparison: "Comparison") -> Iterator[Section]:
         for kind, names in (("models", comparison.models), ("baselines", comparison.baselines))
         if names
     }
-    chart = charts.dots(labels, groups, Axis(metric), across=True, beside=False)
+    chart = charts.dots(labels, groups, Axis(metric), beside=False)
     said = f"{labels[0]} is best: {rows['mean'][0]:.4f}, the mean over {users:,} users of the test."
     yield Section(f"How good: {metric}", said, chart, wide=True)
 
@@ -59,13 +63,13 @@ def _differences(comparison: "Comparison") -> Iterator[Section]:
         return
     axis = Axis(f"above {comparison.reference}", SHARE)
     said = f"How far each is above {comparison.reference}; what reaches across zero is no clear difference."
-    yield Section(f"Beside {comparison.reference}", said, charts.dots(metrics, groups, axis, across=True), wide=True)
+    yield Section(f"Beside {comparison.reference}", said, charts.dots(metrics, groups, axis), wide=True)
 
 
 def _segments(comparison: "Comparison") -> Iterator[Section]:
     if comparison.segments is None:
         return
-    rows = comparison.segments.filter(metric=comparison.metric).drop_nulls("mean")
+    rows = comparison.segments.filter(pl.col("users") >= _FEWEST, metric=comparison.metric)
     for (segment,), part in rows.group_by("segment", maintain_order=True):
         values = part["value"].unique(maintain_order=True).to_list()
         groups: dict[str, list[Interval | None]] = {}
@@ -74,8 +78,11 @@ def _segments(comparison: "Comparison") -> Iterator[Section]:
             groups[str(model)] = [tuple(found[value]) if value in found else None for value in values]
         users = dict(part.filter(model=comparison.reference).select("value", "users").iter_rows())
         labels = [f"{value} ({users.get(value, 0):,} users)" for value in values]
-        chart = charts.dots(labels, groups, Axis(comparison.metric), x_title=_SEGMENTS.get(str(segment), str(segment)))
-        said = "For whom each model is good; wide whiskers are of few users."
+        chart = charts.dots(labels, groups, Axis(comparison.metric))
+        said = (
+            f"For whom each model is good, by {_SEGMENTS.get(str(segment), str(segment))}. Wide whiskers are of few "
+            f"users; of fewer than {_FEWEST}, nothing is drawn."
+        )
         yield Section(f"{comparison.metric} by {segment}", said, chart, wide=True)
 
 
@@ -94,7 +101,7 @@ def _costs(comparison: "Comparison") -> Iterator[Section]:
             f"{row['fit_seconds']:.2f}",
             f"{row['recommend_seconds']:.2f}",
             _UNKNOWN if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}",
-            f"{row['coverage']:.1%}",
+            f"{row['coverage']:.2%}",
         )
         for row in comparison.costs.iter_rows(named=True)
     ]
@@ -110,7 +117,7 @@ def _curves(comparison: "Comparison") -> Iterator[Section]:
             continue
         told = {name: curve for name, curve in curves.items() if metric in curve.columns}
         heading = "Training loss" if metric == "loss" else f"Validation: {metric}"
-        said = "The mean loss of each epoch's examples." if metric == "loss" else _best_epochs(told, metric)
+        said = _LOSSES if metric == "loss" else _best_epochs(told, metric)
         yield Section(heading, said, _curve(told, metric))
 
 

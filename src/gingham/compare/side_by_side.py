@@ -10,7 +10,7 @@ from gingham.compare.measured import Fitting, Progress, fitting, measure
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluate import sizes
-from gingham.metrics import named
+from gingham.metrics import named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.known import Data
 from gingham.segments import HISTORY, By
@@ -90,10 +90,13 @@ def compare(
     Raises
     ------
     ParameterError
-        If a model is fitted already, has a baseline's name, or `metric` or `reference` names none of those there are.
+        If `models` is no mapping, a model is fitted already or has a baseline's name, `metric` or `reference` names
+        none of those there are, or no user of the test counts for `metric`.
     GinghamError
         For what `fit` of a model and `evaluate` raise.
     """
+    if not isinstance(models, Mapping):
+        raise ParameterError(f"models is a {type(models).__name__}; give models by name, such as {{'mine': model}}.")
     known = baselines(window)
     if not (isinstance(train, Dataset) and train.interactions.timestamp is not None):
         del known["recent-best-sellers"]
@@ -106,8 +109,8 @@ def compare(
     ks = sizes(k)
     metric = f"map@{ks[-1]}" if metric is None else metric
     named(metric)
-    if "@" in metric and int(metric.partition("@")[2]) not in ks:
-        raise ParameterError(f"metric={metric!r} is not measured with k={k}; give one of both as the other.")
+    if metric not in names(ks):
+        raise ParameterError(f"metric={metric!r} is not measured with k={k}; give a metric at one of these, or more k.")
     with ExitStack() as stack:
         shown = progress or stack.enter_context(_bar(2 * len(fits)))
         measured = {

@@ -5,7 +5,7 @@ test items. An item that ranks level with others stands where the ranking put it
 alone counts ties by half.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -190,6 +190,11 @@ AT_K: Mapping[str, Callable[..., Values]] = {
     "hit_rate": hit_rate_at_k,
 }
 OF_ALL: Mapping[str, Callable[[TestRanks], Values]] = {"reciprocal_rank": reciprocal_rank, "auc": auc}
+
+
+def names(ks: Sequence[int]) -> list[str]:
+    """Name every metric, at each `k` where it depends on that."""
+    return [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]
 
 
 def named(name: str) -> Callable[[TestRanks], Values]:

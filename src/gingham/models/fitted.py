@@ -12,7 +12,7 @@ from gingham.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class FittedRows:
     """The rows that a model has learned from.
 
     Attributes
@@ -33,7 +33,7 @@ class Fitted:
     earlier: sp.csr_matrix | None = None
 
     @classmethod
-    def of(cls, data: object) -> "Fitted":
+    def of(cls, data: object) -> "FittedRows":
         """Take a dataset's rows; a bare matrix has none to tell apart."""
         if not isinstance(data, Dataset):
             return cls()
@@ -41,7 +41,7 @@ class Fitted:
         until = times.max() if times is not None and len(times) else None
         return cls(rows.source, np.packbits(rows.mask()), until)
 
-    def after(self, before: "Fitted", old: sp.csr_matrix, new: sp.csr_matrix) -> "Fitted":
+    def after(self, before: "FittedRows", old: sp.csr_matrix, new: sp.csr_matrix) -> "FittedRows":
         """Give what a model has learned from that was fitted to `before` (matrix `old`) and then to this (`new`)."""
         same = self.source is not None and self.source == before.source
         bits = self.bits | before.bits if same and self.bits is not None and before.bits is not None else None
@@ -95,7 +95,7 @@ class Fitted:
     @classmethod
     def restored(
         cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]
-    ) -> "Fitted":
+    ) -> "FittedRows":
         """Take what `stored` gave, or nothing, of a model stored before rows were known; `arrays` may hold others."""
         until = None if state.get("until") is None else np.datetime64(state["until"], "us")
         earlier = None

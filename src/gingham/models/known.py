@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import DataError
-from gingham.models.fitted import Fitted
+from gingham.models.fitted import FittedRows
 from gingham.split import Matrix
 from gingham.store import Artifact, csr_arrays, csr_of
 
@@ -36,7 +36,7 @@ class Known:
         ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
     user_encoder, item_encoder : FeatureEncoder or None
         What makes features of what is told about users and items; None where no columns were features.
-    fitted : Fitted
+    fitted : FittedRows
         Which rows these were, and which were learned from before.
     """
 
@@ -46,7 +46,7 @@ class Known:
     item_labels: pl.DataFrame | None = None
     user_encoder: FeatureEncoder | None = None
     item_encoder: FeatureEncoder | None = None
-    fitted: Fitted = field(default_factory=Fitted)
+    fitted: FittedRows = field(default_factory=FittedRows)
 
     @classmethod
     def of(cls, data: Data) -> "Known":
@@ -59,7 +59,7 @@ class Known:
         """
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders, Fitted.of(data))
+            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders, FittedRows.of(data))
         matrix = canonical(data, "interactions")
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
@@ -109,7 +109,7 @@ class Known:
             for name in _ENCODERS
             if name in stored.state
         }
-        fitted = Fitted.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
+        fitted = FittedRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
         return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders, fitted=fitted)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 COLOURS = ("#2f7fc1", "#c8671b", "#2b8f63", "#8a63c9", "#c94f6d", "#7d858f", "#1b8a99", "#9a7a1f")
 
 _LABEL = 28  # letters
+_WHOLE = 12  # whole numbers along an axis, each of which has room for its mark
 _POINTS = 1500  # of a line; more than a screen has pixels for
 _BAND = "rgba(47, 127, 193, {})"
 _GREY = "#7d858f"
@@ -65,7 +66,7 @@ def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: st
     """
     width = max(1, math.ceil(len(x) / _POINTS))
     places = [_value(x[start]) for start in range(0, len(x), width)]
-    colours = iter(COLOURS)
+    colours = iter(_colour(number, len(lines)) for number in range(len(lines)))
     mode = "lines" if len(places) > 1 else "markers"  # a single point has no line
     traces = []
     for name, values in lines.items():
@@ -199,56 +200,44 @@ def boxes(labels: Sequence[object], quantiles: Sequence[Sequence[float]], value:
 
 
 def dots(
-    labels: Sequence[object],
-    groups: Mapping[str, Sequence[Interval | None]],
-    value: Axis,
-    *,
-    x_title: str = "",
-    across: bool = False,
-    beside: bool = True,
+    labels: Sequence[object], groups: Mapping[str, Sequence[Interval | None]], value: Axis, beside: bool = True
 ) -> Chart:
-    """Draw values with their intervals as dots and whiskers for each label, one a group.
+    """Draw values with their intervals as dots and level whiskers for each label, the first on top, one a group.
 
-    Dots of several groups stand `beside` each other, or in one line if no label has two; `across` lays the whiskers on
-    their side. A value of None leaves its dot out.
+    Dots of several groups stand `beside` each other, or in one line if no label has two. A value of None leaves its dot
+    out.
     """
     texts, apart = [_label(label) for label in labels], 0.7 / len(groups) if beside else 0.0
     traces = []
     for number, (name, intervals) in enumerate(groups.items()):
         shown = [(place, *found) for place, found in enumerate(intervals) if found is not None]
         shift = apart * (number - (len(groups) - 1) / 2)
-        places, values = [place + shift for place, *_ in shown], [middle for _, middle, _, _ in shown]
-        whiskers = {
-            "type": "data",
-            "symmetric": False,
-            "array": [high - middle for _, middle, _, high in shown],
-            "arrayminus": [middle - low for _, middle, low, _ in shown],
-            "thickness": 2,
-            "width": 4,
-        }
-        along = {"y": places, "x": values} if across else {"x": places, "y": values}
         ends = [f"{middle:,.4f} ({low:,.4f} to {high:,.4f})" for _, middle, low, high in shown]
+        group = f"{', ' if name else ''}{_label(name)}" if beside else ""
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": _label(name),
+                "x": [middle for _, middle, _, _ in shown],
+                "y": [place + shift for place, *_ in shown],
                 "marker": {"color": COLOURS[number % len(COLOURS)], "size": 9, "symbol": _symbol(number)},
-                "error_x" if across else "error_y": whiskers,
-                "hovertext": [
-                    f"{texts[place]}{', ' if name and beside else ''}{_label(name) if beside else ''}: {end}"
-                    for (place, *_), end in zip(shown, ends, strict=True)
-                ],
+                "error_x": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - middle for _, middle, _, high in shown],
+                    "arrayminus": [middle - low for _, middle, low, _ in shown],
+                    "thickness": 2,
+                    "width": 4,
+                },
+                "hovertext": [f"{texts[place]}{group}: {end}" for (place, *_), end in zip(shown, ends, strict=True)],
                 "hoverinfo": "text",
-                **along,
             }
         )
-    edges = [-0.5, len(labels) - 0.5]
-    category = {**_category(labels, x_title), "range": edges[::-1] if across else edges, "zeroline": False}
-    length = value.layout()
-    layout = _layout(length, category, len(groups) > 1) if across else _layout(category, length, len(groups) > 1)
+    category = {**_category(labels), "range": [len(labels) - 0.5, -0.5], "zeroline": False}
     rows = len(labels) * (max(1, len(groups) * 0.6) if beside else 1)
-    return Chart(tuple(traces), layout, height=round(110 + 30 * max(3, rows)) if across else 360)
+    layout = _layout(value.layout(), category, len(groups) > 1)
+    return Chart(tuple(traces), layout, height=round(110 + 30 * max(3, rows)))
 
 
 def points(places: Mapping[str, tuple[float, float]], x: Axis, y: Axis) -> Chart:
@@ -282,7 +271,7 @@ def lorenz(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: Axi
                 "name": _label(name),
                 "x": list(people),
                 "y": list(held),
-                "line": {"width": 2.5, "color": COLOURS[number]},
+                "line": {"width": 2.5, "color": _colour(number, len(curves))},
             }
         )
     return Chart(tuple(traces), _layout({**x.layout(), "range": [0, 1]}, {**y.layout(), "range": [0, 1]}, legend=True))
@@ -326,8 +315,11 @@ def _piled(groups: Mapping[str, Numbers]) -> Numbers:
 
 
 def _x_axis(x: Sequence[Any]) -> dict[str, Any]:
-    dates = len(x) > 0 and isinstance(x[0], date)
-    return {"type": "date", "hoverformat": "%d %b %Y"} if dates else {"tickformat": ",~f"}
+    if len(x) > 0 and isinstance(x[0], date):
+        return {"type": "date", "hoverformat": "%d %b %Y"}
+    # Nothing is between two of a few whole numbers: without this, a short axis has a mark at each half.
+    whole = len(x) <= _WHOLE and all(isinstance(place, int) for place in x)
+    return {"tickformat": ",~f", **({"dtick": 1} if whole else {})}
 
 
 def _colour(number: int, of: int) -> str:
