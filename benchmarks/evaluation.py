@@ -5,6 +5,7 @@ Prints a table of ratios and writes it, with versions and threads, to benchmarks
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from lightfm import LightFM
@@ -32,7 +33,7 @@ N_COLUMNS = len(AT_K) * len(KS) + len(OF_ALL)
 def main() -> None:
     """Run everything, print as it comes, write at the end."""
     rows: list[Row] = []
-    for row in (*one_pass(make_shop()), *intervals(N_USERS)):
+    for row in chain(one_pass(make_shop()), intervals(N_USERS)):
         rows.append(row)
         print(row, flush=True)
     write(rows, "evaluation", ("gingham", "lightfm-next", "numpy", "scipy", "polars"))

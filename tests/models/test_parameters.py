@@ -7,6 +7,7 @@ import pytest
 from gingham.errors import ParameterError
 from gingham.models.parameters import (
     generator,
+    optional_duration,
     require_duration,
     require_k,
     require_number,
@@ -76,6 +77,10 @@ def test_lengths_of_time() -> None:
             require_duration("window", wrong)
     with pytest.raises(ParameterError, match="window: 'soon' is no length of time; write hours, days or weeks"):
         require_duration("window", "soon")
+    assert optional_duration("window", "2w") == timedelta(days=14)
+    assert optional_duration("window", None) is None
+    with pytest.raises(ParameterError, match="window: 'soon'"):
+        optional_duration("window", "soon")
 
 
 def test_k_is_at_most_the_number_of_items() -> None:

@@ -37,6 +37,8 @@ def test_parameters_stand_below_each_other_each_from_its_least_to_its_greatest()
     assert told[0, 0.0] == "bpr"
     assert told[1, 1.0] == "1"
     assert told[2, 0.0] == "8"
+    # Within the chart, however narrow: text at an end goes inwards.
+    assert {note["x"]: note["xanchor"] for note in chart.layout["annotations"]} == {0.0: "left", 1.0: "right"}
     assert chart.traces[2]["hovertext"].startswith("0.3<br>loss: bpr<br>rate: 0.1")
 
 

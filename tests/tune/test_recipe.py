@@ -2,6 +2,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +37,26 @@ def test_all_but_the_model_stays_and_paths_find_their_files_from_anywhere() -> N
     for section in ("name", "split", "clean", "tune"):
         assert content[section] == before[section]
     assert gg.Recipe.parse(best_text(recipe, {"epochs": 7}), "/elsewhere").model.epochs == 7
+
+
+@pytest.mark.parametrize(
+    ("url", "there"),
+    [
+        ("sqlite:///shop.db", "sqlite:////shop/shop.db"),
+        ("sqlite:////data/shop.db", "sqlite:////data/shop.db"),
+        ("sqlite:///${FOLDER}/shop.db", "sqlite:///${FOLDER}/shop.db"),
+        ("postgresql+psycopg://me:${PASSWORD}@host/shop", "postgresql+psycopg://me:${PASSWORD}@host/shop"),
+    ],
+)
+def test_a_database_in_a_file_is_found_from_anywhere(url: str, there: str) -> None:
+    recipe = gg.Recipe.parse(
+        BASE.replace('path = "sales.csv"', f'url = "{url}"\nquery = "SELECT * FROM sales"'), "/shop"
+    )
+    content = tomllib.loads(best_text(recipe, {}))
+    assert content["transactions"] == {**tomllib.loads(recipe.text)["transactions"], "url": there}
+
+
+def test_a_number_of_epochs_that_was_found_is_not_looked_for_again() -> None:
+    recipe = gg.Recipe.parse(f"{BASE}[model]\nearly_stopping = {{ patience = 2 }}\n", "/shop")
+    assert gg.Recipe.parse(best_text(recipe, {"epochs": 7})).model.early_stopping is None
+    assert gg.Recipe.parse(best_text(recipe, {"n_components": 4})).model.early_stopping is not None

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -5,9 +6,10 @@ import optuna
 import pytest
 
 from gingham.config import TuneSpec
-from gingham.errors import ConfigError
+from gingham.errors import ConfigError, MissingExtraError
 from gingham.space import Exponential, Range, Space
 from gingham.tune.study import distributions, open_study, values
+from gingham.tune.study import optuna as import_optuna
 
 SPACE: Space = {
     "loss": ["warp", "bpr"],
@@ -15,6 +17,12 @@ SPACE: Space = {
     "alpha": Range(0.1, 10, log=True),
     "learning_rate": Exponential(0.05),
 }
+
+
+def test_what_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'gingham\[tune\]'"):
+        import_optuna()
 
 
 def test_a_space_as_optuna_writes_it() -> None:

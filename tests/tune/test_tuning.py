@@ -60,6 +60,17 @@ def test_the_best_parameters_are_refitted_to_all_of_train_and_scored_on_the_test
     assert list(found.evaluations) == ["hybrid", "best-sellers", "recent-best-sellers", "buy-again"]
 
 
+def test_the_test_is_scored_by_what_was_maximised_too(tuned: Path, tmp_path: Path) -> None:
+    found = gg.tune(tuned, tmp_path / "out", metric="ndcg@7", verbose=False)
+    assert found.comparison is not None
+    assert found.comparison.metric == "ndcg@7"
+    assert {"map@5", "map@7"} <= set(found.comparison.metrics)
+    (sentence,) = found.comparison.sentences
+    assert f"The test was scored once. {sentence}" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    with pytest.raises(ParameterError, match="k=26 is larger than the number of items in the catalogue, 25"):
+        gg.tune(tuned, metric="map@26", verbose=False)
+
+
 def test_a_trials_value_is_the_metric_on_the_last_days_of_train(tuned: Path) -> None:
     found = gg.tune(tuned, verbose=False)
     train, _ = parts(tuned)
@@ -197,6 +208,18 @@ def test_wrong_settings_are_one_sentence_and_leave_nothing(
     for word in words:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("trials", "words"), [(1, "The only trial failed"), (2, "All of the first 2 trials failed")])
+def test_a_metric_that_nobody_has_ends_the_search(trials: int, words: str) -> None:
+    # In the last week the only user buys all items there are, so that none is left for auc to compare with.
+    index = np.array([0, 1, 2, 0, 1, 2])
+    days = np.array(["2024-01-01"] * 3 + ["2024-02-01"] * 3, "datetime64[us]")
+    rows = gg.Interactions(np.zeros(6, int), index, 1, 3, timestamp=days)
+    train = gg.Dataset(gg.Ids(pl.Series(["ann"])), gg.Ids(pl.Series(["hat", "shoe", "sock"])), rows)
+    settings = {"trials": trials, "metric": "auc", "validation": {"kind": "time", "test": "7d"}}
+    with pytest.raises(ConfigError, match=f"{words}.*auc is undefined for every user of the validation part"):
+        gg.tune(train, model={"kind": "popularity"}, space={"window": ["1d", "7d"]}, verbose=False, **settings)
 
 
 def test_a_folder_with_other_files_is_left_alone(tuned: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import typer
 from gingham.cli.console import Narrator, output
 from gingham.tune import tune as search
 from gingham.tune.folder import BEST, REPORT
+from gingham.tune.page import parameters
 
 
 def tune(
@@ -39,9 +40,8 @@ def tune(
     }
     settings = {name: value for name, value in given.items() if value is not None}
     found = search(recipe, out, storage=storage, follower=Narrator(), **settings)
-    told = ", ".join(f"{name} = {value!r}" for name, value in found.best_params.items())
     for line in (
-        f"\nBest on the validation part: {found.metric} {found.best_value:.4f} with {told}.",
+        f"\nBest on the validation part: {found.metric} {found.best_value:.4f} with {parameters(found.best_params)}.",
         f"Stored in {out}: {BEST} (gingham run), {REPORT}, the trials, the study and the model.",
     ):
         output.print(line, highlight=False, markup=False, soft_wrap=True)

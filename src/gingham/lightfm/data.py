@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from gingham.errors import DataError, UnknownIdError
+from gingham.errors import DataError
+from gingham.lightfm.errors import UnknownError
 from gingham.recommend import Floats, Indices
 
 __all__ = ["Dataset"]
@@ -20,10 +21,6 @@ Described: TypeAlias = tuple[Hashable, Iterable[Hashable] | Mapping[Hashable, fl
 
 # How many interactions are taken at a time.
 _CHUNK = 200_000
-
-
-class UnknownError(UnknownIdError, DataError):
-    """An id or the name of a feature is not in the data set: a ValueError, as in LightFM."""
 
 
 class Dataset:

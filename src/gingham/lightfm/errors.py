@@ -7,6 +7,10 @@ class ParameterError(errors.ParameterError, AssertionError):
     """A parameter is out of its range; LightFM asserts most of them."""
 
 
+class UnknownError(errors.UnknownIdError, errors.DataError):
+    """An id or the name of a feature is not in the data set: a ValueError, as in LightFM."""
+
+
 class NotFittedError(errors.NotFittedError, ValueError):
     """A model is asked for something before it was fitted."""
 

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from gingham.errors import MissingExtraError
 from gingham.models.base import Recommender
 from gingham.models.known import Data, Known
-from gingham.models.parameters import require_duration, require_number, require_one_of, require_whole
-from gingham.models.popularity import places
+from gingham.models.parameters import optional_duration, require_number, require_one_of, require_whole
+from gingham.models.popularity import places, sold
 from gingham.recommend import Floats, Indices, SharedScores, threads
 from gingham.store import csr_arrays, csr_of
 
@@ -78,8 +78,7 @@ class ItemKNN(Recommender):
         require_one_of("weighting", self.weighting, WEIGHTINGS)
         require_number("k1", self.k1, least=0)
         require_number("b", self.b, least=0, most=1)
-        if self.half_life is not None:
-            require_duration("half_life", self.half_life)
+        optional_duration("half_life", self.half_life)
 
     def fit(self, interactions: Data, num_threads: int = 0) -> Self:
         """Find every item's neighbours.
@@ -101,8 +100,7 @@ class ItemKNN(Recommender):
         self.validate()
         n_threads = threads(num_threads)
         known = Known.of(interactions)
-        half_life = None if self.half_life is None else require_duration("half_life", self.half_life)
-        counts = known.purchases(interactions, half_life)
+        counts = known.purchases(interactions, optional_duration("half_life", self.half_life))
         weighted = self._weighted(counts)
         near = top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads)
         self._known = known
@@ -121,19 +119,18 @@ class ItemKNN(Recommender):
             if self.weighting == "tf-idf":
                 values = np.sqrt(weighted.data)
             else:
-                sales = np.asarray(weighted.sum(axis=0)).ravel()
+                sales = sold(weighted)
                 length = 1 - self.b + self.b * sales / (sales.sum() / max(n_items, 1) or 1)
                 values = weighted.data * (self.k1 + 1) / (self.k1 * length[weighted.indices] + weighted.data)
             weighted.data = (values * np.repeat(tells, had)).astype(np.float32)
         if self.weighting != "bm25":
-            norms = np.sqrt(np.bincount(weighted.indices, weighted.data.astype(np.float64) ** 2, weighted.shape[1]))
-            weighted.data /= np.maximum(norms, np.finfo(np.float32).tiny)[weighted.indices].astype(np.float32)
+            weighted.data = unit(weighted.data, weighted.indices, weighted.shape[1])
         return weighted
 
     def _take(self, counts: sp.csr_matrix, near: sp.csr_matrix) -> None:
         self._counts, self._near = counts, near
         # Below zero, and so below every neighbour.
-        self._fill = places(np.asarray(counts.sum(axis=0)).ravel()) - np.float32(1)
+        self._fill = places(sold(counts)) - np.float32(1)
 
     def _scores(self) -> SharedScores:
         return SharedScores(self._fill, self._score, _USERS)
@@ -150,6 +147,12 @@ class ItemKNN(Recommender):
         known = self.known_.matrix
         counts = sp.csr_matrix((arrays["counts"], known.indices, known.indptr), shape=known.shape)
         self._take(counts, csr_of("near", arrays, (self.n_items, self.n_items)))
+
+
+def unit(values: Floats, lines: npt.NDArray[np.integer], n_lines: int) -> Floats:
+    """Scale a matrix's values so that the squares of each line sum to one; `lines` says which one each value is of."""
+    norms = np.sqrt(np.bincount(lines, values.astype(np.float64) ** 2, n_lines))
+    return np.asarray(values / np.maximum(norms, np.finfo(np.float32).tiny)[lines].astype(np.float32), np.float32)
 
 
 def top_products(left: sp.csr_matrix, right: sp.csr_matrix, n: int, n_threads: int) -> sp.csr_matrix:

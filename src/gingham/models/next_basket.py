@@ -8,8 +8,9 @@ import scipy.sparse as sp
 
 from gingham.models.base import Recommender
 from gingham.models.known import Data, Known
-from gingham.models.neighbours import top_products
-from gingham.models.parameters import require_duration, require_number, require_whole
+from gingham.models.neighbours import top_products, unit
+from gingham.models.parameters import optional_duration, require_number, require_whole
+from gingham.models.popularity import sold
 from gingham.recommend import Floats, Indices, SharedScores, threads
 from gingham.store import csr_arrays, csr_of
 
@@ -75,8 +76,7 @@ class NextBasket(Recommender):
             If one is out of its range.
         """
         for name in ("half_life", "sales_half_life"):
-            if getattr(self, name) is not None:
-                require_duration(name, getattr(self, name))
+            optional_duration(name, getattr(self, name))
         require_number("smoothing", self.smoothing, least=0)
         require_whole("n_neighbours", self.n_neighbours, 0)
         require_number("alpha", self.alpha, least=0, most=1)
@@ -102,11 +102,11 @@ class NextBasket(Recommender):
         n_threads = threads(num_threads)
         known = Known.of(interactions)
         habits, recent = (
-            known.purchases(interactions, None if length is None else require_duration(name, length))
-            for name, length in (("half_life", self.half_life), ("sales_half_life", self.sales_half_life))
+            known.purchases(interactions, optional_duration(name, getattr(self, name)))
+            for name in ("half_life", "sales_half_life")
         )
         near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
-        sales = np.asarray(recent.sum(axis=0, dtype=np.float64)).ravel()
+        sales = sold(recent)
         self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)
         self._habits, self._near, self._alpha = habits, near, float(self.alpha)
         self._known = known
@@ -140,9 +140,8 @@ class NextBasket(Recommender):
 def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
     """Find the users with the nearest habits: a row each, whose entries add up to one."""
     rows = np.repeat(np.arange(habits.shape[0]), np.diff(habits.indptr))
-    norms = np.sqrt(np.bincount(rows, habits.data.astype(np.float64) ** 2, habits.shape[0]))
     normal = habits.copy()
-    normal.data /= np.maximum(norms, np.finfo(np.float32).tiny)[rows].astype(np.float32)
+    normal.data = unit(habits.data, rows, habits.shape[0])
     # One more than asked for: nobody is nearer than the user.
     near = top_products(normal, normal.T.tocsr(), n_neighbours + 1, n_threads)
     near.data = (near.indices != np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))).astype(np.float32)

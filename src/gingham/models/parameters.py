@@ -48,6 +48,11 @@ def require_duration(name: str, value: Any) -> timedelta:
         raise ParameterError(f"{name}: {error}") from None
 
 
+def optional_duration(name: str, value: Any) -> timedelta | None:
+    """Understand a length of time as `require_duration` does; None stays None."""
+    return None if value is None else require_duration(name, value)
+
+
 def require_k(k: Any, n_items: int, what: str = "items in the catalogue") -> None:
     """Refuse a `k` that is no whole number from 1 to the number of items.
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from gingham.dataset import Dataset
 from gingham.models.base import Recommender
 from gingham.models.known import Data, Known, canonical
-from gingham.models.parameters import require_duration
+from gingham.models.parameters import optional_duration
 from gingham.recommend import Floats, SharedScores
 
 
@@ -38,8 +38,8 @@ class _BySales(Recommender):
         """
         self.validate()
         known = Known.of(interactions)
-        total = _sold(known.matrix)
-        recent = _sold(self._recent(interactions))
+        total = sold(known.matrix)
+        recent = sold(self._recent(interactions))
         # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
         least = recent.min(initial=1, where=recent > 0)
         self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
@@ -55,8 +55,7 @@ class _BySales(Recommender):
             If `window` or `half_life` is no length of time.
         """
         for name in ("window", "half_life"):
-            if getattr(self, name) is not None:
-                require_duration(name, getattr(self, name))
+            optional_duration(name, getattr(self, name))
 
     def _recent(self, data: Data) -> sp.csr_matrix:
         """Take the window's interactions, each with the weight that its age leaves it."""
@@ -66,10 +65,11 @@ class _BySales(Recommender):
         if rows.timestamp is None or not len(rows):
             return data.matrix()
         age = rows.timestamp.max() - rows.timestamp
-        if self.half_life is not None:
-            rows = rows.decayed(require_duration("half_life", self.half_life))
-        if self.window is not None:
-            rows = rows.take(age < np.timedelta64(require_duration("window", self.window)))
+        window, half_life = optional_duration("window", self.window), optional_duration("half_life", self.half_life)
+        if half_life is not None:
+            rows = rows.decayed(half_life)
+        if window is not None:
+            rows = rows.take(age < np.timedelta64(window))
         return data.with_interactions(rows).matrix()
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -129,7 +129,8 @@ def _again(bought: sp.csr_matrix, place: Floats) -> Floats:
     return np.where(bought.data > 0, bought.data + fraction, 0).astype(np.float32)
 
 
-def _sold(matrix: sp.csr_matrix) -> npt.NDArray[np.float64]:
+def sold(matrix: sp.csr_matrix) -> npt.NDArray[np.float64]:
+    """Sum up what was sold of each item; float32 would stop counting at 16 million."""
     return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
 
 

@@ -82,8 +82,17 @@ def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], v
                 "hoverinfo": "text",
             }
         )
+    # At the ends, text turns inwards, where a narrow screen has room for it.
+    turned = {0.0: "left", 1.0: "right"}
     ticks = [
-        {"x": at, "y": row, "text": _label(text), "showarrow": False, "yshift": 10}
+        {
+            "x": at,
+            "y": row,
+            "text": _label(text),
+            "showarrow": False,
+            "yshift": 10,
+            "xanchor": turned.get(at, "center"),
+        }
         for row, (_, texts) in enumerate(axes)
         for at, text in texts.items()
     ]

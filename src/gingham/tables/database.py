@@ -86,13 +86,20 @@ def _with_variables(url: str, origin: Origin) -> str:
 
 def _with_file(address: "sqlalchemy.URL", base: Path, origin: Origin) -> "sqlalchemy.URL":
     """Find SQLite's file beside the recipe; SQLite would make one that is missing."""
-    name = address.database
-    if address.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+    file = file_of(address, base)
+    if file is None:
         return address
-    file = base / name
     if not file.is_file():
         raise TableError(f"The {origin} does not exist: there is no file {file}; check the url in the recipe.")
     return address.set(database=str(file))
+
+
+def file_of(address: "sqlalchemy.URL", base: Path) -> Path | None:
+    """Give the file that an SQLite database is, from the recipe's folder; None for what is no file."""
+    name = address.database
+    if address.get_backend_name() != "sqlite" or not name or name == ":memory:" or name.startswith("file:"):
+        return None
+    return base / name
 
 
 def _batches(engine: "sqlalchemy.Engine", query: str, origin: Origin) -> Iterator[pl.DataFrame]:

@@ -74,22 +74,19 @@ def write(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) ->
     DataError
         If there is nothing to measure on.
     """
-    folds, shape = 0, (0, 0)
+    folds, train = 0, None
     for folds, (train, validation) in enumerate(splits, start=1):
-        shape = train.n_users, train.n_items
         for name, part in (("train", train), ("validation", validation)):
             for column in _COLUMNS:
                 _save(folder, f"{folds}.{name}.{column}", getattr(part.interactions, column))
-        watched = _watched(validation.matrix())
-        for side, matrix in (
-            ("users", train.user_features and train.user_features.matrix),
-            ("items", train.item_features and train.item_features.matrix),
-            (f"{folds}.watched", watched),
-        ):
-            for array in _PARTS:
-                _save(folder, f"{side}.{array}", None if matrix is None else getattr(matrix, array))
-    if not folds:
+        _save_matrix(folder, f"{folds}.watched", _watched(validation.matrix()))
+    if train is None:
         raise DataError("There is no validation part to measure on; give at least one.")
+    # Users, items and their features are the same in all folds.
+    for side, features in (("users", train.user_features), ("items", train.item_features)):
+        if features is not None:
+            _save_matrix(folder, side, features.matrix)
+    shape = train.n_users, train.n_items
     told = {**asdict(settings), "model": settings.model.model_dump(mode="json"), "folds": folds, "shape": shape}
     (folder / _SETTINGS).write_text(json.dumps(told), encoding="utf-8")
 
@@ -135,6 +132,11 @@ def _matrix(folder: Path, name: str) -> sp.csr_matrix | None:
 def _features(folder: Path, side: str) -> Features | None:
     matrix = _matrix(folder, side)
     return None if matrix is None else Features(matrix, ())
+
+
+def _save_matrix(folder: Path, name: str, matrix: sp.csr_matrix) -> None:
+    for part in _PARTS:
+        _save(folder, f"{name}.{part}", getattr(matrix, part))
 
 
 def _save(folder: Path, name: str, array: Any) -> None:

@@ -1,6 +1,6 @@
 """The search as a page: what was found, how, and what made the difference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -28,26 +28,25 @@ def page(found: "Tuning", space: Space, title: str) -> Page:
     return Page(title, _lead(found), [section for part in parts for section in part(found, space)], _NOTE)
 
 
-def written(value: Any) -> str:
-    """Write a parameter's value for people."""
+def parameters(params: Mapping[str, Any]) -> str:
+    """Write parameters and their values for people."""
+    return ", ".join(f"{name} = {_written(value)}" for name, value in params.items())
+
+
+def _written(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _lead(found: "Tuning") -> list[str]:
     counts = dict(found.trials["state"].value_counts().iter_rows())
-    told = ", ".join(f"{name} = {written(value)}" for name, value in found.best_params.items())
     tried = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "pruned", "failed") if state in counts)
     lead = [
         f"The best trial reached {found.metric} {found.best_value:.4f} on the validation part.",
-        f"Its parameters: {told}.",
+        f"Its parameters: {parameters(found.best_params)}.",
         f"{found.trials.height:,} trials were made: {tried}.",
     ]
-    if found.evaluations:
-        scores = {name: one.to_dict().get(found.metric) for name, one in found.evaluations.items()}
-        known = [f"{name} {score['mean']:.4f}" for name, score in scores.items() if score is not None]
-        if known:
-            lead.append(f"On the test, {found.metric}: {', '.join(known)}.")
-    return lead
+    said = () if found.comparison is None else found.comparison.sentences
+    return [*lead, *(f"The test was scored once. {sentence}" for sentence in said)]
 
 
 def _best(found: "Tuning", space: Space) -> Iterator[Section]:
@@ -58,7 +57,7 @@ def _best(found: "Tuning", space: Space) -> Iterator[Section]:
         (
             str(row["trial"]),
             f"{row['value']:.4f}",
-            *(written(row["best_epoch" if name == "epochs" else name]) for name in names),
+            *(_written(row["best_epoch" if name == "epochs" else name]) for name in names),
         )
         for row in best.iter_rows(named=True)
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gingham.config import Recipe
+from gingham.tables.database import file_of
 
 _TABLES = ("transactions", "users", "items")
 
@@ -15,10 +16,16 @@ _TABLES = ("transactions", "users", "items")
 def best_text(recipe: Recipe, params: Mapping[str, Any]) -> str:
     """Write it as TOML. Its paths are absolute, for it is stored elsewhere."""
     content = tomllib.loads(recipe.text)
-    content["model"] = content.get("model", {}) | params
-    for name in _TABLES:
-        if "path" in content.get(name, {}):
-            content[name]["path"] = _absolute(content[name]["path"], recipe.base)
+    model = content.get("model", {}) | params
+    if "epochs" in params:
+        # The number of epochs has been found.
+        model.pop("early_stopping", None)
+    content["model"] = model
+    for table in (content[name] for name in _TABLES if name in content):
+        if "path" in table:
+            table["path"] = _absolute(table["path"], recipe.base)
+        if "url" in table:
+            table["url"] = _found_from_anywhere(table["url"], recipe.base)
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = ["# The best parameters that `gingham tune` found.", *_keys(plain)]
     for key, value in content.items():
@@ -31,6 +38,15 @@ def _absolute(path: str | list[str], base: Path) -> str | list[str]:
     if isinstance(path, list):
         return [str(_absolute(one, base)) for one in path]
     return path if "://" in path else str((base / path).absolute())
+
+
+def _found_from_anywhere(url: str, base: Path) -> str:
+    import sqlalchemy
+
+    address = sqlalchemy.make_url(url)
+    # Where a variable stands for a part of it, nobody knows yet which file it is.
+    file = None if "${" in url else file_of(address, base)
+    return url if file is None else str(address.set(database=str(file.absolute())))
 
 
 def _keys(content: Mapping[str, Any]) -> list[str]:

@@ -205,8 +205,10 @@ class Search:
 
     def _require_hope(self, reason: str) -> None:
         done = finished(self._study)
-        if len(done) >= _HOPELESS and all(trial.state == self._states.FAIL for trial in done):
-            raise ConfigError(f"All of the first {len(done)} trials failed, the last because of this: {reason}")
+        enough = min(_HOPELESS, self._spec.trials)
+        if len(done) >= enough and all(trial.state == self._states.FAIL for trial in done):
+            who = "The only trial failed" if len(done) == 1 else f"All of the first {len(done)} trials failed, the last"
+            raise ConfigError(f"{who} because of this: {reason}")
 
     def _best(self) -> float | None:
         complete = self._study.get_trials(deepcopy=False, states=(self._states.COMPLETE,))

@@ -10,7 +10,7 @@ import numpy as np
 
 from gingham.config import ModelSpec, TuneSpec
 from gingham.dataset import Dataset
-from gingham.errors import ConfigError
+from gingham.errors import ConfigError, MissingExtraError
 from gingham.space import Exponential, Range, Space, written
 from gingham.split import SplitSpec
 from gingham.tables.database import hidden, without_password
@@ -37,15 +37,13 @@ def optuna() -> Any:
 
     Raises
     ------
-    ConfigError
+    MissingExtraError
         If it is not installed.
     """
     try:
         import optuna
     except ModuleNotFoundError:
-        raise ConfigError(
-            "The package optuna, which searches, is not installed; run: pip install 'gingham[tune]'."
-        ) from None
+        raise MissingExtraError("Tuning needs optuna, which is not installed; pip install 'gingham[tune]'.") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna
 
@@ -91,23 +89,25 @@ def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec)
 
     Raises
     ------
+    MissingExtraError
+        If Optuna is not installed.
     ConfigError
-        If Optuna is not installed, the database can't be used, or the study was made for something else.
+        If the database can't be used, or the study was made for something else.
     """
     tool = optuna()
     study = _open(tool, url, name, spec)
     earlier = study.user_attrs.get(_MADE_FOR)
     if earlier is None:
         study.set_user_attr(_MADE_FOR, dict(made_for))
-    if earlier is not None:
-        # What JSON makes of it, as the database did.
-        now = json.loads(json.dumps(made_for))
-        other = [part for part in now if now[part] != earlier.get(part)]
-        if other:
-            raise ConfigError(
-                f"The study {name!r} in {without_password(url)} was made by another recipe: its {' and '.join(other)} "
-                f"{'differ' if len(other) > 1 else 'differs'}; choose another --out or --storage, or delete it."
-            )
+        return study
+    # What JSON makes of it, as the database did.
+    now = json.loads(json.dumps(made_for))
+    other = [part for part in now if now[part] != earlier.get(part)]
+    if other:
+        raise ConfigError(
+            f"The study {name!r} in {without_password(url)} was made by another recipe: its {' and '.join(other)} "
+            f"{'differ' if len(other) > 1 else 'differs'}; choose another --out or --storage, or delete it."
+        )
     return study
 
 

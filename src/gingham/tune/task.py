@@ -12,7 +12,7 @@ from gingham.config import EvaluateSpec, ModelSpec, Recipe, TuneSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.fitting import build
-from gingham.models import HybridMF
+from gingham.models import EpochModel
 from gingham.space import Exponential, Range, Space
 from gingham.split import Split, SplitSpec
 from gingham.tables.duration import duration
@@ -54,13 +54,7 @@ class Task:
             If a setting, a parameter of the model or a distribution is wrong.
         """
         if recipe is None:
-            parts = (
-                "dataset",
-                ModelSpec().changed(model or {}),
-                TuneSpec(),
-                EvaluateSpec(),
-            )
-            task = cls(*parts)
+            task = cls("dataset", ModelSpec().changed(model or {}), TuneSpec(), EvaluateSpec())
         else:
             task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe)
         task = replace(task, spec=task.spec.changed(settings))
@@ -72,11 +66,17 @@ class Task:
         """What is tried."""
         return self.spec.space_of(self.model.kind)
 
+    @property
+    def ks(self) -> list[int]:
+        """At which k the test is scored: the recipe's, and that of what is maximised."""
+        _, at, k = self.spec.metric.partition("@")
+        return sorted({self.evaluate.k, int(k)} if at else {self.evaluate.k})
+
     def _require_fitting(self) -> None:
         """Refuse a distribution of something, or with a value, that the model refuses."""
         model = build(self.model)
         model.validate()
-        known = [*model.param_names(), *(_TRAINING if isinstance(model, HybridMF) else ())]
+        known = [*model.param_names(), *(_TRAINING if isinstance(model, EpochModel) else ())]
         for name, distribution in self.space.items():
             if name not in known:
                 raise ConfigError(

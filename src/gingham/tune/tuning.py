@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from gingham.compare import Comparison
 from gingham.config import Recipe
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.evaluate import Evaluation
 from gingham.fitting import fit
 from gingham.models import Recommender
+from gingham.models.parameters import require_k
 from gingham.pipeline import Watcher, fit_and_compare, name_of, read_parts
 from gingham.report import require_ready
 from gingham.split import Split, SplitSpec
@@ -52,8 +54,8 @@ class Tuning:
     best_params : dict
         The parameters of that trial; `epochs` is after how many the metric was best.
     trials : polars.DataFrame
-        A row a trial: ``trial``, ``state`` ("complete", "pruned" or "failed"), ``value``, ``epochs``, ``seconds``,
-        ``reason`` (why it failed) and a column a parameter.
+        A row a trial: ``trial``, ``state`` ("complete", "pruned" or "failed"), ``value``, ``best_epoch`` (after which
+        it was reached), ``seconds``, ``reason`` (why it failed) and a column a parameter.
     curves : polars.DataFrame
         A row an epoch of a trial: ``trial``, ``epoch``, ``loss`` and ``value``, the metric of up to 500 users of the
         first validation part.
@@ -61,8 +63,8 @@ class Tuning:
         Each parameter's share in the differences between complete trials (PED-ANOVA); empty if there were too few.
     model : Recommender
         Fitted to all of train with the best parameters.
-    evaluations : mapping of str to Evaluation
-        Of the model, by its kind, and of the baselines, on the test; empty if there was none.
+    comparison : Comparison or None
+        Of the model, by its kind, with the baselines, on the test; None if there was none.
 
     References
     ----------
@@ -77,7 +79,12 @@ class Tuning:
     curves: pl.DataFrame
     importances: dict[str, float]
     model: Recommender
-    evaluations: Mapping[str, Evaluation]
+    comparison: Comparison | None
+
+    @property
+    def evaluations(self) -> Mapping[str, Evaluation]:
+        """How good the model, by its kind, and the baselines are on the test; empty if there was none."""
+        return {} if self.comparison is None else self.comparison.evaluations
 
     @property
     def evaluation(self) -> Evaluation | None:
@@ -130,8 +137,9 @@ def tune(
     Raises
     ------
     ConfigError
-        If the recipe or a setting is wrong, Optuna (or Plotly, for `out`) is not installed, the study was made by
-        another recipe, or all trials fail.
+        If the recipe or a setting is wrong, the study was made by another recipe, or all trials fail.
+    MissingExtraError, ReportError
+        If Optuna, or for `out` Plotly, is not installed.
     GinghamError
         If a table, a split or `out` is wrong.
     """
@@ -145,6 +153,8 @@ def tune(
     with tempfile.TemporaryDirectory(prefix="gingham-tune-") as workplace:
         url = storage or f"sqlite:///{Path(workplace) / STUDY if folder is None else folder.open()}"
         train, test = read_parts(source, follower)[1] if isinstance(source, Recipe) else (source, test)
+        if test is not None:
+            require_k(task.ks[-1], test.n_items)
         study = _search(task, train, test, url, Path(workplace), follower, verbose)
         found = _found(task, study, train, test, follower)
     if folder is not None:
@@ -185,7 +195,7 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, fol
     """Fit the model to all of train with the best parameters, and score it once."""
     params = trials.best_params(study)
     spec = task.model.changed(params)
-    evaluations: dict[str, Evaluation] = {}
+    comparison: Comparison | None = None
     if test is None:
         with follower.stage(f"Fitting the model ({spec.kind})"):
             model = fit(spec, train)
@@ -197,20 +207,20 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, fol
             partial(fit, spec),
             Split(train, test),
             follower,
-            k=task.evaluate.k,
+            k=task.ks,
+            metric=task.spec.metric,
             filter_seen=seen,
             num_threads=spec.num_threads,
         )
-        evaluations = comparison.evaluations
     return Tuning(
         task.spec.metric,
         study.best_value,
         params,
         trials.table(study),
         trials.curves(study),
-        dict(trials.importances(study)),
+        trials.importances(study),
         model,
-        evaluations,
+        comparison,
     )
 
 

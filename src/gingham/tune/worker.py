@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from gingham.errors import GinghamError
+from gingham.errors import DataError, GinghamError
 from gingham.fitting import fit
 from gingham.metrics import compute
-from gingham.models import EarlyStopping, HybridMF, Recommender
+from gingham.models import EarlyStopping, EpochModel, Recommender
 from gingham.models.epochs import Epoch
 from gingham.tune import job
 from gingham.tune.job import Fold, Settings
@@ -34,6 +34,13 @@ def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], liste
     dict
         ``value``, the metric's mean over folds; ``epochs``, after how many it was reached (None for a model that has
         none); ``seconds``.
+
+    Raises
+    ------
+    DataError
+        If the metric is undefined for every user of a validation part.
+    GinghamError
+        For what fitting raises.
     """
     start = time.perf_counter()
     values, epochs = [], []
@@ -44,7 +51,14 @@ def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], liste
             return None
         model, epoch = fitted
         ranks = model.test_ranks(fold.validation, settings.filter_seen, settings.num_threads)
-        values.append(float(np.nanmean(compute(settings.metric, ranks))))
+        of_users = compute(settings.metric, ranks)
+        defined = of_users[~np.isnan(of_users)]
+        if not len(defined):
+            raise DataError(
+                f"{settings.metric} is undefined for every user of the validation part; choose another metric, or "
+                "another validation part."
+            )
+        values.append(float(defined.mean()))
         epochs.append(epoch)
     found = round(float(np.median(epochs))) if any(epochs) else None
     return {"value": float(np.mean(values)), "epochs": found, "seconds": time.perf_counter() - start}
@@ -57,10 +71,10 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Liste
     )
     going = True
 
-    def measured(model: HybridMF, epoch: Epoch) -> None:
+    def measured(model: EpochModel[Any], epoch: Epoch) -> None:
         watch.improved(model, epoch)
 
-    def heard(_: HybridMF, epoch: Epoch) -> bool:
+    def heard(_: EpochModel[Any], epoch: Epoch) -> bool:
         nonlocal going
         going = listener(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
         return not going
@@ -70,7 +84,7 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Liste
         how = {"callbacks": [heard], "early_stopping": watch}
     spec = settings.model.changed({**params, "num_threads": settings.num_threads})
     model = fit(spec, fold.train, verbose=False, **how)
-    last = len(model.history_) if isinstance(model, HybridMF) else 0
+    last = len(model.history_) if isinstance(model, EpochModel) else 0
     return (model, watch.best_epoch if settings.patience else last) if going else None
 
 

@@ -9,13 +9,16 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
+
+# A worker and what it says; None is its last message, of one that ended.
+Heard: TypeAlias = tuple["Worker", dict[str, Any] | None]
 
 
 class Worker:
-    """One process that tries parameters; `workers` hear what it says."""
+    """One process that tries parameters; what it says goes to an inbox."""
 
-    def __init__(self, folder: Path, log: Path, inbox: "Queue[tuple[Worker, dict[str, Any] | None]]") -> None:
+    def __init__(self, folder: Path, log: Path, inbox: Queue[Heard]) -> None:
         self._log = log
         with log.open("w") as errors:
             self._process = subprocess.Popen(
@@ -59,7 +62,7 @@ class Worker:
         said = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
         return f"ended with code {code} ({said})"
 
-    def _listen(self, inbox: "Queue[tuple[Worker, dict[str, Any] | None]]") -> None:
+    def _listen(self, inbox: Queue[Heard]) -> None:
         assert self._process.stdout is not None
         with suppress(ValueError):  # it ended in the middle of a line, or its stream was closed
             for line in self._process.stdout:
@@ -72,7 +75,7 @@ class Workers:
 
     def __init__(self, folder: Path, n: int) -> None:
         self._folder, self._n = folder, n
-        self._inbox: Queue[tuple[Worker, dict[str, Any] | None]] = Queue()
+        self._inbox: Queue[Heard] = Queue()
         self._started = 0
         self._all: list[Worker] = []
 
@@ -88,8 +91,8 @@ class Workers:
     def __iter__(self) -> Iterator[Worker]:
         return iter(list(self._all))
 
-    def next(self, timeout: float) -> tuple[Worker, dict[str, Any] | None] | None:
-        """Wait for what a worker says next: the worker and its message, an empty one if it ended; None if none does."""
+    def next(self, timeout: float) -> Heard | None:
+        """Wait for what a worker says next, for so many seconds; None if none says anything."""
         try:
             return self._inbox.get(timeout=max(0.0, timeout))
         except Empty:
