@@ -205,10 +205,10 @@ class Search:
 
     def _require_hope(self, reason: str) -> None:
         done = finished(self._study)
-        enough = min(_HOPELESS, self._spec.trials)
-        if len(done) >= enough and all(trial.state == self._states.FAIL for trial in done):
-            who = "The only trial failed" if len(done) == 1 else f"All of the first {len(done)} trials failed, the last"
-            raise ConfigError(f"{who} because of this: {reason}")
+        n_done = len(done)
+        if n_done >= min(_HOPELESS, self._spec.trials) and all(trial.state == self._states.FAIL for trial in done):
+            failed = "The only trial failed" if n_done == 1 else f"All of the first {n_done} trials failed, the last"
+            raise ConfigError(f"{failed} because of this: {reason}")
 
     def _best(self) -> float | None:
         complete = self._study.get_trials(deepcopy=False, states=(self._states.COMPLETE,))
