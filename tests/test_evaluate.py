@@ -77,6 +77,12 @@ def test_the_same_test_gives_the_same_intervals() -> None:
     assert gg.evaluate(model, TEST, k=2).table.equals(gg.evaluate(model, TEST, k=2).table)
 
 
+@pytest.mark.parametrize("model", ["popularity", gg.Popularity])
+def test_what_is_no_model_is_refused(model: Any) -> None:
+    with pytest.raises(ParameterError, match="give a fitted model"):
+        gg.evaluate(model, TEST, k=2)
+
+
 @pytest.mark.parametrize("k", [0, 5, 2.5, True])
 def test_k_must_be_within_the_catalogue(k: object) -> None:
     with pytest.raises(ParameterError, match="k="):

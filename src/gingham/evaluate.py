@@ -120,8 +120,10 @@ def evaluate(
     ------
     NotFittedError, DataError, ParameterError
         If the model is not fitted, the test is empty, of other users and items, or shares rows with what the model was
-        fitted to, `k` is out of range, or `by` is nothing that users are known by.
+        fitted to, `model` is no model, `k` is out of range, or `by` is nothing that users are known by.
     """
+    if not isinstance(model, Recommender):
+        raise ParameterError(f"model is {model!r}; give a fitted model, such as gg.Popularity().fit(train).")
     ks = sizes(k)
     for one in ks:
         require_k(one, model.n_items)

@@ -76,8 +76,10 @@ def fitting(name: str, model: Recommender | Fitting) -> Fitting:
     Raises
     ------
     ParameterError
-        If it is neither.
+        If it is neither, or its name is no text.
     """
+    if not isinstance(name, str):
+        raise ParameterError(f"The name {name!r} is a {type(name).__name__}; give each model a text as its name.")
     if isinstance(model, Recommender):
         if _is_fitted(model):
             raise ParameterError(
@@ -86,10 +88,11 @@ def fitting(name: str, model: Recommender | Fitting) -> Fitting:
             )
         model.validate()
         return type(model)(**model.get_params()).fit
-    if not callable(model):
+    if isinstance(model, type) or not callable(model):  # a class can be called, but not with train
+        kind = "class" if isinstance(model, type) else type(model).__name__
         raise ParameterError(
-            f"The model {name!r} is a {type(model).__name__}; give an unfitted model, or a function that takes train "
-            "and gives a fitted one."
+            f"The model {name!r} is a {kind}; give an unfitted model, or a function that takes train and gives a "
+            "fitted one."
         )
     return model
 

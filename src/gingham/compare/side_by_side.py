@@ -110,7 +110,7 @@ def compare(
     metric = f"map@{ks[-1]}" if metric is None else metric
     named(metric)
     if metric not in names(ks):
-        raise ParameterError(f"metric={metric!r} is not measured with k={k}; give a metric at one of these, or more k.")
+        raise ParameterError(f"metric={metric!r} is not measured with k={k}; give one of {', '.join(names(ks))}.")
     with ExitStack() as stack:
         shown = progress or stack.enter_context(_bar(2 * len(fits)))
         measured = {

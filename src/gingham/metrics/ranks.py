@@ -205,7 +205,7 @@ def named(name: str) -> Callable[[TestRanks], Values]:
     ParameterError
         If there is no such metric.
     """
-    metric, at, k = name.partition("@")
+    metric, at, k = str(name).partition("@")
     if at and metric in AT_K and k.isdecimal() and int(k) > 0:
         return partial(AT_K[metric], k=int(k))
     if not at and metric in OF_ALL:
