@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from gingham.errors import DataError
 from gingham.lightfm.cross_validation import random_train_test_split
+from gingham.lightfm.errors import ParameterError
 from tests.lightfm.tables import bought
 
 
@@ -66,6 +67,6 @@ def test_the_callers_matrix_stays_as_it_is_and_may_be_a_csr() -> None:
 def test_what_cannot_be_split_is_a_value_error() -> None:
     with pytest.raises(DataError, match="ndarray"):
         random_train_test_split(bought().toarray())
-    for share in (-0.1, 1.5):
-        with pytest.raises(ValueError, match=f"test_percentage={share}"):
-            random_train_test_split(bought(), share)
+    for share in (-0.1, 1.5, "a fifth"):
+        with pytest.raises(ParameterError, match=f"test_percentage={share!r}"):
+            random_train_test_split(bought(), share)  # type: ignore[arg-type]

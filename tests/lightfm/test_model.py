@@ -232,6 +232,9 @@ def test_misshapen_features_are_refused() -> None:
         LightFM().fit(bought().toarray())
     with pytest.raises(ValueError, match="num_threads"):
         LightFM().fit(bought(), num_threads=0)
+    for epochs in (-1, 1.5, "many"):
+        with pytest.raises(ParameterError, match=f"epochs={epochs!r} is no whole number"):
+            LightFM().fit(bought(), epochs=epochs, verbose=True)  # type: ignore[arg-type]
 
 
 def test_divergence_is_told_and_undone() -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
-from gingham.lightfm.errors import ParameterError
+from gingham.lightfm.errors import translated
 from gingham.lightfm.matrices import as_coo
+from gingham.models.parameters import require_number
 from gingham.split import Matrix
 
 
@@ -35,8 +36,8 @@ def random_train_test_split(
         If `test_percentage` is no share.
     """
     coo = as_coo(interactions, "interactions")
-    if not 0 <= test_percentage <= 1:
-        raise ParameterError(f"test_percentage={test_percentage!r} is no share; give a number from 0 to 1.")
+    with translated():
+        require_number("test_percentage", test_percentage, least=0, most=1)
     rng = random_state if isinstance(random_state, np.random.RandomState) else np.random.RandomState(random_state)
     order = rng.permutation(coo.nnz)
     cutoff = int((1.0 - test_percentage) * coo.nnz)

@@ -1,5 +1,8 @@
 """Gingham's errors under the types that LightFM raises: programs that catch those go on working."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from gingham import errors
 
 
@@ -21,3 +24,14 @@ class DivergedError(errors.DivergedError, ValueError):
 
 class DownloadError(errors.GinghamError, OSError):
     """A data set is not there and can't be fetched."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise the engine's errors under the types above."""
+    try:
+        yield
+    except errors.ParameterError as error:
+        raise ParameterError(*error.args) from error
+    except errors.DivergedError as error:
+        raise DivergedError(*error.args) from error

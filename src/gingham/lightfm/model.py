@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from gingham import errors, store
 from gingham.errors import ArtifactError
-from gingham.lightfm.errors import DivergedError, ParameterError
+from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, entries, feature_rows, positive_weights
 from gingham.lightfm.scoring import Scorer, require_threads
 from gingham.lightfm.state import ARRAYS
@@ -19,7 +19,7 @@ from gingham.models import HybridMF
 from gingham.models.base import to_json
 from gingham.models.epochs import Epoch
 from gingham.models.known import Known, canonical
-from gingham.models.parameters import generator
+from gingham.models.parameters import generator, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import Training, inputs
 from gingham.split import Matrix, RandomState
@@ -162,6 +162,8 @@ class LightFM(Scorer):
         """
         hybrid = self._engine()
         require_threads(num_threads)
+        with translated():
+            require_whole("epochs", epochs, 0)
         coo = as_coo(interactions, "interactions")
         n_users, n_items = coo.shape
         given = entries(coo, sample_weight)
@@ -184,9 +186,8 @@ class LightFM(Scorer):
                 bar.update()
 
             try:
-                hybrid.train(training, epochs if len(training) else 0, num_threads, callbacks=[show], verbose=False)
-            except errors.DivergedError as error:
-                raise DivergedError(*error.args) from error
+                with translated():
+                    hybrid.train(training, epochs if len(training) else 0, num_threads, callbacks=[show], verbose=False)
             finally:
                 self._history = hybrid.history_
                 self._learn("user", users)

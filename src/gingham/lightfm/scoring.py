@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham import errors
 from gingham.errors import DataError
-from gingham.lightfm.errors import ParameterError
+from gingham.lightfm.errors import translated
 from gingham.lightfm.matrices import feature_rows, index
 from gingham.lightfm.state import Learned
 from gingham.models.known import canonical
@@ -164,7 +163,5 @@ def _score_pairs(users: tuple[Floats, Floats], items: tuple[Floats, Floats]) -> 
 
 def require_threads(num_threads: int) -> None:
     """Refuse what is no whole number from 1 on; LightFM has no word for all cores."""
-    try:
+    with translated():
         require_whole("num_threads", num_threads, 1)
-    except errors.ParameterError as error:
-        raise ParameterError(*error.args) from error
