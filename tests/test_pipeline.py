@@ -290,7 +290,7 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
         ("[[compare.models]]\nn_components = 3\n", "'name'"),
         ('[compare]\nreference = "als"\n', "reference='als' is none of the models"),
         ('[compare]\nwindow = "soon"\n', "'soon' is no length of time"),
-        ('[compare]\nmetric = "map@7"\n', "metric='map@7' is not measured with k=5"),
+        ('[compare]\nmetric = "map@7"\n', "compare.metric 'map@7' is not measured"),
     ],
 )
 def test_a_comparison_that_cannot_be_is_refused(recipe: Path, text: str, words: str) -> None:

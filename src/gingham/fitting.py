@@ -13,8 +13,15 @@ from gingham.models import KINDS, EarlyStopping, EpochModel, Recommender
 from gingham.split import SplitSpec
 
 
-def build(spec: ModelSpec) -> Recommender:
+def build(spec: ModelSpec, section: str = "model") -> Recommender:
     """Make the model that a recipe names, not fitted yet.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What to make.
+    section : str
+        Where in the recipe it stands, for the error message; "model" by default.
 
     Raises
     ------
@@ -27,7 +34,7 @@ def build(spec: ModelSpec) -> Recommender:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(known)}"
-            raise ConfigError(f"Section [model] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
+            raise ConfigError(f"Section [{section}] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
     return kind(**spec.params)
 
 

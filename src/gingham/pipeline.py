@@ -198,8 +198,8 @@ def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comp
         if entry.name in specs:
             raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
         specs[entry.name] = entry.beside(recipe.model)
-    for spec in specs.values():
-        build(spec).validate()
+        build(specs[entry.name], f"compare.models.{entry.name}").validate()
+    build(recipe.model).validate()
 
     watcher = watcher or Watcher()
     _, parts, _ = read_parts(recipe, watcher)

@@ -19,6 +19,7 @@ from gingham.config.sections import (
     TuneSpec,
 )
 from gingham.errors import ConfigError
+from gingham.metrics import names
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import roles_of
@@ -70,6 +71,9 @@ class Recipe(Section):
             if spec and getattr(self, table) is None:
                 first = spec.columns[0]
                 raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
+        metric, measured = self.compare.metric, names([self.evaluate.k])
+        if metric is not None and metric not in measured:
+            raise ValueError(f"compare.metric {metric!r} is not measured; give one of {', '.join(measured)}")
         return self
 
     _base: Path = PrivateAttr(default=Path())

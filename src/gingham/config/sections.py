@@ -12,7 +12,7 @@ from gingham.models import KINDS
 from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
-from gingham.tables.duration import time_limit
+from gingham.tables.duration import duration, time_limit
 
 
 class Section(BaseModel):
@@ -148,6 +148,13 @@ class CompareSpec(Section):
     metric: str | None = None
     reference: str | None = None
     window: str = "7d"
+
+    @model_validator(mode="after")
+    def _can_be_measured(self) -> Self:
+        if self.metric is not None:
+            named(self.metric)
+        duration(self.window)
+        return self
 
     @property
     def names(self) -> list[str]:
