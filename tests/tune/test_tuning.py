@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import tomllib
@@ -89,6 +90,16 @@ def test_the_test_takes_no_part_in_the_search(tuned: Path) -> None:
     assert one.best_params == other.best_params
     assert one.evaluation is not None
     assert other.evaluations == {}
+
+
+def test_the_page_is_silent_on_what_a_search_does_not_have(tuned: Path, tmp_path: Path) -> None:
+    train, _ = parts(tuned)
+    gg.tune(train, tmp_path / "out", model={"kind": "buy-again"}, **QUICK | {"trials": 6})
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    headings = re.findall("<h2[^>]*>(.*?)</h2>", html)
+    assert headings == ["The best trials", "Trial after trial", "All parameters of all trials"]
+    for words in ("after how many", "The test was scored"):
+        assert words not in html
 
 
 def test_what_is_left_in_the_folder(tuned: Path, tmp_path: Path) -> None:

@@ -61,12 +61,9 @@ def _best(found: "Tuning", space: Space) -> Iterator[Section]:
         )
         for row in best.iter_rows(named=True)
     ]
-    yield Section(
-        "The best trials",
-        "What they tried, the best first; epochs is after how many a trial was best.",
-        Table(columns, rows),
-        wide=True,
-    )
+    of_epochs = "; epochs is after how many a trial was best" if "epochs" in names else ""
+    said = f"What they tried, the best first{of_epochs}."
+    yield Section("The best trials", said, Table(columns, rows), wide=True)
 
 
 def _test(found: "Tuning", _: Space) -> Iterator[Section]:
@@ -95,7 +92,7 @@ def _history(found: "Tuning", _: Space) -> Iterator[Section]:
 
 
 def _importances(found: "Tuning", _: Space) -> Iterator[Section]:
-    if found.importances:
+    if len(found.importances) > 1:
         names, shares = list(found.importances), {"": list(found.importances.values())}
         chart = charts.grouped_bars(names, shares, Axis("share in the differences", SHARE), across=True)
         said = f"{names[0]} made the greatest difference between complete trials."
