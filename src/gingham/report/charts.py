@@ -18,7 +18,7 @@ _LABEL = 28  # letters
 _WHOLE = 12  # whole numbers along an axis, each of which has room for its mark
 _POINTS = 1500  # of a line; more than a screen has pixels for
 _BAND = "rgba(47, 127, 193, {})"
-_GREY = "#7d858f"
+GREY = "#7d858f"
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "triangle-down", "hexagon", "x", "pentagon")
 
@@ -70,11 +70,11 @@ def line(x: Sequence[Any], lines: Mapping[str, Numbers], y: Axis, background: st
     mode = "lines" if len(places) > 1 else "markers"  # a single point has no line
     traces = []
     for name, values in lines.items():
-        style = {"width": 1, "color": _GREY} if name == background else {"width": 2.5, "color": next(colours)}
+        style = {"width": 1, "color": GREY} if name == background else {"width": 2.5, "color": next(colours)}
         along = {"x": places, "y": _thinned(values, width)}
-        traces.append({"type": "scatter", "mode": mode, "name": _label(name), "line": style, **along})
+        traces.append({"type": "scatter", "mode": mode, "name": short_label(name), "line": style, **along})
     along_x = {**_x_axis(x), "title": {"text": _text(x_title)}}
-    return Chart(tuple(traces), _layout(along_x, y.layout(*lines.values()), len(lines) > 1))
+    return Chart(tuple(traces), laid_out(along_x, y.layout(*lines.values()), len(lines) > 1))
 
 
 def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
@@ -85,15 +85,15 @@ def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
     for depth in range(middle):
         low, high = names[depth], names[-1 - depth]
         edge = {"type": "scatter", "mode": "lines", "x": places, "line": {"width": 0}, "hoverinfo": "skip"}
-        traces.append({**edge, "y": _finite(quantiles[low]), "showlegend": False})
+        traces.append({**edge, "y": finite_or_none(quantiles[low]), "showlegend": False})
         shade = _BAND.format(0.18 + 0.17 * depth)
         traces.append(
             {
                 **edge,
-                "y": _finite(quantiles[high]),
+                "y": finite_or_none(quantiles[high]),
                 "fill": "tonexty",
                 "fillcolor": shade,
-                "name": _label(f"{low} to {high}"),
+                "name": short_label(f"{low} to {high}"),
             }
         )
     middle_line = {"width": 2.5, "color": COLOURS[0]}
@@ -101,13 +101,13 @@ def band(x: Sequence[Any], quantiles: Mapping[str, Numbers], y: Axis) -> Chart:
         {
             "type": "scatter",
             "mode": "lines",
-            "name": _label(names[middle]),
+            "name": short_label(names[middle]),
             "x": places,
-            "y": _finite(quantiles[names[middle]]),
+            "y": finite_or_none(quantiles[names[middle]]),
             "line": middle_line,
         }
     )
-    return Chart(tuple(traces), _layout(_x_axis(x), y.layout(), legend=True))
+    return Chart(tuple(traces), laid_out(_x_axis(x), y.layout(), legend=True))
 
 
 def bars(labels: Sequence[object], values: Numbers, y: Axis, x_title: str = "") -> Chart:
@@ -128,17 +128,17 @@ def grouped_bars(
 
     A value of None leaves its bar out, and no room for it if they are stacked.
     """
-    places, texts = list(range(len(labels))), [_label(label) for label in labels]
+    places, texts = list(range(len(labels))), [short_label(label) for label in labels]
     traces = []
     for number, (name, values) in enumerate(groups.items()):
-        along = {"y": places, "x": _finite(values)} if across else {"x": places, "y": _finite(values)}
+        along = {"y": places, "x": finite_or_none(values)} if across else {"x": places, "y": finite_or_none(values)}
         traces.append(
             {
                 "type": "bar",
-                "name": _label(name),
+                "name": short_label(name),
                 "orientation": "h" if across else "v",
                 "marker": {"color": _colour(number, len(groups)), "line": {"width": 0}},
-                "hovertext": [f"{text}{', ' if name else ''}{_label(name)}" for text in texts],
+                "hovertext": [f"{text}{', ' if name else ''}{short_label(name)}" for text in texts],
                 "hovertemplate": f"%{{hovertext}}: %{{{'x' if across else 'y'}}}<extra></extra>",
                 **along,
             }
@@ -146,9 +146,9 @@ def grouped_bars(
     category = _category(labels, x_title)
     length = value.layout(*([_piled(groups)] if stacked else groups.values()))
     if across:
-        layout = _layout(length, {**category, "autorange": "reversed"}, len(groups) > 1)
+        layout = laid_out(length, {**category, "autorange": "reversed"}, len(groups) > 1)
     else:
-        layout = _layout(category, length, len(groups) > 1)
+        layout = laid_out(category, length, len(groups) > 1)
     rows = len(labels) * (1 if stacked else max(1, len(groups) * 0.6))
     layout |= {"barmode": "stack" if stacked else "group", "bargap": 0.25}
     return Chart(tuple(traces), layout, height=round(90 + 24 * max(3.0, rows)) if across else 320)
@@ -161,17 +161,17 @@ def histogram(lows: Sequence[float], width: float, groups: Mapping[str, Numbers]
     traces = tuple(
         {
             "type": "bar",
-            "name": _label(name),
+            "name": short_label(name),
             "x": middles,
-            "y": _finite(counts),
+            "y": finite_or_none(counts),
             "width": [width * 0.94] * len(middles),
             "marker": {"color": _colour(number, len(groups)), "line": {"width": 0}},
-            "hovertext": [f"{end}{', ' if name else ''}{_label(name)}" for end in ends],
+            "hovertext": [f"{end}{', ' if name else ''}{short_label(name)}" for end in ends],
             "hovertemplate": "%{hovertext}: %{y}<extra></extra>",
         }
         for number, (name, counts) in enumerate(groups.items())
     )
-    layout = _layout(
+    layout = laid_out(
         {"title": {"text": _text(x_title)}, "tickformat": ",~f"}, y.layout(_piled(groups)), len(groups) > 1
     )
     return Chart(traces, layout | {"barmode": "stack", "bargap": 0.05})
@@ -196,7 +196,7 @@ def boxes(labels: Sequence[object], quantiles: Sequence[Sequence[float]], value:
         "hoverinfo": "x",
     }
     category = {**_category(labels), "autorange": "reversed"}
-    return Chart((trace,), _layout(value.layout(), category, legend=False), height=max(200, 100 + 40 * len(labels)))
+    return Chart((trace,), laid_out(value.layout(), category, legend=False), height=max(200, 100 + 40 * len(labels)))
 
 
 def dots(
@@ -207,18 +207,18 @@ def dots(
     Dots of several groups stand `beside` each other, or in one line if no label has two. A value of None leaves its dot
     out.
     """
-    texts, apart = [_label(label) for label in labels], 0.7 / len(groups) if beside else 0.0
+    texts, apart = [short_label(label) for label in labels], 0.7 / len(groups) if beside else 0.0
     traces = []
     for number, (name, intervals) in enumerate(groups.items()):
         shown = [(place, *found) for place, found in enumerate(intervals) if found is not None]
         shift = apart * (number - (len(groups) - 1) / 2)
         ends = [f"{middle:,.4f} ({low:,.4f} to {high:,.4f})" for _, middle, low, high in shown]
-        group = f"{', ' if name else ''}{_label(name)}" if beside else ""
+        group = f"{', ' if name else ''}{short_label(name)}" if beside else ""
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": _label(name),
+                "name": short_label(name),
                 "x": [middle for _, middle, _, _ in shown],
                 "y": [place + shift for place, *_ in shown],
                 "marker": {"color": COLOURS[number % len(COLOURS)], "size": 9, "symbol": _symbol(number)},
@@ -236,7 +236,7 @@ def dots(
         )
     category = {**_category(labels), "range": [len(labels) - 0.5, -0.5], "zeroline": False}
     rows = len(labels) * (max(1, len(groups) * 0.6) if beside else 1)
-    layout = _layout(value.layout(), category, len(groups) > 1)
+    layout = laid_out(value.layout(), category, len(groups) > 1)
     return Chart(tuple(traces), layout, height=round(110 + 30 * max(3, rows)))
 
 
@@ -246,7 +246,7 @@ def points(places: Mapping[str, tuple[float, float]], x: Axis, y: Axis) -> Chart
         {
             "type": "scatter",
             "mode": "markers",
-            "name": _label(name),
+            "name": short_label(name),
             "x": [across],
             "y": [up],
             "marker": {"color": COLOURS[number % len(COLOURS)], "size": 13, "symbol": _symbol(number)},
@@ -254,12 +254,12 @@ def points(places: Mapping[str, tuple[float, float]], x: Axis, y: Axis) -> Chart
         }
         for number, (name, (across, up)) in enumerate(places.items())
     ]
-    return Chart(tuple(traces), _layout(x.layout(), y.layout(), legend=True), height=360)
+    return Chart(tuple(traces), laid_out(x.layout(), y.layout(), legend=True), height=360)
 
 
 def lorenz(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: Axis, y: Axis) -> Chart:
     """Draw Lorenz curves, each of rising shares of people and of what they have, beside the line of equality."""
-    equal = {"width": 1.5, "dash": "dot", "color": _GREY}
+    equal = {"width": 1.5, "dash": "dot", "color": GREY}
     traces: list[dict[str, Any]] = [
         {"type": "scatter", "mode": "lines", "name": "all equal", "x": [0, 1], "y": [0, 1], "line": equal}
     ]
@@ -268,16 +268,17 @@ def lorenz(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: Axi
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": _label(name),
+                "name": short_label(name),
                 "x": list(people),
                 "y": list(held),
                 "line": {"width": 2.5, "color": _colour(number, len(curves))},
             }
         )
-    return Chart(tuple(traces), _layout({**x.layout(), "range": [0, 1]}, {**y.layout(), "range": [0, 1]}, legend=True))
+    return Chart(tuple(traces), laid_out({**x.layout(), "range": [0, 1]}, {**y.layout(), "range": [0, 1]}, legend=True))
 
 
-def _layout(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any]:
+def laid_out(x: dict[str, Any], y: dict[str, Any], legend: bool) -> dict[str, Any]:
+    """Give Plotly's layout of two axes, with a legend or without."""
     return {
         "xaxis": {"automargin": True, "fixedrange": True, **x},
         "yaxis": {"automargin": True, "fixedrange": True, "ticklabelstandoff": 4, **y},
@@ -300,7 +301,7 @@ def _category(labels: Sequence[object], title: str = "") -> dict[str, Any]:
     return {
         "tickmode": "array",
         "tickvals": list(range(len(labels))),
-        "ticktext": [_label(label) for label in labels],
+        "ticktext": [short_label(label) for label in labels],
         "ticklabeloverflow": "allow",
         "title": {"text": _text(title)},
     }
@@ -331,7 +332,8 @@ def _colour(number: int, of: int) -> str:
     return f"rgba({red}, {green}, {blue}, {1 - 0.35 * min(2, number // len(COLOURS)):.2f})"
 
 
-def _label(text: object) -> str:
+def short_label(text: object) -> str:
+    """Write a label that comes from data: shortened and escaped."""
     words = str(text)
     return _text(words if len(words) <= _LABEL else words[: _LABEL - 1].rstrip() + "…")
 
@@ -344,12 +346,13 @@ def _value(place: Any) -> Any:
     return place.isoformat() if isinstance(place, date | datetime) else place
 
 
-def _finite(values: Numbers) -> list[float | int | None]:
+def finite_or_none(values: Numbers) -> list[float | int | None]:
+    """Put None, which draws nothing, in the place of what is not finite."""
     return [None if value is None or not math.isfinite(value) else value for value in values]
 
 
 def _thinned(values: Numbers, width: int) -> list[float | int | None]:
-    known = _finite(values)
+    known = finite_or_none(values)
     if width == 1:
         return known
     blocks = [

@@ -4,13 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gingham.report.charts import _GREY, COLOURS, Axis, Chart, Numbers, _finite, _label, _layout
+from gingham.report.charts import COLOURS, GREY, Axis, Chart, Numbers, finite_or_none, laid_out, short_label
 
 
 def history(trials: Sequence[int], values: Numbers, y: Axis) -> Chart:
     """Draw each trial's value as a point, and a line along the best so far."""
     best, so_far = -math.inf, []
-    for value in _finite(values):
+    for value in finite_or_none(values):
         best = best if value is None else max(best, value)
         so_far.append(None if best == -math.inf else best)
     point = {"size": 8, "color": COLOURS[0], "opacity": 0.7}
@@ -20,7 +20,7 @@ def history(trials: Sequence[int], values: Numbers, y: Axis) -> Chart:
             "mode": "markers",
             "name": "trial",
             "x": list(trials),
-            "y": _finite(values),
+            "y": finite_or_none(values),
             "marker": point,
         },
         {
@@ -33,28 +33,28 @@ def history(trials: Sequence[int], values: Numbers, y: Axis) -> Chart:
         },
     )
     along = {"title": {"text": "trial"}, "tickformat": ",d"}
-    return Chart(traces, _layout(along, {**y.layout(), "rangemode": "normal"}, legend=True))
+    return Chart(traces, laid_out(along, {**y.layout(), "rangemode": "normal"}, legend=True))
 
 
 def curves(lines: Mapping[str, tuple[Numbers, Numbers]], best: str, x: Axis, y: Axis, log: bool = False) -> Chart:
     """Draw a thin line for each trial, of x and y, and a strong one for the best; `log` is for y of all magnitudes."""
     traces = []
     for name, (places, values) in sorted(lines.items(), key=lambda pair: pair[0] == best):
-        strong = {"width": 3, "color": COLOURS[1]} if name == best else {"width": 1, "color": _GREY}
+        strong = {"width": 3, "color": COLOURS[1]} if name == best else {"width": 1, "color": GREY}
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "marker": {"size": 7 if name == best else 4},
-                "name": _label(name),
-                "x": _finite(places),
-                "y": _finite(values),
+                "name": short_label(name),
+                "x": finite_or_none(places),
+                "y": finite_or_none(values),
                 "line": strong,
                 "opacity": 1 if name == best else 0.55,
             }
         )
     upright = {**y.layout(), "rangemode": "normal", "type": "log" if log else "linear"}
-    return Chart(tuple(traces), _layout(x.layout(), upright, legend=False))
+    return Chart(tuple(traces), laid_out(x.layout(), upright, legend=False))
 
 
 def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], values: Sequence[float]) -> Chart:
@@ -69,14 +69,14 @@ def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], v
     traces = []
     for place, trial in enumerate(order):
         best = place >= len(order) - n_best
-        told = [f"{_label(name)}: {_label(_written(column[trial]))}" for name, column in columns.items()]
+        told = [f"{short_label(name)}: {short_label(_written(column[trial]))}" for name, column in columns.items()]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines+markers",
                 "x": [places[trial] for places, _ in axes],
                 "y": list(range(len(axes))),
-                "line": {"width": 2 if best else 1, "color": COLOURS[1] if best else _GREY},
+                "line": {"width": 2 if best else 1, "color": COLOURS[1] if best else GREY},
                 "opacity": 0.85 if best else 0.45,
                 "hovertext": f"{values[trial]:.4g}<br>{'<br>'.join(told)}",
                 "hoverinfo": "text",
@@ -88,7 +88,7 @@ def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], v
         {
             "x": at,
             "y": row,
-            "text": _label(text),
+            "text": short_label(text),
             "showarrow": False,
             "yshift": 10,
             "xanchor": turned.get(at, "center"),
@@ -96,10 +96,10 @@ def parallel(columns: Mapping[str, Sequence[Any]], logarithmic: Sequence[str], v
         for row, (_, texts) in enumerate(axes)
         for at, text in texts.items()
     ]
-    names = {"tickvals": list(range(len(axes))), "ticktext": [_label(name) for name in columns], "zeroline": False}
+    names = {"tickvals": list(range(len(axes))), "ticktext": [short_label(name) for name in columns], "zeroline": False}
     down = names | {"range": [len(axes) - 0.7, -0.6]}
     across = {"range": [-0.08, 1.08], "showticklabels": False, "showgrid": False, "zeroline": False}
-    layout = _layout(across, down, legend=False) | {"annotations": ticks}
+    layout = laid_out(across, down, legend=False) | {"annotations": ticks}
     return Chart(tuple(traces), layout, height=60 + 52 * len(axes))
 
 
