@@ -56,16 +56,10 @@ void apply(
     const Side& items = epoch.items;
     // The user first: the rows of a negative that was only just found are still on their way from memory.
     update_entity(epoch.users, optimizer, user, step.difference(), update.gradient, width);
-    if (update.other < 0) {
-        update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
-    } else if (items.identity) {
-        update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
-        update_entity(items, optimizer, update.other, step.user_row(), -update.gradient, width);
-    } else {
-        Step<W>::for_each_unshared(items.features, update.item, update.other, [&](int32_t feature, float weight) {
-            update_feature(items, optimizer, feature, step.user_row(), update.gradient * weight, width);
-        });
-    }
+    update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
+    // A feature of both is pulled to and fro, and hardly moves; but the optimizer remembers that it was, as LightFM's
+    // does. Without that memory its steps stay too large with adagrad, and never grow with adadelta.
+    if (update.other >= 0) update_entity(items, optimizer, update.other, step.user_row(), -update.gradient, width);
 }
 
 // What the coming steps will touch, asked of memory while the present ones compute. Each stage reads what the stage
@@ -139,8 +133,8 @@ double train_share(
     const Loss loss = shared;  // with scratch space of its own
     const Range range = share(loss.size(), thread, epoch.n_threads);
     const Range cached = share(epoch.item_cache.rows, thread, epoch.n_threads);
-    // Refreshing costs a representation an item: spread it over at least twice as many steps.
-    const int64_t refresh_every = std::max<int64_t>(16384, 2 * (cached.last - cached.first));
+    // The search must not lag far behind what features have learned: two items are refreshed a step, on average.
+    const int64_t refresh_every = std::max<int64_t>(1, (cached.last - cached.first) / 2);
     LookAhead<Loss> look_ahead(epoch, loss, range);
     Step<W> step(epoch.users, epoch.items, epoch.item_cache, epoch.n_components, width);
     double total = 0;

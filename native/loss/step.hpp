@@ -76,8 +76,8 @@ class Step {
         user_row_[n_components_] = 1;
     }
 
-    // Score without the user's bias, which ranks nothing. Items with features are read from a cache that may lag a few
-    // thousand steps behind: good enough to look for a negative, never used for an update.
+    // Score without the user's bias, which ranks nothing. Items with features are read from a cache that may lag some
+    // steps behind: good enough to look for a negative, never used for an update.
     float search_score(int32_t item) const { return dot(user_row_, search_row(item), width_); }
     const float* search_row(int32_t item) const {
         return items_.identity ? items_.parameters(item) : cache_.row(item);

@@ -180,7 +180,7 @@ def bought(n_users: int, n_items: int, density: float = 0.3, seed: int = 0, weig
 def features(n_entities: int, seed: int = 0) -> sp.csr_matrix:
     """Each entity's own feature and some of six that are shared, a few with weights of their own; none for the last."""
     rng = np.random.default_rng(seed)
-    # The first two mostly weigh the same, so that of a positive and a negative they cancel; the others do not.
+    # The first two mostly weigh the same, so that a positive and a negative pull them to and fro; the others do not.
     shared = (rng.random((n_entities, 6)) < 0.5) * np.where(np.arange(6) < 2, 0.5, rng.uniform(0.2, 1, (n_entities, 6)))
     rows = np.hstack([np.eye(n_entities), shared])
     rows[-1] = 0

@@ -116,17 +116,13 @@ def test_one_side_alone_may_have_features(loss: str, schedule: str) -> None:
 
 def test_search_reads_items_with_features_from_a_cache_that_lags() -> None:
     model = problem.model(Settings(n_components=1, learning_rate=0.3), USERS, ITEMS, with_features=True)
-    given = problem.pairs(BOUGHT, Twin.REFRESH_EVERY + 300)
-    # Most pairs weigh nothing and change nothing: the others leave rounding no time to grow.
-    weight = (np.random.default_rng(1).random(len(given)) < 0.02).astype(np.float32)
-    given = replace(given, weight=weight)
-    twin = Twin(model)
+    given, twin = problem.pairs(BOUGHT), Twin(model)
     assert model.train(given) == about(twin.train(given))
     assert_same(model, twin, AFTER_MANY)
 
 
-@pytest.mark.parametrize(("n_items", "every"), [(20, 16384), (8193, 16386)])
-def test_the_cache_is_refreshed_after_16384_steps_or_two_an_item(n_items: int, every: int) -> None:
+@pytest.mark.parametrize(("n_items", "every"), [(20, 10), (8193, 4096)])
+def test_the_cache_is_refreshed_after_a_step_for_two_items(n_items: int, every: int) -> None:
     model = problem.model(Settings("logistic", n_components=1), USERS, ITEMS, with_features=True)
     assert model.items.features is not None
     model.items.features.resize((n_items, model.items.features.shape[1]))

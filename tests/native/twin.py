@@ -196,7 +196,9 @@ class Step:
         # The user's bias is part of a score; of the difference of two scores it is not.
         direction[self._bias] = 1 if update.other is None else 0
         users.descend(users.weights[self.user], update.gradient * direction)
-        items.descend(towards, update.gradient * self.user_row)
+        items.descend(items.weights[update.item], update.gradient * self.user_row)
+        if update.other is not None:
+            items.descend(items.weights[update.other], -update.gradient * self.user_row)
 
 
 # Losses --------------------------------------------------------------------------------------------------------------
@@ -297,7 +299,6 @@ class Twin:
 
     OPTIMIZERS: ClassVar[dict[str, type[Adagrad | Adadelta]]] = {"adagrad": Adagrad, "adadelta": Adadelta}
     LOSSES: ClassVar[dict[str, type[Loss]]] = {"logistic": Logistic, "bpr": Bpr, "warp": Warp, "warp-kos": WarpKos}
-    REFRESH_EVERY = 16384
 
     def __init__(self, given: Model) -> None:
         self.settings = settings = given.settings
@@ -317,7 +318,7 @@ class Twin:
         users = pairs.user.tolist()
         total = 0.0
         for position in range(len(pairs)):
-            if position % max(self.REFRESH_EVERY, 2 * n_items) == 0:
+            if position % max(1, n_items // 2) == 0:
                 self.items.refresh()
             at = order(position)
             step = Step(self, users[at])
