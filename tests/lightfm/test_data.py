@@ -121,6 +121,8 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
         ([("bob", 12), ("dora", 10)], "no item 12"),
         (np.array([["ann", "10"]]), "no item '10'"),
         ([("ann",)], "1 parts"),
+        ([1, 2], "no tuple"),
+        ([("ann", 10, "much")], "no number"),
         ([("ann", 10), ("ann", 10, 1, 2)], "4 parts"),
         (np.ones((2, 4)), "4 parts"),
     ],
@@ -170,6 +172,7 @@ def test_whoever_has_no_features_can_not_be_normal() -> None:
         ([("ann", ["blue"])], "no user feature 'blue'"),
         ([("ann", {"blue": 1})], "no user feature 'blue'"),
         ([("ann", "old", "young")], "is no pair"),
+        ([1], "1 is no pair"),
     ],
 )
 def test_what_describes_nobody_is_a_value_error(data: Any, message: str) -> None:

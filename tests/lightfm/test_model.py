@@ -344,6 +344,11 @@ def test_a_model_of_lightfm_is_taken_by_its_attributes() -> None:
         LightFM.from_lightfm(unfitted).predict(0, [1])
 
 
+def test_what_is_no_model_of_lightfm_is_refused() -> None:
+    with pytest.raises(DataError, match="type int, the model has no attribute 'no_components'"):
+        LightFM.from_lightfm(3)
+
+
 def test_a_hybrid_model_scores_the_same() -> None:
     given = {"user_features": features(N_USERS), "item_features": features(N_ITEMS)}
     for model, args in ((fitted(), {}), (LightFM(random_state=1).fit(bought(), **given), given)):

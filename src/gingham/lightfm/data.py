@@ -21,6 +21,7 @@ Described: TypeAlias = tuple[Hashable, Iterable[Hashable] | Mapping[Hashable, fl
 
 # How many interactions are taken at a time.
 _CHUNK = 200_000
+_PARTS = "(user id, item id) or (user id, item id, weight)"
 
 
 class Dataset:
@@ -81,7 +82,7 @@ class Dataset:
         UnknownError
             If an id is not known; call `fit` or `fit_partial` with it first.
         DataError
-            If one of the data has neither two nor three parts.
+            If one of the data has neither two nor three parts, or a weight is no number.
         """
         users, items, weights = (
             np.concatenate(parts) if len(parts) > 1 else parts[0]
@@ -151,7 +152,7 @@ class Dataset:
             raise _unknown(side.what, ids[first])
         if len(columns) == 2:
             return users, items, np.ones(len(users), np.float32)
-        return users, items, np.asarray(columns[2], np.float32)
+        return users, items, _weights(columns[2])
 
 
 class _Side:
@@ -208,9 +209,10 @@ class _Side:
 
     def _described(self, data: Iterable[Described]) -> Iterator[tuple[int, int, float]]:
         for datum in data:
-            if len(datum) != 2:
-                raise DataError(f"{datum!r} is no pair; give ({self.what} id, names of features).")
-            key, features = datum
+            try:
+                key, features = datum
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{datum!r} is no pair; give ({self.what} id, names of features).") from error
             if key not in self.ids:
                 raise _unknown(self.what, key)
             weighed = features.items() if isinstance(features, Mapping) else ((name, 1.0) for name in features)
@@ -245,7 +247,10 @@ def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
         return
     rest = iter(data)
     while chunk := list(islice(rest, _CHUNK)):
-        lengths = set(map(len, chunk))
+        try:
+            lengths = set(map(len, chunk))
+        except TypeError as error:
+            raise DataError(f"An interaction is no tuple ({error}); give {_PARTS}.") from error
         for datum in chunk if lengths - {2, 3} else ():
             _require_parts(len(datum), datum)
         if len(lengths) == 2:
@@ -254,10 +259,17 @@ def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
     yield [[], []]
 
 
+def _weights(values: list[Any]) -> Floats:
+    try:
+        return np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"A weight is no number ({error}); give numbers as the third part of interactions.") from error
+
+
 def _unknown(what: str, key: Any) -> UnknownError:
     return UnknownError(f"There is no {what} {key!r}; call fit or fit_partial with it first.")
 
 
 def _require_parts(parts: int, datum: Any) -> None:
     if parts not in (2, 3):
-        raise DataError(f"{datum!r} has {parts} parts; give (user id, item id) or (user id, item id, weight).")
+        raise DataError(f"{datum!r} has {parts} parts; give {_PARTS}.")

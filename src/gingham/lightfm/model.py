@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import errors, store
-from gingham.errors import ArtifactError
+from gingham.errors import ArtifactError, DataError
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, entries, feature_rows, positive_weights
 from gingham.lightfm.scoring import Scorer, require_threads
@@ -276,7 +276,16 @@ class LightFM(Scorer):
         ----------
         model : lightfm.LightFM
             Fitted or not.
+
+        Raises
+        ------
+        DataError
+            If an attribute of LightFM's is missing.
         """
+        missing = [name for name in (*PARAMETERS, *ARRAYS) if not hasattr(model, name)]
+        if missing:
+            what = f"Of type {type(model).__name__}, the model has no attribute {missing[0]!r}"
+            raise DataError(f"{what}; give a model of LightFM.")
         ours = cls(**{name: copy.deepcopy(getattr(model, name)) for name in PARAMETERS})
         for name in ARRAYS:
             array = getattr(model, name)
