@@ -69,7 +69,7 @@ def bare(fitted: gg.Dataset, validation: gg.Dataset) -> float:
 
 
 def overhead(train: gg.Dataset) -> Iterator[Row]:
-    """A trial of fixed parameters beside the same fit and evaluation by hand, alternating after a warm-up."""
+    """Race a trial of fixed parameters with the same fit and evaluation by hand."""
     fitted, validation = gg.split.by_time(train, "7d")
     space = {name: [value] for name, value in FIXED.items()}
     ours, by_hand = [], []
@@ -89,7 +89,7 @@ def overhead(train: gg.Dataset) -> Iterator[Row]:
 
 
 def parallel(train: gg.Dataset) -> Iterator[Row]:
-    """Two workers beside one, alternating after a warm-up."""
+    """Race two workers with one."""
     space = {name: [value] for name, value in FIXED.items()}
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(1 + REPEATS):
@@ -103,7 +103,7 @@ def parallel(train: gg.Dataset) -> Iterator[Row]:
 
 
 def memory(_: gg.Dataset) -> Iterator[Row]:
-    """The whole of `gingham tune` with two workers beside one: proportional set size of the process and its children."""
+    """Weigh all of `gingham tune` with two workers and with one: the PSS of the process and of those below it."""
     peaks = {workers: statistics.median(peak_of(workers) for _ in range(REPEATS)) for workers in (1, 2)}
     ratio = peaks[2] / peaks[1]
     detail = f"{peaks[2] / 1e6:.0f} MB / {peaks[1] / 1e6:.0f} MB; PSS of the process tree, every 0.1 s"
@@ -151,7 +151,7 @@ def read(file: Path) -> str:
 
 
 def searching(train: gg.Dataset) -> Iterator[Row]:
-    """TPE with pruning and early stopping beside random search of the study's space, a seed after the other."""
+    """Race TPE with pruning and early stopping with random search of the study's space, seed by seed."""
     shares, hows = [], []
     for seed in range(SEEDS):
         how = {"model": MODEL, "preset": "hm-study", "seed": seed, "verbose": False, "trials": TRIALS}

@@ -1,6 +1,7 @@
 """Worker processes, as the search sees them."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ from typing import Any, Self, TypeAlias
 
 # A worker and what it says; None is its last message, of one that ended.
 Heard: TypeAlias = tuple["Worker", dict[str, Any] | None]
+
+# What a trial no longer needs goes back to the system at once (glibc's malloc; others don't know the variable): a fifth
+# of a worker's own memory on Ta-Feng.
+_THRIFTY = {"MALLOC_MMAP_THRESHOLD_": "1000000"}
 
 
 class Worker:
@@ -27,6 +32,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                env={**os.environ, **_THRIFTY},
                 # Ctrl-C is for the search, which decides what becomes of its workers.
                 start_new_session=True,
             )
