@@ -32,6 +32,7 @@ from table import Row, write
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
 SEEDS = range(1, 6)
+MORE_SEEDS = range(6, 26)
 COMPONENTS = 32
 METRICS: dict[str, Callable[..., np.ndarray]] = {
     "precision@10": evaluation.precision_at_k,
@@ -114,32 +115,35 @@ def shop_quality() -> Iterator[Row]:
 
 
 def quality(data: Data) -> Iterator[Row]:
-    """Train both sides with each loss and schedule, without and with features, from as many seeds; one evaluator."""
+    """Train both sides with each loss and schedule, without and with features, from as many seeds; one evaluator.
+
+    There are 128 figures, of which some fall below the limit by chance: rows that do are measured again, by other and
+    more seeds.
+    """
     for with_features in (False, True):
         features = {"user_features": data.user_features, "item_features": data.item_features} if with_features else {}
         for loss in LOSSES:
             for schedule in SCHEDULES:
-                scores: dict[str, list[list[float]]] = {"theirs": [], "ours": []}
-                seconds = dict.fromkeys(scores, 0.0)
-                for seed in SEEDS:
-                    for side, package in (("theirs", lightfm), ("ours", gingham.lightfm)):
-                        model = package.LightFM(COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
-                        start = time.perf_counter()
-                        model.fit(data.train, epochs=data.epochs, **features)
-                        seconds[side] += (time.perf_counter() - start) / len(SEEDS)
-                        scores[side].append(measured(model, data, features))
                 work = f"{data.name}, {loss}, {schedule}{', with features' * with_features}"
-                yield verdict(work, *(np.array(values) for values in scores.values()), seconds)
+                parameters = {"loss": loss, "learning_schedule": schedule}
+                first = verdict(work, data, parameters, features, SEEDS)
+                yield first
+                if not first.reached:
+                    yield verdict(f"{work}, {len(MORE_SEEDS)} other seeds", data, parameters, features, MORE_SEEDS)
 
 
-def measured(model: Any, data: Data, features: dict[str, sp.csr_matrix]) -> list[float]:
-    """Give the mean of each metric on the test part, train pairs left out."""
-    ours = gingham.lightfm.LightFM.from_lightfm(model)
-    return [float(metric(ours, data.test, data.train, **features).mean()) for metric in METRICS.values()]
-
-
-def verdict(work: str, theirs: np.ndarray, ours: np.ndarray, seconds: dict[str, float]) -> Row:
+def verdict(work: str, data: Data, parameters: dict[str, str], features: dict[str, sp.csr_matrix], seeds: range) -> Row:
     """Say how many standard errors ours is above theirs, in the metric where that is least."""
+    scores: dict[str, list[list[float]]] = {"theirs": [], "ours": []}
+    seconds = dict.fromkeys(scores, 0.0)
+    for seed in seeds:
+        for side, package in (("theirs", lightfm), ("ours", gingham.lightfm)):
+            model = package.LightFM(COMPONENTS, **parameters, random_state=seed)
+            start = time.perf_counter()
+            model.fit(data.train, epochs=data.epochs, **features)
+            seconds[side] += (time.perf_counter() - start) / len(seeds)
+            scores[side].append(measured(model, data, features))
+    theirs, ours = (np.array(values) for values in scores.values())
     means = theirs.mean(axis=0), ours.mean(axis=0)
     errors = [values.std(axis=0, ddof=1) / np.sqrt(len(values)) for values in (theirs, ours)]
     above = (means[1] - means[0]) / np.hypot(*errors)
@@ -151,6 +155,12 @@ def verdict(work: str, theirs: np.ndarray, ours: np.ndarray, seconds: dict[str, 
     detail = ", ".join([*parts, times])
     reached = bool(above.min() >= -TOLERANCE)
     return Row(work, f">= -{TOLERANCE} s.e.", f"{above.min():+.1f} s.e.", reached, detail)
+
+
+def measured(model: Any, data: Data, features: dict[str, sp.csr_matrix]) -> list[float]:
+    """Give the mean of each metric on the test part, train pairs left out."""
+    ours = gingham.lightfm.LightFM.from_lightfm(model)
+    return [float(metric(ours, data.test, data.train, **features).mean()) for metric in METRICS.values()]
 
 
 def same_metrics() -> Iterator[Row]:
