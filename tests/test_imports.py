@@ -33,6 +33,7 @@ ORDER = (
     "fitting",
     "pipeline",
     "tune",
+    "tracking",
     "__init__",
     "cli",
     "__main__",
@@ -91,7 +92,8 @@ import gingham
 for module in pkgutil.walk_packages(gingham.__path__, "gingham."):
     if module.name != "gingham.__main__" and not module.name.startswith("gingham._native_"):
         importlib.import_module(module.name)
-unwanted = {"pandas", "optuna", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib", "IPython", "pytest"}
+unwanted = {"pandas", "optuna", "mlflow", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib"}
+unwanted |= {"IPython", "pytest"}
 heavy = unwanted & set(sys.modules)
 assert not used, used
 assert not heavy, heavy

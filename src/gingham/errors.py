@@ -50,3 +50,7 @@ class ArtifactError(GinghamError, ValueError):
 
 class ReportError(GinghamError, ValueError):
     """A page cannot be drawn or written."""
+
+
+class TrackingError(GinghamError, RuntimeError):
+    """A tracking tool cannot be reached, or does not take what is logged."""

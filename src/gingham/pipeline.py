@@ -193,13 +193,9 @@ def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comp
         If the recipe, a table or a parameter is wrong.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    specs: dict[str, ModelSpec] = {name_of(recipe.model): recipe.model}
-    for entry in recipe.compare.models:
-        if entry.name in specs:
-            raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
-        specs[entry.name] = entry.beside(recipe.model)
-        build(specs[entry.name], f"compare.models.{entry.name}").validate()
-    build(recipe.model).validate()
+    specs = models_of(recipe)
+    for name, spec in specs.items():
+        build(spec, "model" if spec is recipe.model else f"compare.models.{name}").validate()
 
     watcher = watcher or Watcher()
     _, parts, _ = read_parts(recipe, watcher)
@@ -236,6 +232,22 @@ def fit_and_compare(
     comparison = side_by_side({name: keep}, *parts, progress=watcher.stage, **how)
     watcher.compared(comparison)
     return kept[0].model, comparison
+
+
+def models_of(recipe: Recipe) -> dict[str, ModelSpec]:
+    """Give the models that a recipe names, its ``[model]`` first.
+
+    Raises
+    ------
+    ConfigError
+        If two have the same name.
+    """
+    specs: dict[str, ModelSpec] = {name_of(recipe.model): recipe.model}
+    for entry in recipe.compare.models:
+        if entry.name in specs:
+            raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
+        specs[entry.name] = entry.beside(recipe.model)
+    return specs
 
 
 def name_of(spec: ModelSpec) -> str:

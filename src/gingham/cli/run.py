@@ -7,15 +7,22 @@ import typer
 
 from gingham import pipeline
 from gingham.cli.console import Narrator, output
+from gingham.cli.tracking import Track, tracker
+from gingham.config import Recipe
+from gingham.tracking import of_run
 
 
 def run(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; `gingham init` writes one.")],
     out: Annotated[Path, typer.Option(help="The folder to make; an earlier run's is replaced at the end.")],
+    track: Track = None,
 ) -> None:
     """Read, clean, split, fit, evaluate, recommend and store, as a recipe says."""
-    pipeline.run(recipe, out, Narrator())
+    known = Recipe.read(recipe)
+    log = tracker(track, known)
+    done = pipeline.run(known, out, Narrator())
     told(out)
+    log(of_run(known, done))
 
 
 def told(out: Path) -> None:

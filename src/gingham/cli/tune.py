@@ -6,6 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from gingham.cli.console import Narrator, output
+from gingham.cli.tracking import Track, tracker
+from gingham.config import Recipe
+from gingham.tracking import of_tuning
 from gingham.tune import tune as search
 from gingham.tune.folder import BEST, REPORT
 from gingham.tune.page import parameters
@@ -24,6 +27,7 @@ def tune(
     storage: Annotated[
         str | None, typer.Option(help="The SQLAlchemy URL of the study's database; by default a file in the folder.")
     ] = None,
+    track: Track = None,
 ) -> None:
     """Search for parameters on a part of train, then score the best ones on the test, once.
 
@@ -39,9 +43,12 @@ def tune(
         "seed": seed,
     }
     settings = {name: value for name, value in given.items() if value is not None}
-    found = search(recipe, out, storage=storage, follower=Narrator(), **settings)
+    known = Recipe.read(recipe)
+    log = tracker(track, known)
+    found = search(known, out, storage=storage, follower=Narrator(), **settings)
     for line in (
         f"\nBest on the validation part: {found.metric} {found.best_value:.4f} with {parameters(found.best_params)}.",
         f"Stored in {out}: {BEST} (gingham run), {REPORT}, the trials, the study and the model.",
     ):
         output.print(line, highlight=False, markup=False, soft_wrap=True)
+    log(of_tuning(known, found, out))
