@@ -6,7 +6,7 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-scale bench-tuning clean
+.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-scale bench-tuning clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench-lightfm: .venv-bench/installed ## Compare gingham.lightfm with LightFM, ca
 
 bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; makes 3.7 GB in build/hm
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py
+
+bench-als: .venv-bench/installed ## Compare ALS with implicit's, epoch by epoch; writes benchmarks/results/
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/als.py
 
 bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation and NumPy's bare product; intervals
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/evaluation.py

@@ -116,4 +116,15 @@ class PythonMonitor final : public Monitor {
     std::exception_ptr error_;
 };
 
+// Runs work(monitor) without the GIL; what signal handlers and the progress function raise meanwhile is raised after it.
+template <class Work>
+void without_gil(nb::object progress, Work work) {
+    PythonMonitor monitor(std::move(progress));
+    {
+        const nb::gil_scoped_release release;
+        work(monitor);
+    }
+    monitor.raise_if_stopped();
+}
+
 }  // namespace gingham

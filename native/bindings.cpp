@@ -21,6 +21,10 @@
 using namespace nanobind::literals;
 
 namespace gingham {
+
+// In als_bindings.cpp.
+void bind_als(nb::module_& module);
+
 namespace {
 
 struct Hyper {
@@ -101,13 +105,9 @@ double train_epoch_py(
                 "item_cache must hold a row for each item");
     }
     const Hyper hyper{loss, schedule, learning_rate, rho, epsilon, max_sampled, k, n};
-    PythonMonitor monitor(std::move(progress));
     double total = 0;
-    {
-        const nb::gil_scoped_release release;
-        total = with_loss(epoch, examples, n_items, hyper, monitor);
-    }
-    monitor.raise_if_stopped();
+    without_gil(std::move(progress),
+                [&](Monitor& monitor) { total = with_loss(epoch, examples, n_items, hyper, monitor); });
     return total;
 }
 
@@ -169,12 +169,9 @@ void rank_representations_py(
             "rows must be longer than n_components");
     const RankRequest asked =
         request(user_rows.rows, item_rows.rows, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
-    PythonMonitor monitor(std::move(progress));
-    {
-        const nb::gil_scoped_release release;
+    without_gil(std::move(progress), [&](Monitor& monitor) {
         RepresentationRanker(asked, user_rows, item_rows, n_components).run(num_threads, monitor);
-    }
-    monitor.raise_if_stopped();
+    });
 }
 
 void rank_scores_py(
@@ -185,12 +182,7 @@ void rank_scores_py(
     const Matrix rows{scores.data(), static_cast<int64_t>(scores.shape(0)), static_cast<int64_t>(scores.shape(1))};
     require(num_threads > 0, "num_threads must be at least 1");
     const RankRequest asked = request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
-    PythonMonitor monitor{nb::none()};
-    {
-        const nb::gil_scoped_release release;
-        rank_scores(asked, rows, num_threads, monitor);
-    }
-    monitor.raise_if_stopped();
+    without_gil(nb::none(), [&](Monitor& monitor) { rank_scores(asked, rows, num_threads, monitor); });
 }
 
 void rank_shared_py(
@@ -204,12 +196,8 @@ void rank_shared_py(
     Csr scores = sorted_pattern(std::get<0>(own), std::get<1>(own), n_items);
     scores.data = csr(own).data;
     const RankRequest asked = request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
-    PythonMonitor monitor{nb::none()};
-    {
-        const nb::gil_scoped_release release;
-        SharedRanker(asked, shared.data(), scores).run(num_threads, monitor);
-    }
-    monitor.raise_if_stopped();
+    without_gil(nb::none(),
+                [&](Monitor& monitor) { SharedRanker(asked, shared.data(), scores).run(num_threads, monitor); });
 }
 
 Lists lists(const Table<const int32_t>& items, int64_t n_items) {
@@ -278,6 +266,7 @@ const char* best_module() {
 }  // namespace
 
 NB_MODULE(GINGHAM_MODULE, module) {
+    bind_als(module);
     module.def("best_module", &best_module);
     module.def("padded_width", &padded_width, "n_components"_a);
     module.def("train_epoch", &train_epoch_py, nb::kw_only(), "loss"_a, "schedule"_a, "examples"_a.noconvert(),

@@ -11,6 +11,7 @@
 
 #include "matrix.hpp"
 #include "parallel.hpp"
+#include "tile.hpp"
 
 namespace gingham {
 
@@ -147,57 +148,16 @@ class UserRanking {
     std::vector<Standing> standings_;
 };
 
-// The registers of the instruction set decide the shape of the inner product's tile.
-#if defined(__AVX512F__)
-inline constexpr int kTileUsers = 12, kTileItems = 32;
-#elif defined(__AVX2__)
-inline constexpr int kTileUsers = 6, kTileItems = 16;
-#else
-inline constexpr int kTileUsers = 4, kTileItems = 8;
-#endif
 inline constexpr int64_t kBlockUsers = 48;
 inline constexpr int64_t kBlockItems = 256;
-
-// Rows of a matrix as panels: panel p holds [depth][width] floats of rows p * width ..., zero past the end.
-inline void pack(const Matrix& rows, int64_t first, int64_t count, int64_t depth, int width, float* out) {
-    for (int64_t start = 0; start < count; start += width)
-        for (int64_t d = 0; d < depth; ++d)
-            for (int64_t lane = 0; lane < width; ++lane)
-                *out++ = start + lane < count ? rows.row(first + start + lane)[d] : 0.0f;
-}
-
-// The compiler's own vector type: portable, and kept in registers where an array of floats is not.
-inline constexpr int kLanes = kTileItems / 2;
-typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
-
-// out[i][j] = sum over d of a[d][i] * b[d][j]. Never inlined: every score of a pair comes from the same instructions in
-// the same order, so that equal pairs have equal bits wherever they stand in a tile.
-[[gnu::noinline]] inline void multiply_tile(
-    const float* __restrict a, const float* __restrict b, int64_t depth, float* __restrict out, int64_t stride) {
-    Lanes sums[kTileUsers][2] = {};
-    for (int64_t d = 0; d < depth; ++d) {
-        const Lanes left = *reinterpret_cast<const Lanes*>(b + d * kTileItems);
-        const Lanes right = *reinterpret_cast<const Lanes*>(b + d * kTileItems + kLanes);
-#pragma GCC unroll 16
-        for (int i = 0; i < kTileUsers; ++i) {
-            sums[i][0] += a[d * kTileUsers + i] * left;
-            sums[i][1] += a[d * kTileUsers + i] * right;
-        }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileUsers; ++i) {
-        *reinterpret_cast<Lanes*>(out + i * stride) = sums[i][0];
-        *reinterpret_cast<Lanes*>(out + i * stride + kLanes) = sums[i][1];
-    }
-}
 
 // Ranks by representations: rows of [embedding, bias], score = dot product + both biases.
 class RepresentationRanker {
   public:
     RepresentationRanker(const RankRequest& request, Matrix users, Matrix items, int64_t n_components)
         : request_(request), users_(users), items_(items), n_components_(n_components), depth_(n_components + 1) {
-        packed_items_.resize(padded(request.n_items, kTileItems) * depth_);
-        pack(items_, 0, request.n_items, depth_, kTileItems, packed_items_.data());
+        packed_items_.resize(round_up(request.n_items, kTileColumns) * depth_);
+        pack(items_, 0, request.n_items, depth_, kTileColumns, packed_items_.data());
     }
 
     bool run(int n_threads, Monitor& monitor) const {
@@ -214,19 +174,17 @@ class RepresentationRanker {
   private:
     struct Scratch {
         explicit Scratch(int64_t depth)
-            : users(kBlockUsers * depth), scores(kBlockUsers * kBlockItems), test_items(kTileItems * depth),
-              test_scores(kTileUsers * kTileItems) {}
+            : users(kBlockUsers * depth), scores(kBlockUsers * kBlockItems), test_items(kTileColumns * depth),
+              test_scores(kTileRows * kTileColumns) {}
         std::vector<float> users, scores, test_items, test_scores;
     };
 
-    static int64_t padded(int64_t count, int64_t width) { return (count + width - 1) / width * width; }
-
     void rank_block(Range users, Scratch& scratch) const {
         const int64_t n_users = users.last - users.first;
-        pack(users_, users.first, n_users, depth_, kTileUsers, scratch.users.data());
+        pack(users_, users.first, n_users, depth_, kTileRows, scratch.users.data());
         // In an item's row the bias stands where the user's row, packed for this product, holds one.
-        for (int64_t start = 0; start < n_users; start += kTileUsers)
-            std::fill_n(scratch.users.data() + start * depth_ + n_components_ * kTileUsers, kTileUsers, 1.0f);
+        for (int64_t start = 0; start < n_users; start += kTileRows)
+            std::fill_n(scratch.users.data() + start * depth_ + n_components_ * kTileRows, kTileRows, 1.0f);
 
         std::vector<UserRanking> rankings;
         rankings.reserve(n_users);
@@ -236,10 +194,11 @@ class RepresentationRanker {
         }
         for (int64_t first = 0; first < request_.n_items; first += kBlockItems) {
             const int64_t count = std::min(kBlockItems, request_.n_items - first);
-            for (int64_t j = 0; j < count; j += kTileItems)
-                for (int64_t i = 0; i < n_users; i += kTileUsers)
-                    multiply_tile(scratch.users.data() + i * depth_, packed_items_.data() + (first + j) * depth_,
-                                  depth_, scratch.scores.data() + i * kBlockItems + j, kBlockItems);
+            for (int64_t j = 0; j < count; j += kTileColumns)
+                for (int64_t i = 0; i < n_users; i += kTileRows)
+                    multiply_tile<kTileRows>(
+                        scratch.users.data() + i * depth_, kTileRows, packed_items_.data() + (first + j) * depth_,
+                        kTileColumns, depth_, scratch.scores.data() + i * kBlockItems + j, kBlockItems);
             for (int64_t i = 0; i < n_users; ++i)
                 rankings[i].take(scratch.scores.data() + i * kBlockItems, count, first);
         }
@@ -249,20 +208,21 @@ class RepresentationRanker {
 
     // Scores of a user's test items, a tile of them at a time, by the instructions that score everything else.
     float test_score(int64_t first_user, int64_t i, int64_t position, Scratch& scratch) const {
-        const int64_t lane = position % kTileItems;
+        const int64_t lane = position % kTileColumns;
         if (lane == 0) {
             const int64_t user = first_user + i;
             const int64_t begin = request_.test.begin(user) + position;
-            const int64_t count = std::min<int64_t>(kTileItems, request_.test.end(user) - begin);
+            const int64_t count = std::min<int64_t>(kTileColumns, request_.test.end(user) - begin);
             std::fill(scratch.test_items.begin(), scratch.test_items.end(), 0.0f);
             for (int64_t j = 0; j < count; ++j) {
                 const float* row = items_.row(request_.test.indices[begin + j]);
-                for (int64_t d = 0; d < depth_; ++d) scratch.test_items[d * kTileItems + j] = row[d];
+                for (int64_t d = 0; d < depth_; ++d) scratch.test_items[d * kTileColumns + j] = row[d];
             }
-            multiply_tile(scratch.users.data() + i / kTileUsers * kTileUsers * depth_, scratch.test_items.data(),
-                          depth_, scratch.test_scores.data(), kTileItems);
+            multiply_tile<kTileRows>(
+                scratch.users.data() + i / kTileRows * kTileRows * depth_, kTileRows, scratch.test_items.data(),
+                kTileColumns, depth_, scratch.test_scores.data(), kTileColumns);
         }
-        return scratch.test_scores[i % kTileUsers * kTileItems + lane];
+        return scratch.test_scores[i % kTileRows * kTileColumns + lane];
     }
 
     const RankRequest& request_;

@@ -16,6 +16,7 @@ from gingham import models
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError, UnknownIdError
 from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
+from gingham.models.embedding import EmbeddingModel
 
 N_USERS, N_ITEMS = 30, 20
 WITHOUT_HISTORY = (3, 29)
@@ -92,7 +93,7 @@ def item_lists(table: pl.DataFrame) -> dict[Any, list[Any]]:
 
 def scores_of(model: Recommender) -> npt.NDArray[np.float64]:
     """All scores: of representations where there are any, else as the model says."""
-    if isinstance(model, HybridMF):
+    if isinstance(model, EmbeddingModel):
         users, user_biases = (part.astype(np.float64) for part in model.user_representations())
         items, item_biases = (part.astype(np.float64) for part in model.item_representations())
         return np.asarray(users @ items.T + user_biases[:, None] + item_biases)
@@ -347,7 +348,7 @@ class Contract:
         assert ranks.dtype == np.int32
         np.testing.assert_array_equal(ranks.indices, test.indices)
         np.testing.assert_array_equal(ranks.indptr, test.indptr)
-        tolerance = ROUNDING if isinstance(model, HybridMF) else 0
+        tolerance = ROUNDING if isinstance(model, EmbeddingModel) else 0
         for user in range(N_USERS):
             candidate = np.ones(N_ITEMS, bool)
             if filter_seen:

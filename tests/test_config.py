@@ -136,7 +136,7 @@ def problems(text: str) -> list[str]:
         (SMALL + '[clean]\nstart = "soon"', "clean.start is 'soon'; input should be a valid date"),
         (SMALL + "[clean]\nmin_transactions = 5\nmax_transactions = 4", "clean: min_transactions 5 is greater than"),
         (SMALL + "[clean]\nstart = 2020-01-01\nend = 2019-01-01", "clean: start 2020-01-01 is not before end"),
-        (SMALL + '[model]\nkind = "deep"', "model.kind: there is no model 'deep'; give one of hybrid, popularity"),
+        (SMALL + '[model]\nkind = "deep"', "model.kind: there is no model 'deep'; give one of hybrid, als, popularity"),
         (SMALL + '[model]\nepochs = "all"', "model.epochs is 'all'"),
         (SMALL + '[split]\nkind = "random"\ntest = "7d"', "split: test='7d' is no share of the pairs"),
         (SMALL + "[split]\ntest = 0.2", "split: test=0.2 is no time"),

@@ -8,13 +8,25 @@ from gingham.config import Recipe
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
 from gingham.evaluate import Evaluation, evaluate
-from gingham.models import EASE, BuyAgain, EarlyStopping, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity, load
+from gingham.models import (
+    ALS,
+    EASE,
+    BuyAgain,
+    EarlyStopping,
+    GraphFilter,
+    HybridMF,
+    ItemKNN,
+    NextBasket,
+    Popularity,
+    load,
+)
 from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 from gingham.tune import Tuning, tune
 
 __all__ = [
+    "ALS",
     "EASE",
     "BuyAgain",
     "CleanSpec",

@@ -46,6 +46,30 @@ def train_epoch(
     progress: _Progress | None,
 ) -> float: ...
 def represent(*, features: _Csr, state: _Floats, out: _Floats) -> None: ...
+def als_solve(
+    *,
+    pairs: _Positives,
+    fixed: _Floats,
+    spectrum: _Floats,
+    penalty: _Floats,
+    centre: _Floats | None,
+    out: _Floats,
+    block_size: int,
+    num_threads: int,
+    progress: _Progress | None,
+) -> float: ...
+def als_descend(
+    *,
+    pairs: _Positives,
+    fixed: _Floats,
+    spectrum: _Floats,
+    representations: _Floats,
+    target: float,
+    out: _Floats,
+    num_threads: int,
+) -> None: ...
+def als_gram(*, rows: _Floats, out: npt.NDArray[np.float64], num_threads: int) -> None: ...
+def als_rotate(*, rows: _Floats, axes: _Floats, num_threads: int) -> None: ...
 def rank_representations(
     *,
     users: _Floats,

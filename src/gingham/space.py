@@ -125,6 +125,14 @@ DEFAULTS: Mapping[str, Space] = {
         "epochs": Range(5, 50),
         "weighted": [False, True],
     },
+    "als": {
+        "n_components": Range(16, 256, log=True),
+        "unobserved_weight": Range(0.001, 1.0, log=True),
+        "l2": Range(1e-4, 0.1, log=True),
+        "l2_exponent": Range(0.0, 1.0),
+        "epochs": Range(3, 20),
+        "weighted": [False, True],
+    },
     "popularity": _WINDOWS,
     "buy-again": _WINDOWS,
     "item-knn": {

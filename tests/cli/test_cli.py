@@ -58,6 +58,15 @@ def test_similar_shows_neighbours(run_folder: Path) -> None:
     assert done.stdout.count("thing [b]") == 3
 
 
+def test_a_recipe_may_ask_for_als(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("[model]", '[model]\nkind = "als"\nweighted = true'))
+    done = gingham("run", recipe, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    done = gingham("similar", tmp_path / "out", "--item", "03", "-k", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("thing [b]") == 3
+
+
 @pytest.mark.parametrize("shop", list(Shop))
 def test_init_prints_a_recipe_that_parses(shop: Shop) -> None:
     done = gingham("init", shop.value)

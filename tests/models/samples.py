@@ -1,5 +1,7 @@
 """Small shops that the tests of models train on, and what they compare."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -7,7 +9,7 @@ import scipy.sparse as sp
 
 from gingham import metrics
 from gingham.dataset import Dataset, Features, Ids, Interactions
-from gingham.models import HybridMF
+from gingham.models import EpochModel, HybridMF, Recommender
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 RANKING = ("bpr", "warp", "warp-kos")
@@ -16,7 +18,7 @@ SCHEDULES = ("adagrad", "adadelta")
 State = dict[str, npt.NDArray[np.float32]]
 
 
-def state(model: HybridMF) -> State:
+def state(model: EpochModel[Any]) -> State:
     """A copy of every number a fitted model trains, the optimizer's memory included."""
     return {name: array.copy() for name, array in model.artifact().arrays.items() if name.endswith(".state")}
 
@@ -62,7 +64,7 @@ def clustered_shop(loss: str, n_users: int = 40, n_items: int = 40) -> tuple[sp.
     return sp.csr_matrix(train), sp.csr_matrix(held.astype(np.float32))
 
 
-def mean_auc(model: HybridMF, held: sp.csr_matrix) -> float:
+def mean_auc(model: Recommender, held: sp.csr_matrix) -> float:
     return float(np.nanmean(metrics.compute("auc", model.test_ranks(held, filter_seen=True))))
 
 

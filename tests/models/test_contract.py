@@ -2,7 +2,7 @@ import pytest
 
 pytest.register_assert_rewrite("tests.contract")
 
-from gingham.models import EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
+from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
 from tests.contract import Case, Contract  # noqa: E402
 
 CASES = [
@@ -17,6 +17,9 @@ CASES = [
     Case("NextBasket, neighbours", lambda: NextBasket(smoothing=3, n_neighbours=4)),
     Case("GraphFilter", lambda: GraphFilter(8)),
     Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
+    Case("ALS", lambda: ALS(8, random_state=1), fit={"epochs": 3}),
+    Case("ALS, blocks", lambda: ALS(40, block_size=16, random_state=2), fit={"epochs": 3}),
+    Case("ALS, features", lambda: ALS(5, random_state=3), features=True, fit={"epochs": 3}),
     Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
     Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),
     Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", random_state=3), fit={"epochs": 3}),

@@ -17,6 +17,10 @@ _FUNCTIONS = (
     "rank_scores",
     "mark_repeats",
     "sum_products",
+    "als_solve",
+    "als_descend",
+    "als_gram",
+    "als_rotate",
 )
 RUNNABLE = _X86[: _X86.index(_BEST) + 1] if _BEST in _X86 else (_BEST,)
 

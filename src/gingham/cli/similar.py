@@ -9,7 +9,7 @@ from gingham import pipeline
 from gingham.cli.console import show_items
 from gingham.columns import SIMILAR_ITEM_ID
 from gingham.errors import ParameterError
-from gingham.models import HybridMF
+from gingham.models.embedding import EmbeddingModel
 
 
 def similar(
@@ -19,16 +19,17 @@ def similar(
 ) -> None:
     """Print the items most similar to one, by the embeddings of a stored run's model."""
     model = pipeline.load_run(folder)
-    if not isinstance(model, HybridMF):
+    if not isinstance(model, EmbeddingModel):
         raise ParameterError(
-            f"The model in {folder} is {type(model).__name__}, which knows no similar items; run with kind = 'hybrid'."
+            f"The model in {folder} is {type(model).__name__}, which knows no similar items; run with kind = 'hybrid' "
+            "or 'als'."
         )
     known = model.known_
     rows = model.similar_items([known.item_ids.cast(item)], k)
     show_items(f"Similar to item {item}{_name(model, item)}", rows, SIMILAR_ITEM_ID, known.item_labels)
 
 
-def _name(model: HybridMF, item: str) -> str:
+def _name(model: EmbeddingModel, item: str) -> str:
     labels = model.known_.item_labels
     if labels is None or "name" not in labels.columns:
         return ""

@@ -83,10 +83,10 @@ class ModelSpec(ChangeableSection):
     num_threads : int
         How many threads train; 0 (default) for all cores.
     weighted : bool
-        Whether an interaction's value ([clean] value) is its weight in training a "hybrid" model; by default all that
-        are above zero count alike.
+        Whether an interaction's value ([clean] value) is its weight in training a "hybrid" or "als" model; by default
+        all that are above zero count alike.
     early_stopping : EarlyStoppingSpec, optional
-        How a "hybrid" model finds its number of epochs; by default all are trained.
+        How a "hybrid" or "als" model finds its number of epochs; by default all are trained.
 
     Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
     """

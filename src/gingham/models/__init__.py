@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from gingham.models.als import ALS
 from gingham.models.base import Recommender
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
@@ -13,6 +14,7 @@ from gingham.models.next_basket import NextBasket
 from gingham.models.popularity import BuyAgain, Popularity
 
 __all__ = [
+    "ALS",
     "EASE",
     "KINDS",
     "BuyAgain",
@@ -33,6 +35,7 @@ load = Recommender.load
 # What recipes call each.
 KINDS: Mapping[str, type[Recommender]] = {
     "hybrid": HybridMF,
+    "als": ALS,
     "popularity": Popularity,
     "buy-again": BuyAgain,
     "item-knn": ItemKNN,

@@ -61,7 +61,7 @@ class Training:
             If the weights don't belong to the interactions, or there is nothing to learn from.
         """
         matrix = known.matrix
-        weights = None if sample_weight is None else _weights(sample_weight, matrix)
+        weights = None if sample_weight is None else weights_of(sample_weight, matrix)
         users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
         training = cls.of_entries(Entries(users, matrix.indices, matrix.data, weights), matrix, weights, loss, seed)
         if not len(training):
@@ -121,7 +121,14 @@ def _rows(matrix: sp.csr_matrix, kept: npt.NDArray[np.bool_]) -> Pattern:
     return before[indptr], indices[kept]
 
 
-def _weights(sample_weight: Matrix, matrix: sp.csr_matrix) -> Floats:
+def weights_of(sample_weight: Matrix, matrix: sp.csr_matrix) -> Floats:
+    """Take the weights of a matrix' entries.
+
+    Raises
+    ------
+    DataError
+        If they stand at other places, or one is negative or not finite.
+    """
     weights = canonical(sample_weight, "sample_weight", matrix.shape)
     if not (np.array_equal(weights.indptr, matrix.indptr) and np.array_equal(weights.indices, matrix.indices)):
         raise DataError(

@@ -1,0 +1,119 @@
+"""ALS beside implicit's, in one run: `make bench-als`. Data: the seeded shop, and Gowalla where it is at hand.
+
+Both minimise the same, but for a tenth of a positive's weight (implicit counts a positive as observed or as unobserved,
+Gingham as both), from random embeddings, for as many epochs. The work of an epoch is not the same: implicit takes three
+steps of conjugate gradients an entity, Gingham solves it exactly, or by one pass through blocks of components; so each
+row also says how good both models are after it, on pairs that neither was fitted to.
+"""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import implicit.als
+import numpy as np
+import scipy.sparse as sp
+from threadpoolctl import threadpool_limits
+
+import gingham as gg
+from gingham import _native
+from gingham.metrics import TestRanks, compute
+from gingham.recommend import RepresentationScores, rank
+from shop import make_shop
+from side_by_side import alternate
+from table import Row, write
+
+# As https://github.com/kuandeng/LightGCN has it, as two SciPy matrices; beside the repository, for it is not ours.
+GOWALLA = Path(__file__).parent.parent.parent / "shared" / "data" / "gowalla"
+# A timed call trains for so many epochs: what it prepares once counts, as it does for a user.
+EPOCHS = 3
+# Sizes of embeddings, and how many times as fast an epoch must be.
+WANTED = {64: 1.0, 256: 1.5}
+UNOBSERVED_WEIGHT = 0.1
+L2 = 0.1
+METRIC = "ndcg@20"
+
+
+def main() -> None:
+    """Run everything, print as it comes, write at the end."""
+    rows: list[Row] = []
+    for name, train, held in data():
+        for row in epochs(name, train, held):
+            rows.append(row)
+            print(row, flush=True)
+    write(rows, "als", ("gingham", "implicit", "numpy", "scipy"))
+
+
+def data() -> Iterator[tuple[str, sp.csr_matrix, sp.csr_matrix]]:
+    """Give the data sets: what to train on, and what was held out of it."""
+    shop = make_shop()
+    yield "shop", shop.train, shop.test
+    if not (GOWALLA / "train.npz").is_file():
+        print(f"There is no {GOWALLA}; Gowalla is left out.")
+        return
+    pairs = sp.load_npz(GOWALLA / "train.npz").astype(np.float32).tocoo()
+    held = np.random.default_rng(0).random(pairs.nnz) < 0.1
+    train, validation = (
+        sp.csr_matrix((pairs.data[part], (pairs.row[part], pairs.col[part])), shape=pairs.shape)
+        for part in (~held, held)
+    )
+    yield "Gowalla", train, validation
+
+
+def epochs(name: str, train: sp.csr_matrix, held: sp.csr_matrix) -> Iterator[Row]:
+    """Race a peer, at each size of the embeddings, with one thread and with two."""
+    for n_components, least in WANTED.items():
+        for num_threads in (1, 2):
+            theirs = implicit.als.AlternatingLeastSquares(
+                factors=n_components,
+                alpha=1 / UNOBSERVED_WEIGHT,
+                regularization=L2 / UNOBSERVED_WEIGHT,
+                iterations=EPOCHS,
+                num_threads=num_threads,
+                random_state=1,
+            )
+            ours = gg.ALS(n_components, UNOBSERVED_WEIGHT, L2, l2_exponent=0, random_state=1)
+            # Both have threads of their own; those of BLAS, which implicit asks for one, would not be counted.
+            with threadpool_limits(1, "blas"):
+                seconds = alternate(
+                    {
+                        "peer": lambda theirs=theirs: theirs.fit(train, show_progress=False),
+                        "gingham": lambda ours=ours, num_threads=num_threads: ours.fit(
+                            train, epochs=EPOCHS, num_threads=num_threads, verbose=False
+                        ),
+                    }
+                )
+            ratio = seconds["peer"] / seconds["gingham"]
+            quality = (
+                metric(train, held, theirs.user_factors, theirs.item_factors),
+                metric(train, held, ours.user_embeddings, ours.item_embeddings),
+            )
+            yield Row(
+                f"ALS epoch, {name}, {n_components} components, {num_threads} thread{'s' * (num_threads > 1)}",
+                f">= {least:g}x",
+                f"{ratio:.2f}x",
+                ratio >= least,
+                f"{seconds['peer'] / EPOCHS:.3f} s / {seconds['gingham'] / EPOCHS:.3f} s; {METRIC} after {EPOCHS} "
+                f"epochs {quality[0]:.4f} / {quality[1]:.4f}",
+            )
+
+
+def metric(train: sp.csr_matrix, held: sp.csr_matrix, users: np.ndarray, items: np.ndarray) -> float:
+    """Measure embeddings of any model on held-out pairs, train pairs left out."""
+    n_components = users.shape[1]
+
+    def rows(embeddings: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(embeddings), _native.padded_width(n_components)), np.float32)
+        out[:, :n_components] = embeddings
+        return out
+
+    tested = np.flatnonzero(np.diff(held.indptr)).astype(np.int32)
+    left, test, seen = rows(users), held[tested], train[tested]
+    scores = RepresentationScores(lambda index: left[index], rows(items), n_components)
+    ranks = TestRanks.of(tested, rank(scores, tested, test=test, seen=seen), test, seen)
+    return float(compute(METRIC, ranks).mean())
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore", category=UserWarning, module="implicit")
+    main()

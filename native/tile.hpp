@@ -1,0 +1,73 @@
+// Products of tiles of matrices, which stay in registers: what ranking and least squares are made of.
+#pragma once
+
+#include <cstdint>
+
+#include "matrix.hpp"
+
+namespace gingham {
+
+// The registers of the instruction set decide the shape of a tile.
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 12, kTileColumns = 32;
+#elif defined(__AVX2__)
+inline constexpr int kTileRows = 6, kTileColumns = 16;
+#else
+inline constexpr int kTileRows = 4, kTileColumns = 8;
+#endif
+
+inline int64_t round_up(int64_t count, int64_t multiple) { return (count + multiple - 1) / multiple * multiple; }
+
+// Rows of a matrix as panels: panel p holds [depth][width] floats of rows p * width ..., zero past the end.
+inline void pack(const Matrix& rows, int64_t first, int64_t count, int64_t depth, int width, float* out) {
+    for (int64_t start = 0; start < count; start += width)
+        for (int64_t d = 0; d < depth; ++d)
+            for (int64_t lane = 0; lane < width; ++lane)
+                *out++ = start + lane < count ? rows.row(first + start + lane)[d] : 0.0f;
+}
+
+// The compiler's own vector type: portable, and kept in registers where an array of floats is not.
+inline constexpr int kLanes = kTileColumns / 2;
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+inline Lanes& lanes(float* at) { return *reinterpret_cast<Lanes*>(at); }
+inline const Lanes& lanes(const float* at) { return *reinterpret_cast<const Lanes*>(at); }
+
+inline float total(const Lanes& terms) {
+    float sums[kLanes];
+    lanes(sums) = terms;
+#pragma GCC unroll 4
+    for (int half = kLanes / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+        for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
+    return sums[0];
+}
+
+// What a tile does with what it computes.
+enum class Into { kReplace, kAdd, kSubtract };
+
+// out[i][j] = sum over d of a[d][i] * b[d][j], or adds it, or subtracts it. Never inlined: every element comes from the
+// same instructions in the same order, so that equal inputs have equal bits wherever they stand in a tile.
+template <int kRows, Into kInto = Into::kReplace>
+[[gnu::noinline]] void multiply_tile(const float* __restrict a, int64_t a_stride, const float* __restrict b,
+                                     int64_t b_stride, int64_t depth, float* __restrict out, int64_t stride) {
+    Lanes sums[kRows][2] = {};
+    for (int64_t d = 0; d < depth; ++d) {
+        const Lanes left = lanes(b + d * b_stride), right = lanes(b + d * b_stride + kLanes);
+#pragma GCC unroll 16
+        for (int i = 0; i < kRows; ++i) {
+            sums[i][0] += a[d * a_stride + i] * left;
+            sums[i][1] += a[d * a_stride + i] * right;
+        }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i)
+        for (int half = 0; half < 2; ++half) {
+            Lanes& place = lanes(out + i * stride + half * kLanes);
+            if constexpr (kInto == Into::kReplace) place = sums[i][half];
+            if constexpr (kInto == Into::kAdd) place += sums[i][half];
+            if constexpr (kInto == Into::kSubtract) place -= sums[i][half];
+        }
+}
+
+}  // namespace gingham

@@ -1,0 +1,355 @@
+"""ALS: matrix factorisation with features for implicit feedback, by alternating least squares in the native kernel."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+import scipy.sparse as sp
+
+from gingham import _native
+from gingham.errors import DataError
+from gingham.models.base import Some, listed
+from gingham.models.early_stopping import EarlyStopping
+from gingham.models.epochs import Callback, EpochModel
+from gingham.models.known import Data, canonical
+from gingham.models.least_squares import Axes, Half, Penalties
+from gingham.models.parameters import generator, require_k, require_number, require_whole
+from gingham.models.side import Side, aligned
+from gingham.models.training import inputs, weights_of
+from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
+from gingham.split import Matrix, RandomState
+
+# The standard deviation of the items' first embeddings, times the root of their size.
+_SPREAD = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """What an epoch goes through: users are solved for, then items.
+
+    Attributes
+    ----------
+    users, items : Half
+        The two.
+    """
+
+    users: Half
+    items: Half
+
+    def __len__(self) -> int:
+        return len(self.users) + len(self.items)
+
+
+class ALS(EpochModel[Halves]):
+    r"""Matrix factorisation by implicit alternating least squares: every pair counts, the unobserved a little.
+
+    Minimises, over positives (u, i) with weights c, and over all pairs of users and items,
+
+    .. math:: \sum_{positives} c_{ui} (1 - s_{ui})^2 + w \sum_{all} s_{ui}^2 + \sum_f \lambda_f |v_f|^2,
+
+    where a score s is the dot product of two representations, and a representation the weighted sum of the embeddings v
+    of an entity's features, its identity among them. There are no biases. The penalty of a feature is `l2` times the
+    number of pairs that it is in (weighed, the unobserved included) to the power of `l2_exponent` [1]_. What is an
+    entity's own is solved for in closed form, what is shared by conjugate gradients; nothing is sampled, and
+    results do not depend on the number of threads.
+
+    Parameters
+    ----------
+    n_components : int
+        The size of an embedding; 64 by default.
+    unobserved_weight : float
+        What a pair weighs that was not observed, w; 0.1 by default. Popular items gain by less. This and `l2` are the
+        parameters to tune.
+    l2 : float
+        The penalty; 0.003 by default.
+    l2_exponent : float
+        From 0 (all embeddings alike) to 1 (default: by how often each is met).
+    block_size : int
+        How many of an entity's equations are solved at once, at the most; 128 by default. An entity with more positives
+        than that, in an embedding that is larger, is solved for by blocks of components, once through them an epoch
+        [2]_; all others exactly.
+    random_state : int, Generator, RandomState or None
+        Where the items' first embeddings come from. With an int every fit to the same data on the same kind of
+        processor gives the same model. None (default): each fit differs.
+
+    Attributes
+    ----------
+    history_ : list of Epoch
+        Number, loss and seconds of each epoch of the last `fit`, and what callbacks measured. The loss is what is
+        minimised, exactly, as it is after the epoch, divided by the number of positives.
+
+    References
+    ----------
+    .. [1] Rendle, Krichene, Zhang and Koren, "Revisiting the Performance of iALS on Item Recommendation Benchmarks",
+       RecSys 2022. arXiv:2110.14037. After Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback
+       Datasets", ICDM 2008.
+    .. [2] Rendle, Krichene, Zhang and Koren, "iALS++: Speeding up Matrix Factorization with Subspace Optimization",
+       2021. arXiv:2110.14044.
+    """
+
+    def __init__(
+        self,
+        n_components: int = 64,
+        unobserved_weight: float = 0.1,
+        l2: float = 0.003,
+        l2_exponent: float = 1.0,
+        block_size: int = 128,
+        random_state: RandomState = None,
+    ) -> None:
+        self.n_components = n_components
+        self.unobserved_weight = unobserved_weight
+        self.l2 = l2
+        self.l2_exponent = l2_exponent
+        self.block_size = block_size
+        self.random_state = random_state
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        user_features: Matrix | None = None,
+        item_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        epochs: int = 10,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),
+        early_stopping: EarlyStopping | None = None,
+        verbose: bool = True,
+    ) -> Self:
+        """Train from scratch.
+
+        An interaction with a value above zero is a positive; all others are as good as unobserved. Entries for the same
+        user and item are summed first.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            A dataset brings its features; for a matrix, row and column numbers are the ids.
+        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
+            Weights of features, for a matrix of interactions; the identity is a feature only if it is in there. By
+            default it is the only one.
+        sample_weight : sparse matrix, shape (n_users, n_items)
+            How much each positive weighs, at least 0, at the very places of the interactions; by default 1.
+        epochs : int
+            How often users and items are solved for; 10 by default.
+        num_threads : int
+            0 (default) for all cores. The result does not depend on it.
+        callbacks : iterable of callable
+            Each is called with the model and the `Epoch` after every epoch; training ends when one returns True.
+        early_stopping : EarlyStopping
+            When to end for want of improvement; the model then is the best epoch's. By default all epochs are trained.
+        verbose : bool
+            Whether a terminal shows a progress bar; True by default.
+
+        Returns
+        -------
+        ALS
+            This model. If training is interrupted, by Ctrl-C or an error, it is as after the last finished epoch.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is out of its range.
+        DataError
+            If shapes disagree, a value is not finite, or there are no positives.
+        DivergedError
+            If a parameter stops being finite.
+        """
+        self.validate()
+        known, (of_users, of_items) = inputs(interactions, user_features, item_features)
+        positives = _positives(known.matrix, sample_weight)
+        if not positives.nnz:
+            raise DataError(
+                f"None of the {known.matrix.nnz:,} interactions has a value and a weight above zero, so there is "
+                "nothing to learn from; give each positive interaction a value such as 1."
+            )
+        by_item = sp.csr_matrix(positives.T)
+        halves = Halves(
+            Half.of(positives, of_users, self._penalties(positives.shape[1])),
+            Half.of(by_item, of_items, self._penalties(by_item.shape[1])),
+        )
+        # Users come first, and are solved for from what is random about items.
+        users = _blank(len(halves.users.penalty), of_users, int(self.n_components))
+        items = _blank(len(halves.items.penalty), of_items, int(self.n_components))
+        items.embeddings[:] = generator(self.random_state).normal(
+            scale=_SPREAD / np.sqrt(items.n_components), size=items.embeddings.shape
+        )
+        if of_items is not None:
+            items.embeddings[of_items.getnnz(axis=0) == 0] = 0  # features of nothing
+        fresh = {"_known": known, "_users": users, "_items": items, "history_": []}
+        return self._train(fresh, halves, epochs, num_threads, callbacks, early_stopping, verbose)
+
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
+        for name in ("n_components", "block_size"):
+            require_whole(name, getattr(self, name), 1)
+        for name in ("unobserved_weight", "l2"):
+            require_number(name, getattr(self, name), above=0)
+        require_number("l2_exponent", self.l2_exponent, least=0, most=1)
+
+    def _penalties(self, n_others: int) -> Penalties:
+        return Penalties(float(self.l2), float(self.l2_exponent), float(self.unobserved_weight) * n_others)
+
+    def _run_epoch(self, training: Halves, n_threads: int, progress: Callable[[int], None]) -> float:
+        with np.errstate(all="ignore"):  # the loop looks for what is not finite
+            return self._solve_both(training, n_threads, progress)
+
+    def _solve_both(self, training: Halves, n_threads: int, progress: Callable[[int], None]) -> float:
+        self._solve(training.users, self._users, self._items, n_threads, progress)
+        before = len(training.users)
+        solved = self._solve(training.items, self._items, self._users, n_threads, lambda done: progress(before + done))
+        if solved is None:
+            return np.nan
+        loss, axes = solved
+        # The sum over all pairs needs both Gram matrices alone, and the users' is diagonal.
+        scores = axes.eigenvalues @ np.square(self._items.rows()[:, : len(axes.eigenvalues)], dtype=np.float64).sum(0)
+        loss += self.unobserved_weight * float(scores)
+        for half, side in ((training.users, self._users), (training.items, self._items)):
+            squares = np.einsum("ij,ij->i", side.embeddings, side.embeddings)
+            loss += float(half.penalty.astype(np.float64) @ squares)
+        return loss / len(training.items)
+
+    def _solve(
+        self, half: Half, side: Side, other: Side, n_threads: int, progress: Callable[[int], None]
+    ) -> tuple[float, Axes] | None:
+        """Solve for one side, after both are turned into the other's axes; None if the other is not finite."""
+        rows = other.rows()
+        axes = Axes.of(rows, other.n_components, n_threads)
+        if axes is None:
+            return None
+        if other.features is not None:
+            _native.als_rotate(rows=other.state, axes=axes.turn, num_threads=n_threads)
+        weight, block = float(self.unobserved_weight), int(self.block_size)
+        return half.solve(side, axes, weight, block, n_threads, progress), axes
+
+    @property
+    def _calmer(self) -> str:
+        return "smaller weights of features and samples"
+
+    # Users the model has never met -----------------------------------------------------------------------------------
+
+    def fold_in(
+        self,
+        interactions: Matrix,
+        *,
+        user_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        num_threads: int = 0,
+    ) -> Floats:
+        """Solve for the embeddings of users whom the model has never met, as if they had been there.
+
+        Parameters
+        ----------
+        interactions : sparse matrix, shape (n, n_items)
+            A row a user: what they had. Items are those of the fit, in its order.
+        user_features : sparse matrix, shape (n, n_features)
+            What these users share with those of the fit; by default nothing.
+        sample_weight : sparse matrix, shape (n, n_items)
+            As for `fit`.
+        num_threads : int
+            0 (default) for all cores.
+
+        Returns
+        -------
+        float32 array, shape (n, n_components)
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
+        """
+        n_items, n_threads = self.n_items, threads(num_threads)
+        given = canonical(interactions, "interactions")
+        positives = _positives(canonical(given, "interactions", (given.shape[0], n_items)), sample_weight)
+        size, axes = self._items.n_components, Axes.of(self._items.rows().copy(), self._items.n_components, n_threads)
+        assert axes is not None  # a model that is fitted is finite
+        own = _blank(given.shape[0], None, size)
+        if user_features is not None:
+            embeddings, _ = self.user_representations(user_features)
+            if len(embeddings) != len(own.state):
+                raise DataError(
+                    f"user_features has {len(embeddings):,} rows for {len(own.state):,} users; give a row each."
+                )
+            own.embeddings[:] = embeddings
+            _native.als_rotate(rows=own.state, axes=axes.turn, num_threads=n_threads)
+        half = Half.of(positives, None, self._penalties(n_items))
+        centre = own.state.copy()
+        half.solve_rows(own.state, centre, half.penalty, axes, float(self.unobserved_weight), size, n_threads)
+        _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.turn.T), num_threads=n_threads)
+        return own.embeddings.copy()
+
+    def recommend_baskets(
+        self,
+        baskets: Mapping[Any, Some],
+        k: int = 12,
+        filter_seen: bool = False,
+        items: Some | None = None,
+        exclude: Some | None = None,
+        num_threads: int = 0,
+    ) -> pl.DataFrame:
+        """Recommend items to users whom the model has never met, by what is in their baskets.
+
+        Parameters
+        ----------
+        baskets : mapping of id to series or iterable of item ids
+            What each of them has.
+        k, items, exclude, num_threads
+            As for `recommend`.
+        filter_seen : bool
+            Whether what is in a basket is left out of its list; False by default.
+
+        Returns
+        -------
+        polars.DataFrame
+            As of `recommend`, with the mapping's keys for user ids.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            As `recommend` does.
+        """
+        known = self.known_
+        require_k(k, self.n_items)
+        rows = [known.item_ids.index(listed(basket), "item") for basket in baskets.values()]
+        indptr = np.cumsum([0, *(len(row) for row in rows)])
+        indices = np.concatenate([np.empty(0, np.int32), *rows])
+        shape = (len(rows), self.n_items)
+        had = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
+        had.data[:] = 1
+        users = _blank(len(rows), None, self._items.n_components)
+        users.embeddings[:] = self.fold_in(had, num_threads=num_threads)
+        ranking = rank(
+            RepresentationScores(users.rows_of, self._items.rows(), users.n_components),
+            np.arange(len(rows), dtype=np.int32),
+            k=k,
+            seen=had if filter_seen else None,
+            candidates=self._candidates(items, exclude),
+            num_threads=num_threads,
+        )
+        return frame(ranking, pl.Series(list(baskets)), known.item_ids)
+
+
+def _positives(matrix: sp.csr_matrix, sample_weight: Matrix | None) -> sp.csr_matrix:
+    """Make the matrix of the positives' weights."""
+    weights = np.ones(matrix.nnz, np.float32) if sample_weight is None else weights_of(sample_weight, matrix)
+    data = np.where(matrix.data > 0, weights, 0).astype(np.float32, copy=False)
+    positives = sp.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape, copy=True)
+    positives.eliminate_zeros()
+    return positives
+
+
+def _blank(n_features: int, features: sp.csr_matrix | None, n_components: int) -> Side:
+    """Make a side of zeros."""
+    state = aligned(n_features, _native.padded_width(n_components))
+    state[:] = 0
+    return Side(state, features, n_components)
