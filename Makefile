@@ -6,7 +6,8 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-scale bench-tuning clean
+.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-scale \
+  bench-tuning example clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +53,9 @@ bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation an
 
 bench-tuning: .venv-bench/ta-feng ## Search for parameters on Ta-Feng; takes about an hour
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/tuning.py
+
+example: .venv/installed ## Run the example notebook anew; writes it and its page, docs/hm-study.md
+	$(BIN)/python examples/execute.py
 
 clean: ## Remove what was built and installed
 	rm -rf .venv .venv-bench build dist

@@ -1,6 +1,6 @@
 """How good a model is on a test part: metrics with confidence intervals, for all and for some."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names
 from gingham.models import Recommender
 from gingham.models.known import Data, Known
 from gingham.models.parameters import require_k, require_whole
+from gingham.report import Table, shown
 from gingham.segments import By, segments
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What `evaluate` measured.
 
@@ -45,17 +46,24 @@ class Evaluation:
     segments: pl.DataFrame | None = None
     overlap: int = 0
 
-    def __str__(self) -> str:
-        return "\n".join([*([self.warning] if self.warning else []), *self._shown(str)])
+    def __repr__(self) -> str:
+        frames = [frame for frame in (self.table, self.lists, self.segments) if frame is not None]
+        # Polars leaves most rows out by default.
+        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
+            return "\n".join([*([self.warning] if self.warning else []), *map(str, frames)])
 
     def _repr_html_(self) -> str:
-        warning = f"<p><strong>{self.warning}</strong></p>" if self.warning else ""
-        return warning + "".join(self._shown(pl.DataFrame._repr_html_))
-
-    def _shown(self, show: Callable[[pl.DataFrame], str]) -> list[str]:
-        """Show each table with all its rows, of which Polars leaves most out by default."""
-        with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-            return [show(frame) for frame in (self.table, self.lists, self.segments) if frame is not None]
+        header = ("metric", "mean", "95% interval", "users")
+        rows = [(metric, *_written(*interval), f"{users:,}") for metric, *interval, users in self.table.iter_rows()]
+        lists = [(metric, f"{value:.4f}") for metric, value in self.lists.iter_rows()]
+        tables = [Table(header, rows), Table(("of all lists", "value"), lists)]
+        if self.segments is not None:
+            apart = [
+                (segment, value, metric, *_written(*interval), f"{users:,}")
+                for segment, value, metric, *interval, users in self.segments.iter_rows()
+            ]
+            tables.append(Table(("segment", "value", *header), apart, texts=3))
+        return shown([self.warning] if self.warning else [], tables)
 
     @property
     def warning(self) -> str:
@@ -198,6 +206,11 @@ def sizes(k: int | Sequence[int]) -> list[int]:
     for one in ks:
         require_whole("k", one, 1)
     return sorted(set(map(int, ks)))
+
+
+def _written(mean: float | None, low: float | None, high: float | None) -> tuple[str, str]:
+    """Write a mean and its interval; nothing for what no user counts for."""
+    return ("–", "–") if mean is None else (f"{mean:.4f}", f"{low:.4f}–{high:.4f}")
 
 
 def _refusal(test: Any, overlap: int) -> str:

@@ -12,13 +12,12 @@ from rich.text import Text
 from tqdm import tqdm
 
 from gingham.columns import NAME, TYPE
-from gingham.compare.comparison import BETTER, UNCLEAR, WORSE, Comparison
+from gingham.compare.comparison import Comparison
 from gingham.tables import Step
 from gingham.tune.tuning import Follower
 
 # The width of a table's first column and of each model's, with its frame.
 _METRIC, _MODEL = 19, 15
-_MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
 output = Console()
 errors = Console(stderr=True)
@@ -63,10 +62,8 @@ def show_comparison(comparison: Comparison) -> None:
         if start:
             output.print()
         output.print(_metrics(comparison, names[start : start + room]))
-    users = max(comparison.table["users"].to_list())
     output.print(
-        f"Over the {users:,} users with purchases in the test part. Beside {comparison.reference}, user by user: "
-        "+ better, - worse, = no clear difference.\n",
+        f"{comparison.legend}\n",
         style="dim italic",
         highlight=False,
         markup=False,
@@ -78,7 +75,7 @@ def show_comparison(comparison: Comparison) -> None:
 
 def _metrics(comparison: Comparison, names: list[str]) -> Table:
     found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
-    marks = {(row["model"], row["metric"]): _MARKS[row["verdict"]] for row in comparison.differences.to_dicts()}
+    marks = comparison.marks
     best: dict[str, float] = dict(comparison.table.group_by("metric").agg(pl.col("mean").max()).iter_rows())
     # Names are wrapped at hyphens, which Rich would not do.
     table = _table("How good: mean and its 95% interval", "metric", *(fill(name, _MODEL - 3) for name in names))

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from gingham.compare.measured import Measured
-from gingham.compare.page import page
+from gingham.compare.page import for_notebook, page
 from gingham.errors import ParameterError
 from gingham.evaluate import Evaluation, differences
 from gingham.report import Page
@@ -17,9 +17,11 @@ from gingham.report import Page
 _FLATTERED = "Overlap was allowed: models were fitted to as many as {:,} rows of this test, which flatter them."
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
+# What stands for them in a table.
+MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` measured.
 
@@ -104,6 +106,19 @@ class Comparison:
         ]
         return pl.concat(tables)
 
+    @property
+    def marks(self) -> dict[tuple[str, str], str]:
+        """What stands for the verdict on a model by a metric in a table: + - =."""
+        return {(row["model"], row["metric"]): MARKS[row["verdict"]] for row in self.differences.to_dicts()}
+
+    @property
+    def legend(self) -> str:
+        """What to read such a table with."""
+        return (
+            f"Over the {max(self.table['users'].to_list()):,} users with purchases in the test part. Beside "
+            f"{self.reference}, user by user: + better, - worse, = no clear difference."
+        )
+
     @cached_property
     def lists(self) -> pl.DataFrame:
         """What the lists are like that each recommends: ``model``, ``metric``, ``value``."""
@@ -160,10 +175,13 @@ class Comparison:
                 )
         return tuple(said)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         wide = self.table.pivot("model", index="metric", values="mean", maintain_order=True)
         with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
             return "\n".join([str(wide), str(self.costs), *self.sentences])
+
+    def _repr_html_(self) -> str:
+        return for_notebook(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Give everything as JSON values."""

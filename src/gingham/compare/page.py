@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from gingham.report import Page, Section, Table, charts
+from gingham.report import Page, Section, Table, charts, shown
 from gingham.report.charts import SHARE, Axis, Chart, Interval
 from gingham.segments import HISTORY
 
@@ -29,6 +29,24 @@ def page(comparison: "Comparison", title: str) -> Page:
     """Draw what was found."""
     parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _metrics, _lists)
     return Page(title, comparison.sentences, [section for part in parts for section in part(comparison)], _NOTE)
+
+
+def for_notebook(comparison: "Comparison") -> str:
+    """Write what a notebook shows: the models side by side, what they cost, and the verdicts."""
+    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    marks = comparison.marks
+    names = list(comparison.measured)
+
+    def cell(name: str, metric: str) -> str:
+        row = found[name, metric]
+        if row["mean"] is None:
+            return "–"
+        return f"{marks.get((name, metric), '')} {row['mean']:.4f} ({row['low']:.3f}–{row['high']:.3f})"
+
+    rows = [(metric, *(cell(name, metric) for name in names)) for metric in comparison.metrics]
+    (costs,) = _costs(comparison)
+    assert isinstance(costs.content, Table)
+    return shown([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), costs.content])
 
 
 def _metric(comparison: "Comparison") -> Iterator[Section]:

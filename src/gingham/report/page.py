@@ -197,7 +197,7 @@ def _section(number: int, section: Section, wide: bool) -> str:
         label = html.escape(f"Chart: {section.sentence}")
         shown = f'<div class="chart" role="img" aria-label="{label}" style="height:{content.height}px"></div>'
     else:
-        shown = _table(content, name)
+        shown = f'<div class="table" role="region" aria-labelledby="{name}" tabindex="0">{table_html(content)}</div>'
     kind = "wide" if wide else "narrow"
     return (
         f'<section class="{kind}" aria-labelledby="{name}">\n<h2 id="{name}">{html.escape(section.heading)}</h2>\n'
@@ -205,7 +205,9 @@ def _section(number: int, section: Section, wide: bool) -> str:
     )
 
 
-def _table(table: Table, name: str) -> str:
+def table_html(table: Table) -> str:
+    """Write a table as an element."""
+
     def row(cells: Sequence[str], tag: str) -> str:
         written = ""
         for column, cell in enumerate(cells):
@@ -215,10 +217,7 @@ def _table(table: Table, name: str) -> str:
         return f"<tr>{written}</tr>"
 
     body = "\n".join(row(cells, "td") for cells in table.rows)
-    return (
-        f'<div class="table" role="region" aria-labelledby="{name}" tabindex="0"><table>\n'
-        f"<thead>{row(table.header, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
+    return f"<table>\n<thead>{row(table.header, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
 def _json(content: object) -> str:

@@ -12,9 +12,7 @@ from gingham.compare import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
 from gingham.models import KINDS, EpochModel
 from gingham.tune import Tuning, folder
-
-# What is a trial's own in the table of trials; the other columns are its parameters.
-_OF_TRIALS = ("trial", "state", "value", "best_epoch", "seconds", "reason")
+from gingham.tune.trials import parameters
 
 
 @dataclass(frozen=True)
@@ -148,9 +146,10 @@ def _curve(curve: pl.DataFrame | None) -> pl.DataFrame | None:
 
 
 def _trials(found: Tuning, best: str) -> Iterator[Record]:
+    names = parameters(found.trials)
     for trial in found.trials.to_dicts():
         curve = found.curves.filter(trial=trial["trial"]).drop("trial").rename({"value": f"{best}_of_some"})
-        params = {name: value for name, value in trial.items() if name not in _OF_TRIALS and value is not None}
+        params = {name: trial[name] for name in names if trial[name] is not None}
         figures = {best: trial["value"], "best_epoch": trial["best_epoch"], "seconds": trial["seconds"]}
         metrics = {name: float(value) for name, value in figures.items() if value is not None}
         note = f"{trial['state']}: {trial['reason']}" if trial["reason"] else trial["state"]

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gingham.report import Page, Section, Table, charts, searches
+from gingham.report import Page, Section, Table, charts, searches, shown
 from gingham.report.charts import SHARE, Axis
 from gingham.space import Exponential, Range, Space
+from gingham.tune.trials import parameters as columns_of
 
 if TYPE_CHECKING:
     from gingham.tune.tuning import Tuning
@@ -26,6 +27,15 @@ def page(found: "Tuning", space: Space, title: str) -> Page:
     """Draw what a search found."""
     parts = (_best, _test, _history, _importances, _parallel, _curves)
     return Page(title, _lead(found), [section for part in parts for section in part(found, space)], _NOTE)
+
+
+def for_notebook(found: "Tuning") -> str:
+    """Write what a notebook shows: what is best, the best trials, and the models on the test."""
+    shares = [(name, f"{share:.0%}") for name, share in found.importances.items()]
+    tables = [_best_table(found)]
+    return shown(
+        _lead(found), [*tables, Table(("parameter", "share in the differences"), shares)] if shares else tables
+    )
 
 
 def parameters(params: Mapping[str, Any]) -> str:
@@ -49,9 +59,14 @@ def _lead(found: "Tuning") -> list[str]:
     return [*lead, *(f"The test was scored once. {sentence}" for sentence in said)]
 
 
-def _best(found: "Tuning", space: Space) -> Iterator[Section]:
+def _best(found: "Tuning", _: Space) -> Iterator[Section]:
+    of_epochs = "; epochs is after how many a trial was best" if "epochs" in found.trials.columns else ""
+    yield Section("The best trials", f"What they tried, the best first{of_epochs}.", _best_table(found), wide=True)
+
+
+def _best_table(found: "Tuning") -> Table:
     best = found.trials.filter(pl.col("state") == "complete").sort("value", descending=True).head(_SHOWN)
-    names = [name for name in space if name in best.columns]
+    names = columns_of(best)
     columns = ("trial", found.metric, *names)
     rows = [
         (
@@ -61,9 +76,7 @@ def _best(found: "Tuning", space: Space) -> Iterator[Section]:
         )
         for row in best.iter_rows(named=True)
     ]
-    of_epochs = "; epochs is after how many a trial was best" if "epochs" in names else ""
-    said = f"What they tried, the best first{of_epochs}."
-    yield Section("The best trials", said, Table(columns, rows), wide=True)
+    return Table(columns, rows)
 
 
 def _test(found: "Tuning", _: Space) -> Iterator[Section]:

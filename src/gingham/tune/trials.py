@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 # Of fewer complete trials than this, nobody can say what made the difference.
 _FEW = 4
+_TYPES = {
+    "trial": pl.Int64,
+    "state": pl.String,
+    "value": pl.Float64,
+    "best_epoch": pl.Int64,
+    "seconds": pl.Float64,
+    "reason": pl.String,
+}
 
 
 def any_complete(study: "Study") -> bool:
@@ -40,15 +48,12 @@ def table(study: "Study") -> pl.DataFrame:
         }
         for trial in finished(study)
     ]
-    types = {
-        "trial": pl.Int64,
-        "state": pl.String,
-        "value": pl.Float64,
-        "best_epoch": pl.Int64,
-        "seconds": pl.Float64,
-        "reason": pl.String,
-    }
-    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=types)
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_TYPES)
+
+
+def parameters(table: pl.DataFrame) -> list[str]:
+    """Name the columns of such a table that are parameters."""
+    return [column for column in table.columns if column not in _TYPES]
 
 
 def curves(study: "Study") -> pl.DataFrame:

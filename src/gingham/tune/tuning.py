@@ -24,7 +24,7 @@ from gingham.split import Split, SplitSpec
 from gingham.tune import trials
 from gingham.tune.folder import REPORT, STUDY, Folder
 from gingham.tune.job import Settings, write
-from gingham.tune.page import page
+from gingham.tune.page import for_notebook, page, parameters
 from gingham.tune.recipe import best_text
 from gingham.tune.search import Search
 from gingham.tune.study import fingerprint, finished, open_study, optuna
@@ -41,7 +41,7 @@ class Follower(Watcher):
         """Hear what happened."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Tuning:
     """What a search found.
 
@@ -90,6 +90,13 @@ class Tuning:
     def evaluation(self) -> Evaluation | None:
         """How good the model is on the test; None if there was none."""
         return next(iter(self.evaluations.values()), None)
+
+    def __repr__(self) -> str:
+        found = f"best {self.metric} {self.best_value:.4f} with {parameters(self.best_params)}"
+        return f"Tuning({self.trials.height:,} trials: {found})"
+
+    def _repr_html_(self) -> str:
+        return for_notebook(self)
 
 
 def tune(

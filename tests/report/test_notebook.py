@@ -1,0 +1,70 @@
+import re
+
+import polars as pl
+
+import gingham as gg
+from gingham.report import Table, shown
+from tests.bazaar import bazaar
+
+
+def visible(html: str) -> str:
+    return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
+
+
+def test_a_piece_of_html_says_all_and_nothing_in_it_is_markup() -> None:
+    html = shown(["a < b & c"], [Table(("name", "value"), [("<script>", "1")])])
+    assert "a &lt; b &amp; c" in html
+    assert "<script>" not in html
+    assert '<td class="number">1</td>' in html
+    assert html.startswith('<div class="gingham">')
+    assert html.endswith("</div>")
+
+
+def test_its_colours_are_those_of_the_page_around_it() -> None:
+    style = shown([], [])
+    assert not re.search(r"(?<!border-)\bcolor:|#[0-9a-f]{3}", style)
+
+
+def test_an_evaluation_shows_every_figure() -> None:
+    train, test = gg.split.by_time(bazaar(), test="10d")
+    found = gg.evaluate(gg.Popularity().fit(train), test, k=3, by="history")
+    text = visible(found._repr_html_())
+    for metric, mean, low, high, users in found.table.iter_rows():
+        assert metric in text
+        assert f"{mean:.4f}" in text
+        assert f"{low:.4f}–{high:.4f}" in text
+        assert str(users) in text
+    assert "history" in text
+    assert repr(found) == str(found)
+    assert "precision@3" in repr(found)
+
+
+def test_a_comparison_shows_models_side_by_side_with_their_verdicts() -> None:
+    train, test = gg.split.by_time(bazaar(), test="10d")
+    found = gg.compare({"mine <1>": gg.ItemKNN(n_neighbours=2)}, train, test, k=3)
+    html = found._repr_html_()
+    assert "mine &lt;1&gt;" in html
+    mean = found.table.filter(pl.col("model") == "mine <1>", pl.col("metric") == "map@3")["mean"][0]
+    mark = {"better": "+", "worse": "-", "no clear difference": "="}[
+        found.differences.filter(pl.col("model") == "mine <1>", pl.col("metric") == "map@3")["verdict"][0]
+    ]
+    assert f"{mark} {mean:.4f} (" in html
+    assert found.sentences[0] in visible(html).replace("&lt;", "<").replace("&gt;", ">")
+    assert "+ better, - worse, = no clear difference" in html
+    assert "mine <1>" in repr(found)
+
+
+def test_a_search_shows_its_best_trials() -> None:
+    found = gg.tune(
+        bazaar(),
+        model={"kind": "ease"},
+        space={"l2": {"low": 1.0, "high": 100.0}},
+        trials=5,
+        metric="map@3",
+        verbose=False,
+    )
+    text = visible(found._repr_html_())
+    assert f"map@3 {found.best_value:.4f} on the validation part" in text
+    for value in found.trials["value"]:
+        assert f"{value:.4f}" in text
+    assert repr(found).startswith("Tuning(5 trials: best map@3 ")
