@@ -23,9 +23,11 @@ inline float inverse_sqrt(float x) {
     return y;
 }
 
-// The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
+// `kRefreshes`: how many items' representations are computed afresh for a step, on average, so that the search for
+// negatives finds what the exact scores would find it. The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
 struct Adagrad {
     static constexpr int kParts = 2;  // parameters, gradients
+    static constexpr int kRefreshes = 2;
     float learning_rate;
 
     // `gradients` holds the sum of squares so far (it starts at one), taken before this step's own is added.
@@ -41,6 +43,7 @@ struct Adagrad {
 
 struct Adadelta {
     static constexpr int kParts = 3;  // parameters, gradients, momentum
+    static constexpr int kRefreshes = 20;  // its steps grow, and representations move faster
     float rho;
     float epsilon;
 

@@ -20,15 +20,13 @@ struct Epoch {
     uint64_t seed;
     int n_threads;
 
-    void prefetch_search_row(int32_t item) const {
-        prefetch_row(items.identity ? items.parameters(item) : item_cache.row(item), width);
+    void prefetch_draw(int32_t item, bool searches) const {
+        if (items.identity) return prefetch_row(items.parameters(item), width);
+        prefetch_item(item, searches);
     }
-    void prefetch_item(int32_t item) const {
-        if (items.identity) {
-            items.prefetch_rows(item);
-        } else {
-            prefetch_row(item_cache.row(item), width);
-        }
+    void prefetch_item(int32_t item, bool searches) const {
+        if (items.identity || !searches) return items.prefetch_rows(item);
+        prefetch_row(item_cache.row(item), width);
     }
 };
 
@@ -104,9 +102,9 @@ class LookAhead {
         }
         if (const Slot* slot = slot_at(at + kDistance, first)) {
             epoch_.users.prefetch_rows(slot->example.user);
-            if (slot->example.item >= 0) epoch_.prefetch_item(slot->example.item);
+            if (slot->example.item >= 0) epoch_.prefetch_item(slot->example.item, Loss::kSearches);
             loss_.foresee(slot->example, Random(epoch_.seed, at + kDistance),
-                          [this](int32_t item) { epoch_.prefetch_search_row(item); });
+                          [this](int32_t item) { epoch_.prefetch_draw(item, Loss::kSearches); });
         }
     }
 
@@ -133,8 +131,8 @@ double train_share(
     const Loss loss = shared;  // with scratch space of its own
     const Range range = share(loss.size(), thread, epoch.n_threads);
     const Range cached = share(epoch.item_cache.rows, thread, epoch.n_threads);
-    // The search must not lag far behind what features have learned: two items are refreshed a step, on average.
-    const int64_t refresh_every = std::max<int64_t>(1, (cached.last - cached.first) / 2);
+    // The search must not lag far behind what features have learned.
+    const int64_t refresh_every = std::max<int64_t>(1, (cached.last - cached.first) / Optimizer::kRefreshes);
     LookAhead<Loss> look_ahead(epoch, loss, range);
     Step<W> step(epoch.users, epoch.items, epoch.item_cache, epoch.n_components, width);
     double total = 0;
@@ -144,7 +142,8 @@ double train_share(
             if (progress.cancelled()) break;
             progress.add(std::min(kReportEvery, range.last - at));
         }
-        if (epoch.item_cache.rows > 0 && done > 0 && done % refresh_every == 0) refresh_cache(epoch, cached, width);
+        if (Loss::kSearches && cached.last > 0 && done > 0 && done % refresh_every == 0)
+            refresh_cache(epoch, cached, width);
         const Example example = look_ahead(at);
         Random random(epoch.seed, at);
         step.set_user(example.user);
@@ -162,7 +161,7 @@ double train_epoch(
     const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, W width, Monitor& monitor, bool& completed) {
     std::vector<double> totals(epoch.n_threads, 0.0);
     completed = true;
-    if (epoch.item_cache.rows > 0)
+    if (Loss::kSearches && epoch.item_cache.rows > 0)
         completed = run_threads(epoch.n_threads, monitor, [&](int thread, Progress&) {
             refresh_cache(epoch, share(epoch.item_cache.rows, thread, epoch.n_threads), width);
         });

@@ -7,6 +7,7 @@ namespace gingham {
 
 struct Bpr {
     static constexpr bool kSamples = true;  // whether it looks at the user's positives
+    static constexpr bool kSearches = false;
     // A user who bought nearly everything has few negatives: give up after this many draws rather than train on a
     // positive as if it were a negative.
     static constexpr int kMaxDraws = 64;

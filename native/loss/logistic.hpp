@@ -7,6 +7,7 @@ namespace gingham {
 
 struct Logistic {
     static constexpr bool kSamples = false;  // whether it looks at the user's positives
+    static constexpr bool kSearches = false;
     const Examples& examples;
 
     int64_t size() const { return examples.size; }

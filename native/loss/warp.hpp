@@ -56,6 +56,7 @@ void foresee_draws(const Search& search, Random random, Visit visit) {
 
 struct Warp {
     static constexpr bool kSamples = true;  // whether it looks at the user's positives
+    static constexpr bool kSearches = true;  // whether it looks for a negative that ranks too high
     const Examples& examples;
     Search search;
 

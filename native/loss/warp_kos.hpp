@@ -12,6 +12,7 @@ namespace gingham {
 
 struct WarpKos {
     static constexpr bool kSamples = true;  // whether it looks at the user's positives
+    static constexpr bool kSearches = true;
     const Examples& examples;
     Search search;
     int k;

@@ -121,9 +121,11 @@ def test_search_reads_items_with_features_from_a_cache_that_lags() -> None:
     assert_same(model, twin, AFTER_MANY)
 
 
-@pytest.mark.parametrize(("n_items", "every"), [(20, 10), (8193, 4096)])
-def test_the_cache_is_refreshed_after_a_step_for_two_items(n_items: int, every: int) -> None:
-    model = problem.model(Settings("logistic", n_components=1), USERS, ITEMS, with_features=True)
+@pytest.mark.parametrize(
+    ("schedule", "n_items", "every"), [("adagrad", 20, 10), ("adagrad", 8193, 4096), ("adadelta", 8193, 409)]
+)
+def test_the_cache_is_refreshed_once_in_so_many_steps(schedule: str, n_items: int, every: int) -> None:
+    model = problem.model(Settings("warp", schedule, n_components=1), USERS, ITEMS, with_features=True)
     assert model.items.features is not None
     model.items.features.resize((n_items, model.items.features.shape[1]))
     cache = np.empty((n_items, model.settings.width), np.float32)

@@ -97,6 +97,8 @@ class Optimizer(Protocol):
 
 
 class Adagrad:
+    REFRESHES = 2
+
     def __init__(self, settings: Settings) -> None:
         self._learning_rate = settings.learning_rate
 
@@ -107,6 +109,8 @@ class Adagrad:
 
 
 class Adadelta:
+    REFRESHES = 20
+
     def __init__(self, settings: Settings) -> None:
         self._rho, self._epsilon = settings.rho, settings.epsilon
 
@@ -302,7 +306,7 @@ class Twin:
 
     def __init__(self, given: Model) -> None:
         self.settings = settings = given.settings
-        optimizer = self.OPTIMIZERS[settings.schedule](settings)
+        optimizer = self._optimizer = self.OPTIMIZERS[settings.schedule](settings)
         self.users, self.items = (Side(side, settings.parts, optimizer) for side in given.sides)
         self.closest = np.inf
 
@@ -318,7 +322,7 @@ class Twin:
         users = pairs.user.tolist()
         total = 0.0
         for position in range(len(pairs)):
-            if position % max(1, n_items // 2) == 0:
+            if position % max(1, n_items // self._optimizer.REFRESHES) == 0:
                 self.items.refresh()
             at = order(position)
             step = Step(self, users[at])
