@@ -4,7 +4,6 @@ The page is the notebook as Markdown. A test compares the two, so that neither g
 """
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ def read() -> Any:
 
 def execute(notebook: Any) -> Any:
     """Run its cells from the first to the last; keep what they show, and nothing of when and where."""
-    os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     private = Config({"KernelManager": {"transport": "ipc"}})
     done = NotebookClient(notebook, timeout=300, record_timing=False, config=private).execute()
     for cell in done.cells:

@@ -1,7 +1,5 @@
 import re
 
-import polars as pl
-
 import gingham as gg
 from gingham.report import Table, shown
 from tests.bazaar import bazaar
@@ -44,11 +42,11 @@ def test_a_comparison_shows_models_side_by_side_with_their_verdicts() -> None:
     found = gg.compare({"mine <1>": gg.ItemKNN(n_neighbours=2)}, train, test, k=3)
     html = found._repr_html_()
     assert "mine &lt;1&gt;" in html
-    mean = found.table.filter(pl.col("model") == "mine <1>", pl.col("metric") == "map@3")["mean"][0]
+    mean, low, high = found.table.filter(model="mine <1>", metric="map@3").row(0)[2:5]
     mark = {"better": "+", "worse": "-", "no clear difference": "="}[
-        found.differences.filter(pl.col("model") == "mine <1>", pl.col("metric") == "map@3")["verdict"][0]
+        found.differences.filter(model="mine <1>", metric="map@3")["verdict"][0]
     ]
-    assert f"{mark} {mean:.4f} (" in html
+    assert f"{mean:.4f} ({low:.3f}–{high:.3f}) {mark}<" in html
     assert found.sentences[0] in visible(html).replace("&lt;", "<").replace("&gt;", ">")
     assert "+ better, - worse, = no clear difference" in html
     assert "mine <1>" in repr(found)

@@ -134,3 +134,15 @@ assert not used, used
 def test_a_folder_or_a_file_needs_no_network(store: Path) -> None:
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_ctrl_c_ends_the_logging_alone(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    opened = MLflow.open("shop")
+    monkeypatch.setattr(mlflow.MlflowClient, "log_batch", interrupted)
+    with pytest.raises(TrackingError, match="was interrupted; all else is done"):
+        opened.log(Record("run", "run", {"loss": "warp"}))
+    (run,) = runs("shop")
+    assert run.info.status == "FAILED"

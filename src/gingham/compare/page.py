@@ -41,7 +41,9 @@ def for_notebook(comparison: "Comparison") -> str:
         row = found[name, metric]
         if row["mean"] is None:
             return "–"
-        return f"{marks.get((name, metric), '')} {row['mean']:.4f} ({row['low']:.3f}–{row['high']:.3f})"
+        # Behind the reference's figures stands a space as wide as a mark.
+        mark = marks.get((name, metric), "\u2007")
+        return f"{row['mean']:.4f} ({row['low']:.3f}–{row['high']:.3f}) {mark}"
 
     rows = [(metric, *(cell(name, metric) for name in names)) for metric in comparison.metrics]
     (costs,) = _costs(comparison)

@@ -30,7 +30,7 @@ def page(found: "Tuning", space: Space, title: str) -> Page:
 
 
 def for_notebook(found: "Tuning") -> str:
-    """Write what a notebook shows: what is best, the best trials, and the models on the test."""
+    """Write what a notebook shows: what is best, the best trials, and what mattered."""
     shares = [(name, f"{share:.0%}") for name, share in found.importances.items()]
     tables = [_best_table(found)]
     return shown(
