@@ -338,6 +338,62 @@ def test_what_is_no_terminal_shows_nothing(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr() == ("", "")
 
 
+# Averaging -----------------------------------------------------------------------------------------------------------
+
+
+def per_epoch(epochs: int, **params: Any) -> tuple[HybridMF, list[State]]:
+    """A model, and its state after each epoch, as a callback sees it."""
+    states: list[State] = []
+    model = HybridMF(5, random_state=1, **params)
+    features = groups(25, 2)
+    model.fit(
+        noise(), user_features=features, epochs=epochs, callbacks=[lambda model, epoch: states.append(state(model))]
+    )
+    return model, states
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_parameters_are_the_decaying_mean_of_those_of_each_epoch(schedule: str) -> None:
+    plain, states = per_epoch(6, learning_schedule=schedule)
+    averaged, shown = per_epoch(6, learning_schedule=schedule, averaging=0.7)
+    assert [epoch.loss for epoch in averaged.history_] == [epoch.loss for epoch in plain.history_]
+    for name, first in states[0].items():
+        mean = first[:, :16].astype(float)
+        for trained, now in zip(states, shown, strict=True):
+            mean = 0.7 * mean + 0.3 * trained[name][:, :16]
+            np.testing.assert_allclose(now[name][:, :16], mean, atol=1e-6)
+            # The optimizer's memory is that of training itself.
+            np.testing.assert_array_equal(now[name][:, 16:], trained[name][:, 16:])
+    assert_same(state(averaged), shown[-1])
+
+
+def test_early_stopping_leaves_the_best_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = iter([0.1, 0.4, 0.3, 0.2])
+    monkeypatch.setattr("gingham.models.early_stopping.compute", lambda metric, test: np.array([next(told)]))
+    model = HybridMF(5, random_state=1, averaging=0.7)
+    model.fit(noise(), user_features=groups(25, 2), epochs=4, early_stopping=EarlyStopping(noise(seed=2)))
+    assert_same(state(model), per_epoch(2, averaging=0.7)[1][-1])
+
+
+def test_an_interrupted_epoch_leaves_the_mean_of_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_epoch, calls = _native.train_epoch, []
+
+    def interrupted(**given: Any) -> float:
+        calls.append(given)
+        if len(calls) == 3:
+            given["users"][0][:] = np.nan
+            raise KeyboardInterrupt
+        total: float = train_epoch(**given)
+        return total
+
+    monkeypatch.setattr(_native, "train_epoch", interrupted)
+    model = HybridMF(5, random_state=1, averaging=0.7)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(noise(), user_features=groups(25, 2), epochs=5)
+    monkeypatch.undo()
+    assert_same(state(model), per_epoch(2, averaging=0.7)[1][-1])
+
+
 # Interruption and divergence -----------------------------------------------------------------------------------------
 
 
@@ -802,6 +858,7 @@ def test_items_that_training_cannot_meet_have_no_noise(loss: str) -> None:
         ("rho", [0, 1, -0.5, 1.5, float("nan"), "0.9", None]),
         ("user_alpha", [-1e-9, float("nan"), float("inf"), True, None]),
         ("item_alpha", [-1e-9, float("nan"), float("inf"), True, None]),
+        ("averaging", [-0.1, 1, float("nan"), "0.5", True, None]),
         ("random_state", [-1, "x", 1.5, [object()]]),
     ],
 )

@@ -16,7 +16,7 @@ from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import EmbeddingModel
 from gingham.models.known import Data
 from gingham.models.parameters import require_whole
-from gingham.models.side import Snapshot
+from gingham.models.side import Average, Snapshot
 from gingham.recommend import threads
 from gingham.split import Matrix
 
@@ -69,6 +69,8 @@ class EpochModel(EmbeddingModel, Generic[T]):
     """
 
     history_: list[Epoch]
+    # How much earlier epochs count in what the model is after each; a parameter of models that offer it.
+    averaging: float = 0.0
 
     @abstractmethod
     def fit(
@@ -159,11 +161,13 @@ class EpochModel(EmbeddingModel, Generic[T]):
         verbose: bool,
     ) -> None:
         before, best = Snapshot(self._users, self._items), Snapshot(self._users, self._items)
+        average = Average(self.averaging, self._users, self._items)
         with tqdm(
             total=epochs * len(training), unit=" pairs", unit_scale=True, disable=None if verbose else True
         ) as bar:
             for done in range(epochs):
-                epoch = self._train_epoch(training, n_threads, before, partial(_show, bar, done * len(training)))
+                with average.set_aside():
+                    epoch = self._train_epoch(training, n_threads, before, partial(_show, bar, done * len(training)))
                 if early_stopping is not None and early_stopping.improved(self, epoch):
                     best.take()
                 stop = [callback(self, epoch) for callback in callbacks]

@@ -49,6 +49,10 @@ class HybridMF(EpochModel[Training]):
         How many negatives "warp" and "warp-kos" try before they give up; 10 by default.
     k, n : int
         "warp-kos" draws n of a user's positives, 10 by default, and trains the k-th best, 5 by default.
+    averaging : float
+        How much earlier epochs count in the parameters that the model has after an epoch: those it had after the one
+        before count `averaging`, from 0 to below 1, and those just trained count the rest [7]_. 0 (default): none.
+        Training itself goes on from what was just trained; `fit_partial` goes on from the mean.
     random_state : int, Generator, RandomState or None
         Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data
         on the same kind of processor gives the same model, bit for bit. None (default): each fit differs.
@@ -67,6 +71,8 @@ class HybridMF(EpochModel[Training]):
     .. [5] Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
        JMLR 2011.
     .. [6] Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012. arXiv:1212.5701.
+    .. [7] Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control and
+       Optimization, 1992.
     """
 
     _seed: int
@@ -84,6 +90,7 @@ class HybridMF(EpochModel[Training]):
         max_sampled: int = 10,
         k: int = 5,
         n: int = 10,
+        averaging: float = 0.0,
         random_state: RandomState = None,
     ) -> None:
         self.n_components = n_components
@@ -97,6 +104,7 @@ class HybridMF(EpochModel[Training]):
         self.max_sampled = max_sampled
         self.k = k
         self.n = n
+        self.averaging = averaging
         self.random_state = random_state
 
     # Training --------------------------------------------------------------------------------------------------------
@@ -267,6 +275,7 @@ class HybridMF(EpochModel[Training]):
         require_number("rho", self.rho, above=0, below=1)
         for name in ("user_alpha", "item_alpha"):
             require_number(name, getattr(self, name), least=0)
+        require_number("averaging", self.averaging, least=0, below=1)
 
     def _require_same(self, known: Known, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None]) -> None:
         old = self.known_

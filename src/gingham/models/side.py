@@ -1,6 +1,7 @@
 """One side of a hybrid model: the parameters of users' or items' features, and which of them has which."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +142,44 @@ class Snapshot:
         """Put back what was remembered; nothing happens if that was nothing."""
         for kept, side in zip(self._kept, self._sides, strict=False):
             np.copyto(side.state, kept)
+
+
+class Average:
+    """The decaying mean of what some sides' parameters are after each epoch, which stands in their place in between.
+
+    Parameters
+    ----------
+    decay : float
+        How much the mean so far counts when an epoch is taken in, from 0 to 1; with 0 nothing is done at all.
+    sides : Side
+    """
+
+    def __init__(self, decay: float, *sides: Side) -> None:
+        self._decay = np.float32(decay)
+        self._parameters = [side.state[:, : _native.padded_width(side.n_components)] for side in sides if decay]
+        self._last: list[Floats] = []
+        self._means: list[Floats] = []
+
+    @contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Let an epoch go on from where the one before it ended, then take it in; if it fails, the mean stays."""
+        self._put(self._last)
+        try:
+            yield
+            self._take()
+        finally:
+            self._put(self._means)
+
+    def _put(self, values: Iterable[Floats]) -> None:
+        for parameters, value in zip(self._parameters, values, strict=False):
+            np.copyto(parameters, value)
+
+    def _take(self) -> None:
+        self._last = [parameters.copy() for parameters in self._parameters]
+        if not self._means:
+            self._means = [last.copy() for last in self._last]
+        for mean, last in zip(self._means, self._last, strict=True):
+            mean += (1 - self._decay) * (last - mean)
 
 
 def aligned(rows: int, columns: int) -> Floats:
