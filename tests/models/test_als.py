@@ -153,6 +153,21 @@ def test_only_positives_with_a_weight_count() -> None:
     assert_same(state(one), state(other))
 
 
+def test_the_unobserved_weigh_twenty_times_what_is_observed() -> None:
+    train = sp.random(200, 300, 0.01, "csr", np.float32, np.random.default_rng(0))
+    train.data[:] = 1
+    fitted = ALS(4, random_state=0).fit(train, epochs=1)
+    assert fitted.unobserved_weight_ * 200 * 300 == pytest.approx(20 * train.nnz)
+    assert ALS(4, unobserved_weight=0.3).fit(train, epochs=1).unobserved_weight_ == 0.3
+    # Ten times the weights: the same model, as all that counts is what weighs how much beside what else.
+    heavy = ALS(4, random_state=0).fit(train, sample_weight=train * 10, epochs=3)
+    np.testing.assert_allclose(
+        heavy.user_embeddings, ALS(4, random_state=0).fit(train, epochs=3).user_embeddings, atol=1e-4
+    )
+    dense = sp.csr_matrix(np.ones((5, 6), np.float32))
+    assert ALS(4).fit(dense, sample_weight=dense * 3, epochs=1).unobserved_weight_ == pytest.approx(3)
+
+
 def test_who_has_no_history_has_what_features_say() -> None:
     assert not model().fit(noise(), epochs=3).user_representations()[0][-1].any()
     features = groups(25, 3)
@@ -316,4 +331,5 @@ def test_what_was_learned_is_stored(tmp_path: Any) -> None:
     assert isinstance(loaded, ALS)
     assert_same(state(loaded), state(fitted))
     assert loaded.history_ == fitted.history_
+    assert loaded.unobserved_weight_ == fitted.unobserved_weight_
     assert_frame_equal(loaded.recommend_baskets({1: [3, 4]}), fitted.recommend_baskets({1: [3, 4]}), check_exact=True)

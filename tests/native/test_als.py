@@ -75,7 +75,7 @@ class Problem:
 
     def loss(self, rows: Doubles) -> float:
         errors = 1 - rows @ self.fixed[:, : self.size].astype(np.float64).T
-        return float((self.weights * errors**2).sum())
+        return float((self.weights * errors**2).sum() + (rows**2 @ self.spectrum).sum())
 
 
 def padded(values: Doubles) -> Floats:

@@ -165,7 +165,7 @@ class Half:
         Returns
         -------
         float
-            The weighted squared errors of the positives, summed.
+            The positives' weighted squared errors and the unobserved's weighted squared scores, summed.
         """
         if self.own is None:
             self._turn_long_rows(side, axes, block_size, n_threads)
