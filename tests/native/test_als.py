@@ -140,7 +140,7 @@ def test_the_number_of_threads_changes_nothing(block_size: int) -> None:
 
 
 def test_progress_counts_pairs_and_what_it_raises_comes_out() -> None:
-    problem = Problem(5, 3000, 400, 100, density=0.8)
+    problem = Problem(5, 1200, 400, 100, density=0.8)
     heard: list[int] = []
     problem.solve(progress=heard.append)
     assert heard == sorted(heard)
