@@ -20,6 +20,7 @@ from gingham.tune import job, study
 from gingham.tune.job import Settings
 from gingham.tune.search import Search
 from gingham.tune.study import finished, open_study
+from tests.processes import children, command, nurseries
 
 SPACE: Space = {"n_components": Range(2, 12), "epochs": [3]}
 STATES = optuna.trial.TrialState
@@ -93,8 +94,10 @@ def test_parameters_that_kill_two_workers_are_left_out(folder: Path) -> None:
 
     def kill(worker: Any, epoch: dict[str, Any]) -> None:
         if searching._running[worker].number < 2:
-            os.kill(worker.pid, signal.SIGKILL)
-            killed.append(worker.pid)
+            (nursery,) = nurseries()
+            (pid,) = children(nursery)
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
         else:
             report(worker, epoch)
 
@@ -155,6 +158,19 @@ def n_done(file: Path) -> int:
 
 def done(out: Path) -> list[optuna.trial.FrozenTrial]:
     return finished(optuna.load_study(study_name="shop", storage=f"sqlite:///{out / 'study.db'}"))
+
+
+def test_workers_end_with_a_search_that_is_killed(recipe: Path, tmp_path: Path) -> None:
+    process = begun(recipe, tmp_path / "out")
+    (nursery,) = (child for child in children(process.pid) if "nursery" in command(child))
+    below = [nursery, *children(nursery)]
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 30
+    while any(map(command, below)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(below) == 2
+    assert not any(map(command, below))
 
 
 def test_ctrl_c_ends_with_the_best_so_far(recipe: Path, tmp_path: Path) -> None:

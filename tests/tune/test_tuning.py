@@ -2,7 +2,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import gingham as gg
 from gingham.errors import ArtifactError, ConfigError, ParameterError
 from gingham.metrics import compute
 from gingham.tune.tuning import Follower
+from tests.processes import children, nurseries
 
 SPACE = {"n_components": {"low": 2, "high": 12}, "learning_rate": {"low": 0.01, "high": 0.2, "log": True}}
 QUICK: dict[str, Any] = {"trials": 4, "metric": "map@5", "verbose": False}
@@ -166,17 +166,16 @@ def test_the_study_of_another_recipe_is_refused(tuned: Path, tmp_path: Path, old
     assert before == {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()}
 
 
-def children() -> list[int]:
-    told = subprocess.run(["ps", "--ppid", str(os.getpid()), "-o", "pid=,args="], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in told.splitlines() if "gingham.tune.worker" in line]
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_worker_that_is_killed_costs_a_trial_that_is_tried_again(tuned: Path, whole: bool) -> None:
+    """Whole: the process that workers come from is killed, and with it goes the only worker."""
 
-
-def test_a_worker_that_is_killed_costs_a_trial_that_is_tried_again(tuned: Path) -> None:
     class Killer(Listener):
         def said(self, sentence: str) -> None:
             super().said(sentence)
             if "Trial 0" in sentence:
-                os.kill(children()[0], signal.SIGKILL)
+                (nursery,) = nurseries()
+                os.kill(nursery if whole else children(nursery)[0], signal.SIGKILL)
 
     killer = Killer()
     found = gg.tune(tuned, trials=6, follower=killer, verbose=False)
@@ -188,7 +187,7 @@ def test_a_worker_that_is_killed_costs_a_trial_that_is_tried_again(tuned: Path) 
     undisturbed = gg.tune(tuned, trials=6, verbose=False).trials
     lost = undisturbed.row(1, named=True)
     assert lost["n_components"] in found.trials["n_components"].to_list()[1:]
-    assert not children()
+    assert not nurseries()
 
 
 def test_several_workers_share_the_work(tuned: Path) -> None:

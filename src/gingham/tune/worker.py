@@ -1,14 +1,13 @@
-"""A worker process: ``python -m gingham.tune.worker FOLDER`` tries parameters until nobody asks for more.
+"""A worker process, which tries parameters until nobody asks for more.
 
-It reads a line of JSON for each trial from standard input and writes one for each epoch to standard output; a line read
-after each says whether to go on. It knows nothing of the study: whatever becomes of it, that is whole.
+It is sent the parameters of each trial, and sends what each epoch came to; an answer says whether to go on. It knows
+nothing of the study: whatever becomes of it, that is whole.
 """
 
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -88,37 +87,39 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Liste
     return (model, watch.best_epoch if settings.patience else last) if going else None
 
 
-def main(folder: Path) -> None:
-    """Try what standard input says."""
-    # Whatever else is printed, by whomever, must not get between the lines of JSON.
-    channel = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+def log_of(folder: Path, number: int) -> Path:
+    """Where a worker of a job leaves what it prints, and why it failed."""
+    return folder / f"worker-{number}.log"
 
-    def say(**message: Any) -> None:
-        channel.write(f"{json.dumps(message)}\n")
-        channel.flush()
 
-    def listen() -> Any:
-        line = sys.stdin.readline()
-        if not line:
-            raise SystemExit  # whoever asked is gone
-        return json.loads(line)
+def work(folder: Path, number: int, line: Connection) -> None:
+    """Try what the other end of the line asks for, until that is closed.
+
+    Parameters
+    ----------
+    folder : Path
+        The job.
+    number : int
+        The worker's.
+    line : Connection
+        To whoever asks.
+    """
+    with log_of(folder, number).open("w") as log:
+        # Standard output is the nursery's own line.
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
 
     def listener(epoch: int, value: float, loss: float) -> bool:
-        say(epoch=epoch, value=value, loss=loss)
-        return bool(listen())
+        line.send({"epoch": epoch, "value": value, "loss": loss})
+        return bool(line.recv())
 
     settings, folds = job.read(folder)
-    while True:
-        params = listen()
-        try:
-            say(result=attempt(settings, folds, params, listener))
-        except GinghamError as error:
-            say(error=str(error))
-
-
-if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
-    except BrokenPipeError:
-        raise SystemExit from None
+        while True:
+            params = line.recv()
+            try:
+                line.send({"result": attempt(settings, folds, params, listener)})
+            except GinghamError as error:
+                line.send({"error": str(error)})
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # whoever asked is gone

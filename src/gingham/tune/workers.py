@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self, TypeAlias
+
+from gingham.tune.worker import log_of
 
 # A worker and what it says; None is its last message, of one that ended.
 Heard: TypeAlias = tuple["Worker", dict[str, Any] | None]
@@ -21,13 +23,44 @@ _THRIFTY = {"MALLOC_MMAP_THRESHOLD_": "1000000"}
 
 
 class Worker:
-    """One process that tries parameters; what it says goes to an inbox."""
+    """One process that tries parameters, by its number in a nursery."""
 
-    def __init__(self, folder: Path, log: Path, inbox: Queue[Heard]) -> None:
-        self._log = log
-        with log.open("w") as errors:
+    def __init__(self, number: int, nursery: "_Nursery") -> None:
+        self.number, self._nursery = number, nursery
+        self._ended: tuple[int, Path] | None = None
+
+    def send(self, message: Any) -> None:
+        """Tell it something; what it no longer hears is lost."""
+        self._nursery.ask(self.number, "tell", message)
+
+    def end(self) -> None:
+        """Kill it."""
+        self._nursery.ask(self.number, "end")
+
+    def ended(self, code: int, log: Path) -> None:
+        """Hear that it ended, with which code, and where it may have said why."""
+        self._ended = code, log
+
+    def why_ended(self) -> str:
+        """Say in a few words why it is no more."""
+        assert self._ended is not None
+        code, log = self._ended
+        if code < 0:
+            return f"was killed ({signal.Signals(-code).name})"
+        lines = log.read_text(errors="replace").split("\n") if log.exists() else []
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
+        return f"ended with code {code} ({said})"
+
+
+class _Nursery:
+    """The process that workers come from: see `gingham.tune.nursery`."""
+
+    def __init__(self, folder: Path, inbox: Queue[Heard]) -> None:
+        self._folder, self._inbox = folder, inbox
+        self._log = folder / "nursery.log"
+        with self._log.open("w") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "gingham.tune.worker", str(folder)],
+                [sys.executable, "-P", "-m", "gingham.tune.nursery", str(folder)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -36,44 +69,66 @@ class Worker:
                 # Ctrl-C is for the search, which decides what becomes of its workers.
                 start_new_session=True,
             )
-        Thread(target=self._listen, args=(inbox,), daemon=True).start()
+        self._workers: dict[int, Worker] = {}
+        self._lock, self._gone = Lock(), False
+        self._listening = Thread(target=self._listen, daemon=True)
+        self._listening.start()
 
-    @property
-    def pid(self) -> int:
-        """The process's number."""
-        return self._process.pid
+    def begin(self, number: int) -> Worker | None:
+        """Start a worker; None if the nursery is gone."""
+        with self._lock:
+            if self._gone:
+                return None
+            worker = self._workers[number] = Worker(number, self)
+        self.ask(number, "begin")
+        return worker
 
-    def send(self, message: Any) -> None:
-        """Tell it something; what it no longer hears is lost."""
+    def ask(self, number: int, verb: str, *what: Any) -> None:
+        """Ask it to do something with a worker."""
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # that it ended is told by its last message, an empty one
-            self._process.stdin.write(f"{json.dumps(message)}\n")
+        if self._gone:
+            return
+        with suppress(BrokenPipeError):  # that it is gone is told by the last messages of its workers
+            self._process.stdin.write(f"{json.dumps((number, verb, *what))}\n")
             self._process.stdin.flush()
 
     def end(self) -> None:
-        """Kill it, and wait until it is gone."""
-        self._process.kill()
-        self._process.wait()
+        """Kill it and all workers, and wait until they are gone."""
+        with self._lock:
+            if not self._gone:
+                self._kill()
+        self._listening.join()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
             with suppress(BrokenPipeError):  # of a message that it never read
                 stream.close()
 
-    def why_ended(self) -> str:
-        """Say in a few words why it is no more."""
-        code = self._process.wait()
-        if code < 0:
-            return f"was killed ({signal.Signals(-code).name})"
-        lines = self._log.read_text(errors="replace").split("\n")
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
-        return f"ended with code {code} ({said})"
+    def _kill(self) -> None:
+        # macOS forbids to kill what has ended.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _listen(self, inbox: Queue[Heard]) -> None:
+    def _listen(self) -> None:
         assert self._process.stdout is not None
-        with suppress(ValueError):  # it ended in the middle of a line, or its stream was closed
+        with suppress(ValueError):  # it ended in the middle of a line
             for line in self._process.stdout:
-                inbox.put((self, json.loads(line)))
-        inbox.put((self, None))
+                number, verb, what = json.loads(line)
+                if verb == "said":
+                    self._inbox.put((self._workers[number], what))
+                else:
+                    with self._lock:
+                        worker = self._workers.pop(number)
+                    self._lose(worker, what, log_of(self._folder, number))
+        # Workers must not outlive it: nobody would hear them.
+        self._kill()
+        with self._lock:
+            code, self._gone = self._process.wait(), True
+        for worker in self._workers.values():
+            self._lose(worker, code, self._log)
+
+    def _lose(self, worker: Worker, code: int, log: Path) -> None:
+        worker.ended(code, log)
+        self._inbox.put((worker, None))
 
 
 class Workers:
@@ -86,13 +141,13 @@ class Workers:
         self._all: list[Worker] = []
 
     def __enter__(self) -> Self:
+        self._nursery = _Nursery(self._folder, self._inbox)
         while len(self._all) < self._n:
             self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._all:
-            worker.end()
+        self._nursery.end()
 
     def __iter__(self) -> Iterator[Worker]:
         return iter(list(self._all))
@@ -100,9 +155,10 @@ class Workers:
     def next(self, timeout: float) -> Heard | None:
         """Wait for what a worker says next, for so many seconds; None if none says anything."""
         try:
-            return self._inbox.get(timeout=max(0.0, timeout))
+            heard = self._inbox.get(timeout=max(0.0, timeout))
         except Empty:
             return None
+        return heard if heard[0] in self._all else None  # the last words of one that was replaced
 
     def replace(self, worker: Worker) -> None:
         """Start another in place of one that ended."""
@@ -112,4 +168,10 @@ class Workers:
 
     def _start(self) -> None:
         self._started += 1
-        self._all.append(Worker(self._folder, self._folder / f"worker-{self._started}.log", self._inbox))
+        worker = self._nursery.begin(self._started)
+        if worker is None:
+            self._nursery.end()
+            self._nursery = _Nursery(self._folder, self._inbox)
+            self._start()
+        else:
+            self._all.append(worker)
