@@ -15,10 +15,10 @@ from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
 from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names
 from gingham.models import Recommender
-from gingham.models.known import Data, Known
+from gingham.models.known import Data
 from gingham.models.parameters import require_k, require_whole
 from gingham.report import Table, shown
-from gingham.segments import By, segments
+from gingham.segments import By, Splitter, segments
 
 
 @dataclass(frozen=True, repr=False)
@@ -138,6 +138,7 @@ def evaluate(
     known, overlap = model.known_, model.overlap(test)
     if overlap and not allow_overlap:
         raise DataError(_refusal(test, overlap))
+    split = None if by is None else segments(by, known, test)
     ranks, ranking = model.rank_test(test, max(ks), filter_seen, num_threads)
     if not len(ranks.users):
         raise DataError("The test part has no interactions, so there is nothing to measure; choose another split.")
@@ -148,7 +149,7 @@ def evaluate(
         _summary(values),
         users.with_columns(pl.DataFrame(values)),
         pl.DataFrame(list(of_lists(lists, ks).items()), schema=["metric", "value"], orient="row"),
-        None if by is None else _segments(by, known, test, ranks, values, ks),
+        None if split is None else _segments(split, ranks, values, ks),
         overlap,
     )
 
@@ -239,15 +240,13 @@ def _summary(values: Mapping[str, npt.NDArray[np.float64]]) -> pl.DataFrame:
 
 
 def _segments(
-    by: By | Sequence[By],
-    known: Known,
-    test: Data,
+    split: Splitter,
     ranks: TestRanks,
     values: Mapping[str, npt.NDArray[np.float64]],
     ks: Sequence[int],
 ) -> pl.DataFrame | None:
     tables = []
-    for segment in segments(by, known, test, ranks):
+    for segment in split(ranks):
         if segment.items is None:
             some = {name: value[segment.users] for name, value in values.items()}
         else:

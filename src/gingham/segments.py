@@ -1,7 +1,8 @@
 """For whom a model is good: users (and test items) by what they have in common."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
+import scipy.sparse as sp
 
 from gingham.columns import USER_ID
 from gingham.dataset import Dataset
@@ -52,8 +54,11 @@ class Segment:
     items: npt.NDArray[np.bool_] | None = None
 
 
-def segments(by: By | Sequence[By], known: Known, test: Data, ranks: TestRanks) -> Iterator[Segment]:
-    """Split the users of a test as asked; see `gingham.evaluate` for what can be.
+Splitter: TypeAlias = Callable[[TestRanks], Iterator[Segment]]
+
+
+def segments(by: By | Sequence[By], known: Known, test: Data) -> Splitter:
+    """Say how to split the users of a test as asked; see `gingham.evaluate` for what can be.
 
     Parameters
     ----------
@@ -63,8 +68,11 @@ def segments(by: By | Sequence[By], known: Known, test: Data, ranks: TestRanks) 
         What the model was fitted to.
     test : Dataset or sparse matrix
         As it was given.
-    ranks : TestRanks
-        Of the users with test items.
+
+    Returns
+    -------
+    callable
+        Takes the ranks of the users with test items, and gives the segments.
 
     Raises
     ------
@@ -74,18 +82,16 @@ def segments(by: By | Sequence[By], known: Known, test: Data, ranks: TestRanks) 
         If a frame has no ``user_id``, a user twice, or lists.
     """
     several = isinstance(by, Sequence) and not isinstance(by, str)
-    for one in by if several else [by]:
-        if not isinstance(one, str):
-            yield from _of_frame(one, known, ranks)
-        elif one == HISTORY:
-            yield from _by_history(known, ranks)
-        elif one == NEW_USERS:
-            new = np.diff(known.matrix.indptr)[ranks.users] == 0
-            yield from _labelled(one, new.astype(np.int64), ["known", "new"])
-        elif one == COLD_ITEMS:
-            yield from _by_item(known, ranks)
-        else:
-            yield from _by_feature(one, test, ranks)
+    splitters = [_splitter(one, known, test) for one in (by if several else [by])]
+    return lambda ranks: (segment for split in splitters for segment in split(ranks))
+
+
+def _splitter(by: By, known: Known, test: Data) -> Splitter:
+    if not isinstance(by, str):
+        return partial(_by_table, _table(by), known)
+    if by in _OF_KNOWN:
+        return partial(_OF_KNOWN[by], known)
+    return partial(_by_feature, by, *_feature(by, test))
 
 
 def _labelled(name: str, codes: npt.NDArray[np.integer], labels: Sequence[str]) -> Iterator[Segment]:
@@ -101,6 +107,11 @@ def _by_history(known: Known, ranks: TestRanks) -> Iterator[Segment]:
     yield from _labelled(HISTORY, np.searchsorted(_BANDS, lengths, side="right") - 1, [*bands, f"{_BANDS[-1]}+"])
 
 
+def _by_newness(known: Known, ranks: TestRanks) -> Iterator[Segment]:
+    new = np.diff(known.matrix.indptr)[ranks.users] == 0
+    yield from _labelled(NEW_USERS, new.astype(np.int64), ["known", "new"])
+
+
 def _by_item(known: Known, ranks: TestRanks) -> Iterator[Segment]:
     sold = np.bincount(known.matrix.indices, minlength=known.matrix.shape[1]) > 0
     for value, chosen in (("known", sold[ranks.items]), ("cold", ~sold[ranks.items])):
@@ -109,8 +120,11 @@ def _by_item(known: Known, ranks: TestRanks) -> Iterator[Segment]:
             yield Segment(COLD_ITEMS, value, users, chosen)
 
 
-def _by_feature(name: str, test: Data, ranks: TestRanks) -> Iterator[Segment]:
-    """Split by a column of which the users' features were made: by value, or by bin."""
+_OF_KNOWN = {HISTORY: _by_history, NEW_USERS: _by_newness, COLD_ITEMS: _by_item}
+
+
+def _feature(name: str, test: Data) -> tuple[sp.csr_matrix, tuple[str, ...]]:
+    """Find the features that were made of a column of the users, and their names."""
     features = test.user_features if isinstance(test, Dataset) else None
     encoder = test.user_encoder if isinstance(test, Dataset) else None
     start, columns = 0, {}
@@ -121,17 +135,21 @@ def _by_feature(name: str, test: Data, ranks: TestRanks) -> Iterator[Segment]:
             start += len(encoding.names)
     told = [column for column, (_, encoding) in columns.items() if isinstance(encoding, Categories | Bins)]
     if features is None or name not in told:
-        known = ", ".join(map(repr, (HISTORY, NEW_USERS, COLD_ITEMS, *told)))
+        known = ", ".join(map(repr, (*_OF_KNOWN, *told)))
         raise ParameterError(f"by={name!r} is nothing that users are known by; give one of {known}, or a data frame.")
     start, encoding = columns[name]
-    of_column = features.matrix[ranks.users][:, start : start + len(encoding.names)]
-    labels = [label.removeprefix(name).lstrip("=∈") for label in encoding.names]
+    return features.matrix[:, start : start + len(encoding.names)], tuple(encoding.names)
+
+
+def _by_feature(name: str, features: sp.csr_matrix, names: Sequence[str], ranks: TestRanks) -> Iterator[Segment]:
+    """Split by a column of which the users' features were made: by value, or by bin."""
+    labels = [label.removeprefix(name).lstrip("=∈") for label in names]
     # Every row has one of the features.
-    yield from _labelled(name, np.asarray(of_column.argmax(axis=1)).ravel(), labels)
+    yield from _labelled(name, np.asarray(features[ranks.users].argmax(axis=1)).ravel(), labels)
 
 
-def _of_frame(frame: Any, known: Known, ranks: TestRanks) -> Iterator[Segment]:
-    """Split by each column of a frame of users."""
+def _table(frame: Any) -> pl.DataFrame:
+    """Take a frame of users."""
     table = _polars(frame)
     if USER_ID not in table.columns or table.width < 2:
         raise DataError(f"by has the columns {table.columns}; give {USER_ID} and what to split its users by.")
@@ -141,6 +159,11 @@ def _of_frame(frame: Any, known: Known, ranks: TestRanks) -> Iterator[Segment]:
     nested = [column.name for column in table if column.dtype.is_nested()]
     if nested:
         raise DataError(f"by has lists in column {nested[0]!r}; give a number or a text a user.")
+    return table
+
+
+def _by_table(table: pl.DataFrame, known: Known, ranks: TestRanks) -> Iterator[Segment]:
+    """Split by each column of a frame of users."""
     place = np.full(len(known.user_ids), -1)
     found = known.user_ids.find(table[USER_ID])
     place[found[found >= 0]] = np.flatnonzero(found >= 0)

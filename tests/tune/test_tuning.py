@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import gingham as gg
-from gingham.errors import ArtifactError, ConfigError, ParameterError
+from gingham.errors import ArtifactError, ConfigError, GinghamError, ParameterError
 from gingham.metrics import compute
 from gingham.tune.tuning import Follower
 from tests.processes import children, nurseries
@@ -238,3 +238,10 @@ def test_a_folder_with_other_files_is_left_alone(tuned: Path, tmp_path: Path) ->
     with pytest.raises(ArtifactError, match="other files"):
         gg.tune(tuned, tmp_path / "photos", verbose=False)
     assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["cat.jpg"]
+
+
+def test_tables_that_cannot_be_read_leave_no_folder(tuned: Path, tmp_path: Path) -> None:
+    tuned.write_text(re.sub(r'(\[transactions\]\npath = ")', r"\1no-such-", tuned.read_text()))
+    with pytest.raises(GinghamError, match="no-such-"):
+        gg.tune(tuned, tmp_path / "out", verbose=False)
+    assert not (tmp_path / "out").exists()

@@ -33,6 +33,16 @@ class Folder:
 
     path: Path
 
+    def require_free(self) -> None:
+        """Refuse a folder that holds anything else, before the work for it begins.
+
+        Raises
+        ------
+        ArtifactError
+            If it does, or is no folder.
+        """
+        store.require_replaceable(self.path, SUMMARY)
+
     def open(self) -> Path:
         """Make the folder, unless a search has begun there; give the place of its study.
 
@@ -41,7 +51,7 @@ class Folder:
         ArtifactError
             If it holds anything else, or can't be made.
         """
-        store.require_replaceable(self.path, SUMMARY)
+        self.require_free()
         place = store.resolve(self.path)
         if not (place / SUMMARY).exists():
             with store.replace_directory(place, SUMMARY) as folder:

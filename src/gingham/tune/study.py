@@ -1,6 +1,5 @@
 """The study: what was tried and what came of it, in a database that outlives whoever searches."""
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ import numpy as np
 
 from gingham.config import ModelSpec, TuneSpec
 from gingham.dataset import Dataset
+from gingham.dataset.rows import Rows
 from gingham.errors import ConfigError, MissingExtraError
 from gingham.space import Exponential, Range, Space, written
 from gingham.split import SplitSpec
@@ -62,15 +62,12 @@ def fingerprint(
 
 
 def _digest(train: Dataset) -> str:
-    rows, digest = train.interactions, hashlib.sha256()
-    arrays = [rows.user_index, rows.item_index, rows.value, rows.timestamp]
+    rows = train.interactions
+    columns = [rows.user_index, rows.item_index, rows.value, rows.timestamp]
     for features in (train.user_features, train.item_features):
         if features is not None:
-            arrays += [features.matrix.indptr, features.matrix.indices, features.matrix.data]
-    for array in arrays:
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return f"{train.n_users} x {train.n_items}, {digest.hexdigest()}"
+            columns += [features.matrix.indptr, features.matrix.indices, features.matrix.data]
+    return f"{train.n_users} x {train.n_items}, {Rows.all_of(*columns).source}"
 
 
 def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec) -> "Study":

@@ -157,11 +157,12 @@ def tune(
     folder = None if out is None else Folder(Path(out))
     if folder is not None:
         require_ready(folder.path / REPORT)
+        folder.require_free()
     with tempfile.TemporaryDirectory(prefix="gingham-tune-") as workplace:
-        url = storage or f"sqlite:///{Path(workplace) / STUDY if folder is None else folder.open()}"
         train, test = read_parts(source, follower)[1] if isinstance(source, Recipe) else (source, test)
         if test is not None:
             require_k(task.ks[-1], test.n_items)
+        url = storage or f"sqlite:///{Path(workplace) / STUDY if folder is None else folder.open()}"
         study = _search(task, train, test, url, Path(workplace), follower, verbose)
         found = _found(task, study, train, test, follower)
     if folder is not None:
