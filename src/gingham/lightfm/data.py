@@ -164,29 +164,28 @@ class _Side:
 
     def forget(self) -> None:
         self.ids: Numbers = {}
-        # Apart, so that a name that is somebody's id, too, has a column of its own.
-        self._identity: Numbers = {}
+        # The column of each one's own feature; apart, so that a name that is somebody's id, too, has another.
+        self._own: list[int] = []
         self._names: Numbers = {}
 
     @property
     def n_features(self) -> int:
-        return len(self._identity) + len(self._names)
+        return len(self._own) + len(self._names)
 
     def features(self) -> Numbers:
-        own = {("identity", key) if key in self._names else key: column for key, column in self._identity.items()}
+        described = zip(self.ids, self._own, strict=self._has_identity)
+        own = {("identity", key) if key in self._names else key: column for key, column in described}
         return dict(sorted((own | self._names).items(), key=lambda entry: entry[1]))
 
     def add_ids(self, ids: Iterable[Hashable] | None) -> None:
-        for key in dict.fromkeys(() if ids is None else ids):
-            if key not in self.ids:
-                self.ids[key] = len(self.ids)
-                if self._has_identity:
-                    self._identity[key] = self.n_features
+        known, first = len(self.ids), self.n_features
+        _number(self.ids, ids)
+        if self._has_identity:
+            self._own += range(first, first + len(self.ids) - known)
 
     def add_names(self, names: Iterable[Hashable] | None) -> None:
-        for name in dict.fromkeys(() if names is None else names):
-            if name not in self._names:
-                self._names[name] = self.n_features
+        for name in () if names is None else names:
+            self._names.setdefault(name, self.n_features)
 
     def numbers(self, ids: list[Hashable]) -> Indices:
         """Give the numbers of ids, -1 for one that is not known."""
@@ -196,8 +195,7 @@ class _Side:
             return np.fromiter((self.ids.get(key, -1) for key in ids), np.int32, len(ids))
 
     def build(self, data: Iterable[Described], normalize: bool) -> sp.csr_matrix:
-        rows, columns, weights = list(map(self.ids.__getitem__, self._identity)), list(self._identity.values()), []
-        weights += [1.0] * len(rows)
+        rows, columns, weights = list(range(len(self._own))), list(self._own), [1.0] * len(self._own)
         for row, column, weight in self._described(data):
             rows.append(row)
             columns.append(column)
@@ -217,10 +215,14 @@ class _Side:
                 raise _unknown(self.what, key)
             weighed = features.items() if isinstance(features, Mapping) else ((name, 1.0) for name in features)
             for name, weight in weighed:
-                column = self._names.get(name, self._identity.get(name))
+                column = self._column(name)
                 if column is None:
                     raise _unknown(f"{self.what} feature", name)
                 yield self.ids[key], column, weight
+
+    def _column(self, name: Hashable) -> int | None:
+        number = self.ids.get(name) if self._own else None
+        return self._names.get(name, None if number is None else self._own[number])
 
     def _normalized(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         without = np.flatnonzero(np.diff(matrix.indptr) == 0)
@@ -238,6 +240,12 @@ class _Side:
         return matrix
 
 
+def _number(numbers: Numbers, keys: Iterable[Hashable] | None) -> None:
+    """Give the next numbers to keys that have none."""
+    for key in () if keys is None else keys:
+        numbers.setdefault(key, len(numbers))
+
+
 def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
     """Give interactions as columns of users, items and perhaps weights, some at a time; at least one chunk."""
     if isinstance(data, np.ndarray) and data.ndim == 2:
@@ -245,7 +253,7 @@ def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
         # As Python's objects, whatever the array holds: these are what dictionaries look up.
         yield [column.tolist() for column in data.T]
         return
-    rest = iter(data)
+    rest: Iterator[Any] = iter(data)
     while chunk := list(islice(rest, _CHUNK)):
         try:
             lengths = set(map(len, chunk))
@@ -255,7 +263,11 @@ def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
             _require_parts(len(datum), datum)
         if len(lengths) == 2:
             chunk = [(*datum, 1.0)[:3] for datum in chunk]
-        yield list(zip(*chunk, strict=True))
+        # Not zip(*chunk): it makes an object for each of them, which the garbage collector takes for a reason to run.
+        if lengths == {2}:
+            yield [[user for user, _ in chunk], [item for _, item in chunk]]
+        else:
+            yield [[user for user, _, _ in chunk], [item for _, item, _ in chunk], [weight for _, _, weight in chunk]]
     yield [[], []]
 
 

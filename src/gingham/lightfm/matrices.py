@@ -100,11 +100,12 @@ def index(ids: Any, name: str) -> Indices:
     elif array.ndim != 1 or not (array.size == 0 or array.dtype.kind in "iuf"):
         raise DataError(f"{name} is {array.ndim}-dimensional of type {array.dtype}; give a list of row numbers.")
     else:
-        largest = np.iinfo(np.int32).max
-        wrong = ~((array >= 0) & (array <= largest) & (array == np.floor(array)))
+        with np.errstate(invalid="ignore"):
+            whole = array.astype(np.int32)
+        wrong = whole != array
         if wrong.any():
+            largest = np.iinfo(np.int32).max
             raise DataError(f"{name} holds {array[wrong][0]}; give row numbers from 0 to {largest:,}.")
-        whole = array.astype(np.int32)
     if whole.size and whole.min() < 0:
         raise DataError(f"{name} holds {whole.min()}; give row numbers from 0 on.")
     return whole

@@ -61,7 +61,7 @@ class Scorer(Learned):
         user_rows = feature_rows(user_features, "user_features", users.max(initial=-1) + 1)
         item_rows = feature_rows(item_features, "item_features", items.max(initial=-1) + 1)
         if np.ndim(user_ids) == 0:
-            return _score_pairs(self._represent("user", users, user_rows), self._represent("item", items, item_rows))
+            return self._score_for(self._represent("user", users, user_rows), items, item_rows)
         scores = np.empty(len(items), np.float32)
         for start in range(0, len(items), _PAIRS):
             block = slice(start, start + _PAIRS)
@@ -69,6 +69,13 @@ class Scorer(Learned):
                 self._represent("user", users[block], user_rows), self._represent("item", items[block], item_rows)
             )
         return scores
+
+    def _score_for(self, user: tuple[Floats, Floats], items: Indices, item_rows: sp.csr_matrix | None) -> Floats:
+        everything = self._learned("item")
+        # Most items, or all of them: taking their scores is cheaper than taking their rows.
+        if item_rows is None and items.max(initial=-1) < len(everything[1]) <= 4 * len(items):
+            return _score_pairs(user, everything)[items]
+        return _score_pairs(user, self._represent("item", items, item_rows))
 
     def predict_rank(
         self,
