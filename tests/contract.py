@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
+import gingham
 from gingham import models
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError, UnknownIdError
@@ -437,7 +438,7 @@ class Contract:
         assert model.get_params(deep=False) == params
         clone = type(model)(**params)
         assert clone.get_params() == params
-        assert eval(repr(model), {type(model).__name__: type(model)}).get_params() == params
+        assert repr(eval(repr(model), vars(gingham))) == repr(model)
         assert type(model)().set_params(**params).get_params() == params
         assert model.set_params() is model
         with pytest.raises(ParameterError, match=f"{type(model).__name__} has no parameter 'colour'"):
@@ -460,7 +461,7 @@ class Contract:
             Recommender.load(tmp_path / "model"),
         ):
             assert type(loaded) is type(model)
-            assert loaded.get_params() == model.get_params()
+            assert repr(loaded) == repr(model)
             for given in ({"k": N_ITEMS}, {"filter_seen": True}):
                 assert_frame_equal(loaded.recommend(**given), model.recommend(**given), check_exact=True)
             np.testing.assert_array_equal(

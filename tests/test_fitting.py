@@ -7,7 +7,7 @@ import gingham as gg
 from gingham.config import ModelSpec
 from gingham.errors import ConfigError
 from gingham.fitting import build, fit
-from gingham.models import KINDS
+from gingham.ranking import KINDS
 
 
 def test_a_recipe_names_a_model_and_its_parameters() -> None:
@@ -37,3 +37,62 @@ def test_what_is_for_epochs_does_not_concern_a_model_without(recipe: Path) -> No
     dataset = gg.read_dataset(recipe)
     fitted = fit(ModelSpec(kind="buy-again"), dataset, verbose=False)
     assert fitted.recommend(k=3).equals(gg.BuyAgain().fit(dataset).recommend(k=3))
+
+
+TWO_STAGE = """
+[transactions]
+path = "sales.csv"
+user_id = "who"
+item_id = "what"
+timestamp = "when"
+price = "paid"
+
+[model]
+kind = "two-stage"
+num_threads = 2
+n_periods = 3
+
+[model.ranker]
+num_leaves = 7
+
+[[model.candidates]]
+kind = "popularity"
+window = "3d"
+n_candidates = 9
+
+[[model.candidates]]
+kind = "hybrid"
+n_components = 4
+epochs = 2
+"""
+
+
+def test_a_recipe_names_the_stages_of_a_model() -> None:
+    sources = [
+        gg.Source(gg.Popularity(window="3d"), 9),
+        gg.Source(gg.HybridMF(n_components=4), fit={"num_threads": 2, "epochs": 2}),
+    ]
+    wanted = gg.TwoStage(sources, gg.LightGBMRanker(num_leaves=7), n_periods=3)
+    assert repr(build(gg.Recipe.parse(TWO_STAGE).model)) == repr(wanted)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('kind = "popularity"', 'kind = "two-stage"', "there is no model 'two-stage'; give one of hybrid"),
+        ("n_candidates = 9", "n_candidates = -1", "model.candidates.0.n_candidates is -1"),
+        ('window = "3d"', 'windw = "3d"', r"\[model.candidates\] has 'windw'.*did you mean 'window'"),
+        ("num_leaves = 7", "leaves = 7", r"\[model.ranker\] has 'leaves'.*the ranker"),
+        ('kind = "two-stage"', 'kind = "ease"', "no parameter of 'ease'"),
+    ],
+)
+def test_what_is_wrong_with_the_stages_is_said(old: str, new: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        build(gg.Recipe.parse(TWO_STAGE.replace(old, new)).model)
+
+
+def test_prices_are_read_for_a_model_that_looks_at_them() -> None:
+    asked = gg.Recipe.parse(TWO_STAGE)
+    assert asked.narrowed().transactions.price == "paid"
+    other = gg.Recipe.parse(TWO_STAGE[: TWO_STAGE.index("[model]")])
+    assert other.narrowed().transactions.price is None

@@ -22,6 +22,7 @@ ORDER = (
     "store",
     "synth",
     "models",
+    "ranking",
     "lightfm",
     "report",
     "segments",
@@ -92,7 +93,7 @@ import gingham
 for module in pkgutil.walk_packages(gingham.__path__, "gingham."):
     if module.name != "gingham.__main__" and not module.name.startswith("gingham._native_"):
         importlib.import_module(module.name)
-unwanted = {"pandas", "optuna", "mlflow", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib"}
+unwanted = {"pandas", "optuna", "lightgbm", "mlflow", "pyarrow", "duckdb", "sqlalchemy", "sklearn", "matplotlib"}
 unwanted |= {"IPython", "pytest"}
 heavy = unwanted & set(sys.modules)
 assert not used, used

@@ -22,6 +22,7 @@ from gingham.models import (
 )
 from gingham.pipeline import read_dataset, read_tables, run
 from gingham.profile import Profile, profile
+from gingham.ranking import LightGBMRanker, Source, TwoStage
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
 from gingham.tune import Tuning, tune
 
@@ -45,12 +46,15 @@ __all__ = [
     "Ids",
     "Interactions",
     "ItemKNN",
+    "LightGBMRanker",
     "NextBasket",
     "Popularity",
     "Profile",
     "Recipe",
+    "Source",
     "Tables",
     "Tuning",
+    "TwoStage",
     "check",
     "clean",
     "compare",

@@ -1,15 +1,18 @@
 """The model that a recipe's ``[model]`` names: made, and fitted."""
 
 import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import scipy.sparse as sp
 
 from gingham.compare import Fitted
-from gingham.config import ModelSpec
+from gingham.config import CandidateSpec, ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import KINDS, EarlyStopping, EpochModel, Recommender
+from gingham.models import EarlyStopping, EpochModel, Recommender
+from gingham.ranking import KINDS, LightGBMRanker, Source
 from gingham.split import SplitSpec
 
 
@@ -28,14 +31,34 @@ def build(spec: ModelSpec, section: str = "model") -> Recommender:
     ConfigError
         If it has no such parameter.
     """
+    params = _known(KINDS[spec.kind].param_names(), spec.params, section, spec.kind)
+    if spec.candidates is not None:
+        params["candidates"] = [
+            _source(source, spec.num_threads, f"{section}.candidates") for source in spec.candidates
+        ]
+    if spec.ranker is not None:
+        names = [field.name for field in fields(LightGBMRanker)]
+        params["ranker"] = LightGBMRanker(**_known(names, spec.ranker, f"{section}.ranker", "the ranker"))
+    return KINDS[spec.kind](**params)
+
+
+def _source(spec: CandidateSpec, num_threads: int, section: str) -> Source:
     kind = KINDS[spec.kind]
-    known = kind.param_names()
-    for name in spec.params:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(known)}"
-            raise ConfigError(f"Section [{section}] has {name!r}, which is no parameter of {spec.kind!r}; {hint}.")
-    return kind(**spec.params)
+    model = kind(**_known(kind.param_names(), spec.params, section, spec.kind))
+    training = {"num_threads": num_threads} if isinstance(model, EpochModel) else {}
+    if spec.epochs is not None:
+        training["epochs"] = spec.epochs
+    return Source(model, spec.n_candidates, training)
+
+
+def _known(names: Sequence[str], params: Mapping[str, Any], section: str, what: str) -> dict[str, Any]:
+    """Refuse parameters that there are none of."""
+    for name in params:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(names)}"
+            raise ConfigError(f"Section [{section}] has {name!r}, which is no parameter of {what!r}; {hint}.")
+    return dict(params)
 
 
 def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:

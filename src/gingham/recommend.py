@@ -168,7 +168,7 @@ class SharedScores:
         scores = self._shared[items]
         if self._own is None:
             return scores
-        for distinct, chosen, places in _by_user(users, self.block_size):
+        for distinct, chosen, places in by_user(users, self.block_size):
             rows = self._own(distinct)
             # One number a pair, ascending as rows and their columns are.
             there = np.repeat(np.arange(len(distinct)), np.diff(rows.indptr)) * self.n_items + rows.indices
@@ -215,12 +215,12 @@ class DenseScores:
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score as many pairs as there are users and items: float32, one a pair."""
         scores = np.empty(len(users), np.float32)
-        for distinct, chosen, places in _by_user(users, self.block_size):
+        for distinct, chosen, places in by_user(users, self.block_size):
             scores[chosen] = self._function(distinct)[places, items[chosen]]
         return scores
 
 
-def _by_user(users: Indices, block_size: int) -> Iterator[tuple[Indices, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+def by_user(users: Indices, block_size: int) -> Iterator[tuple[Indices, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Give the distinct users, some at a time; which pairs are theirs, and whose of these each is."""
     distinct, places = np.unique(users, return_inverse=True)
     for start in range(0, len(distinct), block_size):

@@ -153,6 +153,10 @@ DEFAULTS: Mapping[str, Space] = {
         "n_neighbours": [0, 100, 300, 900],
         "alpha": Range(0.0, 1.0),
     },
+    "two-stage": {
+        "n_candidates": Range(20, 100),
+        "n_periods": Range(2, 8),
+    },
 }
 # The distributions of the H&M study that this package grew from.
 HM_STUDY: Space = {

@@ -155,7 +155,7 @@ def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> Split[Data
     """
     times = _timestamps(dataset)
     chosen = _time(test)
-    start = np.datetime64(chosen, "us") if isinstance(chosen, datetime) else _starts(times, chosen, 1)[0]
+    start = np.datetime64(chosen, "us") if isinstance(chosen, datetime) else period_starts(times, chosen, 1)[0]
     return _parts(dataset, times >= start, f"test={test!r}")
 
 
@@ -196,7 +196,7 @@ def rolling(dataset: Dataset, test: str | timedelta = "7d", folds: int = 3) -> I
             f"folds={folds} test parts of {test!r} leave nothing to train on in the time from {times.min().item()} to "
             f"{times.max().item()}; choose fewer, or shorter ones."
         )
-    starts = _starts(times, length, folds)
+    starts = period_starts(times, length, folds)
     # Window 0 is before every test part.
     windows = np.searchsorted(starts, times, side="right")
     empty = np.flatnonzero(np.bincount(windows, minlength=folds + 1) == 0)
@@ -207,13 +207,13 @@ def rolling(dataset: Dataset, test: str | timedelta = "7d", folds: int = 3) -> I
     return (Split(_part(dataset, windows < fold), _part(dataset, windows == fold)) for fold in range(1, folds + 1))
 
 
-def _starts(times: npt.NDArray[np.datetime64], length: timedelta, folds: int) -> npt.NDArray[np.datetime64]:
-    """Find where so many windows begin, the last of which ends with the last time, or with its day."""
+def period_starts(times: npt.NDArray[np.datetime64], length: timedelta, n: int) -> npt.NDArray[np.datetime64]:
+    """Find where the last periods begin: `n` of this length, the last of which ends with the last time, or its day."""
     if length % _DAY:
         end = times.max() + np.timedelta64(1, "us")
     else:
         end = (times.max().astype("datetime64[D]") + np.timedelta64(1, "D")).astype("datetime64[us]")
-    return np.asarray(end - np.arange(folds, 0, -1) * np.timedelta64(length).astype("timedelta64[us]"))
+    return np.asarray(end - np.arange(n, 0, -1) * np.timedelta64(length).astype("timedelta64[us]"))
 
 
 @overload

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from gingham.errors import ArtifactError
 FORMAT = 1
 MANIFEST = "artifact.json"
 _ARRAYS = "arrays.safetensors"
+_TEXT = ".txt"
 _CSR_PARTS = ("data", "indices", "indptr")
 
 
@@ -48,6 +49,8 @@ class Artifact:
         By name.
     tables : mapping of str to polars.DataFrame
         By name.
+    texts : mapping of str to str
+        By name; none by default.
     """
 
     kind: str
@@ -55,6 +58,7 @@ class Artifact:
     state: Mapping[str, Any]
     arrays: Mapping[str, npt.NDArray[Any]]
     tables: Mapping[str, pl.DataFrame]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def csr_arrays(name: str, matrix: sp.csr_matrix) -> dict[str, npt.NDArray[Any]]:
@@ -85,6 +89,8 @@ def write_into(folder: Path, artifact: Artifact) -> None:
     save_file(arrays, folder / _ARRAYS)
     for name, table in artifact.tables.items():
         table.write_parquet(folder / f"{name}.parquet")
+    for name, text in artifact.texts.items():
+        (folder / f"{name}{_TEXT}").write_text(text, encoding="utf-8")
     manifest = {
         "format": FORMAT,
         "gingham": version("gingham"),
@@ -127,7 +133,7 @@ def _read(path: Path) -> Artifact:
             raise ArtifactError(
                 f"The artifact {path} is damaged: {name!r} is not what was saved; restore it, or fit and save again."
             )
-    tables = [Path(name) for name in manifest["files"] if name != _ARRAYS]
+    files = [path / name for name in manifest["files"] if name != _ARRAYS]
     try:
         return Artifact(
             manifest["kind"],
@@ -135,7 +141,8 @@ def _read(path: Path) -> Artifact:
             manifest["state"],
             load_file(path / _ARRAYS),
             # A name with a bracket or star in it is a name, no pattern.
-            {table.stem: pl.read_parquet(path / table, glob=False) for table in tables},
+            {file.stem: pl.read_parquet(file, glob=False) for file in files if file.suffix != _TEXT},
+            {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == _TEXT},
         )
     except (OSError, SafetensorError, pl.exceptions.PolarsError) as error:
         raise ArtifactError(f"The artifact {path} cannot be read: {error}.") from error

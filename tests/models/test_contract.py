@@ -3,7 +3,11 @@ import pytest
 pytest.register_assert_rewrite("tests.contract")
 
 from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
+from gingham.ranking import LightGBMRanker, Source, TwoStage  # noqa: E402
 from tests.contract import Case, Contract  # noqa: E402
+
+MIXED = [NextBasket(), Source(HybridMF(4, random_state=1), 3, {"epochs": 2}), Source(ItemKNN(5), 0)]
+SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
 
 CASES = [
     Case("Popularity", Popularity),
@@ -26,6 +30,9 @@ CASES = [
     Case("HybridMF, logistic", lambda: HybridMF(16, "logistic", random_state=4), fit={"epochs": 3}),
     Case("HybridMF, features", lambda: HybridMF(5, random_state=5), features=True, fit={"epochs": 3}),
     Case("HybridMF, logistic, features", lambda: HybridMF(7, "logistic", random_state=6), True, {"epochs": 3}),
+    Case("TwoStage", lambda: TwoStage([NextBasket("30d"), Popularity()], SMALL, 4, random_state=7), timed=True),
+    Case("TwoStage, mixed", lambda: TwoStage(MIXED, SMALL, 6, "5d", 3, random_state=8), timed=True),
+    Case("TwoStage, no time", lambda: TwoStage([NextBasket(), Popularity()], n_candidates=5)),
 ]
 
 

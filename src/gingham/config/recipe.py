@@ -20,6 +20,7 @@ from gingham.config.sections import (
 )
 from gingham.errors import ConfigError
 from gingham.metrics import names
+from gingham.ranking import KINDS, TwoStage
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import roles_of
@@ -97,7 +98,8 @@ class Recipe(Section):
 
     def narrowed(self) -> "Recipe":
         """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
-        counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - set(roles_of(self.clean.value))
+        asked = {*roles_of(self.clean.value), *([PRICE] if self._two_stage else [])}
+        counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - asked
         return self.model_copy(
             update={
                 "transactions": self.transactions.model_copy(update=dict.fromkeys(counted)),
@@ -105,6 +107,11 @@ class Recipe(Section):
                 "items": _narrowed(self.items, ITEM_ID, self.transactions, self.features.items, self.clean.items),
             }
         )
+
+    @property
+    def _two_stage(self) -> bool:
+        """Whether a model is among those asked for that looks at prices."""
+        return any(issubclass(KINDS[model.kind], TwoStage) for model in (self.model, *self.compare.models))
 
     @classmethod
     def read(cls, path: Path | str) -> "Recipe":

@@ -1,14 +1,15 @@
 """The sections of a recipe that are about what is done with the tables, each with defaults of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from gingham import models
 from gingham.config.problems import sentences
 from gingham.errors import ConfigError
 from gingham.metrics import named
-from gingham.models import KINDS
+from gingham.ranking import KINDS
 from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
@@ -71,13 +72,51 @@ class EarlyStoppingSpec(Section):
         return metric
 
 
+def _one_of(kind: str, kinds: Iterable[str]) -> str:
+    if kind not in kinds:
+        raise ValueError(f"there is no model {kind!r}; give one of {', '.join(kinds)}")
+    return kind
+
+
+class CandidateSpec(Section):
+    """One of the recipe's ``[[model.candidates]]``: a model that suggests candidates, trained by the model's threads.
+
+    Attributes
+    ----------
+    kind : str
+        Which model, by the names of `gingham.models.KINDS`.
+    n_candidates : int, optional
+        How many items it suggests to each user; by default as many as the model's `n_candidates` says.
+    epochs : int, optional
+        How often a model that is trained in epochs goes through the interactions; by default as often as its own.
+
+    Every other key is a hyper-parameter of this model.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str
+    n_candidates: int | None = Field(default=None, ge=0)
+    epochs: int | None = Field(default=None, ge=1)
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        return _one_of(kind, models.KINDS)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The hyper-parameters: every other key and its value."""
+        return dict(self.model_extra or {})
+
+
 class ModelSpec(ChangeableSection):
     """The recipe's ``[model]``.
 
     Attributes
     ----------
     kind : str
-        Which model, by the names of `gingham.models.KINDS`; "hybrid" by default.
+        Which model, by the names of `gingham.ranking.KINDS`; "hybrid" by default.
     epochs : int
         How often training goes through the interactions, at most if it stops early; 10 by default.
     num_threads : int
@@ -87,6 +126,12 @@ class ModelSpec(ChangeableSection):
         all that are above zero count alike.
     early_stopping : EarlyStoppingSpec, optional
         How a "hybrid" or "als" model finds its number of epochs; by default all are trained.
+
+    candidates : list of CandidateSpec, optional
+        The models that suggest candidates to a "two-stage" model, each a ``[[model.candidates]]``; by default that
+        model's own.
+    ranker : mapping of str to value, optional
+        The ``[model.ranker]`` of a "two-stage" model: the hyper-parameters of what orders candidates.
 
     Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
     """
@@ -99,18 +144,19 @@ class ModelSpec(ChangeableSection):
     num_threads: int = Field(default=0, ge=0)
     weighted: bool = False
     early_stopping: EarlyStoppingSpec | None = None
+    candidates: list[CandidateSpec] | None = None
+    ranker: dict[str, Any] | None = None
 
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind not in KINDS:
-            raise ValueError(f"there is no model {kind!r}; give one of {', '.join(KINDS)}")
-        return kind
+        return _one_of(kind, KINDS)
 
     @property
     def params(self) -> dict[str, Any]:
-        """The hyper-parameters: every other key and its value."""
-        return dict(self.model_extra or {})
+        """The hyper-parameters: every other key and its value, and the two of a model in two stages, if given."""
+        stages = {"candidates": self.candidates, "ranker": self.ranker}
+        return {**(self.model_extra or {}), **{name: value for name, value in stages.items() if value is not None}}
 
 
 class ComparedSpec(ModelSpec):

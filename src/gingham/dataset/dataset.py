@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.columns import ITEM_ID, NAME, TIMESTAMP, TYPE, USER_ID, VALUE
+from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
@@ -106,6 +106,7 @@ class Dataset:
             len(item_ids),
             value=rows[VALUE].to_numpy() if VALUE in rows.columns else None,
             timestamp=rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None,
+            price=rows[PRICE].cast(pl.Float32).fill_null(np.nan).to_numpy() if PRICE in rows.columns else None,
         )
         user_encoder, of_users = _features(user_ids, users, tables.user_features, USER_ID, user_features)
         item_encoder, of_items = _features(item_ids, items, tables.item_features, ITEM_ID, item_features)

@@ -31,6 +31,8 @@ class Interactions:
         When each was, in UTC; stored in microseconds; None if not known.
     part : Rows, optional
         Which rows of a larger whole these are; by default they are a whole of their own.
+    price : float array of length n, optional
+        What was paid; stored as float32, NaN where it is not known; None if no price is.
 
     Raises
     ------
@@ -45,6 +47,7 @@ class Interactions:
     value: npt.NDArray[np.float32]
     timestamp: npt.NDArray[np.datetime64] | None
     part: Rows | None
+    price: npt.NDArray[np.float32] | None
 
     def __init__(
         self,
@@ -55,11 +58,14 @@ class Interactions:
         value: npt.ArrayLike | None = None,
         timestamp: npt.ArrayLike | None = None,
         part: Rows | None = None,
+        price: npt.ArrayLike | None = None,
     ) -> None:
         users, items = np.asarray(user_index), np.asarray(item_index)
         values = np.ones(len(users), np.float32) if value is None else np.asarray(value, np.float32)
         times = None if timestamp is None else np.asarray(timestamp, "datetime64[us]")
-        for name, array in (("item_index", items), ("value", values), ("timestamp", times)):
+        prices = None if price is None else np.asarray(price, np.float32)
+        given = {"item_index": items, "value": values, "timestamp": times, "price": prices}
+        for name, array in given.items():
             if array is not None and array.shape != users.shape:
                 raise DataError(f"{name} has shape {array.shape}, user_index {users.shape}; give one entry a row.")
         _require_range("user_index", users, n_users)
@@ -77,6 +83,7 @@ class Interactions:
             "value": values,
             "timestamp": times,
             "part": part,
+            "price": prices,
         }
         for field, content in stored.items():
             object.__setattr__(self, field, content)  # the dataclass is frozen
@@ -102,6 +109,7 @@ class Interactions:
             self.value[rows],
             None if self.timestamp is None else self.timestamp[rows],
             self.rows.take(rows),
+            None if self.price is None else self.price[rows],
         )
 
     def decayed(self, half_life: timedelta) -> "Interactions":

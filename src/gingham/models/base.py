@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -351,6 +351,11 @@ class Recommender(ABC):
         # A source of randomness is no JSON, and was drawn from when the model was fitted.
         return {name: to_json(value) for name, value in self.get_params().items()}
 
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Take what `_stored_params` gave."""
+        return dict(stored)
+
     def save(self, path: Path | str) -> None:
         """Store the model as a folder; an artifact that is there is replaced when this one is complete.
 
@@ -376,7 +381,7 @@ class Recommender(ABC):
             if kind is None:
                 raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
             raise ArtifactError(f"The artifact {path} holds a {stored.kind}, no {cls.__name__}; use gingham.load.")
-        model = kind(**stored.params)
+        model = kind(**kind._restored_params(stored.params))
         model._restore(stored)
         return model
 

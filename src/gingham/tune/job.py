@@ -1,7 +1,7 @@
 """What worker processes try parameters on: a folder of arrays, which all of them map into memory and none copies."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from gingham.split import Split
 WATCHED = 500
 
 _SETTINGS = "job.json"
-_COLUMNS = ("user_index", "item_index", "value", "timestamp")
+_COLUMNS = ("user_index", "item_index", "value", "timestamp", "price")
 _PARTS = ("indptr", "indices", "data", "shape")
 
 
@@ -83,26 +83,27 @@ def write(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) ->
     if train is None:
         raise DataError("There is no validation part to measure on; give at least one.")
     # Users, items and their features are the same in all folds.
+    names: dict[str, tuple[str, ...]] = {}
     for side, features in (("users", train.user_features), ("items", train.item_features)):
         if features is not None:
             _save_matrix(folder, side, features.matrix)
+            names[side] = features.names
     shape = train.n_users, train.n_items
-    told = {**asdict(settings), "model": settings.model.model_dump(mode="json"), "folds": folds, "shape": shape}
+    model = settings.model.model_dump(mode="json")
+    told = {**asdict(settings), "model": model, "folds": folds, "shape": shape, "names": names}
     (folder / _SETTINGS).write_text(json.dumps(told), encoding="utf-8")
 
 
 def read(folder: Path) -> tuple[Settings, list[Fold]]:
     """Map a job's arrays into memory."""
     told = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-    folds, (n_users, n_items) = told.pop("folds"), told.pop("shape")
-    of_users, of_items = _features(folder, "users"), _features(folder, "items")
+    folds, (n_users, n_items), names = told.pop("folds"), told.pop("shape"), told.pop("names")
+    of_users, of_items = (_features(folder, side, names) for side in ("users", "items"))
     users, items = (Ids(pl.Series(np.arange(size))) for size in (n_users, n_items))
 
     def part(name: str) -> Dataset:
-        user_index, item_index, *others = (_load(folder, f"{name}.{column}") for column in _COLUMNS)
-        return Dataset(
-            users, items, Interactions(user_index, item_index, n_users, n_items, *others), of_users, of_items
-        )
+        columns = {column: _load(folder, f"{name}.{column}") for column in _COLUMNS}
+        return Dataset(users, items, Interactions(n_users=n_users, n_items=n_items, **columns), of_users, of_items)
 
     def fold(number: int) -> Fold:
         watched = _matrix(folder, f"{number}.watched")
@@ -129,9 +130,9 @@ def _matrix(folder: Path, name: str) -> sp.csr_matrix | None:
     return None if indptr is None else sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
 
 
-def _features(folder: Path, side: str) -> Features | None:
+def _features(folder: Path, side: str, names: Mapping[str, Sequence[str]]) -> Features | None:
     matrix = _matrix(folder, side)
-    return None if matrix is None else Features(matrix, ())
+    return None if matrix is None else Features(matrix, tuple(names[side]))
 
 
 def _save_matrix(folder: Path, name: str, matrix: sp.csr_matrix) -> None:

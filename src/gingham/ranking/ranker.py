@@ -1,0 +1,178 @@
+"""The second stage: LightGBM orders each user's candidates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gingham.errors import MissingExtraError
+from gingham.models.parameters import require_number, require_whole
+from gingham.ranking.examples import Examples
+from gingham.recommend import Floats
+
+if TYPE_CHECKING:
+    import lightgbm
+
+
+@dataclass(frozen=True)
+class LightGBMRanker:
+    """Gradient-boosted trees that learn the order of each user's candidates (LambdaMART).
+
+    Attributes
+    ----------
+    n_estimators : int
+        How many trees at most; 400 by default. The last training period says how many are enough.
+    learning_rate : float
+        How much each tree counts; 0.05 by default.
+    num_leaves : int
+        How many leaves a tree has at most; 63 by default.
+    min_child_samples : int
+        How many pairs a leaf has at least; 100 by default.
+    colsample_bytree : float
+        Which share of the features each tree may use; 0.7 by default.
+    reg_lambda : float
+        L2 regularisation of the leaves' values; 1 by default.
+    truncation_level : int
+        How many of the first places have to be right; 20 by default.
+    early_stopping_rounds : int
+        So many trees without improvement end the search for their number; 30 by default.
+
+    References
+    ----------
+    Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", 2017;
+    Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", 2010.
+    """
+
+    n_estimators: int = 400
+    learning_rate: float = 0.05
+    num_leaves: int = 63
+    min_child_samples: int = 100
+    colsample_bytree: float = 0.7
+    reg_lambda: float = 1.0
+    truncation_level: int = 20
+    early_stopping_rounds: int = 30
+
+    def validate(self) -> None:
+        """Check the parameters; `TwoStage.fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
+        for name, least in {
+            "n_estimators": 1,
+            "num_leaves": 2,
+            "min_child_samples": 1,
+            "truncation_level": 1,
+            "early_stopping_rounds": 1,
+        }.items():
+            require_whole(f"ranker.{name}", getattr(self, name), least)
+        require_number("ranker.learning_rate", self.learning_rate, above=0)
+        require_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
+        require_number("ranker.reg_lambda", self.reg_lambda, least=0)
+
+    def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
+        """Learn from periods, the earliest first.
+
+        The last one tells how many trees are enough; so many are then fitted to all of them. A single period is learned
+        from with all trees.
+
+        Parameters
+        ----------
+        periods : sequence of Examples
+            At least one, each with candidates that were bought and others.
+        names : sequence of str
+            What the features are called.
+        seed : int
+            Of all that is drawn.
+        num_threads : int
+            At least 1.
+        """
+        lgb = lightgbm_module()
+        params = {
+            "objective": "lambdarank",
+            "metric": "map",
+            "eval_at": [12],
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.num_leaves,
+            "min_data_in_leaf": self.min_child_samples,
+            "feature_fraction": self.colsample_bytree,
+            "lambda_l2": self.reg_lambda,
+            "lambdarank_truncation_level": self.truncation_level,
+            "seed": seed,
+            "num_threads": num_threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+        def dataset(chosen: Sequence[Examples], reference: Any = None) -> Any:
+            return lgb.Dataset(
+                [part.features for part in chosen],
+                np.concatenate([part.bought for part in chosen]).astype(np.int8),
+                group=np.concatenate([part.sizes for part in chosen]),
+                feature_name=list(names),
+                reference=reference,
+            )
+
+        n_trees = self.n_estimators
+        if len(periods) > 1:
+            train = dataset(periods[:-1])
+            stop = lgb.early_stopping(self.early_stopping_rounds, first_metric_only=True, verbose=False)
+            valid = dataset(periods[-1:], train)
+            n_trees = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
+        return Trees(lgb.train(params, dataset(periods), n_trees))
+
+
+class Trees:
+    """What a ranker has learned."""
+
+    def __init__(self, booster: "lightgbm.Booster") -> None:
+        self._booster = booster
+        # Nothing can score as low as this.
+        self.floor = float(booster.lower_bound()) - 1
+
+    @classmethod
+    def of_text(cls, text: str) -> "Trees":
+        """Read what `text` gave."""
+        return cls(lightgbm_module().Booster(model_str=text))
+
+    @property
+    def text(self) -> str:
+        """All of it, as LightGBM writes it."""
+        return str(self._booster.model_to_string())
+
+    def scores(self, features: Floats) -> Floats:
+        """Score pairs by their features: float32, one a pair."""
+        if not len(features):
+            return np.empty(0, np.float32)
+        return np.asarray(self._booster.predict(features), np.float32)
+
+    def contributions(self, features: Floats) -> Floats:
+        """Say what each feature adds to the score: shape (n, n_features + 1), the last column being what all begin at.
+
+        References
+        ----------
+        Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
+        """
+        return np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
+
+
+def lightgbm_module() -> ModuleType:
+    """Import LightGBM.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        import lightgbm
+    except ModuleNotFoundError:
+        raise MissingExtraError(
+            "Ranking in two stages needs LightGBM, which is not installed; pip install 'gingham[ranking]'."
+        ) from None
+    return lightgbm

@@ -1,0 +1,396 @@
+"""TwoStage: several models suggest candidates, a ranker that knows time puts them in order."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+from tqdm import tqdm
+
+from gingham.columns import ITEM_ID, RANK, USER_ID
+from gingham.dataset import Dataset, Features, Interactions
+from gingham.errors import DataError, ParameterError
+from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
+from gingham.models.base import Some
+from gingham.models.known import Data, Known
+from gingham.models.parameters import generator, require_duration, require_whole
+from gingham.models.popularity import places, sold
+from gingham.ranking.candidates import Source
+from gingham.ranking.examples import BLOCK, Examples, Stage
+from gingham.ranking.pairs import find
+from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
+from gingham.ranking.snapshot import Longs, Snapshot, times
+from gingham.ranking.suggestions import fused
+from gingham.recommend import Floats, Indices, SharedScores, by_user, threads
+from gingham.split import RandomState, period_starts
+from gingham.store import Artifact, csr_arrays, csr_of
+
+_TREES = "ranker"
+_SIDES = ("user_features", "item_features")
+# What `explain` calls the score that every pair begins at.
+BASE = "base"
+
+
+class TwoStage(Recommender):
+    """Several models suggest candidates, and a ranker that knows time puts them in order.
+
+    Before each of the last periods of the data, copies of the models are fitted to what had happened until then, and
+    suggest candidates to those who bought something in the period. The ranker learns which of them were bought, from
+    features as of the period's beginning: each model's score and rank; how often, how regularly and how lately the user
+    bought the item and its categories; how the item sells, of late, by trend, in the user's segment; its age, price and
+    discount; what is bought together with the user's last basket. Then the models are fitted to everything.
+
+    Categories and segments are the columns that items' and users' features are made of. What no model suggests follows
+    the candidates, best sellers first, so that `filter_seen` and allow-lists choose among all items; ask for more
+    candidates where they leave few.
+
+    In a matrix, or a dataset without timestamps, there is nothing to foretell: models' lists are then fused, the score
+    being the sum of 1 / (60 + rank).
+
+    Parameters
+    ----------
+    candidates : sequence of Recommender or Source, or None
+        The models. They are not changed; `Source` says how many candidates one suggests, and how it is fitted. By
+        default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and `HybridMF`.
+    ranker : LightGBMRanker or None
+        What orders candidates; by default (None) one with its default parameters.
+    n_candidates : int
+        How many candidates a model suggests to each user, unless its `Source` says otherwise; 50 by default.
+    period : str
+        How long the time is that is foretold, such as "7d" (default).
+    n_periods : int
+        From how many periods the ranker learns; 4 by default. Periods without purchases, or with none before them, are
+        left out.
+    max_users : int
+        How many users' candidates the ranker learns from in each period, drawn at random; 20,000 by default.
+    random_state : int, Generator, RandomState or None
+        The seed or source of what is drawn here; the models have their own. None (default) differs on every fit.
+
+    References
+    ----------
+    Covington et al., "Deep Neural Networks for YouTube Recommendations", 2016 (two stages);
+    Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", 2009.
+    """
+
+    _stage: Stage
+    _sizes: list[int]
+    _trees: Trees | None
+
+    def __init__(
+        self,
+        candidates: Sequence[Recommender | Source] | None = None,
+        ranker: LightGBMRanker | None = None,
+        n_candidates: int = 50,
+        period: str = "7d",
+        n_periods: int = 4,
+        max_users: int = 20_000,
+        random_state: RandomState = None,
+    ) -> None:
+        self.candidates = candidates
+        self.ranker = ranker
+        self.n_candidates = n_candidates
+        self.period = period
+        self.n_periods = n_periods
+        self.max_users = max_users
+        self.random_state = random_state
+
+    def validate(self) -> None:
+        """Check the parameters, those of the models and of the ranker too; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If one is out of its range.
+        """
+        for name in ("n_candidates", "n_periods", "max_users"):
+            require_whole(name, getattr(self, name), 1)
+        require_duration("period", self.period)
+        sources = self._sources()
+        for source in sources:
+            source.validate()
+        if all(source.n_candidates == 0 for source in sources):
+            raise ParameterError("n_candidates=0 in every Source suggests nothing to rank; give one of them some.")
+        self._ranker().validate()
+
+    def _sources(self) -> list[Source]:
+        given = self.candidates
+        if given is None:
+            given = [NextBasket(), BuyAgain(), Popularity(), ItemKNN(), HybridMF(random_state=42)]
+        if isinstance(given, str | Recommender | Source) or not isinstance(given, Sequence) or not given:
+            raise ParameterError(f"candidates={given!r} is no list of models; give at least one.")
+        return [source if isinstance(source, Source) else Source(source) for source in given]
+
+    def _ranker(self) -> LightGBMRanker:
+        ranker = LightGBMRanker() if self.ranker is None else self.ranker
+        if not isinstance(ranker, LightGBMRanker):
+            raise ParameterError(f"ranker={ranker!r} is none; give a LightGBMRanker.")
+        return ranker
+
+    # Fitting ---------------------------------------------------------------------------------------------------------
+
+    def fit(self, interactions: Data, num_threads: int = 0, verbose: bool = True) -> Self:
+        """Teach the ranker, period by period, then fit the models to everything.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix
+            What was bought. A matrix (or a dataset without timestamps) has no periods, see above.
+        num_threads : int
+            How many threads grow trees; 0 (default) for all cores. The result does not depend on it.
+        verbose : bool
+            Whether a terminal shows a progress bar; True by default.
+
+        Raises
+        ------
+        ParameterError, DataError
+            If a parameter is out of its range, the periods hold nothing to learn from, or a model cannot be fitted.
+        MissingExtraError
+            If LightGBM, or what one of the models needs, is not installed.
+        """
+        self.validate()
+        n_threads, period = threads(num_threads), require_duration("period", self.period)
+        known = Known.of(interactions)
+        sources = self._sources()
+        sizes = [self.n_candidates if source.n_candidates is None else source.n_candidates for source in sources]
+        trees = None
+        with tqdm(total=2 * self.n_periods + 2, unit=" steps", disable=None if verbose else True) as bar:
+            if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:
+                dataset = interactions
+                trees = self._learn(dataset, period, sources, sizes, n_threads, bar)
+            else:
+                dataset = _untimed(interactions, known)
+            bar.set_postfix_str("models on everything")
+            snapshot = Snapshot.latest(dataset, period)
+            models = [source.fitted(snapshot) for source in sources]
+            bar.update()
+        self._take(known, snapshot, models, sizes, trees)
+        return self
+
+    def _learn(
+        self,
+        dataset: Dataset,
+        period: timedelta,
+        sources: Sequence[Source],
+        sizes: Sequence[int],
+        n_threads: int,
+        bar: "tqdm[Any]",
+    ) -> Trees:
+        lightgbm_module()
+        rng = generator(self.random_state)
+        seed = int(rng.integers(2**31))
+        found: list[Examples] = []
+        names: tuple[str, ...] = ()
+        for moment in self._moments(dataset, period):
+            bar.set_postfix_str(f"models until {moment.item():%Y-%m-%d}")
+            stage = Stage.fitted(Snapshot.of(dataset, moment, period), sources, sizes)
+            bar.update()
+            bar.set_postfix_str(f"features as of {moment.item():%Y-%m-%d}")
+            examples = Examples.of(stage, dataset, self.max_users, rng)
+            bar.update()
+            if len(examples.sizes):
+                found.append(examples)
+            names = stage.features.names
+        if not found:
+            raise DataError(
+                f"In the last n_periods={self.n_periods} periods of {self.period!r} nobody bought one candidate rather "
+                "than another, so there is no order to learn; give more or longer periods, or more candidates."
+            )
+        bar.set_postfix_str("trees")
+        trees = self._ranker().fit(found, names, seed, n_threads)
+        bar.update()
+        return trees
+
+    def _moments(self, dataset: Dataset, period: timedelta) -> Iterator[np.datetime64]:
+        """Give the beginnings of the periods that have purchases, and purchases before them."""
+        when = times(dataset)[dataset.interactions.value > 0]
+        if not len(when):
+            return
+        for start in period_starts(times(dataset), period, self.n_periods):
+            if (when < start).any() and ((when >= start) & (when < start + np.timedelta64(period))).any():
+                yield start
+
+    def _take(
+        self, known: Known, snapshot: Snapshot, models: Sequence[Recommender], sizes: Sequence[int], trees: Trees | None
+    ) -> None:
+        for model in models:
+            model._known = known  # one copy will do
+        self._known, self._sizes, self._trees = known, list(sizes), trees
+        self._stage = Stage(snapshot, models, sizes)
+
+    # Scoring ---------------------------------------------------------------------------------------------------------
+
+    def _scores(self) -> SharedScores:
+        floor = 0.0 if self._trees is None else self._trees.floor
+        # What no model suggests is below whatever a candidate can score.
+        fill = (places(sold(self.known_.matrix)) + np.floor(floor) - 1).astype(np.float32)
+        return SharedScores(fill, self._own, BLOCK)
+
+    def _own(self, users: Indices) -> sp.csr_matrix:
+        pairs = self._stage.candidates.of(users)
+        scores = fused(pairs) if self._trees is None else self._trees.scores(self._stage.features.of(pairs))
+        indptr = np.searchsorted(pairs.place, np.arange(len(users) + 1))
+        return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
+
+    def explain(
+        self,
+        user_ids: Some | None = None,
+        k: int = 12,
+        filter_seen: bool = False,
+        items: Some | None = None,
+        exclude: Some | None = None,
+    ) -> pl.DataFrame:
+        """Say what each feature adds to the scores of what is recommended.
+
+        Parameters
+        ----------
+        user_ids, k, filter_seen, items, exclude
+            As for `recommend`.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``user_id``, ``item_id``, ``rank``, ``feature``, its ``value`` (null where there is none) and its
+            ``contribution``; those of a pair add up to its score. The feature "base" is what every pair begins at.
+            What no model suggested has no rows.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            As `recommend` does.
+        DataError
+            If there is no ranker, because the data had no timestamps.
+        """
+        table = self.recommend(user_ids, k, filter_seen, items, exclude)
+        if self._trees is None:
+            raise DataError("Ranks are fused, for the data had no timestamps: there is no ranker to explain.")
+        users, chosen = (
+            ids.index(table[column])
+            for ids, column in ((self.known_.user_ids, USER_ID), (self.known_.item_ids, ITEM_ID))
+        )
+        parts = []
+        for distinct, rows, place in by_user(users, BLOCK):
+            pairs = self._stage.candidates.of(distinct)
+            there, entry = find(pairs.keys, place * pairs.n_items + chosen[rows])
+            values = self._stage.features.of(pairs)[entry[there]]
+            parts.append(
+                _contributed(rows[there], self._stage.features.names, values, self._trees.contributions(values))
+            )
+        told = pl.concat(parts).sort("row", maintain_order=True)
+        return pl.concat([table.select(USER_ID, ITEM_ID, RANK)[told["row"]], told.drop("row")], how="horizontal")
+
+    # Storing ---------------------------------------------------------------------------------------------------------
+
+    def _stored_params(self) -> dict[str, Any]:
+        stored = super()._stored_params()
+        if self.candidates is not None:
+            stored["candidates"] = [source.stored() for source in self._sources()]
+        if self.ranker is not None:
+            stored["ranker"] = asdict(self._ranker())
+        return stored
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        params = dict(stored)
+        if params["candidates"] is not None:
+            params["candidates"] = [Source.restored(source) for source in params["candidates"]]
+        if params["ranker"] is not None:
+            params["ranker"] = LightGBMRanker(**params["ranker"])
+        return params
+
+    def artifact(self) -> Artifact:
+        """Give what is stored of the model; the ranker is a text, as LightGBM writes it.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        """
+        stored = super().artifact()
+        return stored if self._trees is None else replace(stored, texts={_TREES: self._trees.text})
+
+    def _restore(self, stored: Artifact) -> None:
+        self._trees = Trees.of_text(stored.texts[_TREES]) if _TREES in stored.texts else None
+        super()._restore(stored)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        snapshot, models = self._stage.snapshot, []
+        arrays = {f"snapshot.{name}": array for name, array in snapshot.arrays().items()}
+        names: dict[str, Any] = {}
+        for side in _SIDES:
+            features: Features | None = getattr(snapshot.dataset, side)
+            if features is not None:
+                names[side] = [features.matrix.shape[1], *features.names]
+                arrays |= csr_arrays(f"snapshot.{side}", features.matrix)
+        for number, model in enumerate(self._stage.models):
+            state, learned = model._learned()
+            models.append({"kind": type(model).__name__, "params": model._stored_params(), "state": state})
+            arrays |= {f"models.{number}.{name}": array for name, array in learned.items()}
+        state = {
+            "moment": int(snapshot.moment.astype(np.int64)),
+            "period": snapshot.period.total_seconds(),
+            "features": names,
+            "models": models,
+            "sizes": self._sizes,
+        }
+        return state, arrays
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        known = self.known_
+        features: dict[str, Any] = {}
+        for side, (width, *names) in state["features"].items():
+            size = len(known.user_ids if side == "user_features" else known.item_ids)
+            features[side] = Features(csr_of(f"snapshot.{side}", arrays, (size, width)), tuple(names))
+        columns = _within("snapshot.", arrays)
+        rows = Interactions(
+            columns["user_index"],
+            columns["item_index"],
+            len(known.user_ids),
+            len(known.item_ids),
+            columns["value"],
+            columns["timestamp"].view("datetime64[us]"),
+            price=columns.get("price"),
+        )
+        dataset = Dataset(known.user_ids, known.item_ids, rows, **features)
+        snapshot = Snapshot(dataset, np.datetime64(state["moment"], "us"), timedelta(seconds=state["period"]))
+        models = []
+        for number, stored in enumerate(state["models"]):
+            kind = self.kinds[stored["kind"]]
+            model = kind(**kind._restored_params(stored["params"]))
+            model._known = known
+            model._relearn(stored["state"], _within(f"models.{number}.", arrays))
+            models.append(model)
+        self._take(known, snapshot, models, state["sizes"], self._trees)
+
+
+def _untimed(data: Data, known: Known) -> Dataset:
+    """Give data without time as a dataset in which everything was at once."""
+    if isinstance(data, Dataset):
+        rows = data.interactions
+        return data.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
+    entries = known.matrix.tocoo()
+    when = np.zeros(entries.nnz, "datetime64[us]")
+    rows = Interactions(entries.row, entries.col, *entries.shape, entries.data, when)
+    return Dataset(known.user_ids, known.item_ids, rows)
+
+
+def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _contributed(rows: Longs, names: Sequence[str], values: Floats, contributions: Floats) -> pl.DataFrame:
+    """Write a row a pair and feature, and one for what all pairs begin at."""
+    base = np.full((len(values), 1), np.nan, np.float32)
+    every = [*names, BASE]
+    return pl.DataFrame(
+        {
+            "row": np.repeat(rows, len(every)),
+            "feature": every * len(rows),
+            "value": np.hstack([values, base]).ravel(),
+            "contribution": contributions.ravel(),
+        },
+        schema={"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32},
+    ).with_columns(pl.col("value").fill_nan(None))

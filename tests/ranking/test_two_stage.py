@@ -1,0 +1,193 @@
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import gingham as gg
+from gingham.errors import DataError, MissingExtraError, ParameterError
+from gingham.ranking.snapshot import times
+
+SMALL = gg.LightGBMRanker(n_estimators=12, num_leaves=4, min_child_samples=5)
+
+
+def small(**params: Any) -> gg.TwoStage:
+    given: dict[str, Any] = {"candidates": [gg.NextBasket(), gg.Popularity()], "n_candidates": 6, "random_state": 1}
+    return gg.TwoStage(ranker=SMALL, **{**given, **params})
+
+
+@pytest.fixture(scope="module")
+def fitted(dataset: gg.Dataset) -> gg.TwoStage:
+    sources = [gg.NextBasket(), gg.Source(gg.HybridMF(4, random_state=1), 4, {"epochs": 2})]
+    return small(candidates=sources).fit(dataset)
+
+
+def test_contributions_add_up_to_the_score(fitted: gg.TwoStage) -> None:
+    users = [3, 0, 41]
+    told = fitted.explain(users, k=4)
+    assert told.columns == ["user_id", "item_id", "rank", "feature", "value", "contribution"]
+    assert told["user_id"].unique(maintain_order=True).to_list() == users
+    sums = told.group_by("user_id", "item_id", "rank", maintain_order=True).agg(pl.col("contribution").sum())
+    table = fitted.recommend(users, k=4)
+    assert_frame_equal(sums.select("user_id", "item_id", "rank"), table.select("user_id", "item_id", "rank"))
+    np.testing.assert_allclose(sums["contribution"], table["score"], atol=1e-5)
+    assert {"base", "HybridMF_score", "pair_times", "kind_share", "club_lift", "item_price"} <= set(told["feature"])
+    assert told.filter(pl.col("feature") == "base")["value"].null_count() == len(table)
+
+
+def test_what_no_model_suggests_follows_and_is_not_explained(fitted: gg.TwoStage) -> None:
+    told = fitted.explain([3], k=fitted.n_items)
+    assert told["item_id"].n_unique() < fitted.n_items
+    suggested = told["item_id"].unique(maintain_order=True).to_list()
+    assert fitted.recommend([3], k=fitted.n_items)["item_id"].to_list()[: len(suggested)] == suggested
+
+
+def test_the_ranker_is_stored_as_text(fitted: gg.TwoStage, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model")
+    assert (tmp_path / "model" / "ranker.txt").read_text().startswith("tree\n")
+    loaded = gg.load(tmp_path / "model")
+    assert isinstance(loaded, gg.TwoStage)
+    assert repr(loaded) == repr(fitted)
+    assert_frame_equal(loaded.explain([3], k=3), fitted.explain([3], k=3))
+    assert_frame_equal(loaded.recommend(), fitted.recommend(), check_exact=True)
+
+
+def test_fitting_leaves_the_models_given_alone(dataset: gg.Dataset) -> None:
+    source = gg.Popularity()
+    small(candidates=[source]).fit(dataset)
+    assert source._known is None
+
+
+def test_one_thread_or_two_learn_the_same(dataset: gg.Dataset) -> None:
+    one, two = (small().fit(dataset, num_threads=threads) for threads in (1, 2))
+    assert_frame_equal(one.recommend(), two.recommend(), check_exact=True)
+
+
+def test_without_candidates_there_are_defaults(dataset: gg.Dataset) -> None:
+    model = gg.TwoStage(ranker=SMALL, n_periods=2, random_state=1).fit(dataset)
+    assert {"NextBasket_rank", "HybridMF_rank"} <= set(model.explain([3], k=1)["feature"])
+
+
+def test_it_ranks_better_than_what_it_is_made_of(dataset: gg.Dataset) -> None:
+    """In a shop where everybody buys, each week, what they bought four weeks before: no source knows of that."""
+    rng = np.random.default_rng(3)
+    weeks, users, items = 24, 150, 60
+    plan = rng.integers(0, items, (users, 4))
+    user, week = np.divmod(np.arange(users * weeks), weeks)
+    when = np.datetime64("2024-01-01", "us") + week * np.timedelta64(7, "D")
+    rows = gg.Interactions(user, plan[user, week % 4], users, items, timestamp=when)
+    ids = [gg.Ids.from_series(pl.Series(range(size))) for size in (users, items)]
+    train, test = gg.split.by_time(gg.Dataset(*ids, rows), test="7d")
+    ranker = gg.LightGBMRanker(n_estimators=30, num_leaves=8, min_child_samples=10)
+    model = gg.TwoStage([gg.BuyAgain()], ranker, n_candidates=8, random_state=1).fit(train)
+    hits = {
+        type(one).__name__: gg.evaluate(one, test, k=1).to_dict()["precision@1"]["mean"]
+        for one in (model, gg.BuyAgain().fit(train), gg.NextBasket().fit(train))
+    }
+    assert hits["TwoStage"] > 0.9
+    assert hits["TwoStage"] > 2 * max(hits["BuyAgain"], hits["NextBasket"])
+
+
+# Bad input ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_week_without_transactions_is_left_out(dataset: gg.Dataset) -> None:
+    rows, when = dataset.interactions, times(dataset)
+    quiet = (when >= np.datetime64("2024-02-16")) & (when < np.datetime64("2024-02-23"))
+    model = small(n_periods=3).fit(dataset.with_interactions(rows.take(~quiet)))
+    assert len(list(model._moments(dataset, model._stage.snapshot.period))) == 3
+    assert model.recommend([3], k=3).height == 3
+
+
+def test_more_periods_than_there_are_will_do(dataset: gg.Dataset) -> None:
+    assert small(n_periods=50).fit(dataset).recommend([3], k=3).height == 3
+
+
+def test_a_source_without_a_candidate_for_a_user(dataset: gg.Dataset) -> None:
+    """One that suggests nothing to anybody; the other's candidates are left."""
+    model = small(candidates=[gg.Source(gg.ItemKNN(3), 0), gg.Popularity()]).fit(dataset)
+    assert model.recommend([3], k=5)["item_id"].n_unique() == 5
+
+
+def test_an_item_launched_after_the_last_period_began_can_be_recommended(dataset: gg.Dataset) -> None:
+    model = small(n_candidates=12).fit(dataset)
+    assert 11 in model.explain(k=12)["item_id"].to_list()
+
+
+@pytest.mark.parametrize("of", ["all", "none"])
+def test_where_all_candidates_or_none_are_bought_there_is_no_order(of: str) -> None:
+    """Two items that everybody buys every week; or one user's items, each bought once."""
+    week = np.repeat(np.arange(8), 10)
+    user, item = np.tile(np.repeat(np.arange(5), 2), 8), np.tile([0, 1], 40)
+    if of == "none":
+        user, item, week = np.zeros(8, int), np.arange(8), np.arange(8)
+    when = np.datetime64("2024-01-01", "us") + week * np.timedelta64(7, "D")
+    ids = [gg.Ids.from_series(pl.Series(range(index.max() + 1))) for index in (user, item)]
+    rows = gg.Interactions(user, item, len(ids[0]), len(ids[1]), timestamp=when)
+    with pytest.raises(DataError, match="n_periods=4 periods of '7d' nobody bought one candidate rather than another"):
+        small().fit(gg.Dataset(*ids, rows))
+
+
+def test_without_time_ranks_are_fused(dataset: gg.Dataset) -> None:
+    model = small().fit(dataset.matrix())
+    user = 3
+    scores: dict[int, float] = {}
+    for source in (gg.NextBasket(), gg.Popularity()):
+        for item, rank in source.fit(dataset.matrix()).recommend([user], k=6).select("item_id", "rank").iter_rows():
+            scores[item] = scores.get(item, 0) + 1 / (60 + rank)
+    table = model.recommend([user], k=len(scores))
+    np.testing.assert_allclose(table["score"], [scores[item] for item in table["item_id"]], rtol=1e-6)
+    assert table["score"].is_sorted(descending=True)
+    with pytest.raises(DataError, match="no timestamps: there is no ranker to explain"):
+        model.explain([user])
+
+
+def test_without_lightgbm_the_extra_is_named(dataset: gg.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'gingham\[ranking\]'"):
+        small().fit(dataset)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"candidates": []}, "no list of models"),
+        ({"candidates": gg.Popularity()}, "no list of models"),
+        ({"candidates": ["popularity"]}, "'popularity' among the candidates is no model"),
+        ({"candidates": [gg.Popularity(window="soon")]}, "window"),
+        ({"candidates": [gg.Source(gg.Popularity(), -1)]}, "n_candidates=-1"),
+        ({"candidates": [gg.Source(gg.Popularity(), 0)]}, "n_candidates"),
+        (
+            {"candidates": [gg.Source(gg.Popularity(), fit={"epochs": 3})]},
+            "'epochs', which Popularity.fit does not take",
+        ),
+        ({"n_candidates": 0}, "n_candidates=0"),
+        ({"period": "a while"}, "period"),
+        ({"n_periods": 0}, "n_periods=0"),
+        ({"max_users": 2.5}, "max_users=2.5"),
+        ({"random_state": "x"}, "random_state='x'"),
+    ],
+)
+def test_wrong_parameters_are_refused(dataset: gg.Dataset, params: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        small(**params).fit(dataset)
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"n_estimators": 0}, "ranker.n_estimators=0"),
+        ({"learning_rate": 0}, "ranker.learning_rate=0"),
+        ({"num_leaves": 1}, "ranker.num_leaves=1"),
+        ({"colsample_bytree": 1.5}, "ranker.colsample_bytree=1.5"),
+        ({"reg_lambda": -1}, "ranker.reg_lambda=-1"),
+    ],
+)
+def test_wrong_parameters_of_the_ranker_are_refused(params: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        gg.TwoStage(ranker=gg.LightGBMRanker(**params)).validate()
+    with pytest.raises(ParameterError, match="ranker=3 is none"):
+        gg.TwoStage(ranker=3).validate()  # type: ignore[arg-type]
