@@ -7,7 +7,7 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-scale \
-  bench-tuning example clean
+  bench-accuracy bench-tuning example clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size
 
 bench-als: .venv-bench/installed ## Compare ALS with implicit's, epoch by epoch; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/als.py
+
+bench-accuracy: .venv-bench/ta-feng ## How good models are on Ta-Feng and the Complete Journey
+	$(BENCH)/python benchmarks/accuracy.py $(PARTS)
 
 bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation and NumPy's bare product; intervals
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/evaluation.py
