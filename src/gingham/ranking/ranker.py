@@ -123,7 +123,9 @@ class LightGBMRanker:
             train = dataset(periods[:-1])
             stop = lgb.early_stopping(self.early_stopping_rounds, first_metric_only=True, verbose=False)
             valid = dataset(periods[-1:], train)
-            n_trees = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
+            best = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
+            # It is not set where trees cannot be split any further.
+            n_trees = best if best > 0 else n_trees
         return Trees(lgb.train(params, dataset(periods), n_trees))
 
 
