@@ -2,6 +2,8 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -247,6 +249,34 @@ int64_t number_keys_py(
     return number_keys(hashes.data(), others.data(), size, keys, known, numbers.data(), firsts.data());
 }
 
+// The numbers of keys in a dictionary, -1 for one that is not there. Keys and numbers lie anywhere in memory, and a program
+// that looks up one after the other mostly waits for it: here a block of keys is on its way while the last is looked up.
+void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int32_t>& out) {
+    constexpr size_t kBlock = 32;
+    constexpr size_t kHeader = 64;  // a text's hash stands in its first bytes, which may begin on any
+    const size_t size = keys.size();
+    require(out.shape(0) == size, "out must be as long as keys");
+    std::array<PyObject*, kBlock> found{};
+    for (size_t start = 0; start < size; start += kBlock) {
+        const size_t end = std::min(start + kBlock, size);
+        for (size_t at = end; at < std::min(end + kBlock, size); ++at) {
+            const auto* key = reinterpret_cast<const char*>(nb::handle(keys[at]).ptr());
+            prefetch(key);
+            prefetch(key + kHeader - 1);
+        }
+        for (size_t at = start; at < end; ++at) {
+            PyObject* number = PyDict_GetItemWithError(numbers.ptr(), nb::handle(keys[at]).ptr());
+            if (number == nullptr && PyErr_Occurred() != nullptr) throw nb::python_error();
+            if (number != nullptr) prefetch(number);
+            found[at - start] = number;
+        }
+        for (size_t at = start; at < end; ++at) {
+            PyObject* number = found[at - start];
+            out(at) = number == nullptr ? -1 : static_cast<int32_t>(PyLong_AsLong(number));
+        }
+    }
+}
+
 // The best instruction set this machine runs, as the suffix of the module that was compiled for it.
 const char* best_module() {
 #if defined(__x86_64__)
@@ -284,6 +314,7 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(), "num_threads"_a);
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
+    module.def("look_up", &look_up_py, nb::kw_only(), "numbers"_a, "keys"_a, "out"_a.noconvert());
     module.def("mark_repeats", &mark_repeats_py, nb::kw_only(), "items"_a.noconvert(), "had"_a.noconvert(), "n_items"_a,
                "out"_a.noconvert());
     module.def("sum_products", &sum_products_py, nb::kw_only(), "items"_a.noconvert(), "features"_a.noconvert(),

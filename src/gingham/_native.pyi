@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeAlias
 
 import numpy as np
@@ -94,6 +94,9 @@ def number_keys(
     numbers: npt.NDArray[np.uint32],
     firsts: _Offsets,
 ) -> int: ...
+
+# `out` holds -1 where a key has no number.
+def look_up(*, numbers: dict[Hashable, int], keys: list[Hashable], out: _Ints) -> None: ...
 
 # Lists of items, shape (n_users, k), -1 where one has ended; `out` is of that shape.
 def mark_repeats(*, items: _Ints, had: _Pattern, n_items: int, out: npt.NDArray[np.bool_]) -> None: ...

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from gingham import _native
 from gingham.errors import DataError
 from gingham.lightfm.errors import UnknownError
 from gingham.recommend import Floats, Indices
@@ -189,10 +190,9 @@ class _Side:
 
     def numbers(self, ids: list[Hashable]) -> Indices:
         """Give the numbers of ids, -1 for one that is not known."""
-        try:
-            return np.fromiter(map(self.ids.__getitem__, ids), np.int32, len(ids))
-        except KeyError:
-            return np.fromiter((self.ids.get(key, -1) for key in ids), np.int32, len(ids))
+        numbers = np.empty(len(ids), np.int32)
+        _native.look_up(numbers=self.ids, keys=ids, out=numbers)
+        return numbers
 
     def build(self, data: Iterable[Described], normalize: bool) -> sp.csr_matrix:
         rows, columns, weights = list(range(len(self._own))), list(self._own), [1.0] * len(self._own)
