@@ -5,7 +5,7 @@ import pytest
 
 import gingham as gg
 from gingham.config import ModelSpec
-from gingham.errors import ConfigError
+from gingham.errors import ConfigError, ParameterError
 from gingham.fitting import build, fit
 from gingham.ranking import KINDS
 
@@ -31,6 +31,14 @@ def test_it_is_fitted_as_the_recipe_says(recipe: Path) -> None:
     assert isinstance(model, gg.HybridMF)
     np.testing.assert_array_equal(model.item_embeddings, bare.item_embeddings)
     assert heard == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["item-knn", "next-basket"])
+def test_models_that_look_for_neighbours_do_so_on_the_recipes_threads(kind: str, recipe: Path) -> None:
+    # How many there are leaves no trace but the refusal of a number that is none.
+    spec = ModelSpec(kind=kind).model_copy(update={"num_threads": -1})
+    with pytest.raises(ParameterError, match="num_threads=-1"):
+        fit(spec, gg.read_dataset(recipe))
 
 
 def test_what_is_for_epochs_does_not_concern_a_model_without(recipe: Path) -> None:

@@ -11,7 +11,7 @@ from gingham.compare import Fitted
 from gingham.config import CandidateSpec, ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import EarlyStopping, EpochModel, Recommender
+from gingham.models import EarlyStopping, EpochModel, ItemKNN, NextBasket, Recommender
 from gingham.ranking import KINDS, LightGBMRanker, Source
 from gingham.split import SplitSpec
 
@@ -82,6 +82,8 @@ def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:
     if isinstance(model, EpochModel):
         weights = _weights(dataset) if spec.weighted else None
         return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights, **training)
+    if isinstance(model, ItemKNN | NextBasket):
+        return model.fit(dataset, num_threads=spec.num_threads)
     return model.fit(dataset)
 
 

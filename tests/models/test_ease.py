@@ -80,6 +80,13 @@ def test_wrong_parameters_are_named(params: dict[str, float], words: str) -> Non
         EASE(**params).fit(noise())
 
 
+@pytest.mark.parametrize("n_users", [0, 3])
+def test_where_there_are_no_items_none_are_ranked(n_users: int) -> None:
+    model = EASE().fit(sp.csr_matrix((n_users, 0)))
+    assert model.n_items == 0
+    assert model.rank(k=0).items.shape == (n_users, 0)
+
+
 def test_a_penalty_too_small_to_invert_is_named() -> None:
     with pytest.raises(ParameterError, match="l2=1e-30 is too small"):
         EASE(1e-30).fit(sp.csr_matrix(np.ones((3, 4))))

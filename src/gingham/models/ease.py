@@ -88,6 +88,8 @@ class EASE(LinearModel):
 
 def _weights(had: sp.csr_matrix, l2: float) -> Floats:
     """Solve for the weights: the inverse of the items' Gram matrix, each column over minus its diagonal."""
+    if not had.shape[1]:
+        return np.zeros((0, 0), np.float32)  # LAPACK takes no matrix of nothing
     try:
         gram = (had.T @ had).toarray(order="F")
         gram[np.diag_indices_from(gram)] += l2
