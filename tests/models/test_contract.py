@@ -13,6 +13,7 @@ CASES = [
     Case("Popularity", Popularity),
     Case("Popularity, all time", lambda: Popularity(window=None)),
     Case("BuyAgain", BuyAgain),
+    Case("BuyAgain, recency", lambda: BuyAgain(recency="9d"), timed=True),
     Case("ItemKNN", lambda: ItemKNN(5)),
     Case("ItemKNN, tf-idf", lambda: ItemKNN(5, "tf-idf", half_life="9d"), timed=True),
     Case("ItemKNN, bm25", lambda: ItemKNN(5, "bm25")),

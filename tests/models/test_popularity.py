@@ -161,6 +161,36 @@ def test_what_was_bought_most_comes_first_filled_with_best_sellers() -> None:
         np.testing.assert_allclose(scores, [score for _, score in wanted], rtol=1e-6)
 
 
+def test_what_was_bought_of_late_counts_for_more_if_asked_to() -> None:
+    # Ann's two ales are eight days old and more, bob's the same as his two buns but for a second.
+    model = BuyAgain(recency="1d").fit(shop())
+    expected = {
+        "ann": [("cod", 4), ("dip", 3), ("ale", 2), ("bun", 1), ("egg", 1 / 6)],
+        "bob": [("cod", 3), ("bun", 2), ("ale", 1), ("dip", 3 / 6), ("egg", 1 / 6)],
+        "cid": [("cod", 5 / 6), ("bun", 4 / 6), ("dip", 3 / 6), ("ale", 2 / 6), ("egg", 1 / 6)],
+    }
+    for user, wanted in expected.items():
+        items, scores = zip(*listed(model, user), strict=True)
+        assert items == tuple(item for item, _ in wanted)
+        np.testing.assert_allclose(scores, [score for _, score in wanted], rtol=1e-6)
+    # With so long a half-life, twice is more than once, and what is equal comes in the order of sales.
+    slow = BuyAgain(recency="10000d").fit(shop())
+    assert [item for item, _ in listed(slow, "ann")] == ["ale", "cod", "dip", "bun", "egg"]
+
+
+def test_a_purchase_long_forgotten_is_still_ahead_of_best_sellers() -> None:
+    interactions = Interactions(
+        [0, 1, 1], [0, 1, 2], 2, 3, timestamp=np.array(["1990-01-01", "2024-01-01", "2024-01-01"], "datetime64[us]")
+    )
+    ids = [Ids.from_series(pl.Series(range(size))) for size in (2, 3)]
+    assert BuyAgain(recency="1d").fit(Dataset(*ids, interactions)).recommend([0], k=3)["item_id"].to_list() == [0, 1, 2]
+
+
+def test_recency_changes_nothing_without_timestamps() -> None:
+    for data in (shop(timed=False), shop().matrix()):
+        assert BuyAgain(recency="1d").fit(data).recommend(k=5).equals(BuyAgain().fit(data).recommend(k=5))
+
+
 def test_all_time_decides_between_equals_if_asked_to() -> None:
     model = BuyAgain(window=None).fit(shop())
     assert [item for item, _ in listed(model, "bob")] == ["ale", "bun", "cod", "dip", "egg"]
@@ -176,8 +206,10 @@ def test_of_equals_the_better_seller_comes_first_in_a_large_catalogue_too() -> N
     assert model.recommend([0], k=100)["item_id"].to_list() == list(reversed(bought))
 
 
-@pytest.mark.parametrize("kind", [Popularity, BuyAgain])
-@pytest.mark.parametrize("name", ["window", "half_life"])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(kind, name) for kind in (Popularity, BuyAgain) for name in ("window", "half_life")] + [(BuyAgain, "recency")],
+)
 @pytest.mark.parametrize("value", [7, 0, "0d", "-1d", float("nan"), "7", "a week", True, "99999999999w"])
 def test_a_wrong_length_of_time_is_refused_and_leaves_the_model_as_it_was(kind: Any, name: str, value: Any) -> None:
     model = kind(**{name: value})
