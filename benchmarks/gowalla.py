@@ -26,7 +26,7 @@ SEEDS = (1, 2, 3)
 THREADS = 2
 COMPONENTS = 64
 METRICS = ("recall@20", "ndcg@20")
-# Chosen on validation, as docs/models.md tells.
+# Chosen on validation; docs/models.md tells what else was tried for WARP.
 FILTER = {
     "n_components": 512,
     "low_pass": 0.11,
