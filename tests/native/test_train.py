@@ -35,7 +35,7 @@ class Tolerance:
 
 
 # The kernel's square roots are right to five parts in a million; and adadelta hangs on how small its first steps were.
-AFTER_ONE = Tolerance(1e-4, (1e-5, 1e-10, 1e-11))
+AFTER_ONE = Tolerance(1e-4, (1e-5, 1e-9, 1e-11))
 AFTER_MANY = Tolerance(3e-4, (1e-4, 1e-5, 1e-8))
 
 
