@@ -2,14 +2,13 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
-#include <algorithm>
-#include <array>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "arguments.hpp"
 #include "lists.hpp"
+#include "look_up.hpp"
 #include "loss/bpr.hpp"
 #include "loss/logistic.hpp"
 #include "loss/warp.hpp"
@@ -249,32 +248,9 @@ int64_t number_keys_py(
     return number_keys(hashes.data(), others.data(), size, keys, known, numbers.data(), firsts.data());
 }
 
-// The numbers of keys in a dictionary, -1 for one that is not there. Keys and numbers lie anywhere in memory, and a program
-// that looks up one after the other mostly waits for it: here a block of keys is on its way while the last is looked up.
 void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int32_t>& out) {
-    constexpr size_t kBlock = 32;
-    constexpr size_t kHeader = 64;  // a text's hash stands in its first bytes, which may begin on any
-    const size_t size = keys.size();
-    require(out.shape(0) == size, "out must be as long as keys");
-    std::array<PyObject*, kBlock> found{};
-    for (size_t start = 0; start < size; start += kBlock) {
-        const size_t end = std::min(start + kBlock, size);
-        for (size_t at = end; at < std::min(end + kBlock, size); ++at) {
-            const auto* key = reinterpret_cast<const char*>(nb::handle(keys[at]).ptr());
-            prefetch(key);
-            prefetch(key + kHeader - 1);
-        }
-        for (size_t at = start; at < end; ++at) {
-            PyObject* number = PyDict_GetItemWithError(numbers.ptr(), nb::handle(keys[at]).ptr());
-            if (number == nullptr && PyErr_Occurred() != nullptr) throw nb::python_error();
-            if (number != nullptr) prefetch(number);
-            found[at - start] = number;
-        }
-        for (size_t at = start; at < end; ++at) {
-            PyObject* number = found[at - start];
-            out(at) = number == nullptr ? -1 : static_cast<int32_t>(PyLong_AsLong(number));
-        }
-    }
+    require(out.shape(0) == keys.size(), "out must be as long as keys");
+    if (!look_up(numbers.ptr(), keys.ptr(), out.data())) throw nb::python_error();
 }
 
 // The best instruction set this machine runs, as the suffix of the module that was compiled for it.

@@ -23,8 +23,9 @@ inline float inverse_sqrt(float x) {
     return y;
 }
 
-// `kRefreshes`: how many items' representations are computed afresh for a step, on average, so that the search for
-// negatives finds what the exact scores would find it. The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
+// The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
+// `kRefreshes`: how many items' representations are computed afresh for a step, on average, so that a search for
+// negatives finds about what exact scores would find.
 struct Adagrad {
     static constexpr int kParts = 2;  // parameters, gradients
     static constexpr int kRefreshes = 2;

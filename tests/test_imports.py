@@ -11,6 +11,7 @@ import gingham
 # command line.
 ORDER = (
     "errors",
+    "extras",
     "columns",
     "_native",
     "tables",

@@ -301,10 +301,7 @@ class Recommender(ABC):
     def _test_matrix(self, test: Data) -> sp.csr_matrix:
         known = self.known_
         if isinstance(test, Dataset):
-            for what, ids, others in (
-                ("user", known.user_ids, test.user_ids),
-                ("item", known.item_ids, test.item_ids),
-            ):
+            for what, ids, others in (("user", known.user_ids, test.user_ids), ("item", known.item_ids, test.item_ids)):
                 if not others.values.equals(ids.values):
                     unknown = others.values.filter(~pl.Series(ids.contains(others.values)))
                     which = f"{what} {unknown[0]!r} is unknown" if len(unknown) else f"some {what}s are missing"
@@ -377,9 +374,9 @@ class Recommender(ABC):
         """
         stored = store.read(path)
         kind = cls.kinds.get(stored.kind)
-        if kind is None or not issubclass(kind, cls):
-            if kind is None:
-                raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
+        if kind is None:
+            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
+        if not issubclass(kind, cls):
             raise ArtifactError(f"The artifact {path} holds a {stored.kind}, no {cls.__name__}; use gingham.load.")
         model = kind(**kind._restored_params(stored.params))
         model._restore(stored)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.errors import MissingExtraError
+from gingham.extras import extra
 from gingham.models.base import Recommender
 from gingham.models.known import Data, Known
 from gingham.models.parameters import optional_duration, require_number, require_one_of, require_whole
@@ -175,12 +175,7 @@ def top_products(left: sp.csr_matrix, right: sp.csr_matrix, n: int, n_threads: i
     MissingExtraError
         If sparse-dot-topn is not installed.
     """
-    try:
-        from sparse_dot_topn import sp_matmul_topn  # type: ignore[import-untyped]
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "Finding neighbours needs sparse-dot-topn, which is not installed; pip install 'gingham[neighbours]'."
-        ) from None
-    products: sp.csr_matrix = sp_matmul_topn(left, right, n, threshold=0.0, n_threads=n_threads)
+    tool = extra("sparse_dot_topn", "neighbours", "Finding neighbours", "sparse-dot-topn")
+    products: sp.csr_matrix = tool.sp_matmul_topn(left, right, n, threshold=0.0, n_threads=n_threads)
     products.sort_indices()
     return products

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gingham.errors import MissingExtraError
+from gingham.extras import extra
 from gingham.models.parameters import require_number, require_whole
 from gingham.ranking.examples import Examples
 from gingham.recommend import Floats
@@ -163,7 +162,7 @@ class Trees:
         return np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
 
 
-def lightgbm_module() -> ModuleType:
+def lightgbm_module() -> Any:
     """Import LightGBM.
 
     Raises
@@ -171,10 +170,4 @@ def lightgbm_module() -> ModuleType:
     MissingExtraError
         If it is not installed.
     """
-    try:
-        import lightgbm
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "Ranking in two stages needs LightGBM, which is not installed; pip install 'gingham[ranking]'."
-        ) from None
-    return lightgbm
+    return extra("lightgbm", "ranking", "Ranking in two stages", "LightGBM")

@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from gingham.errors import MissingExtraError, TrackingError
+from gingham.errors import TrackingError
+from gingham.extras import extra
 from gingham.tables.database import without_password
 from gingham.tables.origin import first_line
 from gingham.tracking.record import Record
@@ -130,12 +131,7 @@ class MLflow:
 def _mlflow() -> Any:
     # MLflow tells its makers of its use, unless this is set; nothing leaves this machine that nobody asked for.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        import mlflow
-    except ModuleNotFoundError:
-        raise MissingExtraError(
-            "Tracking needs mlflow, which is not installed; pip install 'gingham[mlflow]'."
-        ) from None
+    mlflow = extra("mlflow", "mlflow", "Tracking")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     return mlflow
 

@@ -10,7 +10,8 @@ import numpy as np
 from gingham.config import ModelSpec, TuneSpec
 from gingham.dataset import Dataset
 from gingham.dataset.rows import Rows
-from gingham.errors import ConfigError, MissingExtraError
+from gingham.errors import ConfigError
+from gingham.extras import extra
 from gingham.space import Exponential, Range, Space, written
 from gingham.split import SplitSpec
 from gingham.tables.database import hidden, without_password
@@ -40,12 +41,9 @@ def optuna() -> Any:
     MissingExtraError
         If it is not installed.
     """
-    try:
-        import optuna
-    except ModuleNotFoundError:
-        raise MissingExtraError("Tuning needs optuna, which is not installed; pip install 'gingham[tune]'.") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
+    tool = extra("optuna", "tune", "Tuning")
+    tool.logging.set_verbosity(tool.logging.WARNING)
+    return tool
 
 
 def fingerprint(
