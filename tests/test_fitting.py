@@ -33,7 +33,7 @@ def test_it_is_fitted_as_the_recipe_says(recipe: Path) -> None:
     assert heard == [1, 2]
 
 
-@pytest.mark.parametrize("kind", ["item-knn", "next-basket"])
+@pytest.mark.parametrize("kind", ["item-knn", "next-basket", "two-stage"])
 def test_models_that_look_for_neighbours_do_so_on_the_recipes_threads(kind: str, recipe: Path) -> None:
     # How many there are leaves no trace but the refusal of a number that is none.
     spec = ModelSpec(kind=kind).model_copy(update={"num_threads": -1})

@@ -1,6 +1,7 @@
 """The model that a recipe's ``[model]`` names: made, and fitted."""
 
 import difflib
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -11,7 +12,7 @@ from gingham.compare import Fitted
 from gingham.config import CandidateSpec, ModelSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
-from gingham.models import EarlyStopping, EpochModel, ItemKNN, NextBasket, Recommender
+from gingham.models import EarlyStopping, EpochModel, Recommender
 from gingham.ranking import KINDS, LightGBMRanker, Source
 from gingham.split import SplitSpec
 
@@ -45,7 +46,7 @@ def build(spec: ModelSpec, section: str = "model") -> Recommender:
 def _source(spec: CandidateSpec, num_threads: int, section: str) -> Source:
     kind = KINDS[spec.kind]
     model = kind(**_known(kind.param_names(), spec.params, section, spec.kind))
-    training = {"num_threads": num_threads} if isinstance(model, EpochModel) else {}
+    training = _threads(model, num_threads)
     if spec.epochs is not None:
         training["epochs"] = spec.epochs
     return Source(model, spec.n_candidates, training)
@@ -82,9 +83,12 @@ def fit(spec: ModelSpec, dataset: Dataset, **training: Any) -> Recommender:
     if isinstance(model, EpochModel):
         weights = _weights(dataset) if spec.weighted else None
         return model.fit(dataset, epochs=spec.epochs, num_threads=spec.num_threads, sample_weight=weights, **training)
-    if isinstance(model, ItemKNN | NextBasket):
-        return model.fit(dataset, num_threads=spec.num_threads)
-    return model.fit(dataset)
+    return model.fit(dataset, **_threads(model, spec.num_threads))
+
+
+def _threads(model: Recommender, num_threads: int) -> dict[str, Any]:
+    """Give the number of threads to a model that is fitted by several."""
+    return {"num_threads": num_threads} if "num_threads" in inspect.signature(model.fit).parameters else {}
 
 
 def fit_to_train(spec: ModelSpec, train: Dataset, split: SplitSpec, filter_seen: bool) -> Fitted:
