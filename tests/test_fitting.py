@@ -34,7 +34,7 @@ def test_it_is_fitted_as_the_recipe_says(recipe: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["item-knn", "next-basket", "two-stage"])
-def test_models_that_look_for_neighbours_do_so_on_the_recipes_threads(kind: str, recipe: Path) -> None:
+def test_models_fitted_by_threads_have_the_recipes_number_of_them(kind: str, recipe: Path) -> None:
     # How many there are leaves no trace but the refusal of a number that is none.
     spec = ModelSpec(kind=kind).model_copy(update={"num_threads": -1})
     with pytest.raises(ParameterError, match="num_threads=-1"):
