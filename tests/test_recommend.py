@@ -135,7 +135,7 @@ def problems(draw: st.DrawFn, with_candidates: bool = False) -> Problem:
     )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(problems(), st.sampled_from([1, 2]))
 def test_both_kinds_of_scores_are_ranked_as_numpy_does(problem: Problem, num_threads: int) -> None:
     expected = problem.expected()
@@ -148,7 +148,6 @@ def test_both_kinds_of_scores_are_ranked_as_numpy_does(problem: Problem, num_thr
         assert_equal(problem.ranked(scores, num_threads), expected)
 
 
-@settings(deadline=None)
 @given(problems(with_candidates=True))
 def test_of_some_candidates_the_best_are_found(problem: Problem) -> None:
     assert problem.candidates is not None

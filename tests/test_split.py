@@ -7,7 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -80,7 +80,6 @@ def assert_parts(whole: Dataset, made: Split[Dataset]) -> None:
         assert part.user_ids is whole.user_ids
 
 
-@settings(deadline=None)
 @given(rows, st.sampled_from(["7d", "2w", "12h", "1d", timedelta(hours=30), date(2019, 9, 20)]))
 def test_in_time_train_comes_before_test(entries: list[tuple[int, int, int]], test: Any) -> None:
     whole = dataset(entries)
@@ -124,7 +123,6 @@ def test_seven_days_of_dates_are_the_seven_last_days() -> None:
     assert late.interactions.timestamp.astype("datetime64[D]").tolist() == [date(2019, 9, day) for day in range(16, 23)]
 
 
-@settings(deadline=None)
 @given(rows, st.integers(0, 9))
 def test_random_parts_share_no_pair(entries: list[tuple[int, int, int]], seed: int) -> None:
     whole = dataset(entries, timed=False)
@@ -138,7 +136,6 @@ def test_random_parts_share_no_pair(entries: list[tuple[int, int, int]], seed: i
     assert numbers(split.random(whole, 0.4, seed)[1]) == numbers(test)
 
 
-@settings(deadline=None)
 @given(rows, st.integers(0, 9))
 def test_random_parts_share_no_user(entries: list[tuple[int, int, int]], seed: int) -> None:
     whole = dataset(entries, timed=False)
@@ -153,7 +150,6 @@ def test_random_parts_share_no_user(entries: list[tuple[int, int, int]], seed: i
     assert numbers(split.random(whole, 0.4, seed, by="user").test) == numbers(made.test)
 
 
-@settings(deadline=None)
 @given(rows, st.sampled_from(["7d", "1d", "30h", timedelta(days=4)]), st.integers(1, 4))
 def test_rolling_is_in_time_again_and_again(entries: list[tuple[int, int, int]], test: Any, folds: int) -> None:
     whole = dataset(entries)
@@ -179,7 +175,6 @@ def test_rolling_is_in_time_again_and_again(entries: list[tuple[int, int, int]],
     assert [numbers(part) for part in made[-1]] == [numbers(part) for part in split.by_time(whole, test)]
 
 
-@settings(deadline=None)
 @given(rows, st.integers(2, 4), st.integers(0, 9))
 def test_every_pair_is_in_one_fold(entries: list[tuple[int, int, int]], k: int, seed: int) -> None:
     whole = dataset(entries)
@@ -195,7 +190,6 @@ def test_every_pair_is_in_one_fold(entries: list[tuple[int, int, int]], k: int, 
     assert sorted(number for _, test in folds for number in numbers(test)) == numbers(whole)
 
 
-@settings(deadline=None)
 @given(rows, st.integers(1, 3))
 def test_the_last_n_of_each_user(entries: list[tuple[int, int, int]], n: int) -> None:
     whole = dataset(entries)

@@ -10,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import gingham as gg
@@ -120,7 +120,6 @@ def test_everything_equals_an_independent_pandas_computation() -> None:
     assert dict(zip(features.names, totals, strict=True)) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(width=32)), min_size=1), st.integers(2, 9))
 def test_every_row_has_one_bin_and_bins_follow_order(values: list[float | None], bins: int) -> None:
     ids = Ids.from_series(pl.Series(np.arange(len(values))))

@@ -9,7 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham.dataset.encodings import Bins, Calendar, Categories, Encoding, Parts, Scale, Words
@@ -84,7 +84,6 @@ def test_numbers_beyond_those_that_were_there_are_in_the_outer_bins() -> None:
     assert only(bins, later) == [low, low, high, high, high, low, "x=null"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1))
 def test_scaled_values_are_those_of_pandas(values: list[float | None]) -> None:
     series = pd.Series(values, dtype=float)
@@ -112,7 +111,6 @@ def test_numbers_that_have_no_standard_deviation(values: list[float]) -> None:
 days = st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2030, 1, 1)))
 
 
-@settings(deadline=None)
 @given(st.lists(days, min_size=1), st.integers(2, 5))
 def test_dates_are_weekdays_months_and_ages(values: list[date | None], bins: int) -> None:
     dates = column(values, pl.Date)
@@ -157,7 +155,6 @@ def test_no_date_was_ever_known() -> None:
 texts = st.one_of(st.none(), st.text("abAB1 -_,.äÄß", max_size=12))
 
 
-@settings(deadline=None)
 @given(st.lists(texts, min_size=1), st.integers(2, 40))
 def test_words_and_pairs_are_hashed(values: list[str | None], buckets: int) -> None:
     expected = np.zeros((len(values), buckets + 1))

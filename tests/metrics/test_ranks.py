@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham import metrics
@@ -286,7 +286,6 @@ users = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(users, min_size=1, max_size=8), st.booleans(), st.integers(1, N_ITEMS))
 def test_every_metric_equals_a_slow_twin(shop: list[Any], filter_seen: bool, k: int) -> None:
     shop = [(scores, test, seen if filter_seen else set()) for scores, test, seen in shop]

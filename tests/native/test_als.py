@@ -84,7 +84,7 @@ def padded(values: Doubles) -> Floats:
     return out
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     n_rows=st.integers(0, 30),
@@ -153,7 +153,7 @@ def test_progress_counts_pairs_and_what_it_raises_comes_out() -> None:
         problem.solve(progress=stop)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), target=st.sampled_from([0.0, 1.0]), size=st.integers(1, 40))
 def test_the_gradient_is_that_of_the_loss(seed: int, target: float, size: int) -> None:
     problem = Problem(seed, 12, 25, size)

@@ -175,7 +175,7 @@ cases = st.builds(
 # All of it -----------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases)
 @example(case(0, 0, 5, 3, 2, 0.5, 0.5))
 @example(case(0, 5, 0, 3, 2, 0.5, 0.5))
@@ -186,7 +186,7 @@ def test_representations_are_ranked_like_the_oracle_does(some: Case) -> None:
     assert_equal(some.by_representations(num_threads=2), answers)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cases)
 @example(case(0, 0, 5, 3, 2, 0.5, 0.5))
 @example(case(0, 5, 0, 3, 2, 0.5, 0.5))
@@ -216,7 +216,7 @@ def test_real_numbers_are_ranked_up_to_rounding(n_components: int) -> None:
             assert (masked[user] > score + 1e-4).sum() <= rank <= (masked[user] > score - 1e-4).sum()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 300), st.integers(0, 20))
 def test_ranks_are_places_in_the_list(seed: int, n_users: int, n_items: int, n_components: int) -> None:
     # The same pair is scored twice, in different places of different tiles; a single bit between them would show.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham import _native
@@ -32,7 +32,6 @@ def problems(draw: st.DrawFn) -> tuple[sp.csr_matrix, Floats, int]:
     )
 
 
-@settings(deadline=None)
 @given(problems())
 def test_a_representation_is_the_weighted_sum_of_parameters(given_: tuple[sp.csr_matrix, Floats, int]) -> None:
     features, state, width = given_

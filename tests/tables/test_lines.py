@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham.tables.lines import irregular
@@ -27,7 +27,6 @@ def test_a_column_of_its_own_may_be_empty_text(tmp_path: Path) -> None:
     assert irregular(str(tmp_path / "a.csv")).is_empty()
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.text('ab", \n', max_size=4), min_size=1, max_size=4), max_size=8))
 def test_it_agrees_with_pythons_reader(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
     text = io.StringIO()

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham.errors import TableError
@@ -135,7 +135,6 @@ def test_without_timestamps_the_last_row_is_the_latest(tmp_path: Path) -> None:
     assert users.collect().rows() == [("a", 3), ("b", 2)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(*[st.text('0a", \n\r;é', min_size=1, max_size=4)] * 2), min_size=1, max_size=6))
 def test_ids_come_back_as_python_wrote_them(
     tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]
