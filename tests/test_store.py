@@ -82,6 +82,22 @@ def saved(tmp_path: Path) -> Path:
 # Round trip ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "file.bin"
+    with store.replace_file(file) as opened:
+        opened.write(b"first")
+
+    def fail() -> None:
+        with store.replace_file(file) as opened:
+            opened.write(b"second")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert file.read_bytes() == b"first"
+    assert [entry.name for entry in file.parent.iterdir()] == ["file.bin"]
+
+
 @pytest.mark.parametrize("kind", [Path, str])
 def test_what_was_written_is_read(kind: Any, tmp_path: Path) -> None:
     store.write(kind(tmp_path / "a" / "b" / "shop"), artifact())

@@ -1,21 +1,23 @@
-"""Artifacts: folders of safetensors, JSON and Parquet that are whole or not there; nothing in them can execute.
+"""What is stored, whole or not there: files, and artifacts, which are folders of safetensors, JSON and Parquet.
 
-A folder is written beside its place, synced to disk and renamed into it, so that whoever is killed at any moment leaves
-the old one or the new one, never half of either. The one moment between two renames in which neither stands in its
-place is covered by `resolve`: the old one then is the sibling that `replace_directory` moved it to.
+Nothing in them can execute. A folder is written beside its place, synced to disk and renamed into it, so that whoever
+is killed at any moment leaves the old one or the new one, never half of either. The one moment between two renames in
+which neither stands in its place is covered by `resolve`: the old one then is the sibling that `replace_directory`
+moved it to.
 """
 
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -231,6 +233,29 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         raise ArtifactError(f"{path} cannot be written: {said}; what was there still is.") from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file beside its place, sync it to disk and rename it into its place: it is there whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it can't be written; what was there still is.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def require_replaceable(path: Path, marker: str) -> None:

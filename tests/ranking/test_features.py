@@ -86,9 +86,11 @@ def test_what_was_never_sold_is_no_candidate(dataset: gg.Dataset) -> None:
 
 def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
     group = Repeats(snapshot)
-    wanted: dict[str, list[float]] = {name: [] for name in group.names[:7]}
+    told = [*group.names[:7], "pair_visits_since_last", "pair_share_of_visits"]
+    wanted: dict[str, list[float]] = {name: [] for name in told}
     for user, item in each(pairs):
-        ages, n = sorted(mine(rows, user, item)["age"]), rows.filter(pl.col("user") == user).height
+        own = rows.filter(pl.col("user") == user)
+        ages, n, visits = sorted(mine(rows, user, item)["age"]), own.height, own["age"].unique()
         cycle = (ages[-1] - ages[0]) / (len(ages) - 1) if len(ages) > 1 else np.nan
         values = (
             (
@@ -99,9 +101,11 @@ def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
                 ages[0],
                 cycle,
                 ages[0] / cycle,
+                (visits < ages[0]).sum(),
+                len(ages) / (visits <= ages[-1]).sum(),
             )
             if ages
-            else [np.nan] * 7
+            else [np.nan] * 9
         )
         for name, value in zip(wanted, values, strict=True):
             wanted[name].append(value)
@@ -165,10 +169,12 @@ def test_segments_and_categories(dataset: gg.Dataset, snapshot: Snapshot, pairs:
     for number, (user, item) in enumerate(each(pairs)):
         own = rows.filter(pl.col("user") == user)
         same = own.filter(pl.col("item") % 3 == item % 3)
-        times, share, _, last = kinds.values(pairs)[number]
+        times, share, _, last, among = kinds.values(pairs)[number]
         assert times == same.height
         assert share == pytest.approx(same.height / max(own.height, 1))
         assert last == same["age"].min() if same.height else np.isnan(last)
+        this, of_kind = (sum(0.5 ** (age / 28) for age in some["age"]) for some in (mine(rows, user, item), same))
+        assert among == pytest.approx(this / of_kind, rel=1e-4) if of_kind else np.isnan(among)
 
 
 def test_what_is_bought_together(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:

@@ -15,8 +15,9 @@ SMALL = gg.LightGBMRanker(n_estimators=12, num_leaves=4, min_child_samples=5)
 
 
 def small(**params: Any) -> gg.TwoStage:
-    given: dict[str, Any] = {"candidates": [gg.NextBasket(), gg.Popularity()], "n_candidates": 6, "random_state": 1}
-    return gg.TwoStage(ranker=SMALL, **{**given, **params})
+    candidates = [gg.NextBasket(), gg.Popularity()]
+    given: dict[str, Any] = {"candidates": candidates, "ranker": SMALL, "n_candidates": 6, "random_state": 1}
+    return gg.TwoStage(**{**given, **params})
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,29 @@ def test_it_ranks_better_than_what_it_is_made_of(dataset: gg.Dataset) -> None:
     }
     assert hits["TwoStage"] > 0.9
     assert hits["TwoStage"] > 2 * max(hits["BuyAgain"], hits["NextBasket"])
+
+
+@pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg", "binary"])
+def test_scores_add_up_whatever_is_learned(dataset: gg.Dataset, objective: str) -> None:
+    ranker = gg.LightGBMRanker(objective, n_estimators=12, num_leaves=4, min_child_samples=5)
+    model = small(ranker=ranker).fit(dataset)
+    shown = model.recommend([3], k=3)
+    reasons = model.explain([3], k=3).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+    assert reasons["contribution"].to_list() == pytest.approx(shown["score"].to_list(), abs=1e-5)
+
+
+def test_without_early_stopping_all_trees_grow(dataset: gg.Dataset) -> None:
+    stopped, all_of_them = (
+        small(
+            ranker=gg.LightGBMRanker(n_estimators=40, num_leaves=4, min_child_samples=5, early_stopping_rounds=rounds)
+        )
+        .fit(dataset)
+        ._trees
+        for rounds in (1, 0)
+    )
+    assert stopped is not None
+    assert all_of_them is not None
+    assert stopped._booster.num_trees() < all_of_them._booster.num_trees() == 40
 
 
 # Bad input ---------------------------------------------------------------------------------------------------------
@@ -182,6 +206,8 @@ def test_wrong_parameters_are_refused(dataset: gg.Dataset, params: dict[str, Any
         ({"n_estimators": 0}, "ranker.n_estimators=0"),
         ({"learning_rate": 0}, "ranker.learning_rate=0"),
         ({"num_leaves": 1}, "ranker.num_leaves=1"),
+        ({"objective": "mean"}, "ranker.objective='mean' is unknown; give one of 'lambdarank'"),
+        ({"early_stopping_rounds": -1}, "ranker.early_stopping_rounds=-1"),
         ({"colsample_bytree": 1.5}, "ranker.colsample_bytree=1.5"),
         ({"reg_lambda": -1}, "ranker.reg_lambda=-1"),
     ],

@@ -72,6 +72,13 @@ def test_the_test_is_scored_by_what_was_maximised_too(tuned: Path, tmp_path: Pat
         gg.tune(tuned, metric="map@26", verbose=False)
 
 
+def test_what_is_maximised_is_by_default_what_a_comparison_decides_by(tuned: Path) -> None:
+    tuned.write_text(tuned.read_text().replace('metric = "map@5"\n', ""))
+    found = gg.tune(tuned, trials=1, verbose=False)
+    assert found.comparison is not None
+    assert found.metric == found.comparison.metric == gg.compare({}, *parts(tuned), k=5).metric == "map@5"
+
+
 def test_a_trials_value_is_the_metric_on_the_last_days_of_train(tuned: Path) -> None:
     found = gg.tune(tuned, verbose=False)
     train, _ = parts(tuned)

@@ -22,7 +22,9 @@ def tune(
     workers: Annotated[int | None, typer.Option(help="How many processes try at the same time; 1 by default.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe (default) learns from earlier trials; random.")] = None,
     pruner: Annotated[str | None, typer.Option(help="Gives up on trials: median (default), hyperband, none.")] = None,
-    metric: Annotated[str | None, typer.Option(help="What to maximise on the validation part; map@12.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="What to maximise on the validation part; MAP at evaluate.k by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of the sampler; 42 by default.")] = None,
     storage: Annotated[
         str | None, typer.Option(help="The SQLAlchemy URL of the study's database; by default a file in the folder.")

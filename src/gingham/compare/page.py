@@ -159,6 +159,12 @@ def _best_epochs(curves: dict[str, pl.DataFrame], metric: str) -> str:
 
 
 def _metrics(comparison: "Comparison") -> Iterator[Section]:
+    said = f"The verdicts compare with {comparison.reference}, the reference."
+    yield Section("Every metric", said, every_metric(comparison), wide=True)
+
+
+def every_metric(comparison: "Comparison") -> Table:
+    """Write every model's metrics, with intervals and verdicts."""
     verdicts = comparison.differences.rows_by_key(["model", "metric"], named=True, unique=True)
     found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
     rows = []
@@ -168,9 +174,7 @@ def _metrics(comparison: "Comparison") -> Iterator[Section]:
             if row["mean"] is not None:
                 interval = f"{row['low']:.4f} to {row['high']:.4f}"
                 rows.append((metric, model, verdict["verdict"], f"{row['mean']:.4f}", interval))
-    said = f"The verdicts compare with {comparison.reference}, the reference."
-    header = ("metric", "model", "verdict", "mean", "95% interval")
-    yield Section("Every metric", said, Table(header, rows, texts=3), wide=True)
+    return Table(("metric", "model", "verdict", "mean", "95% interval"), rows, texts=3)
 
 
 def _lists(comparison: "Comparison") -> Iterator[Section]:

@@ -10,7 +10,7 @@ from gingham.compare.measured import Fitting, Progress, fitting, measure
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluate import sizes
-from gingham.metrics import named, names
+from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.known import Data
 from gingham.segments import HISTORY, By
@@ -107,7 +107,7 @@ def compare(
     if reference is not None and reference not in fits:
         raise ParameterError(f"reference={reference!r} is none of the models; give one of {', '.join(fits)}.")
     ks = sizes(k)
-    metric = f"map@{ks[-1]}" if metric is None else metric
+    metric = main_metric(ks[-1]) if metric is None else metric
     named(metric)
     if metric not in names(ks):
         raise ParameterError(f"metric={metric!r} is not measured with k={k}; give one of {', '.join(names(ks))}.")

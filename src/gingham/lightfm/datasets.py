@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import scipy.sparse as sp
 
 from gingham.errors import DataError
 from gingham.lightfm.errors import DownloadError, ParameterError
+from gingham.store import replace_file
 
 __all__ = ["fetch_movielens", "fetch_stackexchange"]
 
@@ -207,20 +207,13 @@ def _file(name: str, data_home: str | os.PathLike[str] | None, place: str, downl
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file, urlopen(url, timeout=_TIMEOUT) as answer:
+        with replace_file(path) as file, urlopen(url, timeout=_TIMEOUT) as answer:
             shutil.copyfileobj(answer, file)
             if answer.length:  # what is still to come; Python ends quietly where a connection is cut
                 raise ConnectionError(f"{answer.length:,} bytes are missing")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
     except OSError as error:
         if isinstance(error, HTTPError):
             error.close()  # it holds the connection
         raise DownloadError(f"{url} can't be fetched ({error}); go online, or put it at {path}.") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     return path

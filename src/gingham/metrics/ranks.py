@@ -192,6 +192,11 @@ AT_K: Mapping[str, Callable[..., Values]] = {
 OF_ALL: Mapping[str, Callable[[TestRanks], Values]] = {"reciprocal_rank": reciprocal_rank, "auc": auc}
 
 
+def main_metric(k: int) -> str:
+    """Name the metric that decides where nobody asked for another, for lists of so many items."""
+    return f"map@{k}"
+
+
 def names(ks: Sequence[int]) -> list[str]:
     """Name every metric, at each `k` where it depends on that."""
     return [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]

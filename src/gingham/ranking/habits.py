@@ -5,7 +5,7 @@ import numpy as np
 from gingham.ranking.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Longs, Purchases, Snapshot, firsts
-from gingham.recommend import Floats
+from gingham.recommend import Floats, Indices
 
 # An item's own purchase cycle counts for as much as the mean of all items', once it was bought again so many times.
 _CYCLES = 5
@@ -23,6 +23,8 @@ class Repeats:
         "pair_cycle",
         "pair_due",
         "pair_due_by_item",
+        "pair_visits_since_last",
+        "pair_share_of_visits",
         "item_cycle",
     )
 
@@ -38,6 +40,7 @@ class Repeats:
         self._cycle = ((total + _CYCLES * mean) / (times + _CYCLES)).astype(np.float32)
         purchases = np.bincount(bought.user, minlength=snapshot.dataset.n_users)
         self._purchases = np.maximum(purchases, 1).astype(np.float32)
+        self._visits = Visits(bought)
 
     def values(self, pairs: Pairs) -> Floats:
         """Give the features, NaN where the user never had the item (or not twice)."""
@@ -51,8 +54,33 @@ class Repeats:
         share = times / self._purchases[pairs.user[had]]
         found[had, :7] = np.column_stack([times, recent, share, first, last, own, last / own])
         found[had, 7] = last / usual[had]
-        found[:, 8] = usual
+        user = pairs.user[had]
+        found[had, 8] = self._visits.since(user, last)
+        found[had, 9] = times / (self._visits.since(user, first) + 1)
+        found[:, 10] = usual
         return found
+
+
+class Visits:
+    """The days on which users bought something.
+
+    Attributes
+    ----------
+    user, day, size : int64 array
+        Whose, how many whole days ago, and how many items; by user, the last day first.
+    """
+
+    def __init__(self, bought: Purchases) -> None:
+        day = np.floor(bought.age).astype(np.int64)
+        self._days = day.max(initial=0) + 1
+        self._keys, self.size = np.unique(bought.user * self._days + day, return_counts=True)
+        self.user, self.day = np.divmod(self._keys, self._days)
+
+    def since(self, user: Indices, age: Floats) -> Longs:
+        """Count the users' days after one that is so many days ago."""
+        key = user.astype(np.int64) * self._days
+        end, start = (np.searchsorted(self._keys, keys) for keys in (key + np.floor(age).astype(np.int64), key))
+        return np.asarray(end - start)
 
 
 class Habits:
@@ -74,7 +102,8 @@ class Habits:
 
     def __init__(self, snapshot: Snapshot) -> None:
         bought, n_users = snapshot.purchases, snapshot.dataset.n_users
-        user, day, size = _visits(bought)
+        of = Visits(bought)
+        user, day, size = of.user, of.day, of.size
         visits = np.bincount(user, minlength=n_users)
         items = np.bincount(bought.user, minlength=n_users)
         ages = np.full((n_users, 2), np.nan, np.float32)
@@ -115,7 +144,9 @@ class CategoryHabits:
     def __init__(self, codes: dict[str, Codes]) -> None:
         self._codes = codes
         self.names = tuple(
-            f"{column}_{what}" for column in codes for what in ("times", "share", "recent_share", "days_since_last")
+            f"{column}_{what}"
+            for column in codes
+            for what in ("times", "share", "recent_share", "days_since_last", "pair_share")
         )
 
     def values(self, pairs: Pairs) -> Floats:
@@ -123,6 +154,9 @@ class CategoryHabits:
         found = np.empty((len(pairs), len(self.names)), np.float32)
         past = pairs.past
         n_users = len(pairs.users)
+        had, which = pairs.had()
+        mine = np.zeros(len(pairs), np.float32)
+        mine[had] = past.recent[which[had]]
         total, recent_total = (
             np.maximum(np.bincount(past.place, what, n_users), 1e-9) for what in (past.times, past.recent)
         )
@@ -137,19 +171,13 @@ class CategoryHabits:
                 reduced.reduceat(what[order], starts)[entry] if len(starts) else np.empty(0, np.float32)
                 for reduced, what in ((np.add, past.times), (np.add, past.recent), (np.minimum, past.last))
             )
-            columns = found[:, 4 * number : 4 * number + 4]
-            columns[:, :3], columns[:, 3] = 0, np.nan
+            columns = found[:, 5 * number : 5 * number + 5]
+            columns[:, :3], columns[:, 3:] = 0, np.nan
             place = pairs.place[there]
-            columns[there] = np.column_stack([times, times / total[place], recent / recent_total[place], last])
+            columns[there] = np.column_stack(
+                [times, times / total[place], recent / recent_total[place], last, mine[there] / recent]
+            )
         return found
-
-
-def _visits(bought: Purchases) -> tuple[Longs, Longs, Longs]:
-    """Find the days on which users bought: whose, how many days ago, how many items; by user, the last day first."""
-    day = np.floor(bought.age).astype(np.int64)
-    keys, sizes = np.unique(bought.user * (day.max(initial=0) + 1) + day, return_counts=True)
-    users, days = np.divmod(keys, day.max(initial=0) + 1)
-    return users, days, sizes
 
 
 def _mean_price(snapshot: Snapshot, n_users: int) -> Floats:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gingham.errors import ParameterError
 from gingham.extras import extra
 from gingham.models.parameters import require_number, require_whole
 from gingham.ranking.examples import Examples
@@ -14,15 +15,20 @@ from gingham.recommend import Floats
 if TYPE_CHECKING:
     import lightgbm
 
+_OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
+
 
 @dataclass(frozen=True)
 class LightGBMRanker:
-    """Gradient-boosted trees that learn the order of each user's candidates (LambdaMART).
+    """Gradient-boosted trees that learn the order of each user's candidates.
 
     Attributes
     ----------
+    objective : {"lambdarank", "rank_xendcg", "binary"}
+        What is learned: the order, by LambdaMART (the default) or by the cross-entropy of NDCG; or whether each
+        candidate is bought, by the log loss, which often is the better where periods have few users.
     n_estimators : int
-        How many trees at most; 400 by default. The last training period says how many are enough.
+        How many trees at most; 400 by default.
     learning_rate : float
         How much each tree counts; 0.05 by default.
     num_leaves : int
@@ -36,14 +42,17 @@ class LightGBMRanker:
     truncation_level : int
         How many of the first places have to be right; 20 by default.
     early_stopping_rounds : int
-        So many trees without improvement end the search for their number; 30 by default.
+        The last training period says how many trees are enough: so many without improvement (30 by default) end the
+        search. 0: all `n_estimators` are grown, which is wiser where no period is like the one before.
 
     References
     ----------
     Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", 2017;
-    Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", 2010.
+    Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", 2010;
+    Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", 2021.
     """
 
+    objective: str = "lambdarank"
     n_estimators: int = 400
     learning_rate: float = 0.05
     num_leaves: int = 63
@@ -61,12 +70,16 @@ class LightGBMRanker:
         ParameterError
             If one is out of its range.
         """
+        if self.objective not in _OBJECTIVES:
+            raise ParameterError(
+                f"ranker.objective={self.objective!r} is unknown; give one of {', '.join(map(repr, _OBJECTIVES))}."
+            )
         for name, least in {
             "n_estimators": 1,
             "num_leaves": 2,
             "min_child_samples": 1,
             "truncation_level": 1,
-            "early_stopping_rounds": 1,
+            "early_stopping_rounds": 0,
         }.items():
             require_whole(f"ranker.{name}", getattr(self, name), least)
         require_number("ranker.learning_rate", self.learning_rate, above=0)
@@ -76,8 +89,8 @@ class LightGBMRanker:
     def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
         """Learn from periods, the earliest first.
 
-        The last one tells how many trees are enough; so many are then fitted to all of them. A single period is learned
-        from with all trees.
+        The last one tells how many trees are enough, unless that is turned off; so many are then fitted to all of them.
+        A single period is learned from with all trees.
 
         Parameters
         ----------
@@ -92,7 +105,7 @@ class LightGBMRanker:
         """
         lgb = lightgbm_module()
         params = {
-            "objective": "lambdarank",
+            "objective": self.objective,
             "metric": "map",
             "eval_at": [12],
             "learning_rate": self.learning_rate,
@@ -118,7 +131,7 @@ class LightGBMRanker:
             )
 
         n_trees = self.n_estimators
-        if len(periods) > 1:
+        if len(periods) > 1 and self.early_stopping_rounds:
             train = dataset(periods[:-1])
             stop = lgb.early_stopping(self.early_stopping_rounds, first_metric_only=True, verbose=False)
             valid = dataset(periods[-1:], train)
@@ -150,7 +163,7 @@ class Trees:
         """Score pairs by their features: float32, one a pair."""
         if not len(features):
             return np.empty(0, np.float32)
-        return np.asarray(self._booster.predict(features), np.float32)
+        return np.asarray(self._booster.predict(features, raw_score=True), np.float32)
 
     def contributions(self, features: Floats) -> Floats:
         """Say what each feature adds to the score: shape (n, n_features + 1), the last column being what all begin at.

@@ -2,16 +2,14 @@
 
 import html
 import json
-import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from gingham.errors import ReportError
 from gingham.report.charts import Chart
+from gingham.store import replace_file
 
 # Nothing is ever fetched: whoever opens the page offline, or in ten years, sees what was drawn.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -161,20 +159,12 @@ def write(path: Path, text: str) -> None:
         If it can't be written.
     """
     _require_no_folder(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with replace_file(path) as file:
+            file.write(text.encode())
     except OSError as error:
         said = error.strerror or str(error)
         raise ReportError(f"{path} cannot be written: {said}; choose another place, or make room.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _wide(sections: Sequence[Section]) -> list[bool]:

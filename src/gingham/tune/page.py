@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from gingham.compare.page import every_metric
 from gingham.report import Page, Section, Table, charts, searches, shown
 from gingham.report.charts import SHARE, Axis
 from gingham.space import Exponential, Range, Space
@@ -80,22 +81,9 @@ def _best_table(found: "Tuning") -> Table:
 
 
 def _test(found: "Tuning", _: Space) -> Iterator[Section]:
-    if not found.evaluations:
-        return
-    tables = {name: one.table for name, one in found.evaluations.items()}
-    metrics = next(iter(tables.values()))["metric"].to_list()
-    rows = [
-        (
-            metric,
-            *(
-                f"{table['mean'][row]:.4f} ({table['low'][row]:.4f} to {table['high'][row]:.4f})"
-                for table in tables.values()
-            ),
-        )
-        for row, metric in enumerate(metrics)
-    ]
-    said = "The model with the best parameters, fitted to all of train, and the baselines: mean and 95% interval."
-    yield Section("On the test", said, Table(("metric", *tables), rows), wide=True)
+    if found.comparison is not None:
+        said = "The model with the best parameters, fitted to all of train, and the baselines."
+        yield Section("On the test", said, every_metric(found.comparison), wide=True)
 
 
 def _history(found: "Tuning", _: Space) -> Iterator[Section]:

@@ -12,6 +12,7 @@ from gingham.config import EvaluateSpec, ModelSpec, Recipe, TuneSpec
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.fitting import build
+from gingham.metrics import main_metric
 from gingham.models import EpochModel
 from gingham.space import Exponential, Range, Space
 from gingham.split import Split, SplitSpec
@@ -31,7 +32,7 @@ class Task:
     model : ModelSpec
         What holds for every trial.
     spec : TuneSpec
-        How to search.
+        How to search; its metric is never None.
     evaluate : EvaluateSpec
         How the test is scored.
     recipe : Recipe or None
@@ -57,7 +58,8 @@ class Task:
             task = cls("dataset", ModelSpec().changed(model or {}), TuneSpec(), EvaluateSpec())
         else:
             task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe)
-        task = replace(task, spec=task.spec.changed(settings))
+        spec = task.spec.changed(settings)
+        task = replace(task, spec=spec.changed({"metric": spec.metric or main_metric(task.evaluate.k)}))
         task._require_fitting()
         return task
 
@@ -67,9 +69,14 @@ class Task:
         return self.spec.space_of(self.model.kind)
 
     @property
+    def metric(self) -> str:
+        """What is maximised."""
+        return str(self.spec.metric)
+
+    @property
     def ks(self) -> list[int]:
         """At which k the test is scored: the recipe's, and that of what is maximised."""
-        _, at, k = self.spec.metric.partition("@")
+        _, at, k = self.metric.partition("@")
         return sorted({self.evaluate.k, int(k)} if at else {self.evaluate.k})
 
     def _require_fitting(self) -> None:

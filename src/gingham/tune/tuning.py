@@ -184,7 +184,7 @@ def _search(
         follower.said(f"The study holds {n_done} of {spec.trials} trials from before; the search goes on from there.")
     threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
     with follower.stage("Searching"):
-        write(workplace, Settings(task.model, spec.metric, seen, spec.patience, threads), splits)
+        write(workplace, Settings(task.model, task.metric, seen, spec.patience, threads), splits)
         try:
             Search(study, task.space, spec, follower.said).run(workplace, verbose)
         except KeyboardInterrupt:
@@ -216,12 +216,12 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, fol
             Split(train, test),
             follower,
             k=task.ks,
-            metric=task.spec.metric,
+            metric=task.metric,
             filter_seen=seen,
             num_threads=spec.num_threads,
         )
     return Tuning(
-        task.spec.metric,
+        task.metric,
         study.best_value,
         params,
         trials.table(study),
