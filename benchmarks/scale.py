@@ -31,7 +31,7 @@ STUDY, EVERYBODY, TWO_STAGE = (FOLDER / f"{name}.toml" for name in ("hm", "every
 SALES, CUSTOMERS, ARTICLES = (
     FOLDER / name for name in (synth.TRANSACTIONS_FILE, synth.CUSTOMERS_FILE, synth.ARTICLES_FILE)
 )
-# Four sources whose lists have a hundred items together, by and large.
+# How many items the four lists have together is printed.
 _SOURCES = """
 [features.users]
 categorical = ["club_member_status"]
