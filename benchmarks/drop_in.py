@@ -6,7 +6,6 @@ called lightfm.py because Python would then import it for LightFM.)
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ import gingham.lightfm
 from gingham.lightfm import evaluation
 from shop import make_shop
 from side_by_side import alternate
-from table import Row, write
+from table import Row, report
 
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
@@ -57,16 +56,9 @@ class Data:
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
-    rows: list[Row] = []
-    wanted = sys.argv[1:]
-    for part in (movielens_quality, shop_quality, same_metrics, speed, reading):
-        if wanted and part.__name__ not in wanted:
-            continue
-        for row in part():
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "lightfm", ("gingham", "lightfm-next", "recbole", "numpy", "scipy", "polars"))
+    """Run everything, or the parts named."""
+    packages = ("gingham", "lightfm-next", "recbole", "numpy", "scipy", "polars")
+    report((movielens_quality, shop_quality, same_metrics, speed, reading), "lightfm", packages)
 
 
 def movielens() -> Data:

@@ -5,7 +5,6 @@ Prints a table of ratios and writes it, with versions and threads, to benchmarks
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 
 import numpy as np
 from lightfm import LightFM
@@ -18,7 +17,7 @@ from gingham.evaluate import of_lists, per_user
 from gingham.metrics import AT_K, OF_ALL, Lists
 from shop import Shop, make_shop
 from side_by_side import alternate
-from table import Row, write
+from table import Row, report
 
 COMPONENTS = 50
 THREADS = 2
@@ -31,12 +30,9 @@ N_COLUMNS = len(AT_K) * len(KS) + len(OF_ALL)
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
-    rows: list[Row] = []
-    for row in chain(one_pass(make_shop()), intervals(N_USERS)):
-        rows.append(row)
-        print(row, flush=True)
-    write(rows, "evaluation", ("gingham", "lightfm-next", "numpy", "scipy", "polars"))
+    """Run everything, or the parts named."""
+    packages = ("gingham", "lightfm-next", "numpy", "scipy", "polars")
+    report((one_pass, intervals), "evaluation", packages, make_shop())
 
 
 def one_pass(shop: Shop) -> Iterator[Row]:
@@ -100,12 +96,12 @@ def one_pass(shop: Shop) -> Iterator[Row]:
     )
 
 
-def intervals(n_users: int) -> Iterator[Row]:
+def intervals(_: Shop) -> Iterator[Row]:
     """Bootstrap intervals of every metric."""
-    values = np.random.default_rng(1).random((n_users, N_COLUMNS))
+    values = np.random.default_rng(1).random((N_USERS, N_COLUMNS))
     seconds = alternate({"intervals": lambda: summarize(values)})["intervals"]
     yield Row(
-        f"intervals: {n_users:,} users, {N_COLUMNS} metrics, {RESAMPLES:,} resamples",
+        f"intervals: {N_USERS:,} users, {N_COLUMNS} metrics, {RESAMPLES:,} resamples",
         "< 2 s",
         f"{seconds:.2f} s",
         seconds < 2,

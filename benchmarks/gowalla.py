@@ -18,7 +18,7 @@ from gingham import _native
 from gingham.metrics import TestRanks, compute
 from gingham.models import EpochModel, Recommender
 from gingham.recommend import RepresentationScores, rank
-from table import Row, write
+from table import Row, report
 
 T = TypeVar("T")
 
@@ -40,18 +40,12 @@ THEIR_EPOCHS = 40
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
+    """Run everything, or the parts named."""
     if not (GOWALLA / "train.npz").is_file():
         sys.exit(f"There is no {GOWALLA / 'train.npz'}; make train.npz and test.npz of LightGCN's files there.")
     train, test = (sp.csr_matrix(sp.load_npz(GOWALLA / f"{part}.npz")).astype(np.float32) for part in ("train", "test"))
-    rows: list[Row] = []
-    for part in (best_single_model, warp, ablation):
-        if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
-            continue
-        for row in part(train, test):
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "gowalla", ("gingham", "lightfm-next", "numpy", "scipy"))
+    packages = ("gingham", "lightfm-next", "numpy", "scipy")
+    report((best_single_model, warp, ablation), "gowalla", packages, train, test)
 
 
 def best_single_model(train: sp.csr_matrix, test: sp.csr_matrix) -> Iterator[Row]:

@@ -24,7 +24,7 @@ from gingham.metrics import AT_K, OF_ALL, TestRanks, compute
 from gingham.recommend import RepresentationScores, rank
 from shop import Shop, make_shop
 from side_by_side import alternate
-from table import Row, write
+from table import Row, report
 
 REPOSITORY = Path(__file__).parent.parent
 COMPONENTS = 50
@@ -37,17 +37,9 @@ SEEDS = {5: 10, 20: 3}
 
 
 def main() -> None:
-    """Run everything, print as it comes, write at the end."""
-    shop = make_shop()
-    rows: list[Row] = []
-    wanted = sys.argv[1:]
-    for part in (training, training_with_features, ranking, quality, memory, demo):
-        if wanted and part.__name__ not in wanted:
-            continue
-        for row in part(shop):
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "bench", ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars"))
+    """Run everything, or the parts named."""
+    packages = ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars")
+    report((training, training_with_features, ranking, quality, memory, demo), "bench", packages, make_shop())
 
 
 def compared(work: str, least: float, peer: Callable[[], object], ours: Callable[[], object], per: int = 1) -> Row:

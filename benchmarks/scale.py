@@ -24,7 +24,7 @@ import gingham as gg
 from gingham import fitting, pipeline, synth
 from gingham.cli.init import Shop, recipe_text
 from side_by_side import REPEATS
-from table import Row, write
+from table import Row, report
 
 FOLDER = Path(__file__).parent.parent / "build" / "hm"
 STUDY, EVERYBODY, TWO_STAGE = (FOLDER / f"{name}.toml" for name in ("hm", "everybody", "two-stage"))
@@ -207,16 +207,10 @@ def ranking(processes: Processes) -> Iterator[Row]:
 
 
 def main() -> None:
-    """Make the tables, run everything (or the parts named), print as it comes, write at the end."""
+    """Make the tables, run everything, or the parts named."""
     prepare()
-    processes, rows, wanted = Processes(), [], sys.argv[1:]
-    for part in (reading, profiling, running, ranking):
-        if wanted and part.__name__ not in wanted:
-            continue
-        for row in part(processes):
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "scale", ("gingham", "polars", "pandas", "numpy"))
+    packages = ("gingham", "polars", "pandas", "numpy")
+    report((reading, profiling, running, ranking), "scale", packages, Processes())
 
 
 def prepare() -> None:

