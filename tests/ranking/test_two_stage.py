@@ -1,4 +1,5 @@
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,49 @@ def test_without_early_stopping_all_trees_grow(dataset: gg.Dataset) -> None:
     assert stopped._booster.num_trees() < all_of_them._booster.num_trees() == 40
 
 
+@pytest.mark.parametrize("rounds", [1, 0])
+def test_a_stride_makes_moments_nearer_than_periods(dataset: gg.Dataset, rounds: int) -> None:
+    ranker = gg.LightGBMRanker(n_estimators=12, num_leaves=4, min_child_samples=5, early_stopping_rounds=rounds)
+    model = small(n_periods=5, stride="3d", ranker=ranker).fit(dataset)
+    ends = np.datetime64("2024-03-01", "us") - np.arange(5, 0, -1) * np.timedelta64(3, "D")
+    np.testing.assert_array_equal(list(model._moments(dataset, timedelta(days=7))), ends)
+    assert model.recommend([3], k=3).height == 3
+
+
+def test_what_sells_right_now_is_learned_by_a_stride() -> None:
+    """A best seller that came four days before the end: no week before foretold one, the days since then do."""
+    rng = np.random.default_rng(5)
+    days, users, items = 56, 120, 30
+    day, user = np.repeat(np.arange(days), users // 4), rng.integers(0, users, days * users // 4)
+    item = np.where(rng.random(len(day)) < 0.5, user % 10, rng.integers(10, items - 1, len(day)))
+    item[(day >= days - 4) & (rng.random(len(day)) < 0.8)] = items - 1
+    rows = gg.Interactions(
+        user, item, users, items, timestamp=np.datetime64("2024-01-01", "us") + day * np.timedelta64(1, "D")
+    )
+    data = gg.Dataset(*(gg.Ids.from_series(pl.Series(range(size))) for size in (users, items)), rows)
+    first = {}
+    for stride in (None, "1d"):
+        ranker = gg.LightGBMRanker(n_estimators=30, num_leaves=8, min_child_samples=10, early_stopping_rounds=0)
+        model = gg.TwoStage([gg.BuyAgain(), gg.Popularity()], ranker, 8, n_periods=6, stride=stride, random_state=1)
+        first[stride] = (model.fit(data).recommend(k=1)["item_id"] == items - 1).mean()
+    assert first["1d"] > 0.9
+    assert first[None] < first["1d"]
+
+
+def test_scores_begin_at_the_logarithm_of_an_offset(dataset: gg.Dataset, tmp_path: Path) -> None:
+    """Trees that cannot be split add nothing, so that the order is that of the model whose score is the offset."""
+    ranker = gg.LightGBMRanker(n_estimators=3, min_child_samples=10**6, objective="binary", offset="NextBasket_score")
+    model = small(ranker=ranker, n_candidates=12).fit(dataset)
+    table, alone = model.recommend(k=5), gg.NextBasket().fit(dataset).recommend(k=5)
+    assert_frame_equal(table.select("user_id", "item_id", "rank"), alone.select("user_id", "item_id", "rank"))
+    begun = np.log(alone["score"].to_numpy() + 0.05)
+    np.testing.assert_allclose(table["score"].to_numpy() - begun, table["score"][0] - begun[0], atol=1e-5)
+    reasons = model.explain([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+    np.testing.assert_allclose(reasons["contribution"], model.recommend([3], k=5)["score"], atol=1e-5)
+    model.save(tmp_path / "model")
+    assert_frame_equal(gg.load(tmp_path / "model").recommend(k=12), model.recommend(k=12), check_exact=True)
+
+
 # Bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -191,7 +235,12 @@ def test_without_lightgbm_the_extra_is_named(dataset: gg.Dataset, monkeypatch: p
         ({"n_candidates": 0}, "n_candidates=0"),
         ({"period": "a while"}, "period"),
         ({"n_periods": 0}, "n_periods=0"),
+        ({"stride": 2}, "stride=2"),
         ({"max_users": 2.5}, "max_users=2.5"),
+        (
+            {"ranker": gg.LightGBMRanker(offset="sales")},
+            "ranker.offset='sales' is no model's score; give one of NextBasket_score, Popularity_score",
+        ),
         ({"random_state": "x"}, "random_state='x'"),
     ],
 )

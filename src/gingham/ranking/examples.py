@@ -66,25 +66,30 @@ class Examples:
         How many candidates each user has, one user after another.
     users : int32 array, shape (n_users,)
         Who they are. Those who bought none of their candidates, or all, are left out: they have no order to learn.
+    start, stop : datetime64
+        When the period begins, and when it has ended; its last part may lie after the data.
     """
 
     features: Floats
     bought: npt.NDArray[np.bool_]
     sizes: Longs
     users: Indices
+    start: np.datetime64
+    stop: np.datetime64
 
     @classmethod
     def of(cls, stage: Stage, dataset: Dataset, n_users: int, rng: np.random.Generator) -> "Examples":
         """Hold a stage's candidates against what was bought in the period after its moment, by a sample of users."""
         start, rows = stage.snapshot.moment, dataset.interactions
-        when = times(dataset)
-        later = (when >= start) & (when < start + np.timedelta64(stage.snapshot.period)) & (rows.value > 0)
+        when, stop = times(dataset), start + np.timedelta64(stage.snapshot.period)
+        later = (when >= start) & (when < stop) & (rows.value > 0)
         bought = np.unique(rows.pairs()[later])
         buyers = np.unique(rows.user_index[later])
         if len(buyers) > n_users:
             buyers = np.sort(rng.choice(buyers, n_users, replace=False))
         parts = [_block(stage, buyers[at : at + BLOCK], bought) for at in range(0, max(len(buyers), 1), BLOCK)]
-        return cls(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        features, hit, sizes, users = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return cls(features, hit, sizes, users, start, stop)
 
 
 def _block(stage: Stage, users: Indices, bought: Longs) -> tuple[Floats, npt.NDArray[np.bool_], Longs, Indices]:

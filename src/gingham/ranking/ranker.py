@@ -15,6 +15,8 @@ from gingham.recommend import Floats
 if TYPE_CHECKING:
     import lightgbm
 
+# What is added to an offset's feature before its logarithm is taken, so that what scores nothing stays within reach.
+_LEAST = np.float32(0.05)
 _OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 
 
@@ -42,8 +44,14 @@ class LightGBMRanker:
     truncation_level : int
         How many of the first places have to be right; 20 by default.
     early_stopping_rounds : int
-        The last training period says how many trees are enough: so many without improvement (30 by default) end the
-        search. 0: all `n_estimators` are grown, which is wiser where no period is like the one before.
+        The last training period says how many trees are enough, for those that had ended before it began: so many
+        without improvement (30 by default) end the search. 0: all `n_estimators` are grown, which is wiser where no
+        period is like the one before.
+    offset : str or None
+        The score of a model, called as `TwoStage.explain` does, such as "NextBasket_score": every pair begins at its
+        logarithm, and trees learn what to add. To trees, a best seller without its like in training is one like its
+        predecessors; by its logarithm it counts for what it is. The model's scores have to be zero or more, what is
+        below counts as zero. None (default): every pair begins at the same score.
 
     References
     ----------
@@ -61,6 +69,7 @@ class LightGBMRanker:
     reg_lambda: float = 1.0
     truncation_level: int = 20
     early_stopping_rounds: int = 30
+    offset: str | None = None
 
     def validate(self) -> None:
         """Check the parameters; `TwoStage.fit` does so first.
@@ -89,8 +98,8 @@ class LightGBMRanker:
     def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
         """Learn from periods, the earliest first.
 
-        The last one tells how many trees are enough, unless that is turned off; so many are then fitted to all of them.
-        A single period is learned from with all trees.
+        The last one tells how many trees are enough for those that had ended by then, unless that is turned off; so
+        many are then fitted to all of them. Where none had, all trees are grown.
 
         Parameters
         ----------
@@ -104,6 +113,7 @@ class LightGBMRanker:
             At least 1.
         """
         lgb = lightgbm_module()
+        place = None if self.offset is None else list(names).index(self.offset)
         params = {
             "objective": self.objective,
             "metric": "map",
@@ -122,37 +132,41 @@ class LightGBMRanker:
         }
 
         def dataset(chosen: Sequence[Examples], reference: Any = None) -> Any:
+            start = None if place is None else np.concatenate([_started(part.features, place) for part in chosen])
             return lgb.Dataset(
                 [part.features for part in chosen],
                 np.concatenate([part.bought for part in chosen]).astype(np.int8),
                 group=np.concatenate([part.sizes for part in chosen]),
+                init_score=start,
                 feature_name=list(names),
                 reference=reference,
             )
 
         n_trees = self.n_estimators
-        if len(periods) > 1 and self.early_stopping_rounds:
-            train = dataset(periods[:-1])
+        ended = [part for part in periods if part.stop <= periods[-1].start]
+        if ended and self.early_stopping_rounds:
+            train = dataset(ended)
             stop = lgb.early_stopping(self.early_stopping_rounds, first_metric_only=True, verbose=False)
             valid = dataset(periods[-1:], train)
             best = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
             # It is not set where trees cannot be split any further.
             n_trees = best if best > 0 else n_trees
-        return Trees(lgb.train(params, dataset(periods), n_trees))
+        return Trees(lgb.train(params, dataset(periods), n_trees), self.offset)
 
 
 class Trees:
     """What a ranker has learned."""
 
-    def __init__(self, booster: "lightgbm.Booster") -> None:
+    def __init__(self, booster: "lightgbm.Booster", offset: str | None) -> None:
         self._booster = booster
+        self._place = None if offset is None else booster.feature_name().index(offset)
         # Nothing can score as low as this.
-        self.floor = float(booster.lower_bound()) - 1
+        self.floor = float(booster.lower_bound()) - 1 + (0 if self._place is None else float(np.log(_LEAST)))
 
     @classmethod
-    def of_text(cls, text: str) -> "Trees":
-        """Read what `text` gave."""
-        return cls(lightgbm_module().Booster(model_str=text))
+    def of_text(cls, text: str, offset: str | None) -> "Trees":
+        """Read what `text` gave, of a ranker with this offset."""
+        return cls(lightgbm_module().Booster(model_str=text), offset)
 
     @property
     def text(self) -> str:
@@ -163,16 +177,27 @@ class Trees:
         """Score pairs by their features: float32, one a pair."""
         if not len(features):
             return np.empty(0, np.float32)
-        return np.asarray(self._booster.predict(features, raw_score=True), np.float32)
+        scores = np.asarray(self._booster.predict(features, raw_score=True), np.float32)
+        return scores if self._place is None else scores + _started(features, self._place)
 
     def contributions(self, features: Floats) -> Floats:
         """Say what each feature adds to the score: shape (n, n_features + 1), the last column being what all begin at.
+
+        An offset is its feature's.
 
         References
         ----------
         Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
         """
-        return np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
+        found = np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
+        if self._place is not None:
+            found[:, self._place] += _started(features, self._place)
+        return found
+
+
+def _started(features: Floats, place: int) -> Floats:
+    """Give the scores that pairs begin at."""
+    return np.asarray(np.log(_LEAST + np.maximum(features[:, place], 0)))
 
 
 def lightgbm_module() -> Any:

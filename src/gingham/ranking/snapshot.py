@@ -1,6 +1,6 @@
 """What was known at a moment: all that features are made of, and nothing that came later."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gingham.dataset import Dataset
+from gingham.dataset import Dataset, Interactions
+from gingham.models.known import Data, Known
 from gingham.recommend import Floats, Indices
 from gingham.split import period_starts
 
@@ -118,6 +119,17 @@ def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     """Give the interactions' times, of a dataset that has them."""
     assert dataset.interactions.timestamp is not None
     return dataset.interactions.timestamp
+
+
+def untimed(data: Data, known: Known) -> Dataset:
+    """Give data without time as a dataset in which everything was at once."""
+    if isinstance(data, Dataset):
+        rows = data.interactions
+        return data.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
+    entries = known.matrix.tocoo()
+    when = np.zeros(entries.nnz, "datetime64[us]")
+    rows = Interactions(entries.row, entries.col, *entries.shape, entries.data, when)
+    return Dataset(known.user_ids, known.item_ids, rows)
 
 
 def firsts(ascending: npt.NDArray[Any]) -> Longs:

@@ -21,8 +21,8 @@ class Suggestions:
 
     def __init__(self, models: Sequence[Recommender], scores: Sequence[Scores]) -> None:
         self._scores = scores
-        called = source_names(models)
-        self.names = (*(f"{name}_{what}" for what in ("rank", "score") for name in called), "sources", "fused_rank")
+        ranks = [f"{name}_rank" for name in source_names(models)]
+        self.names = (*ranks, *score_names(models), "sources", "fused_rank")
 
     def values(self, pairs: Pairs) -> Floats:
         """Give the features."""
@@ -60,6 +60,11 @@ def _unit(rows: Floats) -> Floats:
 def fused(pairs: Pairs) -> Floats:
     """Fuse the sources' lists: the sum of 1 / (60 + rank)."""
     return np.asarray(np.nansum(1 / (_FUSION + pairs.ranks), axis=1), np.float32)
+
+
+def score_names(models: Sequence[Recommender]) -> list[str]:
+    """Call the features that are each source's score."""
+    return [f"{name}_score" for name in source_names(models)]
 
 
 def source_names(models: Sequence[Recommender]) -> list[str]:

@@ -17,14 +17,14 @@ from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some
 from gingham.models.known import Data, Known
-from gingham.models.parameters import generator, require_duration, require_whole
+from gingham.models.parameters import generator, optional_duration, require_duration, require_whole
 from gingham.models.popularity import places, sold
 from gingham.ranking.candidates import Source
 from gingham.ranking.examples import BLOCK, Examples, Stage
 from gingham.ranking.pairs import find
 from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
-from gingham.ranking.snapshot import Longs, Snapshot, times
-from gingham.ranking.suggestions import fused
+from gingham.ranking.snapshot import Longs, Snapshot, times, untimed
+from gingham.ranking.suggestions import fused, score_names
 from gingham.recommend import Floats, Indices, SharedScores, by_user, threads
 from gingham.split import RandomState, period_starts
 from gingham.store import Artifact, csr_arrays, csr_of
@@ -65,6 +65,10 @@ class TwoStage(Recommender):
     n_periods : int
         From how many periods the ranker learns; 4 by default. Periods without purchases, or with none before them, are
         left out.
+    stride : str or None
+        How much later each of these periods begins than the one before it, such as "2d"; by default (None) when that
+        one has ended. With less than a period they overlap, and the last ones end with the data, so that the ranker
+        learns from more moments, and how what sells right now goes on.
     max_users : int
         How many users' candidates the ranker learns from in each period, drawn at random; 20,000 by default.
     random_state : int, Generator, RandomState or None
@@ -87,6 +91,7 @@ class TwoStage(Recommender):
         n_candidates: int = 50,
         period: str = "7d",
         n_periods: int = 4,
+        stride: str | None = None,
         max_users: int = 20_000,
         random_state: RandomState = None,
     ) -> None:
@@ -95,6 +100,7 @@ class TwoStage(Recommender):
         self.n_candidates = n_candidates
         self.period = period
         self.n_periods = n_periods
+        self.stride = stride
         self.max_users = max_users
         self.random_state = random_state
 
@@ -109,12 +115,19 @@ class TwoStage(Recommender):
         for name in ("n_candidates", "n_periods", "max_users"):
             require_whole(name, getattr(self, name), 1)
         require_duration("period", self.period)
+        optional_duration("stride", self.stride)
         sources = self._sources()
         for source in sources:
             source.validate()
         if all(source.n_candidates == 0 for source in sources):
             raise ParameterError("n_candidates=0 in every Source suggests nothing to rank; give one of them some.")
-        self._ranker().validate()
+        ranker = self._ranker()
+        ranker.validate()
+        scores = score_names([source.model for source in sources])
+        if ranker.offset is not None and ranker.offset not in scores:
+            raise ParameterError(
+                f"ranker.offset={ranker.offset!r} is no model's score; give one of {', '.join(scores)}."
+            )
 
     def _sources(self) -> list[Source]:
         given = self.candidates
@@ -162,7 +175,7 @@ class TwoStage(Recommender):
                 dataset = interactions
                 trees = self._learn(dataset, period, sources, sizes, n_threads, bar)
             else:
-                dataset = _untimed(interactions, known)
+                dataset = untimed(interactions, known)
             bar.set_postfix_str("models on everything")
             snapshot = Snapshot.latest(dataset, period)
             models = [source.fitted(snapshot) for source in sources]
@@ -209,7 +222,8 @@ class TwoStage(Recommender):
         when = times(dataset)[dataset.interactions.value > 0]
         if not len(when):
             return
-        for start in period_starts(times(dataset), period, self.n_periods):
+        stride = optional_duration("stride", self.stride) or period
+        for start in period_starts(times(dataset), stride, self.n_periods):
             if (when < start).any() and ((when >= start) & (when < start + np.timedelta64(period))).any():
                 yield start
 
@@ -313,7 +327,7 @@ class TwoStage(Recommender):
         return stored if self._trees is None else replace(stored, texts={_TREES: self._trees.text})
 
     def _restore(self, stored: Artifact) -> None:
-        self._trees = Trees.of_text(stored.texts[_TREES]) if _TREES in stored.texts else None
+        self._trees = Trees.of_text(stored.texts[_TREES], self._ranker().offset) if _TREES in stored.texts else None
         super()._restore(stored)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -364,17 +378,6 @@ class TwoStage(Recommender):
             model._relearn(stored["state"], _within(f"models.{number}.", arrays))
             models.append(model)
         self._take(known, snapshot, models, state["sizes"], self._trees)
-
-
-def _untimed(data: Data, known: Known) -> Dataset:
-    """Give data without time as a dataset in which everything was at once."""
-    if isinstance(data, Dataset):
-        rows = data.interactions
-        return data.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
-    entries = known.matrix.tocoo()
-    when = np.zeros(entries.nnz, "datetime64[us]")
-    rows = Interactions(entries.row, entries.col, *entries.shape, entries.data, when)
-    return Dataset(known.user_ids, known.item_ids, rows)
 
 
 def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
