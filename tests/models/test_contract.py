@@ -12,6 +12,7 @@ SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
 CASES = [
     Case("Popularity", Popularity),
     Case("Popularity, all time", lambda: Popularity(window=None)),
+    Case("Popularity, by segment", lambda: Popularity("9d", by="group"), features=True, timed=True, named=True),
     Case("BuyAgain", BuyAgain),
     Case("BuyAgain, recency", lambda: BuyAgain(recency="9d"), timed=True),
     Case("ItemKNN", lambda: ItemKNN(5)),

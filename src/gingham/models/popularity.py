@@ -1,5 +1,6 @@
 """Simple baselines that a shop must not lose to: best sellers, and buy it again."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -7,10 +8,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.dataset import Dataset
+from gingham.dataset.codes import Codes, read_codes
+from gingham.errors import ParameterError
 from gingham.models.base import Recommender
 from gingham.models.known import Data, Known, canonical
 from gingham.models.parameters import optional_duration
-from gingham.recommend import Floats, SharedScores
+from gingham.models.segments import Segments, SegmentScores
+from gingham.recommend import Floats, Scores, SharedScores
 
 
 class _BySales(Recommender):
@@ -34,12 +38,13 @@ class _BySales(Recommender):
         Raises
         ------
         ParameterError, DataError
-            If `window` or `half_life` is no length of time, or the data hold a value that is not finite.
+            If `window` or `half_life` is no length of time, users are not known by what `by` names, or the data hold a
+            value that is not finite.
         """
         self.validate()
-        known = Known.of(interactions)
-        total = sold(known.matrix)
-        recent = sold(self._recent(interactions))
+        known, of_late = Known.of(interactions), self._recent(interactions)
+        self._learn(known, interactions, of_late)
+        total, recent = sold(known.matrix), sold(of_late)
         # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
         least = recent.min(initial=1, where=recent > 0)
         self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
@@ -56,6 +61,9 @@ class _BySales(Recommender):
         """
         for name in ("window", "half_life"):
             optional_duration(name, getattr(self, name))
+
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:
+        """Learn what a model needs besides; an error leaves the model as it was."""
 
     def _recent(self, data: Data) -> sp.csr_matrix:
         """Take the window's interactions, each with the weight that its age leaves it."""
@@ -80,10 +88,14 @@ class _BySales(Recommender):
 
 
 class Popularity(_BySales):
-    """Best sellers of the last days, the same for everybody.
+    """Best sellers of the last days: everybody's, or those of each segment of users.
 
     An item's score is the number of its sales in the window, plus its share of all sales (scaled to less than any item
     sold in the window, if that is less than one), so that what did not sell of late follows in the order of all time.
+
+    With `by`, it is the number that would be sold if everybody bought as the user's segment does: a segment's sales in
+    the window, and 1,000 sales that are spread as everybody's are, scaled to as many as everybody's. The fewer sales a
+    segment has, the more its list is everybody's; someone of whom no segment is known has everybody's itself.
 
     Parameters
     ----------
@@ -92,10 +104,42 @@ class Popularity(_BySales):
         time.
     half_life : str or None
         How long before the last transaction a sale counts for half; by default all in the window count alike.
+    by : str or None
+        The column of the user features whose values, or bins, are the segments, such as "AGE_GROUP"; by default there
+        are none. It takes a dataset with that feature.
     """
 
-    def _scores(self) -> SharedScores:
-        return SharedScores(self._sales)
+    _segments: Segments | None
+
+    def __init__(self, window: str | None = "7d", half_life: str | None = None, by: str | None = None) -> None:
+        super().__init__(window, half_life)
+        self.by = by
+
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
+        self._segments = None if self.by is None else Segments.of(_column(self.by, data), of_late)
+
+    def _scores(self) -> Scores:
+        if self._segments is None:
+            return SharedScores(self._sales)
+        return SegmentScores(self._segments.of_user, partial(self._segments.scores, self._sales), self.n_items)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        state, arrays = super()._learned()
+        return state, arrays if self._segments is None else arrays | self._segments.arrays()
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        super()._relearn(state, arrays)
+        self._segments = Segments.restored(arrays, self.n_items)
+
+
+def _column(name: str, data: Data) -> Codes:
+    """Find what a column of the user features says of each user."""
+    features = data.user_features if isinstance(data, Dataset) else None
+    told = {column: codes for column, codes in read_codes(features).items() if codes.told.any()}
+    if name not in told:
+        known = f"give one of {', '.join(map(repr, told))}" if told else "give a dataset with user features"
+        raise ParameterError(f"by={name!r} is nothing that users are known by; {known}, or leave it out.")
+    return told[name]
 
 
 class BuyAgain(_BySales):
@@ -134,13 +178,10 @@ class BuyAgain(_BySales):
         super().validate()
         optional_duration("recency", self.recency)
 
-    def fit(self, interactions: Data) -> Self:
-        """Count sales, and what each user bought; as for `Popularity`."""
-        super().fit(interactions)
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
         recency = optional_duration("recency", self.recency)
-        timed = isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None
-        self._habits = self.known_.purchases(interactions, recency).data if recency and timed else None
-        return self
+        timed = isinstance(data, Dataset) and data.interactions.timestamp is not None
+        self._habits = known.purchases(data, recency).data if recency and timed else None
 
     def _scores(self) -> SharedScores:
         bought = self.known_.matrix
