@@ -7,7 +7,7 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-gowalla \
-  bench-scale bench-accuracy bench-tuning example clean
+  bench-scale bench-accuracy bench-ablation bench-tuning example clean
 
 help: ## Explain the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench-als: .venv-bench/installed ## Compare ALS with implicit's, epoch by epoch;
 
 bench-accuracy: .venv-bench/ta-feng ## How good models are on Ta-Feng and the Complete Journey
 	$(BENCH)/python benchmarks/accuracy.py $(PARTS)
+
+bench-ablation: .venv-bench/ta-feng ## What parts of models bring, on validation data; takes about an hour
+	$(BENCH)/python benchmarks/ablation.py $(PARTS)
 
 bench-gowalla: .venv-bench/installed ## Gowalla: the best single model, and WARP beside LightFM's; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/gowalla.py

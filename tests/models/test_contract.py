@@ -12,8 +12,10 @@ SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
 CASES = [
     Case("Popularity", Popularity),
     Case("Popularity, all time", lambda: Popularity(window=None)),
+    Case("Popularity, by segment", lambda: Popularity("9d", by="group"), features=True, timed=True, named=True),
     Case("BuyAgain", BuyAgain),
     Case("BuyAgain, recency", lambda: BuyAgain(recency="9d"), timed=True),
+    Case("BuyAgain, cycle", lambda: BuyAgain(recency="9d", cycle=True), timed=True),
     Case("ItemKNN", lambda: ItemKNN(5)),
     Case("ItemKNN, tf-idf", lambda: ItemKNN(5, "tf-idf", half_life="9d"), timed=True),
     Case("ItemKNN, bm25", lambda: ItemKNN(5, "bm25")),

@@ -186,9 +186,9 @@ def test_a_purchase_long_forgotten_is_still_ahead_of_best_sellers() -> None:
     assert BuyAgain(recency="1d").fit(Dataset(*ids, interactions)).recommend([0], k=3)["item_id"].to_list() == [0, 1, 2]
 
 
-def test_recency_changes_nothing_without_timestamps() -> None:
+def test_recency_and_cycle_change_nothing_without_timestamps() -> None:
     for data in (shop(timed=False), shop().matrix()):
-        assert BuyAgain(recency="1d").fit(data).recommend(k=5).equals(BuyAgain().fit(data).recommend(k=5))
+        assert BuyAgain(recency="1d", cycle=True).fit(data).recommend(k=5).equals(BuyAgain().fit(data).recommend(k=5))
 
 
 def test_all_time_decides_between_equals_if_asked_to() -> None:
@@ -220,6 +220,12 @@ def test_a_wrong_length_of_time_is_refused_and_leaves_the_model_as_it_was(kind: 
     with pytest.raises(ParameterError, match=f"{name}"):
         fitted.set_params(**{name: value}).fit(shop(timed=False))
     assert fitted.recommend(k=3).equals(before)
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_a_cycle_that_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    with pytest.raises(ParameterError, match=f"cycle={value!r} is neither true nor false"):
+        BuyAgain(cycle=value).fit(shop())
 
 
 @pytest.mark.parametrize("kind", [Popularity, BuyAgain])

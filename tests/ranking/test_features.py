@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 import gingham as gg
+from gingham.dataset.codes import read_codes
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.candidates import Candidates
-from gingham.ranking.codes import read_codes
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
 from gingham.ranking.pairs import Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales

@@ -15,7 +15,7 @@ import polars as pl
 from gingham.dataset.ids import Ids
 from gingham.errors import TableError
 
-_NULL = "null"
+NULL = "null"
 _OTHER = "other"
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WORD = r"[\p{L}\p{N}]+"
@@ -109,10 +109,10 @@ class _Vocabulary(Encoding):
 
 def _vocabulary(texts: pl.Series, min_count: int) -> tuple[pl.Series, bool]:
     """Choose the texts that at least so many rows have, and tell whether there are others."""
-    counts = texts.alias("text").drop_nulls().value_counts(name="rows").filter(pl.col("text") != _NULL)
+    counts = texts.alias("text").drop_nulls().value_counts(name="rows").filter(pl.col("text") != NULL)
     often = counts.filter(pl.col("rows") >= min_count)["text"]
     pooled = len(often) < counts.height
-    return pl.concat([often, pl.Series([_NULL, *([_OTHER] if pooled else [])])]).unique().sort(), pooled
+    return pl.concat([often, pl.Series([NULL, *([_OTHER] if pooled else [])])]).unique().sort(), pooled
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +128,8 @@ class Categories(_Vocabulary):
         return cls(values.name, *_vocabulary(_texts(values, number), min_count), number)
 
     def _entries(self, values: pl.Series) -> Entries:
-        codes = self._codes(_texts(values, self.number).fill_null(_NULL))
-        return _one_each(np.where(codes < 0, self._code(_NULL), codes))
+        codes = self._codes(_texts(values, self.number).fill_null(NULL))
+        return _one_each(np.where(codes < 0, self._code(NULL), codes))
 
 
 def _texts(values: pl.Series, number: str | None) -> pl.Series:
@@ -161,7 +161,7 @@ class Parts(_Vocabulary):
         rows, codes = table["row"].to_numpy()[codes >= 0], codes[codes >= 0]
         nobody = np.flatnonzero(np.bincount(rows, minlength=len(values)) == 0)
         rows = np.concatenate([rows, nobody])
-        codes = np.concatenate([codes, np.full(len(nobody), self._code(_NULL))])
+        codes = np.concatenate([codes, np.full(len(nobody), self._code(NULL))])
         # Several rare parts of a row are one feature.
         rows, codes = np.divmod(np.unique(rows * len(self.texts) + codes), len(self.texts))
         return Entries(rows, codes, np.ones(len(rows)))
@@ -194,7 +194,7 @@ class Bins(Encoding):
 
     def _names(self) -> list[str]:
         ends = ["-inf", *(f"{border:.12g}" for border in self.borders), "inf"]
-        return [*(f"{self.column}∈({low},{high}]" for low, high in pairwise(ends)), f"{self.column}={_NULL}"]
+        return [*(f"{self.column}∈({low},{high}]" for low, high in pairwise(ends)), f"{self.column}={NULL}"]
 
     def _entries(self, values: pl.Series) -> Entries:
         numbers = _numbers(values, "quantile bins are made of numbers")
@@ -225,7 +225,7 @@ class Scale(Encoding):
         return cls(values.name, mean, deviation or 1.0, with_null)
 
     def _names(self) -> list[str]:
-        return [self.column, f"{self.column}={_NULL}"] if self.with_null else [self.column]
+        return [self.column, f"{self.column}={NULL}"] if self.with_null else [self.column]
 
     def _entries(self, values: pl.Series) -> Entries:
         numbers = _numbers(values, "scaled values are numbers")
@@ -271,7 +271,7 @@ class Calendar(Encoding):
             *(f"{self.column}:weekday={day}" for day in _WEEKDAYS),
             *(f"{self.column}:month={month}" for month in range(1, 13)),
             *Bins(f"{self.column}:age", self.borders).names[:-1],
-            f"{self.column}={_NULL}",
+            f"{self.column}={NULL}",
         ]
 
     def _entries(self, values: pl.Series) -> Entries:
@@ -322,7 +322,7 @@ class Words(Encoding):
     buckets: int
 
     def _names(self) -> list[str]:
-        return [*(f"{self.column}#{bucket}" for bucket in range(self.buckets)), f"{self.column}={_NULL}"]
+        return [*(f"{self.column}#{bucket}" for bucket in range(self.buckets)), f"{self.column}={NULL}"]
 
     def _entries(self, values: pl.Series) -> Entries:
         if values.dtype not in (pl.String, pl.Null):

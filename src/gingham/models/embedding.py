@@ -1,5 +1,7 @@
 """What models of embeddings share: representations, scores, neighbours, and how they are stored."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,67 @@ class EmbeddingModel(Recommender):
 
     def _scores(self) -> RepresentationScores:
         return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
+
+    @abstractmethod
+    def fold_in(
+        self,
+        interactions: Matrix,
+        *,
+        user_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        num_threads: int = 0,
+    ) -> Floats:
+        """Learn the embeddings of users whom the model has never met, from what they had."""
+
+    def recommend_baskets(
+        self,
+        baskets: Mapping[Any, Some],
+        k: int = 12,
+        filter_seen: bool = False,
+        items: Some | None = None,
+        exclude: Some | None = None,
+        num_threads: int = 0,
+    ) -> pl.DataFrame:
+        """Recommend items to users whom the model has never met, by what is in their baskets.
+
+        Parameters
+        ----------
+        baskets : mapping of id to series or iterable of item ids
+            What each of them has.
+        k, items, exclude, num_threads
+            As for `recommend`.
+        filter_seen : bool
+            Whether what is in a basket is left out of its list; False by default.
+
+        Returns
+        -------
+        polars.DataFrame
+            As of `recommend`, with the mapping's keys for user ids.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            As `recommend` does.
+        """
+        known = self.known_
+        require_k(k, self.n_items)
+        rows = [known.item_ids.index(listed(basket), "item") for basket in baskets.values()]
+        indptr = np.cumsum([0, *(len(row) for row in rows)])
+        indices = np.concatenate([np.empty(0, np.int32), *rows])
+        shape = (len(rows), self.n_items)
+        had = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
+        had.data[:] = 1
+        embeddings = self.fold_in(had, num_threads=num_threads)
+        users = Side.of_parts([(embeddings, np.zeros(len(rows), np.float32))], None)
+        ranking = rank(
+            RepresentationScores(users.rows_of, self._items.rows(), users.n_components),
+            np.arange(len(rows), dtype=np.int32),
+            k=k,
+            seen=had if filter_seen else None,
+            candidates=self._candidates(items, exclude),
+            num_threads=num_threads,
+        )
+        return frame(ranking, pl.Series(list(baskets)), known.item_ids)
 
     def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items whose representations point the same way.

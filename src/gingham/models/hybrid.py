@@ -4,17 +4,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self
 
+import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from gingham import _native
 from gingham.errors import DataError, ParameterError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, Epoch, EpochModel
-from gingham.models.known import Data, Known
+from gingham.models.fold_in import fold_in
+from gingham.models.known import Data, Known, canonical
 from gingham.models.parameters import generator, require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, aligned
-from gingham.models.training import Training, inputs
+from gingham.models.training import Training, inputs, require_same, weights_of
+from gingham.recommend import Floats, threads
 from gingham.split import Matrix, RandomState
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
@@ -220,7 +222,9 @@ class HybridMF(EpochModel[Training]):
         self.validate()
         known, features = inputs(interactions, user_features, item_features)
         training = Training.of(known, sample_weight, self.loss, self._seed)
-        self._require_same(known, features)
+        require_same(
+            (self.known_, known), (self._users, self._items), features, self.n_components, self.learning_schedule
+        )
         users, items = (
             replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
         )
@@ -277,54 +281,32 @@ class HybridMF(EpochModel[Training]):
             require_number(name, getattr(self, name), least=0)
         require_number("averaging", self.averaging, least=0, below=1)
 
-    def _require_same(self, known: Known, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None]) -> None:
-        old = self.known_
-        for what, before, now in (
-            ("users", old.user_ids, known.user_ids),
-            ("items", old.item_ids, known.item_ids),
-        ):
-            if not before.values.equals(now.values):
-                raise DataError(
-                    f"These are other {what} ({len(now):,}) than the model was fitted to ({len(before):,}); call fit."
-                )
-        for what, encoder, other in (
-            ("user", old.user_encoder, known.user_encoder),
-            ("item", old.item_encoder, known.item_encoder),
-        ):
-            if encoder is not None and other is not None and encoder.names != other.names:
-                new = sorted(set(other.names) - set(encoder.names)) or list(other.names)
-                raise DataError(
-                    f"The {what} features are others than the model was fitted with, {new[0]!r} among them; call fit."
-                )
-        for side, matrix, ids, what in (
-            (self._users, features[0], known.user_ids, "user"),
-            (self._items, features[1], known.item_ids, "item"),
-        ):
-            n_features = len(ids) if matrix is None else matrix.shape[1]
-            if n_features != len(side.state):
-                raise DataError(
-                    f"There are {n_features:,} {what} features; the model was fitted with {len(side.state):,}: call "
-                    "fit."
-                )
-            fitted = (side.n_components, Side.shape(n_features, side.n_components, self.learning_schedule))
-            if fitted != (self.n_components, side.state.shape):
-                raise ParameterError(
-                    f"n_components={self.n_components} or learning_schedule={self.learning_schedule!r} is another than "
-                    "the model was fitted with; call fit."
-                )
-
     def _run_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
-        has_features = self._items.features is not None
+        sides = self._users, self._items
+        return self._epoch(len(self.history_), training, *sides, self.learning_schedule, n_threads, progress)
+
+    def _epoch(
+        self,
+        number: int,
+        training: Training,
+        users: Side,
+        items: Side,
+        schedule: str,
+        n_threads: int,
+        progress: Callable[[int], None] | None,
+    ) -> float:
+        """Change what is learned about both sides in place; give the mean loss."""
+        cache = None if items.features is None else aligned(self.n_items, _native.padded_width(items.n_components))
         total = _native.train_epoch(
             loss=self.loss,
-            schedule=self.learning_schedule,
+            schedule=schedule,
             examples=training.examples,
             positives=training.positives,
             pool=training.pool,
-            users=self._users.native(self.user_alpha),
-            items=self._items.native(self.item_alpha),
-            item_cache=aligned(self.n_items, _native.padded_width(self.n_components)) if has_features else None,
-            n_components=self.n_components,
+            users=users.native(self.user_alpha),
+            items=items.native(self.item_alpha),
+            item_cache=cache,
+            n_components=items.n_components,
             n_items=self.n_items,
             learning_rate=self.learning_rate,
             rho=self.rho,
@@ -333,7 +315,7 @@ class HybridMF(EpochModel[Training]):
             k=self.k,
             n=self.n,
             # Each epoch draws from streams of its own, which depend on nothing but its number.
-            seed=self._seed + len(self.history_),
+            seed=self._seed + number,
             num_threads=n_threads,
             progress=progress,
         )
@@ -342,6 +324,71 @@ class HybridMF(EpochModel[Training]):
     @property
     def _calmer(self) -> str:
         return f"a learning_rate below {self.learning_rate}, or smaller weights of features and samples"
+
+    # Users the model has never met -----------------------------------------------------------------------------------
+
+    def fold_in(
+        self,
+        interactions: Matrix,
+        *,
+        user_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        num_threads: int = 0,
+    ) -> Floats:
+        """Train embeddings of users whom the model has never met, as if they had been there; all else stays as it is.
+
+        Each is trained alone, by adagrad, for as many epochs as the model was. Biases are left out, for they change no
+        user's order.
+
+        Parameters
+        ----------
+        interactions : sparse matrix, shape (n, n_items)
+            A row a user: what they had, as for `fit`. Items are those of the fit, in its order.
+        user_features : sparse matrix, shape (n, n_features)
+            What these users share with those of the fit; by default nothing.
+        sample_weight : sparse matrix, shape (n, n_items)
+            As for `fit`.
+        num_threads : int
+            How many users are trained at the same time; 0 (default) for all cores. The result does not depend on it.
+
+        Returns
+        -------
+        float32 array, shape (n, n_components)
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
+        """
+        known, n_threads = self.known_, threads(num_threads)
+        given = canonical(interactions, "interactions")
+        given = canonical(given, "interactions", (given.shape[0], self.n_items))
+        shared = np.zeros((given.shape[0], self._items.n_components), np.float32)
+        if user_features is not None:
+            shared = self.user_representations(user_features)[0]
+            if len(shared) != given.shape[0]:
+                raise DataError(
+                    f"user_features has {len(shared):,} rows for {given.shape[0]:,} users; give a row each."
+                )
+
+        def train(training: Training, user: Side, items: Side) -> None:
+            for number in range(len(self.history_)):
+                self._epoch(number, training, user, items, "adagrad", 1, None)
+
+        weights = None if sample_weight is None else weights_of(sample_weight, given)
+        return fold_in(
+            train,
+            self._items,
+            shared,
+            given,
+            weights,
+            pool=known.matrix.indices.astype(np.int32, copy=False),
+            loss=self.loss,
+            seed=self._seed,
+            n_threads=n_threads,
+        )
+
+    # Storing ---------------------------------------------------------------------------------------------------------
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()

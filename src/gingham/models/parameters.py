@@ -16,6 +16,12 @@ def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
         raise ParameterError(f"{name}={value!r} is unknown; give one of {', '.join(map(repr, known))}.")
 
 
+def require_truth(name: str, value: Any) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, bool):
+        raise ParameterError(f"{name}={value!r} is neither true nor false; give one of them.")
+
+
 def require_whole(name: str, value: Any, least: int) -> None:
     """Refuse what is no whole number from `least` on."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:

@@ -1,5 +1,6 @@
 """Simple baselines that a shop must not lose to: best sellers, and buy it again."""
 
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -7,10 +8,17 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.dataset import Dataset
+from gingham.dataset.codes import Codes, read_codes
+from gingham.errors import ParameterError
 from gingham.models.base import Recommender
+from gingham.models.cycles import chances
 from gingham.models.known import Data, Known, canonical
-from gingham.models.parameters import optional_duration
-from gingham.recommend import Floats, SharedScores
+from gingham.models.parameters import optional_duration, require_truth
+from gingham.models.segments import Segments, SegmentScores
+from gingham.recommend import Floats, Scores, SharedScores
+
+# The power of the chance that an item is bought again, beside the power 1 of how often the user bought it.
+_DUE = 0.25
 
 
 class _BySales(Recommender):
@@ -34,12 +42,13 @@ class _BySales(Recommender):
         Raises
         ------
         ParameterError, DataError
-            If `window` or `half_life` is no length of time, or the data hold a value that is not finite.
+            If `window` or `half_life` is no length of time, users are not known by what `by` names, or the data hold a
+            value that is not finite.
         """
         self.validate()
-        known = Known.of(interactions)
-        total = sold(known.matrix)
-        recent = sold(self._recent(interactions))
+        known, of_late = Known.of(interactions), self._recent(interactions)
+        self._learn(known, interactions, of_late)
+        total, recent = sold(known.matrix), sold(of_late)
         # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
         least = recent.min(initial=1, where=recent > 0)
         self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
@@ -56,6 +65,9 @@ class _BySales(Recommender):
         """
         for name in ("window", "half_life"):
             optional_duration(name, getattr(self, name))
+
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:
+        """Learn what a model needs besides; an error leaves the model as it was."""
 
     def _recent(self, data: Data) -> sp.csr_matrix:
         """Take the window's interactions, each with the weight that its age leaves it."""
@@ -80,10 +92,14 @@ class _BySales(Recommender):
 
 
 class Popularity(_BySales):
-    """Best sellers of the last days, the same for everybody.
+    """Best sellers of the last days: everybody's, or those of each segment of users.
 
     An item's score is the number of its sales in the window, plus its share of all sales (scaled to less than any item
     sold in the window, if that is less than one), so that what did not sell of late follows in the order of all time.
+
+    With `by`, it is the number that would be sold if everybody bought as the user's segment does: a segment's sales in
+    the window, and 1,000 sales that are spread as everybody's are, scaled to as many as everybody's. The fewer sales a
+    segment has, the more its list is everybody's; someone of whom no segment is known has everybody's itself.
 
     Parameters
     ----------
@@ -92,10 +108,42 @@ class Popularity(_BySales):
         time.
     half_life : str or None
         How long before the last transaction a sale counts for half; by default all in the window count alike.
+    by : str or None
+        The column of the user features whose values, or bins, are the segments, such as "AGE_GROUP"; by default there
+        are none. It takes a dataset with that feature.
     """
 
-    def _scores(self) -> SharedScores:
-        return SharedScores(self._sales)
+    _segments: Segments | None
+
+    def __init__(self, window: str | None = "7d", half_life: str | None = None, by: str | None = None) -> None:
+        super().__init__(window, half_life)
+        self.by = by
+
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
+        self._segments = None if self.by is None else Segments.of(_column(self.by, data), of_late)
+
+    def _scores(self) -> Scores:
+        if self._segments is None:
+            return SharedScores(self._sales)
+        return SegmentScores(self._segments.of_user, partial(self._segments.scores, self._sales), self.n_items)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        state, arrays = super()._learned()
+        return state, arrays if self._segments is None else arrays | self._segments.arrays()
+
+    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+        super()._relearn(state, arrays)
+        self._segments = Segments.restored(arrays, self.n_items)
+
+
+def _column(name: str, data: Data) -> Codes:
+    """Find what a column of the user features says of each user."""
+    features = data.user_features if isinstance(data, Dataset) else None
+    told = {column: codes for column, codes in read_codes(features).items() if codes.told.any()}
+    if name not in told:
+        known = f"give one of {', '.join(map(repr, told))}" if told else "give a dataset with user features"
+        raise ParameterError(f"by={name!r} is nothing that users are known by; {known}, or leave it out.")
+    return told[name]
 
 
 class BuyAgain(_BySales):
@@ -104,9 +152,9 @@ class BuyAgain(_BySales):
     What a user never bought scores below 1, in the order of `Popularity`. What they bought scores how often they did,
     plus a fraction below 1: of two items bought equally often, the better seller comes first.
 
-    With `recency`, what they bought of late counts for more. Scores of what they bought then are places: 1 for the last
-    of these items, 2 for the one before it, and so on; of equal ones, the better seller comes first. It changes nothing
-    for a matrix (or a dataset without timestamps).
+    With `recency`, what they bought of late counts for more, and with `cycle` what they need again. Scores of what they
+    bought then are places: 1 for the last of these items, 2 for the one before it, and so on; of equal ones, the better
+    seller comes first. Neither changes anything for a matrix (or a dataset without timestamps).
 
     Parameters
     ----------
@@ -115,13 +163,24 @@ class BuyAgain(_BySales):
     recency : str or None
         How long before the last transaction a user's own purchase counts for half, such as "60d"; by default all count
         alike.
+    cycle : bool
+        Whether what the user bought also counts for more if it is likely to be due: its count is multiplied by the
+        fourth root of the share of those who bought the item again within a week, of all who had waited for as many
+        weeks as the user has. False by default; it helped beside `recency`, and hurt without.
     """
 
     _habits: Floats | None
 
-    def __init__(self, window: str | None = "7d", half_life: str | None = None, recency: str | None = None) -> None:
+    def __init__(
+        self,
+        window: str | None = "7d",
+        half_life: str | None = None,
+        recency: str | None = None,
+        cycle: bool = False,
+    ) -> None:
         super().__init__(window, half_life)
         self.recency = recency
+        self.cycle = cycle
 
     def validate(self) -> None:
         """Check the parameters; `fit` does so first.
@@ -129,18 +188,18 @@ class BuyAgain(_BySales):
         Raises
         ------
         ParameterError
-            If `window`, `half_life` or `recency` is no length of time.
+            If `window`, `half_life` or `recency` is no length of time, or `cycle` neither true nor false.
         """
         super().validate()
         optional_duration("recency", self.recency)
+        require_truth("cycle", self.cycle)
 
-    def fit(self, interactions: Data) -> Self:
-        """Count sales, and what each user bought; as for `Popularity`."""
-        super().fit(interactions)
-        recency = optional_duration("recency", self.recency)
-        timed = isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None
-        self._habits = self.known_.purchases(interactions, recency).data if recency and timed else None
-        return self
+    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
+        self._habits = None
+        if isinstance(data, Dataset) and data.interactions.timestamp is not None and (self.recency or self.cycle):
+            self._habits = known.purchases(data, optional_duration("recency", self.recency)).data
+            if self.cycle:
+                self._habits *= chances(data.interactions, known.matrix) ** _DUE
 
     def _scores(self) -> SharedScores:
         bought = self.known_.matrix

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from gingham.recommend import Csr, Floats, Indices, pattern
 
 # What an optimizer's memory starts from, part by part; a row of state holds the parameters, then these.
 INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
+
+# What adagrad must remember to take steps that are too small to change anything: it divides by the root of this.
+_IMMOVABLE = np.float32(1e38)
 
 # Linux backs memory that is aligned like this by its large pages: training reads rows all over the place, and spends
 # much of its time on looking up small ones.
@@ -82,6 +85,30 @@ class Side:
             part = state[:, number * width : (number + 1) * width]
             part[:, :n_components], part[:, n_components], part[:, n_components + 1 :] = embeddings, biases, number > 0
         return cls(state, features, n_components)
+
+    @classmethod
+    def fixed(cls, rows: Floats) -> "Side":
+        """Make entities that adagrad reads and leaves as they are, each of its own feature alone.
+
+        Parameters
+        ----------
+        rows : float32 array, shape (n_entities, n_components + 1)
+            The representation of each: embedding, then bias.
+        """
+        n_components = rows.shape[1] - 1
+        state = aligned(*cls.shape(len(rows), n_components, "adagrad"))
+        state[:] = _IMMOVABLE
+        state[:, : _native.padded_width(n_components)] = 0
+        state[:, : n_components + 1] = rows
+        return cls(state, None, n_components)
+
+    @classmethod
+    def newcomer(cls, shared: Floats) -> "Side":
+        """Make one entity, of whom nothing is learned yet but an embedding that adagrad leaves as it is."""
+        own = np.append(np.stack([np.zeros_like(shared), shared]), np.zeros((2, 1), np.float32), axis=1)
+        side = cls.fixed(own)
+        side.state[0, _native.padded_width(side.n_components) :] = INITIAL_MEMORY["adagrad"]
+        return replace(side, features=sp.csr_matrix(np.ones((1, 2), np.float32)))
 
     def parts(self) -> list[tuple[Floats, Floats]]:
         """Give copies of the parameters, then of what the optimizer remembers of them, as (embeddings, biases)."""

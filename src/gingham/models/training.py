@@ -8,8 +8,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.dataset import Dataset
-from gingham.errors import DataError
+from gingham.errors import DataError, ParameterError
 from gingham.models.known import Data, Known, canonical
+from gingham.models.side import Side
 from gingham.recommend import Floats, Indices, Pattern, pattern
 from gingham.split import Matrix
 
@@ -179,3 +180,65 @@ def _feature_rows(features: Matrix | None, name: str, n_rows: int) -> sp.csr_mat
         and bool((matrix.data == 1).all())
     )
     return None if is_identity else matrix
+
+
+def require_same(
+    fits: tuple[Known, Known],
+    sides: tuple[Side, Side],
+    features: tuple[sp.csr_matrix | None, sp.csr_matrix | None],
+    n_components: int,
+    schedule: str,
+) -> None:
+    """Refuse to train on with others than a model was fitted to.
+
+    Parameters
+    ----------
+    fits : pair of Known
+        What the model was fitted to, and what it is to be trained on.
+    sides : pair of Side
+        What it has learned about users, and about items.
+    features : pair of csr_matrix or None
+        The users' and the items' that it is to be trained on.
+    n_components, schedule
+        Its parameters as they are now.
+
+    Raises
+    ------
+    DataError
+        If the users, items or features are others.
+    ParameterError
+        If a parameter is.
+    """
+    old, known = fits
+    for what, before, now in (
+        ("users", old.user_ids, known.user_ids),
+        ("items", old.item_ids, known.item_ids),
+    ):
+        if not before.values.equals(now.values):
+            raise DataError(
+                f"These are other {what} ({len(now):,}) than the model was fitted to ({len(before):,}); call fit."
+            )
+    for what, encoder, other in (
+        ("user", old.user_encoder, known.user_encoder),
+        ("item", old.item_encoder, known.item_encoder),
+    ):
+        if encoder is not None and other is not None and encoder.names != other.names:
+            new = sorted(set(other.names) - set(encoder.names)) or list(other.names)
+            raise DataError(
+                f"The {what} features are others than the model was fitted with, {new[0]!r} among them; call fit."
+            )
+    for side, matrix, ids, what in (
+        (sides[0], features[0], known.user_ids, "user"),
+        (sides[1], features[1], known.item_ids, "item"),
+    ):
+        n_features = len(ids) if matrix is None else matrix.shape[1]
+        if n_features != len(side.state):
+            raise DataError(
+                f"There are {n_features:,} {what} features; the model was fitted with {len(side.state):,}: call fit."
+            )
+        fitted = (side.n_components, Side.shape(n_features, side.n_components, schedule))
+        if fitted != (n_components, side.state.shape):
+            raise ParameterError(
+                f"n_components={n_components} or learning_schedule={schedule!r} is another than "
+                "the model was fitted with; call fit."
+            )

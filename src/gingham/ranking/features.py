@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
+from gingham.dataset.codes import read_codes
 from gingham.models import Recommender
 from gingham.ranking.baskets import Baskets
-from gingham.ranking.codes import read_codes
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
 from gingham.ranking.pairs import Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales

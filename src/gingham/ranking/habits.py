@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gingham.ranking.codes import Codes
+from gingham.dataset.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Longs, Purchases, Snapshot, firsts
 from gingham.recommend import Floats, Indices

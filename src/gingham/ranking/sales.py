@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from gingham.ranking.codes import Codes
+from gingham.dataset.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.recommend import Floats

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from gingham.dataset import Features
-from gingham.ranking.snapshot import Longs
+from gingham.dataset.encodings import NULL
+from gingham.dataset.features import Features
 
 # A feature's name begins with the column it is made of.
 _COLUMN = re.compile(r"(.+?)[=∈]")
@@ -23,10 +24,18 @@ class Codes:
         for whoever has more.
     n_values : int
         How many values there are, that of having none included.
+    null : int or None
+        The number of the value that says that it is not known; None where there is no such value.
     """
 
-    of: Longs
+    of: npt.NDArray[np.int64]
     n_values: int
+    null: int | None = None
+
+    @property
+    def told(self) -> npt.NDArray[np.bool_]:
+        """Of whom it is known."""
+        return ~np.isin(self.of, [self.n_values - 1, -1 if self.null is None else self.null])
 
 
 def read_codes(features: Features | None) -> dict[str, Codes]:
@@ -44,5 +53,6 @@ def read_codes(features: Features | None) -> dict[str, Codes]:
         entries = np.flatnonzero(number[matrix.col] >= 0)
         of = np.full(features.n_rows, len(mine))
         np.minimum.at(of, matrix.row[entries], number[matrix.col[entries]])
-        codes[column] = Codes(of, len(mine) + 1)
+        null = [int(number[feature]) for feature in mine if features.names[feature] == f"{column}={NULL}"]
+        codes[column] = Codes(of, len(mine) + 1, null[0] if null else None)
     return codes
