@@ -50,17 +50,11 @@ class RowSolver {
           rows_(std::max(round_up(few_, kDotRows) * depth_, kChunk * round_up(block_, kTileColumns) + kTileRows)),
           scale_(depth_), origin_(depth_), x_(depth_), direction_(depth_) {}
 
-    // Ask memory for what a row needs.
-    void prefetch(int64_t row) const {
-        const int64_t end = std::min(given_.pairs.end(row), given_.pairs.begin(row) + kAhead);
-        for (int64_t at = given_.pairs.begin(row); at < end; ++at) prefetch_shared_row(given_.column(at), depth_);
-    }
-
     // Solve a row; gives what it adds to the loss: its pairs' weighted squared errors, and its scores of everything.
     double solve(int64_t row, const Progress& progress) {
         const int64_t begin = given_.pairs.begin(row), size = given_.pairs.end(row) - begin;
         start(row);
-        right_.resize(round_up(size, SymmetricSystem::kAlign));
+        right_.assign(round_up(size, SymmetricSystem::kAlign), 0.0f);
         if (size <= few_) {
             solve_pairs(begin, size);
         } else {
@@ -79,8 +73,14 @@ class RowSolver {
 
   private:
     static constexpr int kDotRows = 4, kDotColumns = kLanes == 16 ? 4 : 2;
-    // Pairs that are made rows of H at a time; pairs of the next row that are fetched ahead, a fraction of the cache.
+    // Pairs that are made rows of H at a time; how many pairs ahead their columns are fetched, a fraction of the cache.
     static constexpr int64_t kChunk = 64, kAhead = 32;
+
+    // Ask memory for a column that is gathered soon, perhaps for a later row: one for each that is gathered now.
+    // Those of a whole row at once would fill memory's queue, and be waited for.
+    void prefetch_ahead(int64_t at) const {
+        if (at + kAhead < given_.pairs.size()) prefetch_shared_row(given_.column(at + kAhead), depth_);
+    }
 
     bool centred() const { return unknowns_.centre.data; }
 
@@ -104,6 +104,7 @@ class RowSolver {
     void solve_pairs(int64_t begin, int64_t size) {
         const AnyWidth width{depth_};
         for (int64_t i = 0; i < size; ++i) {
+            prefetch_ahead(begin + i);
             const float* column = given_.column(begin + i);
             const float root = std::sqrt(given_.weight(begin + i));
             float* row = rows_.data() + i * depth_;
@@ -120,8 +121,9 @@ class RowSolver {
         for (int64_t i = 0; i < size; ++i) add_scaled(x_.data(), rows_.data() + i * depth_, right_[i], width);
     }
 
-    // Add the inner products of kDotRows rows with kDotColumns others to the system.
-    void add_dots(int64_t first, int64_t second) {
+    // Add the inner products of kDotRows rows with kDotColumns others to the system. Never inlined: the sums would not
+    // stay in registers.
+    [[gnu::noinline]] void add_dots(int64_t first, int64_t second) {
         const float* a = rows_.data() + first * depth_;
         const float* b = rows_.data() + second * depth_;
         Lanes sums[kDotRows][kDotColumns] = {};
@@ -135,21 +137,32 @@ class RowSolver {
                 for (int j = 0; j < kDotColumns; ++j) sums[i][j] += left * right[j];
             }
         }
+        float terms[kDotRows * kDotColumns][kLanes], products[kDotRows * kDotColumns];
+#pragma GCC unroll 4
         for (int i = 0; i < kDotRows; ++i)
-            for (int j = 0; j < kDotColumns; ++j) system_.row(first + i)[second + j] += total(sums[i][j]);
+#pragma GCC unroll 4
+            for (int j = 0; j < kDotColumns; ++j) lanes(terms[i * kDotColumns + j]) = sums[i][j];
+        totals(terms, products);
+        for (int i = 0; i < kDotRows; ++i)
+            for (int j = 0; j < kDotColumns; ++j) system_.row(first + i)[second + j] += products[i * kDotColumns + j];
     }
 
     // One equation a component, a block of them at a time; the others stay as they are meanwhile. A single block starts
-    // from zero, for it leaves nothing of where it starts.
+    // from zero, for it leaves nothing of where it starts. Nothing of the row before is left either, even in the
+    // padding: it may not be finite.
     void solve_blocks(int64_t begin, int64_t size, const float* present, const Progress& progress) {
         const AnyWidth width{depth_};
         const bool whole = block_ == depth_;
+        std::fill(x_.begin(), x_.end(), 0.0f);
+        std::fill(direction_.begin(), direction_.end(), 0.0f);
         for (int64_t k = 0; k < given_.n_components; ++k)
             x_[k] = whole || scale_[k] == 0 ? 0.0f : (present[k] - origin_[k]) / scale_[k];
         for (int64_t k = 0; k < given_.n_components; ++k) direction_[k] = origin_[k] + scale_[k] * x_[k];
-        for (int64_t i = 0; i < size; ++i)
+        for (int64_t i = 0; i < size; ++i) {
+            prefetch_ahead(begin + i);
             right_[i] = std::sqrt(given_.weight(begin + i)) *
                         (1 - dot(given_.column(begin + i), direction_.data(), width));
+        }
         for (int64_t first = 0; first < depth_ && !progress.cancelled(); first += block_)
             solve_block(begin, size, first, std::min(block_, depth_ - first), progress);
     }
@@ -188,7 +201,7 @@ class RowSolver {
     const Unknowns& unknowns_;
     int64_t depth_, block_, few_;
     SymmetricSystem system_;
-    std::vector<float> rows_;                           // H, or a chunk of its rows
+    Buffer rows_;                                       // H, or a chunk of its rows
     std::vector<float> scale_, origin_, x_, direction_, step_;
     std::vector<float> right_;                          // a target a pair, then what is left of it
 };
@@ -203,10 +216,7 @@ inline double solve_rows(const Regression& given, const Unknowns& unknowns, int 
     run_threads(n_threads, monitor, [&](int, Progress& progress) {
         RowSolver solver(given, unknowns);
         for (Range rows; !progress.cancelled() && blocks.next(rows);) {
-            for (int64_t row = rows.first; row < rows.last; ++row) {
-                if (row + 1 < given.pairs.rows) solver.prefetch(row + 1);
-                losses[row] = solver.solve(row, progress);
-            }
+            for (int64_t row = rows.first; row < rows.last; ++row) losses[row] = solver.solve(row, progress);
             progress.add(given.pairs.begin(rows.last) - given.pairs.begin(rows.first));
         }
     });

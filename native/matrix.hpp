@@ -54,10 +54,11 @@ inline void prefetch(const void* address) {
     __asm__ volatile("");
 }
 
-// The same of a row that threads share and none writes: a core that may write a line takes it from the others.
+// The same of a row that threads share and none writes: a core that may write a line takes it from the others. Into the
+// second cache: the first is full of the rows at work.
 inline void prefetch_shared_row(const float* row, int64_t length) {
     for (int64_t offset = 0; offset < length; offset += kRowAlignment) {
-        __builtin_prefetch(row + offset, 0);
+        __builtin_prefetch(row + offset, 0, 2);
         __asm__ volatile("");
     }
 }

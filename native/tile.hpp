@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "matrix.hpp"
 
@@ -33,21 +34,40 @@ typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(
 inline Lanes& lanes(float* at) { return *reinterpret_cast<Lanes*>(at); }
 inline const Lanes& lanes(const float* at) { return *reinterpret_cast<const Lanes*>(at); }
 
-inline float total(const Lanes& terms) {
-    float sums[kLanes];
-    lanes(sums) = terms;
-#pragma GCC unroll 4
-    for (int half = kLanes / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-        for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-    return sums[0];
+// Zeros to work in that begin where a line of the cache does: a vector that lies across two is read twice.
+class Buffer {
+  public:
+    explicit Buffer(int64_t size) : lines_(round_up(size, kRowAlignment) / kRowAlignment) {}
+
+    float* data() { return reinterpret_cast<float*>(lines_.data()); }
+
+  private:
+    struct alignas(kRowAlignment * sizeof(float)) Line {
+        float floats[kRowAlignment];
+    };
+    std::vector<Line> lines_;
+};
+
+// The sum of each of many vectors. All are folded in halves together: one after the other would cost as much as what
+// they are sums of.
+template <int kWidth, int kCount>
+[[gnu::always_inline]] inline void totals(const float (&terms)[kCount][kWidth], float* out) {
+    if constexpr (kWidth == 4) {
+        for (int at = 0; at < kCount; ++at) out[at] = (terms[at][0] + terms[at][1]) + (terms[at][2] + terms[at][3]);
+    } else {
+        float halves[kCount][kWidth / 2];
+        for (int at = 0; at < kCount; ++at)
+            for (int lane = 0; lane < kWidth / 2; ++lane)
+                halves[at][lane] = terms[at][lane] + terms[at][lane + kWidth / 2];
+        totals(halves, out);
+    }
 }
 
 // What a tile does with what it computes.
-enum class Into { kReplace, kAdd, kSubtract };
+enum class Into { kReplace, kAdd };
 
-// out[i][j] = sum over d of a[d][i] * b[d][j], or adds it, or subtracts it. Never inlined: every element comes from the
-// same instructions in the same order, so that equal inputs have equal bits wherever they stand in a tile.
+// out[i][j] = sum over d of a[d][i] * b[d][j], or adds it. Never inlined: every element comes from the same
+// instructions in the same order, so that equal inputs have equal bits wherever they stand in a tile.
 template <int kRows, Into kInto = Into::kReplace>
 [[gnu::noinline]] void multiply_tile(const float* __restrict a, int64_t a_stride, const float* __restrict b,
                                      int64_t b_stride, int64_t depth, float* __restrict out, int64_t stride) {
@@ -66,7 +86,6 @@ template <int kRows, Into kInto = Into::kReplace>
             Lanes& place = lanes(out + i * stride + half * kLanes);
             if constexpr (kInto == Into::kReplace) place = sums[i][half];
             if constexpr (kInto == Into::kAdd) place += sums[i][half];
-            if constexpr (kInto == Into::kSubtract) place -= sums[i][half];
         }
 }
 

@@ -130,6 +130,20 @@ def test_an_infinite_penalty_leaves_the_centre() -> None:
 
 
 @pytest.mark.parametrize("block_size", [16, 128])
+def test_what_is_not_finite_stays_where_it_is(block_size: int) -> None:
+    problem = Problem(6, 60, 60, 50, density=0.5)
+    problem.weights[:, 0] = 0
+    problem.weights[::3, 0] = 1
+    problem.fixed[0, :50] = 1
+    finite, _ = problem.solve(block_size)
+    problem.fixed[0, :50] = np.nan
+    rows, _ = problem.solve(block_size)
+    met = problem.weights[:, 0] > 0
+    assert np.isnan(rows[met, :50]).any(axis=1).all()
+    np.testing.assert_array_equal(rows[~met], finite[~met])
+
+
+@pytest.mark.parametrize("block_size", [16, 128])
 def test_the_number_of_threads_changes_nothing(block_size: int) -> None:
     problem = Problem(4, 200, 90, 50)
     rows, loss = problem.solve(block_size)
