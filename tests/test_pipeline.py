@@ -245,7 +245,7 @@ def test_a_recipe_names_what_it_is_compared_with(recipe: Path) -> None:
     params = {name: one.params for name, one in found.measured.items()}
     assert (params["hybrid"]["n_components"], params["wider"]["n_components"]) == (8, 16)
     assert params["wider"]["random_state"] == 1  # as in [model]
-    assert params["yesterday"] == {"window": "1d", "half_life": None}
+    assert params["yesterday"] == {"window": "1d", "half_life": None, "by": None}
     assert params["recent-best-sellers"]["window"] == "2w"
     assert (found.reference, found.metric) == ("buy-again", "auc")
 
