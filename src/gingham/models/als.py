@@ -1,25 +1,23 @@
 """ALS: matrix factorisation with features for implicit feedback, by alternating least squares in the native kernel."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import scipy.sparse as sp
 
 from gingham import _native
 from gingham.errors import DataError
-from gingham.models.base import Some, listed
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, EpochModel
 from gingham.models.known import Data, canonical
 from gingham.models.least_squares import Axes, Half, Penalties
-from gingham.models.parameters import generator, require_k, require_number, require_whole
+from gingham.models.parameters import generator, require_number, require_whole
 from gingham.models.side import Side, aligned
 from gingham.models.training import inputs, weights_of
-from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
+from gingham.recommend import Floats, threads
 from gingham.split import Matrix, RandomState
 
 # The standard deviation of the items' first embeddings, times the root of their size.
@@ -294,56 +292,6 @@ class ALS(EpochModel[Halves]):
         half.solve_rows(own.state, centre, half.penalty, axes, weight, size, n_threads)
         _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.turn.T), num_threads=n_threads)
         return own.embeddings.copy()
-
-    def recommend_baskets(
-        self,
-        baskets: Mapping[Any, Some],
-        k: int = 12,
-        filter_seen: bool = False,
-        items: Some | None = None,
-        exclude: Some | None = None,
-        num_threads: int = 0,
-    ) -> pl.DataFrame:
-        """Recommend items to users whom the model has never met, by what is in their baskets.
-
-        Parameters
-        ----------
-        baskets : mapping of id to series or iterable of item ids
-            What each of them has.
-        k, items, exclude, num_threads
-            As for `recommend`.
-        filter_seen : bool
-            Whether what is in a basket is left out of its list; False by default.
-
-        Returns
-        -------
-        polars.DataFrame
-            As of `recommend`, with the mapping's keys for user ids.
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, ParameterError
-            As `recommend` does.
-        """
-        known = self.known_
-        require_k(k, self.n_items)
-        rows = [known.item_ids.index(listed(basket), "item") for basket in baskets.values()]
-        indptr = np.cumsum([0, *(len(row) for row in rows)])
-        indices = np.concatenate([np.empty(0, np.int32), *rows])
-        shape = (len(rows), self.n_items)
-        had = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
-        had.data[:] = 1
-        users = _blank(len(rows), None, self._items.n_components)
-        users.embeddings[:] = self.fold_in(had, num_threads=num_threads)
-        ranking = rank(
-            RepresentationScores(users.rows_of, self._items.rows(), users.n_components),
-            np.arange(len(rows), dtype=np.int32),
-            k=k,
-            seen=had if filter_seen else None,
-            candidates=self._candidates(items, exclude),
-            num_threads=num_threads,
-        )
-        return frame(ranking, pl.Series(list(baskets)), known.item_ids)
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
