@@ -12,7 +12,7 @@ from gingham import _native
 from gingham.errors import DataError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, EpochModel
-from gingham.models.known import Data, canonical
+from gingham.models.known import Data
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.parameters import generator, require_number, require_whole
 from gingham.models.side import Side, aligned
@@ -272,22 +272,16 @@ class ALS(EpochModel[Halves]):
         NotFittedError, DataError
             If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
         """
-        n_items, n_threads = self.n_items, threads(num_threads)
-        given = canonical(interactions, "interactions")
-        positives = _positives(canonical(given, "interactions", (given.shape[0], n_items)), sample_weight)
+        n_threads = threads(num_threads)
+        given, shared = self._newcomers(interactions, user_features)
+        positives = _positives(given, sample_weight)
         size, axes = self._items.n_components, Axes.of(self._items.rows().copy(), self._items.n_components, n_threads)
         assert axes is not None  # a model that is fitted is finite
         own = _blank(given.shape[0], None, size)
-        if user_features is not None:
-            embeddings, _ = self.user_representations(user_features)
-            if len(embeddings) != len(own.state):
-                raise DataError(
-                    f"user_features has {len(embeddings):,} rows for {len(own.state):,} users; give a row each."
-                )
-            own.embeddings[:] = embeddings
-            _native.als_rotate(rows=own.state, axes=axes.turn, num_threads=n_threads)
+        own.embeddings[:] = shared
+        _native.als_rotate(rows=own.state, axes=axes.turn, num_threads=n_threads)
         weight = self.unobserved_weight_
-        half = Half.of(positives, None, self._penalties(weight * n_items))
+        half = Half.of(positives, None, self._penalties(weight * self.n_items))
         centre = own.state.copy()
         half.solve_rows(own.state, centre, half.penalty, axes, weight, size, n_threads)
         _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.turn.T), num_threads=n_threads)

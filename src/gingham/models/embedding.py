@@ -104,6 +104,17 @@ class EmbeddingModel(Recommender):
     ) -> Floats:
         """Learn the embeddings of users whom the model has never met, from what they had."""
 
+    def _newcomers(self, interactions: Matrix, user_features: Matrix | None) -> tuple[sp.csr_matrix, Floats]:
+        """Check what `fold_in` is given; give what they had, and the embeddings of what they share with others."""
+        given = canonical(interactions, "interactions")
+        given = canonical(given, "interactions", (given.shape[0], self.n_items))
+        if user_features is None:
+            return given, np.zeros((given.shape[0], self._items.n_components), np.float32)
+        shared, _ = self.user_representations(user_features)
+        if len(shared) != given.shape[0]:
+            raise DataError(f"user_features has {len(shared):,} rows for {given.shape[0]:,} users; give a row each.")
+        return given, shared
+
     def recommend_baskets(
         self,
         baskets: Mapping[Any, Some],

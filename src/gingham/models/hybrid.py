@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gingham import _native
-from gingham.errors import DataError, ParameterError
+from gingham.errors import ParameterError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, Epoch, EpochModel
 from gingham.models.fold_in import fold_in
-from gingham.models.known import Data, Known, canonical
+from gingham.models.known import Data, Known
 from gingham.models.parameters import generator, require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, aligned
 from gingham.models.training import Training, inputs, require_same, weights_of
@@ -361,15 +361,7 @@ class HybridMF(EpochModel[Training]):
             If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
         """
         known, n_threads = self.known_, threads(num_threads)
-        given = canonical(interactions, "interactions")
-        given = canonical(given, "interactions", (given.shape[0], self.n_items))
-        shared = np.zeros((given.shape[0], self._items.n_components), np.float32)
-        if user_features is not None:
-            shared = self.user_representations(user_features)[0]
-            if len(shared) != given.shape[0]:
-                raise DataError(
-                    f"user_features has {len(shared):,} rows for {given.shape[0]:,} users; give a row each."
-                )
+        given, shared = self._newcomers(interactions, user_features)
 
         def train(training: Training, user: Side, items: Side) -> None:
             for number in range(len(self.history_)):
