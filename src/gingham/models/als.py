@@ -17,7 +17,7 @@ from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.parameters import generator, require_number, require_whole
 from gingham.models.side import Side, aligned
 from gingham.models.training import inputs, weights_of
-from gingham.recommend import Floats, threads
+from gingham.recommend import Floats
 from gingham.split import Matrix, RandomState
 
 # The standard deviation of the items' first embeddings, times the root of their size.
@@ -242,42 +242,11 @@ class ALS(EpochModel[Halves]):
 
     # Users the model has never met -----------------------------------------------------------------------------------
 
-    def fold_in(
-        self,
-        interactions: Matrix,
-        *,
-        user_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        num_threads: int = 0,
-    ) -> Floats:
-        """Solve for the embeddings of users whom the model has never met, as if they had been there.
-
-        Parameters
-        ----------
-        interactions : sparse matrix, shape (n, n_items)
-            A row a user: what they had. Items are those of the fit, in its order.
-        user_features : sparse matrix, shape (n, n_features)
-            What these users share with those of the fit; by default nothing.
-        sample_weight : sparse matrix, shape (n, n_items)
-            As for `fit`.
-        num_threads : int
-            0 (default) for all cores.
-
-        Returns
-        -------
-        float32 array, shape (n, n_components)
-
-        Raises
-        ------
-        NotFittedError, DataError
-            If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
-        """
-        n_threads = threads(num_threads)
-        given, shared = self._newcomers(interactions, user_features)
-        positives = _positives(given, sample_weight)
+    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
+        positives = _positives(had, sample_weight)
         size, axes = self._items.n_components, Axes.of(self._items.rows().copy(), self._items.n_components, n_threads)
         assert axes is not None  # a model that is fitted is finite
-        own = _blank(given.shape[0], None, size)
+        own = _blank(had.shape[0], None, size)
         own.embeddings[:] = shared
         _native.als_rotate(rows=own.state, axes=axes.turn, num_threads=n_threads)
         weight = self.unobserved_weight_

@@ -16,7 +16,7 @@ from gingham.models.base import Recommender, Some, listed
 from gingham.models.known import canonical
 from gingham.models.parameters import require_k
 from gingham.models.side import Side, aligned
-from gingham.recommend import Floats, RepresentationScores, frame, rank
+from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
 from gingham.split import Matrix
 from gingham.store import csr_arrays, csr_of
 
@@ -93,7 +93,6 @@ class EmbeddingModel(Recommender):
     def _scores(self) -> RepresentationScores:
         return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
 
-    @abstractmethod
     def fold_in(
         self,
         interactions: Matrix,
@@ -102,18 +101,44 @@ class EmbeddingModel(Recommender):
         sample_weight: Matrix | None = None,
         num_threads: int = 0,
     ) -> Floats:
-        """Learn the embeddings of users whom the model has never met, from what they had."""
+        """Learn embeddings of users whom the model has never met, as if they had been there; all else stays as it is.
 
-    def _newcomers(self, interactions: Matrix, user_features: Matrix | None) -> tuple[sp.csr_matrix, Floats]:
-        """Check what `fold_in` is given; give what they had, and the embeddings of what they share with others."""
+        `ALS` solves for them in one step. `HybridMF` trains each alone, by adagrad, for as many epochs as the model
+        was; biases are left out, for they change no user's order.
+
+        Parameters
+        ----------
+        interactions : sparse matrix, shape (n, n_items)
+            A row a user: what they had, as for `fit`. Items are those of the fit, in its order.
+        user_features : sparse matrix, shape (n, n_features)
+            What these users share with those of the fit; by default nothing.
+        sample_weight : sparse matrix, shape (n, n_items)
+            As for `fit`.
+        num_threads : int
+            How many users are learned at the same time; 0 (default) for all cores. The result does not depend on it.
+
+        Returns
+        -------
+        float32 array, shape (n, n_components)
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
+        """
+        n_threads = threads(num_threads)
         given = canonical(interactions, "interactions")
         given = canonical(given, "interactions", (given.shape[0], self.n_items))
-        if user_features is None:
-            return given, np.zeros((given.shape[0], self._items.n_components), np.float32)
-        shared, _ = self.user_representations(user_features)
+        shared = np.zeros((given.shape[0], self._items.n_components), np.float32)
+        if user_features is not None:
+            shared, _ = self.user_representations(user_features)
         if len(shared) != given.shape[0]:
             raise DataError(f"user_features has {len(shared):,} rows for {given.shape[0]:,} users; give a row each.")
-        return given, shared
+        return self._fold_in(given, shared, sample_weight, n_threads)
+
+    @abstractmethod
+    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
+        """Learn from what users had, and from the embeddings of what they share with others: a row each."""
 
     def recommend_baskets(
         self,

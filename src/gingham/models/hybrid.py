@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from gingham import _native
 from gingham.errors import ParameterError
@@ -16,7 +17,7 @@ from gingham.models.known import Data, Known
 from gingham.models.parameters import generator, require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, aligned
 from gingham.models.training import Training, inputs, require_same, weights_of
-from gingham.recommend import Floats, threads
+from gingham.recommend import Floats
 from gingham.split import Matrix, RandomState
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
@@ -327,54 +328,19 @@ class HybridMF(EpochModel[Training]):
 
     # Users the model has never met -----------------------------------------------------------------------------------
 
-    def fold_in(
-        self,
-        interactions: Matrix,
-        *,
-        user_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        num_threads: int = 0,
-    ) -> Floats:
-        """Train embeddings of users whom the model has never met, as if they had been there; all else stays as it is.
-
-        Each is trained alone, by adagrad, for as many epochs as the model was. Biases are left out, for they change no
-        user's order.
-
-        Parameters
-        ----------
-        interactions : sparse matrix, shape (n, n_items)
-            A row a user: what they had, as for `fit`. Items are those of the fit, in its order.
-        user_features : sparse matrix, shape (n, n_features)
-            What these users share with those of the fit; by default nothing.
-        sample_weight : sparse matrix, shape (n, n_items)
-            As for `fit`.
-        num_threads : int
-            How many users are trained at the same time; 0 (default) for all cores. The result does not depend on it.
-
-        Returns
-        -------
-        float32 array, shape (n, n_components)
-
-        Raises
-        ------
-        NotFittedError, DataError
-            If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
-        """
-        known, n_threads = self.known_, threads(num_threads)
-        given, shared = self._newcomers(interactions, user_features)
-
+    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
         def train(training: Training, user: Side, items: Side) -> None:
             for number in range(len(self.history_)):
                 self._epoch(number, training, user, items, "adagrad", 1, None)
 
-        weights = None if sample_weight is None else weights_of(sample_weight, given)
+        weights = None if sample_weight is None else weights_of(sample_weight, had)
         return fold_in(
             train,
             self._items,
             shared,
-            given,
+            had,
             weights,
-            pool=known.matrix.indices.astype(np.int32, copy=False),
+            pool=self.known_.matrix.indices.astype(np.int32, copy=False),
             loss=self.loss,
             seed=self._seed,
             n_threads=n_threads,
