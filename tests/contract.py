@@ -42,8 +42,6 @@ class Case:
         return shop(self.features, text, self.timed)
 
     def fitted(self, data: Any = None, **more: Any) -> Recommender:
-        if self.named and sp.issparse(data):
-            pytest.skip("a matrix of features has no names")
         return self.make().fit(self.shop() if data is None else data, **self.fit, **more)
 
     def fitted_to_matrices(self) -> Recommender:
@@ -137,21 +135,6 @@ class Contract:
                 question()
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_dataset_and_its_matrices_give_the_same(self, case: Case) -> None:
-        data = shop(case.features)  # a matrix knows no time
-        of_dataset = case.fitted(data).recommend(k=N_ITEMS)
-        of_matrices = case.fitted_to_matrices().recommend(k=N_ITEMS)
-        assert of_matrices["user_id"].dtype == of_matrices["item_id"].dtype == pl.Int64
-        users, items = (of_matrices[column].to_numpy() for column in ("user_id", "item_id"))
-        assert_frame_equal(
-            of_dataset,
-            of_matrices.with_columns(
-                user_id=data.user_ids.ids(users),
-                item_id=data.item_ids.ids(items),
-            ),
-            check_exact=True,
-        )
-
     def test_ids_of_text_and_of_numbers_give_the_same(self, case: Case) -> None:
         numbers = case.fitted().recommend(k=N_ITEMS)
         texts = case.fitted(case.shop(text=True)).recommend(k=N_ITEMS)
@@ -161,28 +144,6 @@ class Contract:
             item_id=7 * pl.col("item_id").str.slice(1).cast(pl.Int64),
         )
         assert_frame_equal(as_numbers, numbers, check_exact=True)
-
-    def test_nothing_of_the_callers_is_changed(self, case: Case) -> None:
-        rng = np.random.default_rng(1)
-
-        def untidy(n_rows: int, n_columns: int, per_row: int) -> sp.csr_matrix:
-            # Unsorted columns, duplicates and explicit zeros: all that a careless in-place clean-up would touch.
-            columns = rng.integers(0, n_columns, n_rows * per_row)
-            offsets = np.arange(0, n_rows * per_row + 1, per_row)
-            return sp.csr_matrix((rng.integers(0, 3, len(columns)) * 0.5, columns, offsets), (n_rows, n_columns))
-
-        train, test = untidy(N_USERS, N_ITEMS, 6), untidy(N_USERS, N_ITEMS, 3)
-        matrices = {"user_features": untidy(N_USERS, 5, 3), "item_features": untidy(N_ITEMS, 4, 3)}
-        given = (train, test, *matrices.values())
-        before = [[part.copy() for part in (matrix.data, matrix.indices, matrix.indptr)] for matrix in given]
-        model = case.fitted(train, **(matrices if case.features else {}))
-        model.recommend(filter_seen=True)
-        model.predict_rank(test, filter_seen=True)
-        model.test_ranks(test)
-        for matrix, parts in zip(given, before, strict=True):
-            for now, part in zip((matrix.data, matrix.indices, matrix.indptr), parts, strict=True):
-                np.testing.assert_array_equal(now, part)
-                assert now.dtype == part.dtype
 
     @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
     def test_a_value_that_is_not_finite_is_named_and_leaves_the_model_as_it_was(self, case: Case, wrong: float) -> None:
@@ -475,6 +436,54 @@ class Contract:
             assert after is not None
             assert_frame_equal(after, before)
 
+    def test_another_kind_of_model_is_refused(self, case: Case, tmp_path: Path) -> None:
+        model = case.fitted()
+        model.save(tmp_path / "model")
+        for other in {HybridMF, Popularity, BuyAgain} - {type(model)}:
+            with pytest.raises(ArtifactError, match=f"holds a {type(model).__name__}, no {other.__name__}"):
+                other.load(tmp_path / "model")
+
+
+class MatrixContract:
+    """What a model that learns from bare matrices too keeps to besides."""
+
+    def test_a_dataset_and_its_matrices_give_the_same(self, case: Case) -> None:
+        data = shop(case.features)  # a matrix knows no time
+        of_dataset = case.fitted(data).recommend(k=N_ITEMS)
+        of_matrices = case.fitted_to_matrices().recommend(k=N_ITEMS)
+        assert of_matrices["user_id"].dtype == of_matrices["item_id"].dtype == pl.Int64
+        users, items = (of_matrices[column].to_numpy() for column in ("user_id", "item_id"))
+        assert_frame_equal(
+            of_dataset,
+            of_matrices.with_columns(
+                user_id=data.user_ids.ids(users),
+                item_id=data.item_ids.ids(items),
+            ),
+            check_exact=True,
+        )
+
+    def test_nothing_of_the_callers_is_changed(self, case: Case) -> None:
+        rng = np.random.default_rng(1)
+
+        def untidy(n_rows: int, n_columns: int, per_row: int) -> sp.csr_matrix:
+            # Unsorted columns, duplicates and explicit zeros: all that a careless in-place clean-up would touch.
+            columns = rng.integers(0, n_columns, n_rows * per_row)
+            offsets = np.arange(0, n_rows * per_row + 1, per_row)
+            return sp.csr_matrix((rng.integers(0, 3, len(columns)) * 0.5, columns, offsets), (n_rows, n_columns))
+
+        train, test = untidy(N_USERS, N_ITEMS, 6), untidy(N_USERS, N_ITEMS, 3)
+        matrices = {"user_features": untidy(N_USERS, 5, 3), "item_features": untidy(N_ITEMS, 4, 3)}
+        given = (train, test, *matrices.values())
+        before = [[part.copy() for part in (matrix.data, matrix.indices, matrix.indptr)] for matrix in given]
+        model = case.fitted(train, **(matrices if case.features else {}))
+        model.recommend(filter_seen=True)
+        model.predict_rank(test, filter_seen=True)
+        model.test_ranks(test)
+        for matrix, parts in zip(given, before, strict=True):
+            for now, part in zip((matrix.data, matrix.indices, matrix.indptr), parts, strict=True):
+                np.testing.assert_array_equal(now, part)
+                assert now.dtype == part.dtype
+
     def test_what_is_loaded_can_be_fitted_again_and_saved(self, case: Case, tmp_path: Path) -> None:
         model = case.fitted_to_matrices()
         model.save(tmp_path / "model")
@@ -485,10 +494,3 @@ class Contract:
         again = loaded.fit(case.shop(), **case.fit)
         assert again is loaded
         assert_frame_equal(again.recommend(), case.fitted().recommend(), check_exact=True)
-
-    def test_another_kind_of_model_is_refused(self, case: Case, tmp_path: Path) -> None:
-        model = case.fitted()
-        model.save(tmp_path / "model")
-        for other in {HybridMF, Popularity, BuyAgain} - {type(model)}:
-            with pytest.raises(ArtifactError, match=f"holds a {type(model).__name__}, no {other.__name__}"):
-                other.load(tmp_path / "model")

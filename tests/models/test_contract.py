@@ -4,7 +4,7 @@ pytest.register_assert_rewrite("tests.contract")
 
 from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
 from gingham.ranking import LightGBMRanker, Source, TwoStage  # noqa: E402
-from tests.contract import Case, Contract  # noqa: E402
+from tests.contract import Case, Contract, MatrixContract  # noqa: E402
 
 MIXED = [NextBasket(), Source(HybridMF(4, random_state=1), 3, {"epochs": 2}), Source(ItemKNN(5), 0)]
 SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
@@ -41,4 +41,9 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 class TestEveryModel(Contract):
+    pass
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.named], ids=lambda case: case.name)
+class TestEveryModelOfMatrices(MatrixContract):
     pass
