@@ -68,6 +68,21 @@ def test_scores_are_habits_and_everybodys_sales(
     np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("power", [0.5, 1, 1.5])
+def test_sales_fade_by_a_power_of_their_days(power: float) -> None:
+    """The decay takes the place of the half-life, and leaves habits alone."""
+    data = shop(2)
+    rows = data.interactions
+    assert rows.timestamp is not None
+    days = (rows.timestamp.max() - rows.timestamp) / np.timedelta64(1, "D")
+    sales = np.zeros((N_USERS, N_ITEMS))
+    np.add.at(sales, (rows.user_index, rows.item_index), rows.value / (1 + days) ** power)
+    sales = np.maximum(sales, 0).sum(axis=0)
+    model = NextBasket(smoothing=4.5, sales_half_life="3d", sales_decay=power).fit(data)
+    expected = decayed(data, None) + 4.5 * sales / sales.sum()
+    np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_a_list_is_in_the_order_of_the_scores() -> None:
     data = shop(1)
     expected = twin(data, None, 500, 20, 0, 0)
@@ -100,6 +115,7 @@ def test_a_share_set_after_a_fit_waits_for_the_next() -> None:
     [
         ({"half_life": 7}, "half_life=7 is no length of time"),
         ({"sales_half_life": "7 moons"}, "sales_half_life: '7 moons' is no length of time"),
+        ({"sales_decay": 0}, "sales_decay=0 is out of its range"),
         ({"smoothing": -1}, "smoothing=-1 is out of its range"),
         ({"n_neighbours": -1}, "n_neighbours=-1 is no whole number"),
         ({"alpha": 1.01}, "alpha=1.01 is out of its range"),

@@ -159,6 +159,25 @@ def test_scores_begin_at_the_logarithm_of_an_offset(dataset: gg.Dataset, tmp_pat
     assert_frame_equal(gg.load(tmp_path / "model").recommend(k=12), model.recommend(k=12), check_exact=True)
 
 
+def test_trees_add_what_they_are_trusted_for(dataset: gg.Dataset, tmp_path: Path) -> None:
+    """Contributions to the score shrink with the trees, and with them the distance from the offset."""
+    found = {}
+    for trust in (1.0, 0.25):
+        ranker = gg.LightGBMRanker(n_estimators=9, min_child_samples=5, offset="NextBasket_score", trust=trust)
+        model = small(ranker=ranker, n_candidates=12).fit(dataset)
+        users, items = np.divmod(np.arange(60), 12)
+        offset = np.log(0.05 + gg.NextBasket().fit(dataset).predict(users, items))
+        found[trust] = model.predict(users, items) - offset
+        reasons = model.explain([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+        np.testing.assert_allclose(reasons["contribution"], model.recommend([3], k=5)["score"], atol=1e-5)
+    candidates = found[1.0] > -2
+    assert candidates.sum() > 20
+    assert np.ptp(found[1.0][candidates]) > 0.1
+    np.testing.assert_allclose(found[0.25][candidates], 0.25 * found[1.0][candidates], atol=1e-5)
+    model.save(tmp_path / "model")
+    assert_frame_equal(gg.load(tmp_path / "model").recommend(k=12), model.recommend(k=12), check_exact=True)
+
+
 # Bad input ---------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +278,7 @@ def test_wrong_parameters_are_refused(dataset: gg.Dataset, params: dict[str, Any
         ({"early_stopping_rounds": -1}, "ranker.early_stopping_rounds=-1"),
         ({"colsample_bytree": 1.5}, "ranker.colsample_bytree=1.5"),
         ({"reg_lambda": -1}, "ranker.reg_lambda=-1"),
+        ({"trust": 0}, "ranker.trust=0"),
     ],
 )
 def test_wrong_parameters_of_the_ranker_are_refused(params: dict[str, Any], words: str) -> None:

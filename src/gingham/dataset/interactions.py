@@ -122,6 +122,16 @@ class Interactions:
         halved = (self.timestamp.max() - self.timestamp) / np.timedelta64(half_life)
         return replace(self, value=(self.value * 0.5**halved).astype(np.float32))
 
+    def faded(self, power: float) -> "Interactions":
+        """Let each count for ``(1 + d) ** -power``, where it is d days older than the last one.
+
+        Without timestamps nothing is older, and all keep their values.
+        """
+        if self.timestamp is None or not len(self):
+            return self
+        days = (self.timestamp.max() - self.timestamp) / np.timedelta64(1, "D")
+        return replace(self, value=(self.value * (1 + days) ** -power).astype(np.float32))
+
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Make the user by item matrix.
 

@@ -52,6 +52,9 @@ class LightGBMRanker:
         logarithm, and trees learn what to add. To trees, a best seller without its like in training is one like its
         predecessors; by its logarithm it counts for what it is. The model's scores have to be zero or more, what is
         below counts as zero. None (default): every pair begins at the same score.
+    trust : float
+        How much of what the trees say is added to the offset, above 0 and at most 1 (default), which is all of it. Less
+        is safer where the coming period may be unlike those that trees learned from.
 
     References
     ----------
@@ -70,6 +73,7 @@ class LightGBMRanker:
     truncation_level: int = 20
     early_stopping_rounds: int = 30
     offset: str | None = None
+    trust: float = 1.0
 
     def validate(self) -> None:
         """Check the parameters; `TwoStage.fit` does so first.
@@ -94,6 +98,7 @@ class LightGBMRanker:
         require_number("ranker.learning_rate", self.learning_rate, above=0)
         require_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
         require_number("ranker.reg_lambda", self.reg_lambda, least=0)
+        require_number("ranker.trust", self.trust, above=0, most=1)
 
     def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
         """Learn from periods, the earliest first.
@@ -151,22 +156,22 @@ class LightGBMRanker:
             best = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
             # It is not set where trees cannot be split any further.
             n_trees = best if best > 0 else n_trees
-        return Trees(lgb.train(params, dataset(periods), n_trees), self.offset)
+        return Trees(lgb.train(params, dataset(periods), n_trees), self)
+
+    def trees(self, text: str) -> "Trees":
+        """Read what `Trees.text` gave, of a ranker with these parameters."""
+        return Trees(lightgbm_module().Booster(model_str=text), self)
 
 
 class Trees:
     """What a ranker has learned."""
 
-    def __init__(self, booster: "lightgbm.Booster", offset: str | None) -> None:
-        self._booster = booster
-        self._place = None if offset is None else booster.feature_name().index(offset)
+    def __init__(self, booster: "lightgbm.Booster", ranker: LightGBMRanker) -> None:
+        self._booster, self._trust = booster, np.float32(ranker.trust)
+        self._place = None if ranker.offset is None else booster.feature_name().index(ranker.offset)
         # Nothing can score as low as this.
-        self.floor = float(booster.lower_bound()) - 1 + (0 if self._place is None else float(np.log(_LEAST)))
-
-    @classmethod
-    def of_text(cls, text: str, offset: str | None) -> "Trees":
-        """Read what `text` gave, of a ranker with this offset."""
-        return cls(lightgbm_module().Booster(model_str=text), offset)
+        least = ranker.trust * booster.lower_bound()
+        self.floor = float(least) - 1 + (0 if self._place is None else float(np.log(_LEAST)))
 
     @property
     def text(self) -> str:
@@ -177,7 +182,7 @@ class Trees:
         """Score pairs by their features: float32, one a pair."""
         if not len(features):
             return np.empty(0, np.float32)
-        scores = np.asarray(self._booster.predict(features, raw_score=True), np.float32)
+        scores = self._trust * np.asarray(self._booster.predict(features, raw_score=True), np.float32)
         return scores if self._place is None else scores + _started(features, self._place)
 
     def contributions(self, features: Floats) -> Floats:
@@ -189,7 +194,7 @@ class Trees:
         ----------
         Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
         """
-        found = np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
+        found = self._trust * np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
         if self._place is not None:
             found[:, self._place] += _started(features, self._place)
         return found

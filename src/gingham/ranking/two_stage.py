@@ -327,7 +327,7 @@ class TwoStage(Recommender):
         return stored if self._trees is None else replace(stored, texts={_TREES: self._trees.text})
 
     def _restore(self, stored: Artifact) -> None:
-        self._trees = Trees.of_text(stored.texts[_TREES], self._ranker().offset) if _TREES in stored.texts else None
+        self._trees = self._ranker().trees(stored.texts[_TREES]) if _TREES in stored.texts else None
         super()._restore(stored)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
