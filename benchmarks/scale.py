@@ -41,7 +41,7 @@ categorical = ["product_type_name", "garment_group_name"]
 
 [model]
 kind = "two-stage"
-n_candidates = 48
+n_candidates = 50
 random_state = 42
 ranker = { learning_rate = 0.1, num_leaves = 31 }
 candidates = [
