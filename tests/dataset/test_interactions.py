@@ -119,18 +119,18 @@ def test_what_is_older_counts_for_less() -> None:
     np.testing.assert_array_equal(rows.value, [8, 8, -4, 1])
 
 
-def test_what_is_older_fades_by_a_power_of_its_days() -> None:
+def test_what_is_older_counts_for_less_by_a_power_of_its_days() -> None:
     times = np.array(["2024-01-02", "2024-01-04T12", "2024-01-05"], "datetime64[us]")
     rows = Interactions([0, 1, 0], [0, 0, 1], 2, 2, value=[8, -4, 1], timestamp=times)
-    faded = rows.faded(2)
-    assert faded.value.dtype == np.float32
-    np.testing.assert_allclose(faded.value, [8 / 16, -4 / 2.25, 1], rtol=1e-6)
+    decayed = rows.decayed(2)
+    assert decayed.value.dtype == np.float32
+    np.testing.assert_allclose(decayed.value, [8 / 16, -4 / 2.25, 1], rtol=1e-6)
     np.testing.assert_array_equal(rows.value, [8, -4, 1])
 
 
 def test_without_time_nothing_is_older() -> None:
     rows = Interactions([0, 1], [1, 0], 2, 2, value=[3, 4])
-    np.testing.assert_array_equal(rows.faded(1).value, [3, 4])
+    np.testing.assert_array_equal(rows.decayed(1).value, [3, 4])
     np.testing.assert_array_equal(rows.decayed(timedelta(days=1)).value, [3, 4])
     empty = Interactions([], [], 2, 2, timestamp=np.empty(0, "datetime64[us]"))
-    assert len(empty.decayed(timedelta(days=1))) == len(empty.faded(1)) == 0
+    assert len(empty.decayed(timedelta(days=1))) == len(empty.decayed(1)) == 0

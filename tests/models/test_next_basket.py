@@ -69,7 +69,7 @@ def test_scores_are_habits_and_everybodys_sales(
 
 
 @pytest.mark.parametrize("power", [0.5, 1, 1.5])
-def test_sales_fade_by_a_power_of_their_days(power: float) -> None:
+def test_sales_decay_by_a_power_of_their_days(power: float) -> None:
     """The decay takes the place of the half-life, and leaves habits alone."""
     data = shop(2)
     rows = data.interactions

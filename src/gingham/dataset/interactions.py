@@ -112,25 +112,25 @@ class Interactions:
             None if self.price is None else self.price[rows],
         )
 
-    def decayed(self, half_life: timedelta) -> "Interactions":
-        """Let each count for less the older it is: for half, when it is `half_life` older than the last one.
+    def decayed(self, decay: timedelta | float) -> "Interactions":
+        """Let each count for less the older it is.
 
         Without timestamps nothing is older, and all keep their values.
+
+        Parameters
+        ----------
+        decay : timedelta or float
+            A half-life: what is so much older than the last one counts for half. Or a power: what is d days older
+            counts for ``(1 + d) ** -decay``.
         """
         if self.timestamp is None or not len(self):
             return self
-        halved = (self.timestamp.max() - self.timestamp) / np.timedelta64(half_life)
-        return replace(self, value=(self.value * 0.5**halved).astype(np.float32))
-
-    def faded(self, power: float) -> "Interactions":
-        """Let each count for ``(1 + d) ** -power``, where it is d days older than the last one.
-
-        Without timestamps nothing is older, and all keep their values.
-        """
-        if self.timestamp is None or not len(self):
-            return self
-        days = (self.timestamp.max() - self.timestamp) / np.timedelta64(1, "D")
-        return replace(self, value=(self.value * (1 + days) ** -power).astype(np.float32))
+        age = self.timestamp.max() - self.timestamp
+        if isinstance(decay, timedelta):
+            weight = 0.5 ** (age / np.timedelta64(decay))
+        else:
+            weight = (1 + age / np.timedelta64(1, "D")) ** -decay
+        return replace(self, value=(self.value * weight).astype(np.float32))
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Make the user by item matrix.

@@ -64,16 +64,16 @@ class Known:
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
 
-    def purchases(self, data: Data, fade: timedelta | float | None) -> sp.csr_matrix:
+    def purchases(self, data: Data, decay: timedelta | float | None) -> sp.csr_matrix:
         """Make the matrix in which what is older counts for less, and what is not above zero for nothing.
 
         Parameters
         ----------
         data : Dataset or sparse matrix
             What this was made of.
-        fade : timedelta, float or None
-            How long before the last transaction one counts for half, or by which power of its days one fades (see
-            `Interactions.faded`); None for all alike, which a bare matrix and a dataset without timestamps have anyway.
+        decay : timedelta, float or None
+            A half-life, or a power of days, as for `Interactions.decayed`; None for all alike, which a bare matrix and
+            a dataset without timestamps have anyway.
 
         Returns
         -------
@@ -81,9 +81,8 @@ class Known:
             With the entries of `matrix`, and data of its own; what does not count is an explicit zero.
         """
         matrix = self.matrix
-        if fade is not None and isinstance(data, Dataset):
-            rows = data.interactions
-            matrix = (rows.decayed(fade) if isinstance(fade, timedelta) else rows.faded(fade)).matrix()
+        if decay is not None and isinstance(data, Dataset):
+            matrix = data.interactions.decayed(decay).matrix()
         return sp.csr_matrix((np.maximum(matrix.data, 0), matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:

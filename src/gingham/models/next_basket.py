@@ -42,15 +42,15 @@ class NextBasket(Recommender):
         With neighbours, the share of the user's own habit, from 0 to 1; the rest is the neighbours' mean. 0.7 by
         default.
     sales_decay : float or None
-        Lets sales fade by a power of their age, in place of `sales_half_life`: one of `d` days ago counts for
-        ``(1 + d) ** -sales_decay``. The last days count for most, as where offers come and go, and yet what sold well
-        long ago is not forgotten. From 1 to 1.5 where it was measured; None (default) for the half-life.
+        Lets sales count for less by a power of their days, in place of `sales_half_life`: one of d days before the last
+        transaction counts for ``(1 + d) ** -sales_decay``. The last days count for most, as where offers come and go,
+        and yet what sold well long ago is not forgotten. Above 0; None (default) for the half-life.
 
     References
     ----------
     Hu et al., "Modeling Personalized Item Frequency Information for Next-basket Recommendation", 2020,
     https://arxiv.org/abs/2006.00556;
-    Anderson and Schooler, "Reflections of the Environment in Memory", 1991 (forgetting by a power of time).
+    Anderson and Schooler, "Reflections of the Environment in Memory", 1991 (decay by a power of time).
     """
 
     _habits: sp.csr_matrix
@@ -110,9 +110,9 @@ class NextBasket(Recommender):
         self.validate()
         n_threads = threads(num_threads)
         known = Known.of(interactions)
-        sales_fade = optional_duration("sales_half_life", self.sales_half_life)
+        sales_half_life = optional_duration("sales_half_life", self.sales_half_life)
         habits = known.purchases(interactions, optional_duration("half_life", self.half_life))
-        recent = known.purchases(interactions, sales_fade if self.sales_decay is None else float(self.sales_decay))
+        recent = known.purchases(interactions, sales_half_life if self.sales_decay is None else self.sales_decay)
         near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
         sales = sold(recent)
         self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)

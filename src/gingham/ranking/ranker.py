@@ -54,7 +54,8 @@ class LightGBMRanker:
         below counts as zero. None (default): every pair begins at the same score.
     trust : float
         How much of what the trees say is added to the offset, above 0 and at most 1 (default), which is all of it. Less
-        is safer where the coming period may be unlike those that trees learned from.
+        is safer where the coming period may be unlike those that trees learned from. Without an offset it scales scores
+        and changes no order.
 
     References
     ----------
