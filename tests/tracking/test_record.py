@@ -20,6 +20,14 @@ trials = 3
 space = { n_components = [2, 4] }
 """
 
+STAGES = """
+[[compare.models]]
+name = "stages"
+kind = "two-stage"
+candidates = [{ kind = "popularity" }, { kind = "buy-again" }]
+ranker = { n_estimators = 5, min_child_samples = 5 }
+"""
+
 
 @pytest.fixture
 def known(recipe: Path) -> Recipe:
@@ -62,6 +70,15 @@ def test_a_comparison_has_a_part_for_every_model(known: Recipe, tmp_path: Path) 
     assert (parts["hybrid"].params["epochs"], parts["bpr"].params["epochs"]) == (3, 2)
     assert (parts["hybrid"].params["loss"], parts["bpr"].params["loss"]) == ("warp", "bpr")
     assert parts["bpr"].kind == "model"
+
+
+def test_two_stages_are_told_as_the_recipe_does(recipe: Path) -> None:
+    recipe.write_text(f"{recipe.read_text()}{STAGES}")
+    known = Recipe.read(recipe)
+    part = by_name(of_comparison(known, pipeline.compare(known)))["stages"]
+    assert part.params["kind"] == "two-stage"
+    assert [source["kind"] for source in part.params["candidates"]] == ["popularity", "buy-again"]
+    assert part.params["ranker"] == {"n_estimators": 5, "min_child_samples": 5}
 
 
 def test_a_metric_after_an_epoch_is_not_taken_for_that_of_the_test(known: Recipe) -> None:

@@ -10,7 +10,8 @@ import polars as pl
 from gingham import pipeline
 from gingham.compare import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
-from gingham.models import KINDS, EpochModel
+from gingham.models import EpochModel
+from gingham.ranking import KINDS
 from gingham.tune import Tuning, folder
 from gingham.tune.trials import parameters
 
@@ -110,13 +111,14 @@ def _models(comparison: Comparison, specs: Mapping[str, ModelSpec]) -> Iterator[
     for name, one in comparison.measured.items():
         given = _given(specs[name]) if name in specs else {}
         kind = "baseline" if name in comparison.baselines else "model"
-        yield Record(name, kind, {**given, **one.params}, _metrics(one), _curve(one.curve))
+        yield Record(name, kind, {**one.params, **given}, _metrics(one), _curve(one.curve))
 
 
 def _given(spec: ModelSpec) -> dict[str, Any]:
-    """Give what a recipe says about a model beside its hyper-parameters."""
+    """Give what a recipe says about a model beside its hyper-parameters, and of the models it is made of."""
     training = ("epochs", "weighted", "early_stopping") if issubclass(KINDS[spec.kind], EpochModel) else ()
-    return spec.model_dump(mode="json", include={"kind", "num_threads", *training}, exclude_none=True)
+    told = {"kind", "num_threads", "candidates", "ranker", *training}
+    return spec.model_dump(mode="json", include=told, exclude_none=True)
 
 
 def _how(recipe: Recipe) -> dict[str, Any]:
