@@ -13,6 +13,7 @@ from gingham.config import TuneSpec
 from gingham.errors import ConfigError
 from gingham.space import Space
 from gingham.tables.duration import time_limit
+from gingham.tune.interrupt import Interrupt
 from gingham.tune.study import (
     BEAT,
     EPOCHS,
@@ -77,6 +78,8 @@ class Search:
         ------
         ConfigError
             If nothing but failures comes of it.
+        KeyboardInterrupt
+            After Ctrl-C, as soon as what was going on is written down.
         """
         done = len(finished(self._study))
         with tqdm(
@@ -84,16 +87,19 @@ class Search:
         ) as bar:
             self._bar = bar
             self._show()
-            try:
-                with Workers(folder, min(self._spec.workers, max(0, self._spec.trials - done))) as workers:
-                    self._go(workers)
-            finally:
-                # An interrupted search leaves no trial that looks as if it ran.
-                for worker in list(self._running):
-                    self._fail(worker)
+            workers = Workers(folder, min(self._spec.workers, max(0, self._spec.trials - done)))
+            with Interrupt(workers.wake) as interrupt:
+                try:
+                    with workers:
+                        self._go(workers, interrupt)
+                finally:
+                    # An interrupted search leaves no trial that looks as if it ran.
+                    for worker in list(self._running):
+                        self._fail(worker)
 
-    def _go(self, workers: Workers) -> None:
+    def _go(self, workers: Workers, interrupt: Interrupt) -> None:
         while True:
+            interrupt.check()
             for worker in workers:
                 if worker not in self._running and self._wants_more():
                     self._ask(worker)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, Queue
+from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self, TypeAlias
 
@@ -55,7 +55,7 @@ class Worker:
 class _Nursery:
     """The process that workers come from: see `gingham.tune.nursery`."""
 
-    def __init__(self, folder: Path, inbox: Queue[Heard]) -> None:
+    def __init__(self, folder: Path, inbox: SimpleQueue[Heard | None]) -> None:
         self._folder, self._inbox = folder, inbox
         self._log = folder / "nursery.log"
         with self._log.open("w") as errors:
@@ -136,7 +136,8 @@ class Workers:
 
     def __init__(self, folder: Path, n: int) -> None:
         self._folder, self._n = folder, n
-        self._inbox: Queue[Heard] = Queue()
+        # Reentrant, as `wake` must be, which leaves None.
+        self._inbox: SimpleQueue[Heard | None] = SimpleQueue()
         self._started = 0
         self._all: list[Worker] = []
 
@@ -153,12 +154,16 @@ class Workers:
         return iter(list(self._all))
 
     def next(self, timeout: float) -> Heard | None:
-        """Wait for what a worker says next, for so many seconds; None if none says anything."""
+        """Wait for what a worker says next, for so many seconds; None if none says anything, or `wake` ended it."""
         try:
             heard = self._inbox.get(timeout=max(0.0, timeout))
         except Empty:
             return None
-        return heard if heard[0] in self._all else None  # the last words of one that was replaced
+        return heard if heard is not None and heard[0] in self._all else None  # not the last words of one replaced
+
+    def wake(self) -> None:
+        """End the wait in `next`."""
+        self._inbox.put(None)
 
     def replace(self, worker: Worker) -> None:
         """Start another in place of one that ended."""
