@@ -8,7 +8,7 @@ import pytest
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.models import BuyAgain
-from gingham.models.cycles import chances
+from gingham.models.cycles import chances, loyalty
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2024-01-01", "us")
@@ -84,3 +84,14 @@ def test_what_is_due_comes_before_what_sells_better() -> None:
     data = Dataset(*ids, Interactions(users, items, 101, 2, timestamp=START + days * DAY))
     for cycle, wanted in ((False, [broom, milk]), (True, [milk, broom])):
         assert BuyAgain("1d", recency="60d", cycle=cycle).fit(data).recommend([ann], k=2)["item_id"].to_list() == wanted
+
+
+def test_loyalty_is_the_smoothed_share_of_purchases_with_another_after_them() -> None:
+    rows = shop()
+    bought, repeated = np.zeros(7), np.zeros(7)
+    for (_, item), mine in waits(rows).items():
+        bought[item] += len(mine)
+        repeated[item] += len(mine) - 1
+    usual = repeated.sum() / bought.sum()
+    np.testing.assert_allclose(loyalty(rows), (repeated + 20 * usual) / (bought + 20))
+    assert loyalty(rows)[6] == pytest.approx(usual)

@@ -83,6 +83,42 @@ def test_sales_decay_by_a_power_of_their_days(power: float) -> None:
     np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("power", [0.4, 1])
+@pytest.mark.parametrize("half_life", [None, "10d"])
+def test_habits_count_for_more_with_what_people_buy_again(power: float, half_life: str | None) -> None:
+    data = shop(3)
+    rows = data.interactions
+    assert rows.timestamp is not None
+    days: dict[tuple[int, int], set[np.datetime64]] = {}
+    for user, item, value, time in zip(rows.user_index, rows.item_index, rows.value, rows.timestamp, strict=True):
+        if value > 0:
+            days.setdefault((int(user), int(item)), set()).add(time.astype("datetime64[D]"))
+    bought, repeated = np.zeros(N_ITEMS), np.zeros(N_ITEMS)
+    for (_, item), each in days.items():
+        bought[item] += len(each)
+        repeated[item] += len(each) - 1
+    shares = (repeated + 20 * repeated.sum() / bought.sum()) / (bought + 20)
+    habits = decayed(data, None if half_life is None else 10)
+    weighted = habits * shares**power
+    sales = decayed(data, 20).sum(axis=0)
+    expected = weighted * habits.sum() / weighted.sum() + 4.5 * sales / sales.sum()
+    model = NextBasket(half_life, smoothing=4.5, loyalty=power).fit(data)
+    np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("timed", [False, True])
+def test_where_nobody_bought_again_no_item_is_better_than_another(timed: bool) -> None:
+    """Each of three users bought another item; without times, nothing is known of who bought again."""
+    ids = [Ids.from_series(pl.Series(range(3))) for _ in range(2)]
+    times = np.full(3, "2024-01-01", "datetime64[us]") if timed else None
+    rows = Interactions([0, 1, 2], [0, 1, 2], 3, 3, [1, 2, 3] if timed else [5, 2, 3], times)
+    data = Dataset(*ids, rows)
+    pairs = np.divmod(np.arange(9), 3)
+    np.testing.assert_array_equal(
+        NextBasket(loyalty=0.5).fit(data).predict(*pairs), NextBasket().fit(data).predict(*pairs)
+    )
+
+
 def test_a_list_is_in_the_order_of_the_scores() -> None:
     data = shop(1)
     expected = twin(data, None, 500, 20, 0, 0)
@@ -118,6 +154,7 @@ def test_a_share_set_after_a_fit_waits_for_the_next() -> None:
         ({"sales_decay": 0}, "sales_decay=0 is out of its range"),
         ({"smoothing": -1}, "smoothing=-1 is out of its range"),
         ({"n_neighbours": -1}, "n_neighbours=-1 is no whole number"),
+        ({"loyalty": -0.1}, "loyalty=-0.1 is out of its range"),
         ({"alpha": 1.01}, "alpha=1.01 is out of its range"),
     ],
 )

@@ -1,4 +1,4 @@
-"""How likely it is that someone buys an item again, by how long ago they last did."""
+"""How likely it is that someone buys an item again: at all, and by how long ago they last did."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from gingham.recommend import Floats
 _DAYS, _WEEKS = 7, 27
 # An item's own chances count for as much as those of all items, once so many waited, or bought again.
 _SMOOTHING = 50.0
+# An item's own share of purchases with another after them counts for as much as that of all items, once it was bought
+# so many times.
+_PURCHASES = 20.0
 
 Doubles = npt.NDArray[np.float64]
 
@@ -47,6 +50,27 @@ def chances(rows: Interactions, bought: sp.csr_matrix) -> Floats:
     waiting = np.isin(users * rows.n_items + bought.indices, pair[~again], assume_unique=True)
     chance[waiting] = table[item[~again], week[~again]]
     return chance
+
+
+def loyalty(rows: Interactions) -> Doubles:
+    """Estimate of each item after which share of its purchases the user bought it again, on another day.
+
+    Parameters
+    ----------
+    rows : Interactions
+        With timestamps.
+
+    Returns
+    -------
+    float64 array, shape (n_items,)
+        Smoothed by the share of all items' purchases; what was never bought has that itself.
+    """
+    pair, _, again = _waits(rows)
+    item = pair % rows.n_items
+    bought, repeated = (np.bincount(chosen, minlength=rows.n_items) for chosen in (item, item[again]))
+    usual = repeated.sum() / max(bought.sum(), 1)
+    shares: Doubles = (repeated + _PURCHASES * usual) / (bought + _PURCHASES)
+    return shares
 
 
 def _waits(rows: Interactions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:

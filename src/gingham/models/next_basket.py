@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.dataset import Dataset
 from gingham.models.base import Recommender
+from gingham.models.cycles import loyalty
 from gingham.models.known import Data, Known
 from gingham.models.neighbours import top_products, unit
 from gingham.models.parameters import optional_duration, require_number, require_whole
@@ -45,6 +47,10 @@ class NextBasket(Recommender):
         Lets sales count for less by a power of their days, in place of `sales_half_life`: one of d days before the last
         transaction counts for ``(1 + d) ** -sales_decay``. The last days count for most, as where offers come and go,
         and yet what sold well long ago is not forgotten. Above 0; None (default) for the half-life.
+    loyalty : float
+        Lets a purchase count for more as a habit if the item is one that people buy again: it is multiplied by this
+        power of the share of the item's purchases after which the user bought it again on another day, and all habits
+        are scaled to their sum without that. At least 0, which leaves them alone (default); it takes timestamps.
 
     References
     ----------
@@ -66,6 +72,7 @@ class NextBasket(Recommender):
         n_neighbours: int = 0,
         alpha: float = 0.7,
         sales_decay: float | None = None,
+        loyalty: float = 0.0,
     ) -> None:
         self.half_life = half_life
         self.smoothing = smoothing
@@ -73,6 +80,7 @@ class NextBasket(Recommender):
         self.n_neighbours = n_neighbours
         self.alpha = alpha
         self.sales_decay = sales_decay
+        self.loyalty = loyalty
 
     def validate(self) -> None:
         """Check the parameters; `fit` does so first.
@@ -89,6 +97,7 @@ class NextBasket(Recommender):
             require_number("sales_decay", self.sales_decay, above=0)
         require_whole("n_neighbours", self.n_neighbours, 0)
         require_number("alpha", self.alpha, least=0, most=1)
+        require_number("loyalty", self.loyalty, least=0)
 
     def fit(self, interactions: Data, num_threads: int = 0) -> Self:
         """Count purchases, and find every user's neighbours where they are asked for.
@@ -111,7 +120,9 @@ class NextBasket(Recommender):
         n_threads = threads(num_threads)
         known = Known.of(interactions)
         sales_half_life = optional_duration("sales_half_life", self.sales_half_life)
-        habits = known.purchases(interactions, optional_duration("half_life", self.half_life))
+        habits = self._loyal(
+            known.purchases(interactions, optional_duration("half_life", self.half_life)), interactions
+        )
         recent = known.purchases(interactions, sales_half_life if self.sales_decay is None else self.sales_decay)
         near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
         sales = sold(recent)
@@ -119,6 +130,17 @@ class NextBasket(Recommender):
         self._habits, self._near, self._alpha = habits, near, float(self.alpha)
         self._known = known
         return self
+
+    def _loyal(self, habits: sp.csr_matrix, data: Data) -> sp.csr_matrix:
+        """Let habits count for more with items that people buy again."""
+        if not self.loyalty or not isinstance(data, Dataset) or data.interactions.timestamp is None:
+            return habits
+        weighted = habits.data * loyalty(data.interactions)[habits.indices] ** self.loyalty
+        total = weighted.sum()
+        # Where nobody bought anything again, no item is better than another.
+        if total > 0:
+            habits.data = (weighted * (habits.data.sum(dtype=np.float64) / total)).astype(np.float32)
+        return habits
 
     def _scores(self) -> SharedScores:
         return SharedScores(self._shared, self._own, _USERS)
