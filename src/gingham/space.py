@@ -152,6 +152,7 @@ DEFAULTS: Mapping[str, Space] = {
         "sales_half_life": ["3d", "7d", "20d", "60d"],
         "n_neighbours": [0, 100, 300, 900],
         "alpha": Range(0.0, 1.0),
+        "loyalty": Range(0.0, 1.0),
     },
     "two-stage": {
         "n_candidates": Range(20, 100),
