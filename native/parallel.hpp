@@ -13,7 +13,8 @@
 
 namespace gingham {
 
-// Called on the calling thread every few milliseconds with the work done so far; false asks the threads to stop.
+// Called on the calling thread with the work done so far, every few milliseconds and when all is done; false asks the
+// threads to stop.
 class Monitor {
   public:
     virtual ~Monitor() = default;
@@ -81,7 +82,7 @@ bool run_threads(int n_threads, Monitor& monitor, Work work) {
     }
     for (auto& thread : threads) thread.join();
     if (error) std::rethrow_exception(error);
-    return !stopped;
+    return !stopped && monitor.poll(progress.done());
 }
 
 // The [first, last) share of `size` that belongs to one of the threads.
