@@ -89,14 +89,27 @@ def test_a_recipe_names_the_stages_of_a_model() -> None:
     [
         ('kind = "popularity"', 'kind = "two-stage"', "there is no model 'two-stage'; give one of hybrid"),
         ("n_candidates = 9", "n_candidates = -1", "model.candidates.0.n_candidates is -1"),
-        ('window = "3d"', 'windw = "3d"', r"\[model.candidates\] has 'windw'.*did you mean 'window'"),
+        ('window = "3d"', 'windw = "3d"', r"\[model.candidates.0\] has 'windw'.*did you mean 'window'"),
         ("num_leaves = 7", "leaves = 7", r"\[model.ranker\] has 'leaves'.*the ranker"),
         ('kind = "two-stage"', 'kind = "ease"', "no parameter of 'ease'"),
+        ('window = "3d"', "window = 3", r"\[model.candidates.0\]: window=3 is no length of time"),
+        ("n_components = 4", "n_components = 0", r"\[model.candidates.1\]: n_components=0 is no whole number"),
+        ('window = "3d"', "epochs = 3", r"\[model.candidates.0\] has 'epochs', but a 'popularity' model is not"),
+        ("num_threads = 2", "epochs = 30", r"\[model\] has 'epochs', .* out; say it in \[\[model.candidates\]\]"),
+        ("num_threads = 2", "weighted = true", r"\[model\] has 'weighted', but a 'two-stage' model is not trained"),
+        ("num_threads = 2", "early_stopping = {}", r"\[model\] has 'early_stopping'"),
+        ("num_threads = 2", "num_threads = 2000", r"model.num_threads is 2000"),
+        ("num_leaves = 7", "num_leaves = 200_000", "ranker.num_leaves=200000 is above 131072"),
     ],
 )
 def test_what_is_wrong_with_the_stages_is_said(old: str, new: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises((ConfigError, ParameterError), match=words):
         build(gg.Recipe.parse(TWO_STAGE.replace(old, new)).model)
+
+
+def test_where_a_parameter_of_a_compared_model_is_wrong_is_said() -> None:
+    with pytest.raises(ParameterError, match=r"Section \[compare.models.near\]: n_neighbours=-5"):
+        build(ModelSpec(kind="item-knn", n_neighbours=-5), "compare.models.near")  # type: ignore[call-arg]
 
 
 def test_prices_are_read_for_a_model_that_looks_at_them() -> None:

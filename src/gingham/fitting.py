@@ -11,14 +11,14 @@ import scipy.sparse as sp
 from gingham.compare import Fitted
 from gingham.config import CandidateSpec, ModelSpec
 from gingham.dataset import Dataset
-from gingham.errors import ConfigError
+from gingham.errors import ConfigError, ParameterError
 from gingham.models import EarlyStopping, EpochModel, Recommender
 from gingham.ranking import KINDS, LightGBMRanker, Source
 from gingham.split import SplitSpec
 
 
 def build(spec: ModelSpec, section: str = "model") -> Recommender:
-    """Make the model that a recipe names, not fitted yet.
+    """Make the model that a recipe names, with parameters that it takes; it is not fitted yet.
 
     Parameters
     ----------
@@ -31,25 +31,56 @@ def build(spec: ModelSpec, section: str = "model") -> Recommender:
     ------
     ConfigError
         If it has no such parameter.
+    ParameterError
+        If one is out of its range.
     """
-    params = _known(KINDS[spec.kind].param_names(), spec.params, section, spec.kind)
+    kind = KINDS[spec.kind]
+    if not issubclass(kind, EpochModel):
+        _refuse_training(spec, section)
+    params = _known(kind.param_names(), spec.params, section, spec.kind)
     if spec.candidates is not None:
         params["candidates"] = [
-            _source(source, spec.num_threads, f"{section}.candidates") for source in spec.candidates
+            _source(source, spec.num_threads, f"{section}.candidates.{number}")
+            for number, source in enumerate(spec.candidates)
         ]
     if spec.ranker is not None:
         names = [field.name for field in fields(LightGBMRanker)]
         params["ranker"] = LightGBMRanker(**_known(names, spec.ranker, f"{section}.ranker", "the ranker"))
-    return KINDS[spec.kind](**params)
+    return _valid(kind(**params), section)
+
+
+def _refuse_training(spec: ModelSpec, section: str) -> None:
+    """Refuse what is said of training in epochs, for a model that is not trained so."""
+    for name in ("epochs", "weighted", "early_stopping"):
+        if getattr(spec, name) != ModelSpec.model_fields[name].default:
+            where = f"; say it in [[{section}.candidates]]" if spec.kind == "two-stage" and name == "epochs" else ""
+            raise ConfigError(
+                f"Section [{section}] has {name!r}, but a {spec.kind!r} model is not trained in epochs; leave it "
+                f"out{where}."
+            )
 
 
 def _source(spec: CandidateSpec, num_threads: int, section: str) -> Source:
     kind = KINDS[spec.kind]
-    model = kind(**_known(kind.param_names(), spec.params, section, spec.kind))
+    model = _valid(kind(**_known(kind.param_names(), spec.params, section, spec.kind)), section)
     training = _threads(model, num_threads)
     if spec.epochs is not None:
+        if not issubclass(kind, EpochModel):
+            raise ConfigError(
+                f"Section [{section}] has 'epochs', but a {spec.kind!r} model is not trained in epochs; leave it out."
+            )
         training["epochs"] = spec.epochs
     return Source(model, spec.n_candidates, training)
+
+
+def _valid(model: Recommender, section: str) -> Recommender:
+    """Say where in the recipe it stands that a parameter is out of its range."""
+    try:
+        model.validate()
+    except ParameterError as error:
+        # There is one [model], whose parameters need no place.
+        raise error if section == "model" else ParameterError(f"Section [{section}]: {error}") from None
+    return model
 
 
 def _known(names: Sequence[str], params: Mapping[str, Any], section: str, what: str) -> dict[str, Any]:

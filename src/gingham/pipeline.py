@@ -153,7 +153,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     watcher = watcher or Watcher()
-    build(recipe.model).validate()
+    build(recipe.model)
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
         dataset, parts, steps = read_parts(recipe, watcher)
         name = name_of(recipe.model)
@@ -195,7 +195,7 @@ def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comp
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     specs = models_of(recipe)
     for name, spec in specs.items():
-        build(spec, "model" if spec is recipe.model else f"compare.models.{name}").validate()
+        build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
 
     watcher = watcher or Watcher()
     _, parts, _ = read_parts(recipe, watcher)

@@ -21,6 +21,9 @@ Indices = npt.NDArray[np.int32]
 Pattern = tuple[npt.NDArray[np.int64], Indices]
 Csr = tuple[npt.NDArray[np.int64], Indices, Floats]
 
+# More threads are refused here, where that can be told in a sentence; systems fail at some number above.
+MOST_THREADS = 1024
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -321,11 +324,13 @@ def threads(num_threads: int) -> int:
     Raises
     ------
     ParameterError
-        If it is negative or no whole number.
+        If it is negative, no whole number, or more than any machine is asked for.
     """
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int | np.integer) or num_threads < 0:
+    whole = isinstance(num_threads, int | np.integer) and not isinstance(num_threads, bool)
+    if not (whole and 0 <= num_threads <= MOST_THREADS):
         raise ParameterError(
-            f"num_threads={num_threads!r} is no number of threads; give 0 for all cores, or a whole number above."
+            f"num_threads={num_threads!r} is no number of threads; give 0 for all cores, or a whole number to "
+            f"{MOST_THREADS}."
         )
     return int(num_threads) or cpu_count() or 1
 

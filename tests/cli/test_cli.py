@@ -58,6 +58,27 @@ def test_similar_shows_neighbours(run_folder: Path) -> None:
     assert done.stdout.count("thing [b]") == 3
 
 
+def test_similar_to_an_item_without_a_name(recipe: Path, tmp_path: Path) -> None:
+    items = recipe.parent / "articles.csv"
+    items.write_text(items.read_text().replace("thing [b]3[/b]", ""))
+    gg.run(recipe, tmp_path / "out")
+    done = gingham("similar", tmp_path / "out", "--item", "03", "-k", 2)
+    assert done.returncode == 0, done.stderr
+    assert "Similar to item 03 " in done.stdout
+    assert "None" not in done.stdout
+
+
+def test_what_memory_does_not_suffice_for_is_no_traceback(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("n_components = 8", "n_components = 2_000_000_000"))
+    command = [sys.executable, "-m", "gingham", "run", str(recipe), "--out", str(tmp_path / "out")]
+    limited = ["prlimit", f"--as={20 * 2**30}", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, env=WIDE, timeout=120)
+    assert done.returncode == 2
+    assert "Error: There is not enough memory. Unable to allocate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_recipe_may_ask_for_als(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace("[model]", '[model]\nkind = "als"\nweighted = true'))
     done = gingham("run", recipe, "--out", tmp_path / "out")

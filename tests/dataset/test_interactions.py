@@ -128,6 +128,12 @@ def test_what_is_older_counts_for_less_by_a_power_of_its_days() -> None:
     np.testing.assert_array_equal(rows.value, [8, -4, 1])
 
 
+def test_what_is_very_old_has_still_happened() -> None:
+    rows = Interactions([0, 1], [0, 0], 2, 1, timestamp=np.array(["1970-01-01", "2024-01-01"], "datetime64[us]"))
+    for decay in (timedelta(hours=1), 40.0):
+        assert 0 < rows.decayed(decay).value[0] < 1e-20
+
+
 def test_without_time_nothing_is_older() -> None:
     rows = Interactions([0, 1], [1, 0], 2, 2, value=[3, 4])
     np.testing.assert_array_equal(rows.decayed(1).value, [3, 4])

@@ -26,9 +26,16 @@ def test_one_of() -> None:
         assert str(caught.value) == f"loss={wrong!r} is unknown; give one of 'warp', 'bpr'."
 
 
-@pytest.mark.parametrize("value", [1, 2, 10**12, np.int8(1), np.uint64(7)])
+@pytest.mark.parametrize("value", [1, 2, 2**31 - 1, np.int8(1), np.uint64(7)])
 def test_whole_numbers(value: Any) -> None:
     require_whole("n", value, 1)
+
+
+def test_a_whole_number_that_is_too_large_is_refused() -> None:
+    with pytest.raises(ParameterError, match="n=2147483648 is above 2147483647, which"):
+        require_whole("n", 2**31, 1)
+    with pytest.raises(ParameterError, match="n=8 is above 7"):
+        require_whole("n", 8, 1, 7)
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.0, np.float64(2), True, np.True_, "3", None, NAN, 1j, [1]])

@@ -5,6 +5,8 @@ import pandas as pd
 import polars as pl
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.errors import ParameterError
@@ -186,6 +188,32 @@ def test_a_purchase_long_forgotten_is_still_ahead_of_best_sellers() -> None:
     assert BuyAgain(recency="1d").fit(Dataset(*ids, interactions)).recommend([0], k=3)["item_id"].to_list() == [0, 1, 2]
 
 
+def fractions(values: list[list[float]]) -> sp.csr_matrix:
+    return sp.csr_matrix(np.array(values, np.float32))
+
+
+def test_what_counts_for_no_whole_number_is_ordered_by_what_it_counts_for() -> None:
+    # The better an item sells, the less the first user bought of it.
+    model = BuyAgain().fit(fractions([[0.9, 0.6, 0.4, 0.2, 0, 0], [1, 2, 3, 4, 6, 5]]))
+    expected = [(0, 4), (1, 3), (2, 2), (3, 1), (4, 6 / 7), (5, 5 / 7)]
+    table = model.recommend([0], k=6)
+    assert table["item_id"].to_list() == [item for item, _ in expected]
+    np.testing.assert_allclose(table["score"], [score for _, score in expected], rtol=1e-6)
+
+
+@given(seed=st.integers(0, 1000), what=st.sampled_from(["spend", "faded", "count", "millions"]))
+def test_more_is_ahead_of_less_then_better_sellers_then_what_was_never_bought(seed: int, what: str) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 4, (4, 9)) * rng.integers(0, 2, (4, 9))
+    unit = {"spend": 0.25, "faded": 1e-20, "count": 1, "millions": 5e6}[what]
+    values = (counts * unit).astype(np.float32)
+    sales = values.sum(axis=0, dtype=np.float64)
+    model = BuyAgain(window=None).fit(sp.csr_matrix(values))
+    for user in range(4):
+        order = sorted(range(9), key=lambda item: (-counts[user, item], -sales[item], item))
+        assert model.recommend([user], k=9)["item_id"].to_list() == order
+
+
 def test_recency_and_cycle_change_nothing_without_timestamps() -> None:
     for data in (shop(timed=False), shop().matrix()):
         assert BuyAgain(recency="1d", cycle=True).fit(data).recommend(k=5).equals(BuyAgain().fit(data).recommend(k=5))
@@ -220,6 +248,12 @@ def test_a_wrong_length_of_time_is_refused_and_leaves_the_model_as_it_was(kind: 
     with pytest.raises(ParameterError, match=f"{name}"):
         fitted.set_params(**{name: value}).fit(shop(timed=False))
     assert fitted.recommend(k=3).equals(before)
+
+
+@pytest.mark.parametrize("value", [["club"], 3, True])
+def test_segments_by_what_is_no_text_are_refused(value: Any) -> None:
+    with pytest.raises(ParameterError, match=r"by=.* is no text"):
+        Popularity(by=value).fit(shop())
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])

@@ -1,4 +1,7 @@
+import copy
+import pickle
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -6,9 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
 import gingham as gg
+from gingham.dataset import Features
 from gingham.errors import DataError, MissingExtraError, ParameterError
 from gingham.ranking.snapshot import times
 
@@ -55,6 +60,58 @@ def test_the_ranker_is_stored_as_text(fitted: gg.TwoStage, tmp_path: Path) -> No
     assert repr(loaded) == repr(fitted)
     assert_frame_equal(loaded.explain([3], k=3), fitted.explain([3], k=3))
     assert_frame_equal(loaded.recommend(), fitted.recommend(), check_exact=True)
+
+
+def test_nothing_is_explained_where_no_model_suggests_anything(dataset: gg.Dataset) -> None:
+    model = small(candidates=[gg.BuyAgain()], n_candidates=3).fit(dataset)
+    columns = model.explain([3], k=1).schema
+    assert model.explain([], k=3).schema == columns
+    suggested = model.explain([3], k=model.n_items)["item_id"].unique()
+    told = model.explain([3], k=2, exclude=suggested)
+    assert told.schema == columns
+    assert not len(told)
+
+
+def test_columns_may_be_called_anything(dataset: gg.Dataset) -> None:
+    """LightGBM refuses names with some characters, and takes spaces for underscores."""
+    names = ["launch:weekday=mon", "size, [cm]=1", "a b=x", "a_b=x", "pair=x", '{"age"}=old']
+    matrix = sp.csr_matrix(np.random.default_rng(0).integers(0, 2, (dataset.n_items, len(names))).astype(np.float32))
+    given = gg.Dataset(
+        dataset.user_ids, dataset.item_ids, dataset.interactions, item_features=Features(matrix, tuple(names))
+    )
+    told = small().fit(given).explain([3], k=1)
+    assert {"launch:weekday_share", "size, [cm]_times", "a b_times", "a_b_times", '{"age"}_share'} <= set(
+        told["feature"]
+    )
+
+
+def test_numbers_of_numpy_are_stored_too(dataset: gg.Dataset, tmp_path: Path) -> None:
+    ranker = gg.LightGBMRanker(n_estimators=np.int64(5), learning_rate=np.float32(0.1), min_child_samples=5)  # type: ignore[arg-type]
+    sources = [gg.NextBasket(), gg.Source(gg.HybridMF(4, random_state=1), np.int64(4), {"epochs": np.int64(1)})]  # type: ignore[arg-type]
+    model = small(candidates=sources, ranker=ranker, n_candidates=np.int64(6)).fit(dataset)
+    model.save(tmp_path / "model")
+    assert_frame_equal(gg.load(tmp_path / "model").recommend(), model.recommend(), check_exact=True)
+
+
+def test_a_ranker_set_after_a_fit_waits_for_the_next(dataset: gg.Dataset, tmp_path: Path) -> None:
+    model = small(ranker=replace(SMALL, offset="NextBasket_score", trust=0.3)).fit(dataset)
+    before = model.recommend()
+    model.set_params(ranker=replace(SMALL, offset="Popularity_score"))
+    assert_frame_equal(model.recommend(), before, check_exact=True)
+    model.save(tmp_path / "model")
+    assert_frame_equal(gg.load(tmp_path / "model").recommend(), before, check_exact=True)
+
+
+@pytest.mark.parametrize("twin", [lambda model: pickle.loads(pickle.dumps(model)), copy.deepcopy])
+def test_a_model_that_was_used_can_be_copied(fitted: gg.TwoStage, twin: Any) -> None:
+    before = fitted.recommend()
+    assert_frame_equal(twin(fitted).recommend(), before, check_exact=True)
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (0, 4)])
+def test_in_a_shop_that_sold_nothing_items_come_in_their_order(shape: tuple[int, int]) -> None:
+    table = small().fit(sp.csr_matrix(shape)).recommend(k=2)
+    assert table["item_id"].to_list() == [0, 1] * shape[0]
 
 
 def test_fitting_leaves_the_models_given_alone(dataset: gg.Dataset) -> None:
@@ -249,8 +306,14 @@ def test_without_lightgbm_the_extra_is_named(dataset: gg.Dataset, monkeypatch: p
         ({"candidates": [gg.Source(gg.Popularity(), 0)]}, "n_candidates"),
         (
             {"candidates": [gg.Source(gg.Popularity(), fit={"epochs": 3})]},
-            "'epochs', which Popularity.fit does not take",
+            "'epochs'; Popularity.fit takes nothing here",
         ),
+        ({"candidates": [gg.Source(gg.NextBasket(), fit={"interactions": 3})]}, "NextBasket.fit takes num_threads"),
+        ({"candidates": [gg.Source(gg.HybridMF(), fit={"callbacks": []})]}, "HybridMF.fit takes epochs, num_threads"),
+        ({"candidates": [gg.Source(gg.HybridMF(), fit={"epochs": "3"})]}, "epochs='3'; give HybridMF a number"),
+        ({"candidates": [gg.Source(gg.NextBasket(), fit=["epochs"])]}, "is no mapping; give one such as"),
+        ({"candidates": [gg.Source(gg.NextBasket(), fit=None)]}, "fit=None is no mapping"),
+        ({"candidates": [gg.TwoStage()]}, "A TwoStage is among the candidates"),
         ({"n_candidates": 0}, "n_candidates=0"),
         ({"period": "a while"}, "period"),
         ({"n_periods": 0}, "n_periods=0"),
@@ -274,6 +337,7 @@ def test_wrong_parameters_are_refused(dataset: gg.Dataset, params: dict[str, Any
         ({"n_estimators": 0}, "ranker.n_estimators=0"),
         ({"learning_rate": 0}, "ranker.learning_rate=0"),
         ({"num_leaves": 1}, "ranker.num_leaves=1"),
+        ({"num_leaves": 131_073}, "ranker.num_leaves=131073 is above 131072"),
         ({"objective": "mean"}, "ranker.objective='mean' is unknown; give one of 'lambdarank'"),
         ({"early_stopping_rounds": -1}, "ranker.early_stopping_rounds=-1"),
         ({"colsample_bytree": 1.5}, "ranker.colsample_bytree=1.5"),

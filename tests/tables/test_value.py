@@ -52,6 +52,13 @@ def test_a_pairs_rows_sum_up_to_its_value(value: str, logarithm: bool, half_life
     pd.testing.assert_series_equal(told, expected, check_dtype=False, check_index_type=False, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("value", ["count", "log-count"])
+def test_what_is_very_old_has_still_happened(value: str) -> None:
+    rows = pd.DataFrame({"user_id": [1, 2], "item_id": ["x", "x"], "timestamp": pd.to_datetime(["1970", "2024"])})
+    old, new = values(rows, value=value, half_life="1h")["value"]
+    assert 0 < old < 1e-20 < new
+
+
 def test_an_earlier_part_sums_up_to_its_own_logarithm() -> None:
     rows = values(sales(), value="log-count")
     early = rows.filter(pl.col("timestamp") < datetime(2024, 1, 15))

@@ -39,6 +39,15 @@ def main() -> None:
     except GinghamError as error:
         errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(2)
+    except MemoryError as error:
+        errors.print(
+            f"Error: There is not enough memory. {error}; ask for less, or for fewer at a time.",
+            style="red",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        sys.exit(2)
     except SystemExit as stop:
         # Typer makes this of Ctrl-C, and says nothing.
         if stop.code == _INTERRUPTED:

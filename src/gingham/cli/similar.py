@@ -7,7 +7,7 @@ import typer
 
 from gingham import pipeline
 from gingham.cli.console import show_items
-from gingham.columns import SIMILAR_ITEM_ID
+from gingham.columns import NAME, SIMILAR_ITEM_ID
 from gingham.errors import ParameterError
 from gingham.models.embedding import EmbeddingModel
 
@@ -31,7 +31,8 @@ def similar(
 
 def _name(model: EmbeddingModel, item: str) -> str:
     labels = model.known_.item_labels
-    if labels is None or "name" not in labels.columns:
+    if labels is None or NAME not in labels.columns:
         return ""
     index = model.known_.item_ids.index([model.known_.item_ids.cast(item)], "item")[0]
-    return f", {labels['name'][int(index)]}"
+    name = labels[NAME][int(index)]
+    return "" if name is None else f", {name}"

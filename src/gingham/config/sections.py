@@ -10,6 +10,7 @@ from gingham.config.problems import sentences
 from gingham.errors import ConfigError
 from gingham.metrics import named
 from gingham.ranking import KINDS
+from gingham.recommend import MOST_THREADS
 from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
@@ -141,7 +142,7 @@ class ModelSpec(ChangeableSection):
 
     kind: str = "hybrid"
     epochs: int = Field(default=10, ge=1)
-    num_threads: int = Field(default=0, ge=0)
+    num_threads: int = Field(default=0, ge=0, le=MOST_THREADS)
     weighted: bool = False
     early_stopping: EarlyStoppingSpec | None = None
     candidates: list[CandidateSpec] | None = None

@@ -48,11 +48,13 @@ def read_codes(features: Features | None) -> dict[str, Codes]:
     codes = {}
     for column in dict.fromkeys(filter(None, columns)):
         mine = np.flatnonzero(of_feature == column)
+        null = [at for at, feature in enumerate(mine) if features.names[feature] == f"{column}={NULL}"]
+        if len(null) == len(mine):
+            continue  # of numbers and words, whether they are known is all that looks like a category
         number = np.full(len(columns), -1)
         number[mine] = np.arange(len(mine))
         entries = np.flatnonzero(number[matrix.col] >= 0)
         of = np.full(features.n_rows, len(mine))
         np.minimum.at(of, matrix.row[entries], number[matrix.col[entries]])
-        null = [int(number[feature]) for feature in mine if features.names[feature] == f"{column}={NULL}"]
         codes[column] = Codes(of, len(mine) + 1, null[0] if null else None)
     return codes

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from gingham.dataset.rows import Rows
 from gingham.errors import DataError, ParameterError
+from gingham.tables.duration import FADED
 
 Duplicates = Literal["sum", "max", "last"]
 
@@ -130,7 +131,7 @@ class Interactions:
             weight = 0.5 ** (age / np.timedelta64(decay))
         else:
             weight = (1 + age / np.timedelta64(1, "D")) ** -decay
-        return replace(self, value=(self.value * weight).astype(np.float32))
+        return replace(self, value=(self.value * np.maximum(weight, FADED)).astype(np.float32))
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Make the user by item matrix.

@@ -238,7 +238,7 @@ class ALS(EpochModel[Halves]):
 
     @property
     def _calmer(self) -> str:
-        return "smaller weights of features and samples"
+        return "smaller weights of features and samples, or another l2"
 
     # Users the model has never met -----------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class Recommender(ABC):
         return {name: getattr(self, name) for name in self.param_names()}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters by name; they take effect in the next fit.
+        """Change parameters by name; they take effect when the model next learns: in `fit`, or in a `fold_in`.
 
         Raises
         ------

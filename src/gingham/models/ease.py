@@ -108,6 +108,9 @@ def _weights(had: sp.csr_matrix, l2: float) -> Floats:
         square[:] = np.tril(square) + np.tril(square, -1).T
         inverse[start:stop, stop:] = inverse[stop:, start:stop].T
     weights = np.ascontiguousarray(inverse)
-    weights /= -np.diag(weights).copy()
+    with np.errstate(all="ignore"):
+        weights /= -np.diag(weights).copy()
     np.fill_diagonal(weights, 0)
+    if not np.isfinite(weights.sum()):
+        raise ParameterError(f"l2={l2!r} leaves nothing of what items have in common; give a smaller one.")
     return weights

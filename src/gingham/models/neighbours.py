@@ -23,8 +23,8 @@ class ItemKNN(Recommender):
     """The neighbours of what a user bought, each counted as often as it was bought.
 
     Two items are neighbours if the same users bought them. A score is the sum, over what the user bought, of how often
-    they did times how near the item is; an item is its own nearest neighbour, so that what was bought before stands
-    high (unless `filter_seen` leaves it out). What is no neighbour follows, best sellers first. Interactions that are
+    they did times how near the item is; an item is a neighbour of itself, so that what was bought before stands high
+    (unless `filter_seen` leaves it out). What is no neighbour follows, best sellers first. Interactions that are
     not above zero don't count.
 
     Parameters

@@ -9,6 +9,8 @@ from gingham.errors import ParameterError
 from gingham.split import RandomState
 from gingham.tables.duration import duration
 
+INT32_MAX = 2**31 - 1
+
 
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
     """Refuse what is not among the values known."""
@@ -22,10 +24,18 @@ def require_truth(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is neither true nor false; give one of them.")
 
 
-def require_whole(name: str, value: Any, least: int) -> None:
-    """Refuse what is no whole number from `least` on."""
+def optional_text(name: str, value: Any) -> None:
+    """Refuse what is neither a text nor None."""
+    if value is not None and not isinstance(value, str):
+        raise ParameterError(f"{name}={value!r} is no text; give one, or leave it out.")
+
+
+def require_whole(name: str, value: Any, least: int, most: int = INT32_MAX) -> None:
+    """Refuse what is no whole number from `least` to `most`; kernels count by 32 bits."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ParameterError(f"{name}={value!r} is no whole number from {least} on; give one.")
+    if value > most:
+        raise ParameterError(f"{name}={value!r} is above {most}, which is the most there may be; give less.")
 
 
 def require_number(

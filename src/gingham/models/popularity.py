@@ -13,12 +13,14 @@ from gingham.errors import ParameterError
 from gingham.models.base import Recommender
 from gingham.models.cycles import chances
 from gingham.models.known import Data, Known, canonical
-from gingham.models.parameters import optional_duration, require_truth
+from gingham.models.parameters import optional_duration, optional_text, require_truth
 from gingham.models.segments import Segments, SegmentScores
 from gingham.recommend import Floats, Scores, SharedScores
 
 # The power of the chance that an item is bought again, beside the power 1 of how often the user bought it.
 _DUE = 0.25
+# Up to here, float32 holds every whole number.
+_EXACT = 2**24
 
 
 class _BySales(Recommender):
@@ -119,6 +121,17 @@ class Popularity(_BySales):
         super().__init__(window, half_life)
         self.by = by
 
+    def validate(self) -> None:
+        """Check the parameters; `fit` does so first.
+
+        Raises
+        ------
+        ParameterError
+            If `window` or `half_life` is no length of time, or `by` no text.
+        """
+        super().validate()
+        optional_text("by", self.by)
+
     def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
         self._segments = None if self.by is None else Segments.of(_column(self.by, data), of_late)
 
@@ -152,9 +165,10 @@ class BuyAgain(_BySales):
     What a user never bought scores below 1, in the order of `Popularity`. What they bought scores how often they did,
     plus a fraction below 1: of two items bought equally often, the better seller comes first.
 
-    With `recency`, what they bought of late counts for more, and with `cycle` what they need again. Scores of what they
-    bought then are places: 1 for the last of these items, 2 for the one before it, and so on; of equal ones, the better
-    seller comes first. Neither changes anything for a matrix (or a dataset without timestamps).
+    With `recency`, what they bought of late counts for more, and with `cycle` what they need again; neither changes
+    anything for a matrix (or a dataset without timestamps). Then, and where interactions count for other than whole
+    numbers (as with a half-life, or by what was spent), scores of what they bought are places: 1 for the last of these
+    items, 2 for the one before it, and so on; of equal ones, the better seller comes first.
 
     Parameters
     ----------
@@ -211,10 +225,10 @@ class BuyAgain(_BySales):
 
     def _again(self, bought: sp.csr_matrix, place: Floats) -> Floats:
         """Score what users bought: how often they did, and the item's place among what they bought; or that alone."""
-        selling = place[bought.indices]
-        if self._habits is not None:
-            return np.where(bought.data > 0, 1 + _order(bought, self._habits, selling), 0).astype(np.float32)
-        sizes = np.diff(bought.indptr)
+        selling, sizes = place[bought.indices], np.diff(bought.indptr)
+        if self._habits is not None or not _countable(bought.data, sizes):
+            habits = bought.data if self._habits is None else self._habits
+            return np.where(bought.data > 0, 1 + _order(bought, habits, selling), 0).astype(np.float32)
         fraction = _order(bought, selling) / (np.repeat(sizes, sizes) + 1)
         return np.where(bought.data > 0, bought.data + fraction, 0).astype(np.float32)
 
@@ -225,6 +239,11 @@ class BuyAgain(_BySales):
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
         self._habits = arrays.get("habits")
+
+
+def _countable(counts: Floats, sizes: npt.NDArray[Any]) -> bool:
+    """Find out whether counts leave room for fractions: they are whole, and float32 has digits for both."""
+    return bool((counts == np.round(counts)).all() and counts.max(initial=0) * (sizes.max(initial=0) + 1) < _EXACT)
 
 
 def _order(bought: sp.csr_matrix, *keys: Floats) -> npt.NDArray[np.int64]:

@@ -9,10 +9,14 @@ import numpy as np
 
 from gingham.errors import ParameterError
 from gingham.models import EpochModel, Recommender
+from gingham.models.base import to_json
 from gingham.models.parameters import require_whole
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.recommend import Indices, rank
+
+# What may be said of a source's training; its data are the snapshot's.
+_TRAINING = ("epochs", "num_threads", "verbose")
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,8 @@ class Source:
         How many items it suggests to each user; by default as many as `TwoStage.n_candidates` says. 0: none, but its
         scores of what others suggest are features.
     fit : mapping of str to value
-        What else its `fit` takes, such as ``{"epochs": 5}``; nothing by default.
+        How it is trained, such as ``{"epochs": 5}``: those of ``epochs``, ``num_threads`` and ``verbose`` that its
+        `fit` takes; nothing by default.
     """
 
     model: Recommender
@@ -40,25 +45,29 @@ class Source:
         Raises
         ------
         ParameterError
-            If a parameter is out of its range, or `fit` has what the model's `fit` does not take.
+            If a parameter is out of its range, or `fit` has something else than is said above.
         """
         if not isinstance(self.model, Recommender):
             raise ParameterError(f"{self.model!r} among the candidates is no model; give models, or a Source of one.")
         self.model.validate()
         if self.n_candidates is not None:
             require_whole("n_candidates", self.n_candidates, 0)
-        known = inspect.signature(self.model.fit).parameters
-        for name in self.fit:
+        if not isinstance(self.fit, Mapping):
+            raise ParameterError(f"fit={self.fit!r} is no mapping; give one such as {{'epochs': 5}}.")
+        what = type(self.model).__name__
+        known = [name for name in inspect.signature(self.model.fit).parameters if name in _TRAINING]
+        for name, value in self.fit.items():
             if name not in known:
-                raise ParameterError(
-                    f"fit={dict(self.fit)!r} has {name!r}, which {type(self.model).__name__}.fit does not take; it "
-                    f"takes {', '.join(known)}."
-                )
+                takes = f"takes {', '.join(known)}" if known else "takes nothing here"
+                raise ParameterError(f"fit={dict(self.fit)!r} has {name!r}; {what}.fit {takes}.")
+            if not isinstance(value, bool | int | np.integer):
+                raise ParameterError(f"fit={dict(self.fit)!r} has {name}={value!r}; give {what} a number.")
 
     def stored(self) -> dict[str, Any]:
         """Give it as JSON values."""
         model = {"kind": type(self.model).__name__, "params": self.model._stored_params()}
-        return {**model, "n_candidates": self.n_candidates, "fit": dict(self.fit)}
+        training = {name: to_json(value) for name, value in self.fit.items()}
+        return {**model, "n_candidates": to_json(self.n_candidates), "fit": training}
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> "Recommender | Source":

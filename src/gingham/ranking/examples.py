@@ -1,8 +1,9 @@
 """What the ranker learns from: candidates as of a moment, and which of them were bought in the period after it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,10 @@ class Stage:
     snapshot: Snapshot
     models: Sequence[Recommender]
     sizes: Sequence[int]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is worked out of these is worked out again where it is wanted.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def candidates(self) -> Candidates:

@@ -9,6 +9,8 @@ from gingham.recommend import Floats, Indices
 
 # An item's own purchase cycle counts for as much as the mean of all items', once it was bought again so many times.
 _CYCLES = 5
+# What a sum of purchases is divided by at least: those of long ago fade to nothing.
+_LEAST = 1e-9
 
 
 class Repeats:
@@ -158,7 +160,7 @@ class CategoryHabits:
         mine = np.zeros(len(pairs), np.float32)
         mine[had] = past.recent[which[had]]
         total, recent_total = (
-            np.maximum(np.bincount(past.place, what, n_users), 1e-9) for what in (past.times, past.recent)
+            np.maximum(np.bincount(past.place, what, n_users), _LEAST) for what in (past.times, past.recent)
         )
         for number, codes in enumerate(self._codes.values()):
             keys = past.place * codes.n_values + codes.of[past.items]
@@ -175,7 +177,13 @@ class CategoryHabits:
             columns[:, :3], columns[:, 3:] = 0, np.nan
             place = pairs.place[there]
             columns[there] = np.column_stack(
-                [times, times / total[place], recent / recent_total[place], last, mine[there] / recent]
+                [
+                    times,
+                    times / total[place],
+                    recent / recent_total[place],
+                    last,
+                    mine[there] / np.maximum(recent, _LEAST),
+                ]
             )
         return found
 

@@ -1,6 +1,6 @@
 """The second stage: LightGBM orders each user's candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 # What is added to an offset's feature before its logarithm is taken, so that what scores nothing stays within reach.
 _LEAST = np.float32(0.05)
+# LightGBM's trees have no more leaves.
+_LEAVES = 131_072
+# LightGBM's threads add up the metric in the order in which they end: less than this is no improvement but rounding.
+_BETTER = 1e-7
 _OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
 
 
@@ -90,12 +94,12 @@ class LightGBMRanker:
             )
         for name, least in {
             "n_estimators": 1,
-            "num_leaves": 2,
             "min_child_samples": 1,
             "truncation_level": 1,
             "early_stopping_rounds": 0,
         }.items():
             require_whole(f"ranker.{name}", getattr(self, name), least)
+        require_whole("ranker.num_leaves", self.num_leaves, 2, _LEAVES)
         require_number("ranker.learning_rate", self.learning_rate, above=0)
         require_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
         require_number("ranker.reg_lambda", self.reg_lambda, least=0)
@@ -120,6 +124,7 @@ class LightGBMRanker:
         """
         lgb = lightgbm_module()
         place = None if self.offset is None else list(names).index(self.offset)
+        # Features have no names in LightGBM, which refuses some that columns have.
         params = {
             "objective": self.objective,
             "metric": "map",
@@ -144,7 +149,6 @@ class LightGBMRanker:
                 np.concatenate([part.bought for part in chosen]).astype(np.int8),
                 group=np.concatenate([part.sizes for part in chosen]),
                 init_score=start,
-                feature_name=list(names),
                 reference=reference,
             )
 
@@ -152,39 +156,50 @@ class LightGBMRanker:
         ended = [part for part in periods if part.stop <= periods[-1].start]
         if ended and self.early_stopping_rounds:
             train = dataset(ended)
-            stop = lgb.early_stopping(self.early_stopping_rounds, first_metric_only=True, verbose=False)
+            stop = lgb.early_stopping(
+                self.early_stopping_rounds, first_metric_only=True, verbose=False, min_delta=_BETTER
+            )
             valid = dataset(periods[-1:], train)
             best = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
             # It is not set where trees cannot be split any further.
             n_trees = best if best > 0 else n_trees
-        return Trees(lgb.train(params, dataset(periods), n_trees), self)
-
-    def trees(self, text: str) -> "Trees":
-        """Read what `Trees.text` gave, of a ranker with these parameters."""
-        return Trees(lightgbm_module().Booster(model_str=text), self)
+        return Trees(lgb.train(params, dataset(periods), n_trees), place, float(self.trust))
 
 
 class Trees:
-    """What a ranker has learned."""
+    """What a ranker has learned.
 
-    def __init__(self, booster: "lightgbm.Booster", ranker: LightGBMRanker) -> None:
-        self._booster, self._trust = booster, np.float32(ranker.trust)
-        self._place = None if ranker.offset is None else booster.feature_name().index(ranker.offset)
+    Parameters
+    ----------
+    booster : lightgbm.Booster
+        The trees.
+    offset : int or None
+        Which feature it is at whose logarithm pairs begin.
+    trust : float
+        How much of what the trees say counts.
+    """
+
+    def __init__(self, booster: "lightgbm.Booster", offset: int | None, trust: float) -> None:
+        self._booster, self._offset, self._trust = booster, offset, np.float32(trust)
         # Nothing can score as low as this.
-        least = ranker.trust * booster.lower_bound()
-        self.floor = float(least) - 1 + (0 if self._place is None else float(np.log(_LEAST)))
+        least = float(self._trust) * booster.lower_bound()
+        self.floor = float(least) - 1 + (0 if offset is None else float(np.log(_LEAST)))
 
-    @property
-    def text(self) -> str:
-        """All of it, as LightGBM writes it."""
-        return str(self._booster.model_to_string())
+    def stored(self) -> tuple[str, dict[str, Any]]:
+        """Give the trees as LightGBM writes them, and the rest as JSON values."""
+        return str(self._booster.model_to_string()), {"offset": self._offset, "trust": float(self._trust)}
+
+    @classmethod
+    def restored(cls, text: str, rest: Mapping[str, Any]) -> "Trees":
+        """Take what `stored` gave."""
+        return cls(lightgbm_module().Booster(model_str=text), **rest)
 
     def scores(self, features: Floats) -> Floats:
         """Score pairs by their features: float32, one a pair."""
         if not len(features):
             return np.empty(0, np.float32)
         scores = self._trust * np.asarray(self._booster.predict(features, raw_score=True), np.float32)
-        return scores if self._place is None else scores + _started(features, self._place)
+        return scores if self._offset is None else scores + _started(features, self._offset)
 
     def contributions(self, features: Floats) -> Floats:
         """Say what each feature adds to the score: shape (n, n_features + 1), the last column being what all begin at.
@@ -195,9 +210,11 @@ class Trees:
         ----------
         Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
         """
+        if not len(features):
+            return np.empty((0, features.shape[1] + 1), np.float32)
         found = self._trust * np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
-        if self._place is not None:
-            found[:, self._place] += _started(features, self._place)
+        if self._offset is not None:
+            found[:, self._offset] += _started(features, self._offset)
         return found
 
 

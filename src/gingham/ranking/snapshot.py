@@ -64,7 +64,10 @@ class Snapshot:
     @classmethod
     def latest(cls, dataset: Dataset, period: timedelta) -> "Snapshot":
         """Take everything; the moment is when the period after it begins."""
-        end = period_starts(times(dataset), period, 1)[0] + np.timedelta64(period)
+        when = times(dataset)
+        # Where nothing ever happened, any moment will do.
+        when = when if len(when) else np.zeros(1, "datetime64[us]")
+        end = period_starts(when, period, 1)[0] + np.timedelta64(period)
         return cls(dataset, end, period)
 
     @property

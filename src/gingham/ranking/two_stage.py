@@ -15,7 +15,7 @@ from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset import Dataset, Features, Interactions
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.base import Some
+from gingham.models.base import Some, to_json
 from gingham.models.known import Data, Known
 from gingham.models.parameters import generator, optional_duration, require_duration, require_whole
 from gingham.models.popularity import places, sold
@@ -33,6 +33,7 @@ _TREES = "ranker"
 _SIDES = ("user_features", "item_features")
 # What `explain` calls the score that every pair begins at.
 BASE = "base"
+_TOLD = {"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32}
 
 
 class TwoStage(Recommender):
@@ -119,6 +120,8 @@ class TwoStage(Recommender):
         sources = self._sources()
         for source in sources:
             source.validate()
+            if isinstance(source.model, TwoStage):
+                raise ParameterError("A TwoStage is among the candidates; give the models that suggest its own.")
         if all(source.n_candidates == 0 for source in sources):
             raise ParameterError("n_candidates=0 in every Source suggests nothing to rank; give one of them some.")
         ranker = self._ranker()
@@ -168,7 +171,7 @@ class TwoStage(Recommender):
         n_threads, period = threads(num_threads), require_duration("period", self.period)
         known = Known.of(interactions)
         sources = self._sources()
-        sizes = [self.n_candidates if source.n_candidates is None else source.n_candidates for source in sources]
+        sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         trees = None
         with tqdm(total=2 * self.n_periods + 2, unit=" steps", disable=None if verbose else True) as bar:
             if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:
@@ -285,7 +288,7 @@ class TwoStage(Recommender):
             ids.index(table[column])
             for ids, column in ((self.known_.user_ids, USER_ID), (self.known_.item_ids, ITEM_ID))
         )
-        parts = []
+        parts = [pl.DataFrame(schema=_TOLD)]
         for distinct, rows, place in by_user(users, BLOCK):
             pairs = self._stage.candidates.of(distinct)
             there, entry = find(pairs.keys, place * pairs.n_items + chosen[rows])
@@ -303,7 +306,7 @@ class TwoStage(Recommender):
         if self.candidates is not None:
             stored["candidates"] = [source.stored() for source in self._sources()]
         if self.ranker is not None:
-            stored["ranker"] = asdict(self._ranker())
+            stored["ranker"] = {name: to_json(value) for name, value in asdict(self._ranker()).items()}
         return stored
 
     @classmethod
@@ -324,10 +327,14 @@ class TwoStage(Recommender):
             If the model is not fitted.
         """
         stored = super().artifact()
-        return stored if self._trees is None else replace(stored, texts={_TREES: self._trees.text})
+        if self._trees is None:
+            return stored
+        text, rest = self._trees.stored()
+        return replace(stored, texts={_TREES: text}, state={**stored.state, _TREES: rest})
 
     def _restore(self, stored: Artifact) -> None:
-        self._trees = self._ranker().trees(stored.texts[_TREES]) if _TREES in stored.texts else None
+        text = stored.texts.get(_TREES)
+        self._trees = None if text is None else Trees.restored(text, stored.state[_TREES])
         super()._restore(stored)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -395,5 +402,5 @@ def _contributed(rows: Longs, names: Sequence[str], values: Floats, contribution
             "value": np.hstack([values, base]).ravel(),
             "contribution": contributions.ravel(),
         },
-        schema={"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32},
+        schema=_TOLD,
     ).with_columns(pl.col("value").fill_nan(None))

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from gingham.errors import ParameterError
 
+# What is many half-lives old counts for this much at least: for next to nothing, but it has happened.
+FADED = 2.0**-100
 _TEXT = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 # In a shop's data, "3m" would be taken for months.

@@ -6,7 +6,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID, VALUE
 from gingham.errors import TableError
-from gingham.tables.duration import duration
+from gingham.tables.duration import FADED, duration
 from gingham.tables.origin import Origin
 
 Value: TypeAlias = Literal["count", "log-count", "quantity", "log-quantity", "spend", "log-spend"]
@@ -58,7 +58,7 @@ def valued(rows: pl.DataFrame, value: Value, half_life: str | None, origin: Orig
         if TIMESTAMP not in rows.columns:
             raise TableError(f"The {origin} has no timestamp to let values decay by; name its column.")
         age = (pl.col(TIMESTAMP).max() - pl.col(TIMESTAMP)).dt.total_microseconds()
-        worth *= 2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))
+        worth *= (2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))).clip(lower_bound=FADED)
     if value == what:
         return rows.with_columns(worth.cast(pl.Float32).alias(VALUE))
     return _logarithms(rows.with_columns(worth.alias(VALUE)), value, origin)

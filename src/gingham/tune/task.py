@@ -82,7 +82,6 @@ class Task:
     def _require_fitting(self) -> None:
         """Refuse a distribution of something, or with a value, that the model refuses."""
         model = build(self.model)
-        model.validate()
         known = [*model.param_names(), *(_TRAINING if isinstance(model, EpochModel) else ())]
         for name, distribution in self.space.items():
             if name not in known:
@@ -91,7 +90,7 @@ class Task:
                     f"{', '.join(known)}."
                 )
             for value in _examples(distribution):
-                build(self.model.changed({name: value})).validate()
+                build(self.model.changed({name: value}))
 
     def splits(self, train: Dataset, test: Dataset | None) -> tuple[SplitSpec, Iterable[Split[Dataset]]]:
         """Take the validation parts from train; also say how.
