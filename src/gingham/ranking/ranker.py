@@ -124,7 +124,6 @@ class LightGBMRanker:
         """
         lgb = lightgbm_module()
         place = None if self.offset is None else list(names).index(self.offset)
-        # Features have no names in LightGBM, which refuses some that columns have.
         params = {
             "objective": self.objective,
             "metric": "map",
@@ -143,6 +142,7 @@ class LightGBMRanker:
         }
 
         def dataset(chosen: Sequence[Examples], reference: Any = None) -> Any:
+            # Features are numbers to LightGBM, which refuses some of the names that columns have.
             start = None if place is None else np.concatenate([_started(part.features, place) for part in chosen])
             return lgb.Dataset(
                 [part.features for part in chosen],
