@@ -170,6 +170,12 @@ def test_several_at_once_come_in_the_order_asked_for() -> None:
         (pl.DataFrame({"user_id": [1]}), DataError, r"columns \['user_id'\]"),
         (pl.DataFrame({"user_id": [1, 1], "a": [1, 2]}), DataError, "user 1 twice"),
         (pl.DataFrame({"user_id": [1], "a": [[1, 2]]}), DataError, "lists in column 'a'"),
+        (
+            pl.DataFrame({"user_id": ["1", "2"], "a": [1, 2]}),
+            DataError,
+            "none of the .* its first is '1'; give user_id",
+        ),
+        (pl.DataFrame({"user_id": [], "a": []}), DataError, "none of the .* it is empty"),
         ({"user_id": [1, 2], "a": [1]}, DataError, "columns of several lengths"),
     ],
 )

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gingham import split
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import DataError, ParameterError
-from gingham.split import Split, SplitSpec
+from gingham.split import Split, SplitSpec, generator
 
 N_USERS, N_ITEMS = 5, 4
 FEATURES = Features(sp.identity(N_USERS, dtype=np.float32, format="csr"), ())
@@ -283,6 +283,8 @@ TIMED = dataset([(0, 0, 0), (1, 1, 1)])
         (lambda: split.random(TIMED, "7d"), ParameterError, "test='7d' "),
         (lambda: split.by_time(TIMED, "99999999w"), DataError, "'99999999w' is no time"),
         (lambda: split.by_time(TIMED, "9999999999999999w"), DataError, "is no time"),
+        (lambda: split.random(TIMED, 0.5, -1), ParameterError, "random_state=-1 is no source of randomness"),
+        (lambda: split.k_fold(TIMED, 2, "a"), ParameterError, "random_state='a' is no source of randomness"),
         (lambda: split.random(TIMED, 0.5, by="item"), ParameterError, "by='item' .*'pair' or 'user'"),
         (lambda: split.random(TIMED, 0.1, by="user"), DataError, "test part of 2 interactions is empty with test=0.1"),
         (lambda: split.rolling(TIMED, date(2019, 9, 1)), DataError, "no length of time"),
@@ -338,9 +340,26 @@ def test_the_recipe_chooses_the_function() -> None:
         {"kind": "last-n", "test": 0},
         {"kind": "rolling"},
         {"kind": "random", "by": "item"},
+        {"kind": "random", "random_state": -1},
         {"kind": "time", "by": "user"},
     ],
 )
 def test_a_recipe_whose_size_does_not_fit_its_kind(spec: Any) -> None:
     with pytest.raises(ValidationError):
         SplitSpec(**spec)
+
+
+def test_sources_of_randomness() -> None:
+    drawn = {name: generator(source).random(3).tolist() for name, source in (("int", 3), ("numpy", np.uint8(3)))}
+    assert drawn["int"] == drawn["numpy"] == np.random.default_rng(3).random(3).tolist()
+    given = np.random.default_rng(3)
+    assert generator(given) is given
+    first, second = (generator(np.random.RandomState(5)).random(3).tolist() for _ in range(2))
+    assert first == second
+    assert generator(None).random() != generator(None).random()
+
+
+@pytest.mark.parametrize("wrong", [-1, "seed", 1.5, object()])
+def test_what_is_no_source_of_randomness(wrong: Any) -> None:
+    with pytest.raises(ParameterError, match=r"random_state=.* is no source of randomness"):
+        generator(wrong)

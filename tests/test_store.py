@@ -260,6 +260,25 @@ def test_a_manifest_that_is_none_is_damage(saved: Path, text: str) -> None:
         store.read(saved)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_no_folder_can_be_called_so(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="There is no artifact"):
+        store.read(tmp_path / name)
+    with (
+        pytest.raises(ArtifactError, match=r"written.*; choose another place"),
+        store.replace_directory(tmp_path / name, "mark"),
+    ):
+        pass
+
+
+def test_the_root_is_left_alone() -> None:
+    with (
+        pytest.raises(ArtifactError, match=r"The folder / holds other files and no mark"),
+        store.replace_directory(Path("/"), "mark"),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("where", ["nowhere", "empty folder", "file", "other folder"])
 def test_where_there_is_no_artifact_an_error_says_so(where: str, tmp_path: Path) -> None:
     path = tmp_path / "shop"

@@ -166,6 +166,12 @@ def _by_table(table: pl.DataFrame, known: Known, ranks: TestRanks) -> Iterator[S
     """Split by each column of a frame of users."""
     place = np.full(len(known.user_ids), -1)
     found = known.user_ids.find(table[USER_ID])
+    if not (found >= 0).any() and len(ranks.users):
+        asked = f"its first is {table[USER_ID][0]!r}" if len(table) else "it is empty"
+        raise DataError(
+            f"by has none of the {len(known.user_ids):,} users that the model knows, such as "
+            f"{known.user_ids.values[0]!r}: {asked}; give {USER_ID} as the transactions have it."
+        )
     place[found[found >= 0]] = np.flatnonzero(found >= 0)
     rows = pl.Series(place[ranks.users]).replace(-1, None)
     for column in table.drop(USER_ID):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, Literal, Self, TypeAlias, TypeVar, g
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from pydantic import BaseModel, ConfigDict, SkipValidation, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
@@ -105,7 +105,7 @@ class SplitSpec(BaseModel):
     kind: Literal["time", "random", "last-n"] = "time"
     test: Annotated[date | str | float | int | None, SkipValidation] = None
     by: By = "pair"
-    random_state: int = 42
+    random_state: int = Field(default=42, ge=0)
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:
@@ -242,7 +242,7 @@ def random(data: Dataset | Matrix, test: float = 0.2, random_state: RandomState 
     Raises
     ------
     ParameterError
-        If `test` is not between 0 and 1, or `by` is something else.
+        If `test` is not between 0 and 1, `by` is something else, or `random_state` no source of randomness.
     DataError
         If one part is empty.
     """
@@ -252,8 +252,19 @@ def random(data: Dataset | Matrix, test: float = 0.2, random_state: RandomState 
     data, numbers = _numbered_pairs(data) if by == "pair" else _numbered_users(data)
     n = int(numbers.max(initial=-1)) + 1
     chosen = np.zeros(n, bool)
-    chosen[np.random.default_rng(random_state).permutation(n)[: round(test * n)]] = True
+    chosen[generator(random_state).permutation(n)[: round(test * n)]] = True
     return _parts(data, chosen[numbers], f"test={test}")
+
+
+def generator(random_state: RandomState) -> np.random.Generator:
+    """Make a source of randomness of what a model's `random_state` may be."""
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ParameterError(
+            f"random_state={random_state!r} is no source of randomness; give a whole number from 0 on, a Generator, a "
+            "RandomState or None."
+        ) from error
 
 
 @overload
@@ -287,7 +298,7 @@ def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None)
     n_pairs = int(pairs.max(initial=-1)) + 1
     if n_pairs < k:
         raise DataError(f"k={k} folds cannot be made of {n_pairs} pairs; give a smaller k.")
-    folds = np.random.default_rng(random_state).permutation(np.arange(n_pairs) % k)[pairs]
+    folds = generator(random_state).permutation(np.arange(n_pairs) % k)[pairs]
     # An inner generator, so that wrong parameters are refused at the call, not at the first fold.
     return (_parts(data, folds == fold, f"k={k}") for fold in range(k))
 

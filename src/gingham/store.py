@@ -152,7 +152,7 @@ def _read(path: Path) -> Artifact:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     file = folder / MANIFEST
-    if not file.is_file():
+    if not (there(file) and file.is_file()):
         raise ArtifactError(
             f"There is no artifact {folder}: it has no file {MANIFEST!r}; give the folder of a saved one."
         )
@@ -161,7 +161,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         manifest = dict(json.loads(file.read_text(encoding="utf-8")))
         written = int(manifest["format"])
         whole = manifest.pop("sha256", None) == _checksum(manifest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
         raise damaged from None
     if written > FORMAT:
         raise ArtifactError(
@@ -189,13 +189,21 @@ def _fingerprint(file: Path) -> dict[str, Any] | None:
 def _inode(path: Path) -> int | None:
     try:
         return path.stat().st_ino
-    except OSError:
+    except (OSError, ValueError):
         return None
 
 
 def resolve(path: Path) -> Path:
     """Find where the folder that belongs at `path` is, also after a kill between the two renames that replace it."""
-    return path if path.exists() or not _old(path).exists() else _old(path)
+    return path if there(path) or not there(_old(path)) else _old(path)
+
+
+def there(path: Path) -> bool:
+    """Tell whether there is something at a path; nothing is where no file can be called so."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no file can be called so
+        return False
 
 
 @contextmanager
@@ -219,8 +227,9 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    except OSError as error:
-        raise ArtifactError(f"Nothing can be written beside {path}: {error.strerror}; choose another place.") from error
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ArtifactError(f"Nothing can be written beside {path}: {said}; choose another place.") from error
     # A temporary folder is its owner's alone; the one inside has the permissions of any new folder.
     folder = workplace / path.name
     try:
@@ -264,19 +273,26 @@ def require_replaceable(path: Path, marker: str) -> None:
     Raises
     ------
     ArtifactError
-        If `path` is neither free, nor an empty folder, nor one with the file `marker`.
+        If `path` is neither free, nor an empty folder, nor one with the file `marker`, or no folder can be called so.
     """
     for place in (path, _old(path)):
-        if place.is_symlink() or (place.exists() and not place.is_dir()):
+        try:
+            taken = place.is_symlink() or (place.exists() and not place.is_dir())
+            others = place.is_dir() and any(place.iterdir()) and not (place / marker).is_file()
+        except (OSError, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise ArtifactError(f"{str(place)!r} cannot be written: {said}; choose another place.") from error
+        if taken:
             raise ArtifactError(f"{place} exists and is a link or no folder; choose another place.")
-        if place.is_dir() and any(place.iterdir()) and not (place / marker).is_file():
+        if others:
             raise ArtifactError(
                 f"The folder {place} holds other files and no {marker}; choose another place, or empty it."
             )
 
 
 def _old(path: Path) -> Path:
-    return path.absolute().with_name(f".{path.absolute().name}.old")
+    whole = path.absolute()
+    return whole.parent / f".{whole.name}.old"
 
 
 def _swap(folder: Path, path: Path) -> None:

@@ -13,16 +13,16 @@ USERS = 400
 LISTS = pl.DataFrame({"metric": ["coverage@1", "coverage@3"], "value": [0.125, 0.25]})
 
 
-def made(**means: float) -> Comparison:
+def made(n_users: int = USERS, **means: float) -> Comparison:
     """A comparison of models whose users' metrics are these means and noise, most of it common to all models."""
     rng = np.random.default_rng(0)
-    common = rng.normal(size=USERS)
+    common = rng.normal(size=n_users)
     measured = {}
     for name, mean in means.items():
-        own = rng.normal(size=USERS)
+        own = rng.normal(size=n_users)
         values = mean + common + 0.1 * (own - own.mean())
-        per_user = pl.DataFrame({"user_id": range(USERS), "map@3": values, "auc": [np.nan, *values[1:]]})
-        rows = [(metric, mean, mean - 0.1, mean + 0.1, USERS) for metric in ("map@3", "auc")]
+        per_user = pl.DataFrame({"user_id": range(n_users), "map@3": values, "auc": [np.nan, *values[1:]]})
+        rows = [(metric, mean, mean - 0.1, mean + 0.1, n_users) for metric in ("map@3", "auc")]
         table = pl.DataFrame(rows, ["metric", "mean", "low", "high", "users"], orient="row")
         measured[name] = Measured(gg.Evaluation(table, per_user, LISTS), {}, 1.23456, 0.5, 2_000_000, None)
     return Comparison.of(measured, tuple(name for name in means if name.startswith("base")), "map@3", None)
@@ -41,6 +41,11 @@ def test_verdicts_are_plain_and_paired() -> None:
         verdicts = dict(rows.select("model", "verdict").iter_rows())
         assert verdicts == {"up": "better", "down": "worse", "level": "no clear difference"}
     assert found.differences.filter(metric="auc")["users"].unique().to_list() == [USERS - 1]
+
+
+def test_of_very_few_users_nothing_is_said() -> None:
+    for n_users, verdict in ((9, "no clear difference"), (20, "better")):
+        assert set(made(n_users, up=0.9, base=0.1).differences["verdict"]) == {verdict}
 
 
 def test_differences_agree_with_the_normal_approximation() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from gingham.errors import ParameterError
 from gingham.models.parameters import (
-    generator,
     optional_duration,
     require_duration,
     require_k,
@@ -98,19 +97,3 @@ def test_k_is_at_most_the_number_of_items() -> None:
             require_k(wrong, 5)
     with pytest.raises(ParameterError, match="k=6 is larger than the number of items in the catalogue, 5; give 5"):
         require_k(6, 5)
-
-
-def test_sources_of_randomness() -> None:
-    drawn = {name: generator(source).random(3).tolist() for name, source in (("int", 3), ("numpy", np.uint8(3)))}
-    assert drawn["int"] == drawn["numpy"] == np.random.default_rng(3).random(3).tolist()
-    given = np.random.default_rng(3)
-    assert generator(given) is given
-    first, second = (generator(np.random.RandomState(5)).random(3).tolist() for _ in range(2))
-    assert first == second
-    assert generator(None).random() != generator(None).random()
-
-
-@pytest.mark.parametrize("wrong", [-1, "seed", 1.5, object()])
-def test_what_is_no_source_of_randomness(wrong: Any) -> None:
-    with pytest.raises(ParameterError, match=r"random_state=.* is no source of randomness"):
-        generator(wrong)

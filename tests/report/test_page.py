@@ -153,6 +153,11 @@ def test_a_place_that_cannot_hold_a_page_is_refused(tmp_path: Path, place: str) 
     assert "\n" not in str(caught.value)
 
 
+def test_a_name_that_no_file_can_have_is_refused_before_the_work_begins(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"cannot be written: .*; choose another place"):
+        require_ready(tmp_path / f"{'x' * 300}.html")
+
+
 def test_a_folder_is_refused_before_the_work_begins(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match=r"is a folder; give the name of a file"):
         require_ready(tmp_path)

@@ -99,6 +99,12 @@ def test_what_a_value_needs_is_named(dropped: str, spec: dict[str, Any], words: 
         values(sales().drop(columns=dropped), **spec)
 
 
+@pytest.mark.parametrize("price", [np.inf, -np.inf])
+def test_a_value_without_end_is_refused(price: float) -> None:
+    with pytest.raises(TableError, match="inf in column 'price' in 1 rows, and the value 'spend' needs numbers"):
+        values(sales().assign(price=lambda table: table["price"].where(table.index != 3, price)), value="spend")
+
+
 def test_a_value_of_nothing_is_refused() -> None:
     with pytest.raises(TableError, match="null in column 'price' in 1 rows"):
         values(sales().assign(price=lambda table: table["price"].where(table.index != 3)), value="spend")

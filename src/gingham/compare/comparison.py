@@ -17,6 +17,8 @@ from gingham.report import Page
 _FLATTERED = "Overlap was allowed: models were fitted to as many as {:,} rows of this test, which flatter them."
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
+# Of fewer users nothing is said.
+_FEWEST = 10
 # What stands for them in a table.
 MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
@@ -84,7 +86,8 @@ class Comparison:
 
         ``model``, ``metric``, ``difference`` (of the means, over the users whom both count), ``low`` and ``high`` (its
         95% interval: 1,000 bootstrap resamples of the users), ``users``, and the ``verdict``: "better" if the interval
-        is above zero, "worse" if it is below, else "no clear difference".
+        is above zero, "worse" if it is below, else "no clear difference"; that is also what can be said of fewer than
+        ten users, whose resamples tell nothing of others.
         """
         tables = [
             differences(one.evaluation, self.measured[self.reference].evaluation).select(
@@ -94,7 +97,9 @@ class Comparison:
                 "low",
                 "high",
                 "users",
-                pl.when(pl.col("low") > 0)
+                pl.when(pl.col("users") < _FEWEST)
+                .then(pl.lit(UNCLEAR))
+                .when(pl.col("low") > 0)
                 .then(pl.lit(BETTER))
                 .when(pl.col("high") < 0)
                 .then(pl.lit(WORSE))

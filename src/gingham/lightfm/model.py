@@ -19,10 +19,10 @@ from gingham.models import HybridMF
 from gingham.models.base import to_json
 from gingham.models.epochs import Epoch
 from gingham.models.known import Known, canonical
-from gingham.models.parameters import generator, require_whole
+from gingham.models.parameters import require_whole
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import Training, inputs
-from gingham.split import Matrix, RandomState
+from gingham.split import Matrix, RandomState, generator
 
 
 class LightFM(Scorer):

@@ -14,11 +14,11 @@ from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, EpochModel
 from gingham.models.known import Data
 from gingham.models.least_squares import Axes, Half, Penalties
-from gingham.models.parameters import generator, require_number, require_whole
+from gingham.models.parameters import require_number, require_whole
 from gingham.models.side import Side, aligned
 from gingham.models.training import inputs, weights_of
 from gingham.recommend import Floats
-from gingham.split import Matrix, RandomState
+from gingham.split import Matrix, RandomState, generator
 
 # The standard deviation of the items' first embeddings, times the root of their size.
 _SPREAD = 0.1

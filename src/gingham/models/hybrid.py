@@ -14,11 +14,11 @@ from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, Epoch, EpochModel
 from gingham.models.fold_in import fold_in
 from gingham.models.known import Data, Known
-from gingham.models.parameters import generator, require_number, require_one_of, require_whole
+from gingham.models.parameters import require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, aligned
 from gingham.models.training import Training, inputs, require_same, weights_of
 from gingham.recommend import Floats
-from gingham.split import Matrix, RandomState
+from gingham.split import Matrix, RandomState, generator
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)

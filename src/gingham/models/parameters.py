@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from gingham.errors import ParameterError
-from gingham.split import RandomState
 from gingham.tables.duration import duration
 
 INT32_MAX = 2**31 - 1
@@ -81,14 +80,3 @@ def require_k(k: Any, n_items: int, what: str = "items in the catalogue") -> Non
         raise ParameterError(f"k={k!r} is no whole number from 1 on; give how many items to recommend.")
     if k > n_items:
         raise ParameterError(f"k={k} is larger than the number of {what}, {n_items}; give {n_items} or less.")
-
-
-def generator(random_state: RandomState) -> np.random.Generator:
-    """Make a source of randomness of what a model's `random_state` may be."""
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"random_state={random_state!r} is no source of randomness; give a whole number from 0 on, a Generator, a "
-            "RandomState or None."
-        ) from error

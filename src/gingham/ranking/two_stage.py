@@ -17,7 +17,7 @@ from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some, to_json
 from gingham.models.known import Data, Known
-from gingham.models.parameters import generator, optional_duration, require_duration, require_whole
+from gingham.models.parameters import optional_duration, require_duration, require_whole
 from gingham.models.popularity import places, sold
 from gingham.ranking.candidates import Source
 from gingham.ranking.examples import BLOCK, Examples, Stage
@@ -26,7 +26,7 @@ from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
 from gingham.ranking.snapshot import Longs, Snapshot, times, untimed
 from gingham.ranking.suggestions import fused, score_names
 from gingham.recommend import Floats, Indices, SharedScores, by_user, threads
-from gingham.split import RandomState, period_starts
+from gingham.split import RandomState, generator, period_starts
 from gingham.store import Artifact, csr_arrays, csr_of
 
 _TREES = "ranker"

@@ -139,14 +139,19 @@ def require_ready(path: Path | str) -> None:
     Raises
     ------
     ReportError
-        If plotly is not installed, or the path is a folder.
+        If plotly is not installed, the path is a folder, or no file can be called so.
     """
     _plotly()
     _require_no_folder(Path(path))
 
 
 def _require_no_folder(path: Path) -> None:
-    if path.is_dir():
+    try:
+        folder = path.is_dir()
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise ReportError(f"{str(path)!r} cannot be written: {said}; choose another place.") from error
+    if folder:
         raise ReportError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}.")
 
 

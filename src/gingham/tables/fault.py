@@ -12,7 +12,7 @@ from typing import Any
 # type and the column. No regular expression: the value may be as long as a file.
 _FIELD = (("could not parse `", "` as dtype `"), ("` as dtype `", "`"), ("` at column '", "' (column number"))
 _TEXT = ((' values: ["', '"'), ("conversion from `str` to `", "`"), ("` failed in column '", "' for "))
-_DATE = "an ISO 8601 date or time, written like those before it,"
+_DATE = "a date or time, by timestamp_format if there is one, else by ISO 8601 and like those before it,"
 _BELONGS = {"f": "a number", "i": "a whole number", "u": "a whole number", "d": _DATE, "t": _DATE, "b": "true or false"}
 _LONG = 60
 _NO_LIMIT = 2**31 - 1

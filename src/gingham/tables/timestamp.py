@@ -11,7 +11,7 @@ from gingham.tables.origin import Origin
 # otherwise be a day in August 1970; the upper one for milliseconds.
 _UNIX_SECONDS = (100_000_000, 99_999_999_999)
 _YEAR_FIRST = re.compile(r"\d{4}\D\d")
-_WITH_ZONE = re.compile(r"\d(Z|[+-]\d\d:?\d\d)$")
+_WITH_ZONE = re.compile(r"\d(Z|[+-]\d\d:?\d\d)$|:\d\d(\.\d+)?[+-]\d\d$")
 
 
 def naive_utc(frame: pl.LazyFrame, column: str, origin: Origin) -> pl.Expr:

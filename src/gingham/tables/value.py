@@ -44,7 +44,7 @@ def valued(rows: pl.DataFrame, value: Value, half_life: str | None, origin: Orig
     Raises
     ------
     TableError
-        If a column that this needs is not there, or has nulls.
+        If a column that this needs is not there, or has nulls or what is not finite.
     """
     what = value.removeprefix("log-")
     worth = pl.lit(1.0)
@@ -86,5 +86,11 @@ def _number(rows: pl.DataFrame, role: str, value: str, origin: Origin) -> pl.Exp
         raise TableError(
             f"The {origin} has null in column {origin.column(role)!r} in {nulls:,} rows, which the value {value!r} "
             "needs; fill them in, or take 'count'."
+        )
+    wrong = rows.filter(~pl.col(role).cast(pl.Float64).is_finite())
+    if len(wrong):
+        raise TableError(
+            f"The {origin} has {wrong[role][0]} in column {origin.column(role)!r} in {len(wrong):,} rows, and the "
+            f"value {value!r} needs numbers; correct them, or take 'count'."
         )
     return pl.col(role).cast(pl.Float64)
