@@ -95,7 +95,7 @@ def test_a_recipe_names_the_stages_of_a_model() -> None:
         ('window = "3d"', "window = 3", r"\[model.candidates.0\]: window=3 is no length of time"),
         ("n_components = 4", "n_components = 0", r"\[model.candidates.1\]: n_components=0 is no whole number"),
         ('window = "3d"', "epochs = 3", r"\[model.candidates.0\] has 'epochs', but a 'popularity' model is not"),
-        ("num_threads = 2", "epochs = 30", r"\[model\] has 'epochs', .* out; say it in \[\[model.candidates\]\]"),
+        ("num_threads = 2", "epochs = 30", r"\[model\] has 'epochs', .* out; \[\[model.candidates\]\] have epochs"),
         ("num_threads = 2", "weighted = true", r"\[model\] has 'weighted', but a 'two-stage' model is not trained"),
         ("num_threads = 2", "early_stopping = {}", r"\[model\] has 'early_stopping'"),
         ("num_threads = 2", "num_threads = 2000", r"model.num_threads is 2000"),

@@ -13,6 +13,7 @@ ORDER = (
     "errors",
     "extras",
     "columns",
+    "randomness",
     "_native",
     "tables",
     "dataset",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from gingham import split
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import DataError, ParameterError
-from gingham.split import Split, SplitSpec, generator
+from gingham.split import Split, SplitSpec
 
 N_USERS, N_ITEMS = 5, 4
 FEATURES = Features(sp.identity(N_USERS, dtype=np.float32, format="csr"), ())
@@ -347,19 +347,3 @@ def test_the_recipe_chooses_the_function() -> None:
 def test_a_recipe_whose_size_does_not_fit_its_kind(spec: Any) -> None:
     with pytest.raises(ValidationError):
         SplitSpec(**spec)
-
-
-def test_sources_of_randomness() -> None:
-    drawn = {name: generator(source).random(3).tolist() for name, source in (("int", 3), ("numpy", np.uint8(3)))}
-    assert drawn["int"] == drawn["numpy"] == np.random.default_rng(3).random(3).tolist()
-    given = np.random.default_rng(3)
-    assert generator(given) is given
-    first, second = (generator(np.random.RandomState(5)).random(3).tolist() for _ in range(2))
-    assert first == second
-    assert generator(None).random() != generator(None).random()
-
-
-@pytest.mark.parametrize("wrong", [-1, "seed", 1.5, object()])
-def test_what_is_no_source_of_randomness(wrong: Any) -> None:
-    with pytest.raises(ParameterError, match=r"random_state=.* is no source of randomness"):
-        generator(wrong)

@@ -16,6 +16,9 @@ from gingham.models import EarlyStopping, EpochModel, Recommender
 from gingham.ranking import KINDS, LightGBMRanker, Source
 from gingham.split import SplitSpec
 
+# What a recipe says of training that goes through the data in epochs.
+_TRAINING = ("epochs", "weighted", "early_stopping")
+
 
 def build(spec: ModelSpec, section: str = "model") -> Recommender:
     """Make the model that a recipe names, with parameters that it takes; it is not fitted yet.
@@ -35,8 +38,8 @@ def build(spec: ModelSpec, section: str = "model") -> Recommender:
         If one is out of its range.
     """
     kind = KINDS[spec.kind]
-    if not issubclass(kind, EpochModel):
-        _refuse_training(spec, section)
+    said = [name for name in _TRAINING if getattr(spec, name) != ModelSpec.model_fields[name].default]
+    _refuse_training(spec, said, section)
     params = _known(kind.param_names(), spec.params, section, spec.kind)
     if spec.candidates is not None:
         params["candidates"] = [
@@ -49,15 +52,14 @@ def build(spec: ModelSpec, section: str = "model") -> Recommender:
     return _valid(kind(**params), section)
 
 
-def _refuse_training(spec: ModelSpec, section: str) -> None:
+def _refuse_training(spec: ModelSpec | CandidateSpec, said: Sequence[str], section: str) -> None:
     """Refuse what is said of training in epochs, for a model that is not trained so."""
-    for name in ("epochs", "weighted", "early_stopping"):
-        if getattr(spec, name) != ModelSpec.model_fields[name].default:
-            where = f"; say it in [[{section}.candidates]]" if spec.kind == "two-stage" and name == "epochs" else ""
-            raise ConfigError(
-                f"Section [{section}] has {name!r}, but a {spec.kind!r} model is not trained in epochs; leave it "
-                f"out{where}."
-            )
+    if said and not issubclass(KINDS[spec.kind], EpochModel):
+        hint = f"; [[{section}.candidates]] have epochs of their own" if spec.kind == "two-stage" else ""
+        raise ConfigError(
+            f"Section [{section}] has {said[0]!r}, but a {spec.kind!r} model is not trained in epochs; leave it "
+            f"out{hint}."
+        )
 
 
 def _source(spec: CandidateSpec, num_threads: int, section: str) -> Source:
@@ -65,10 +67,7 @@ def _source(spec: CandidateSpec, num_threads: int, section: str) -> Source:
     model = _valid(kind(**_known(kind.param_names(), spec.params, section, spec.kind)), section)
     training = _threads(model, num_threads)
     if spec.epochs is not None:
-        if not issubclass(kind, EpochModel):
-            raise ConfigError(
-                f"Section [{section}] has 'epochs', but a {spec.kind!r} model is not trained in epochs; leave it out."
-            )
+        _refuse_training(spec, ["epochs"], section)
         training["epochs"] = spec.epochs
     return Source(model, spec.n_candidates, training)
 

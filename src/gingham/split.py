@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validat
 
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
+from gingham.randomness import RandomState, generator
 from gingham.tables.duration import duration
 
 Matrix: TypeAlias = sp.spmatrix | sp.sparray
-RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 By: TypeAlias = Literal["pair", "user"]
 
 Part = TypeVar("Part", bound=Dataset | sp.csr_matrix)
@@ -256,17 +256,6 @@ def random(data: Dataset | Matrix, test: float = 0.2, random_state: RandomState 
     return _parts(data, chosen[numbers], f"test={test}")
 
 
-def generator(random_state: RandomState) -> np.random.Generator:
-    """Make a source of randomness of what a model's `random_state` may be."""
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"random_state={random_state!r} is no source of randomness; give a whole number from 0 on, a Generator, a "
-            "RandomState or None."
-        ) from error
-
-
 @overload
 def k_fold(data: Dataset, k: int = ..., random_state: RandomState = ...) -> Iterator[Split[Dataset]]: ...
 @overload
@@ -289,7 +278,7 @@ def k_fold(data: Dataset | Matrix, k: int = 5, random_state: RandomState = None)
     Raises
     ------
     ParameterError
-        If `k` is less than 2.
+        If `k` is less than 2, or `random_state` no source of randomness.
     DataError
         If there are fewer pairs than folds.
     """

@@ -206,6 +206,11 @@ def there(path: Path) -> bool:
         return False
 
 
+def reason(error: Exception) -> str:
+    """Give the system's own words for what failed, without number and path."""
+    return str(getattr(error, "strerror", None) or error)
+
+
 @contextmanager
 def replace_directory(path: Path, marker: str) -> Iterator[Path]:
     """Give an empty folder to fill, which takes the place of `path` when the block ends without an error.
@@ -228,8 +233,7 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         workplace = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise ArtifactError(f"Nothing can be written beside {path}: {said}; choose another place.") from error
+        raise ArtifactError(f"Nothing can be written beside {path}: {reason(error)}; choose another place.") from error
     # A temporary folder is its owner's alone; the one inside has the permissions of any new folder.
     folder = workplace / path.name
     try:
@@ -238,8 +242,7 @@ def replace_directory(path: Path, marker: str) -> Iterator[Path]:
         _sync_tree(folder)
         _swap(folder, path)
     except (OSError, SafetensorError, pl.exceptions.ComputeError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise ArtifactError(f"{path} cannot be written: {said}; what was there still is.") from error
+        raise ArtifactError(f"{path} cannot be written: {reason(error)}; what was there still is.") from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
@@ -280,8 +283,7 @@ def require_replaceable(path: Path, marker: str) -> None:
             taken = place.is_symlink() or (place.exists() and not place.is_dir())
             others = place.is_dir() and any(place.iterdir()) and not (place / marker).is_file()
         except (OSError, ValueError) as error:
-            said = getattr(error, "strerror", None) or error
-            raise ArtifactError(f"{str(place)!r} cannot be written: {said}; choose another place.") from error
+            raise ArtifactError(f"{str(place)!r} cannot be written: {reason(error)}; choose another place.") from error
         if taken:
             raise ArtifactError(f"{place} exists and is a link or no folder; choose another place.")
         if others:

@@ -37,19 +37,16 @@ def main() -> None:
     try:
         app()
     except GinghamError as error:
-        errors.print(f"Error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        sys.exit(2)
+        _refuse(str(error))
     except MemoryError as error:
-        errors.print(
-            f"Error: There is not enough memory. {error}; ask for less, or for fewer at a time.",
-            style="red",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
-        sys.exit(2)
+        _refuse(f"There is not enough memory. {error}; ask for less, or for fewer at a time.")
     except SystemExit as stop:
         # Typer makes this of Ctrl-C, and says nothing.
         if stop.code == _INTERRUPTED:
             errors.print("Interrupted; nothing was written.", style="yellow")
         raise
+
+
+def _refuse(said: str) -> None:
+    errors.print(f"Error: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(2)

@@ -22,7 +22,8 @@ from gingham.models.known import Known, canonical
 from gingham.models.parameters import require_whole
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import Training, inputs
-from gingham.split import Matrix, RandomState, generator
+from gingham.randomness import RandomState, generator
+from gingham.split import Matrix
 
 
 class LightFM(Scorer):

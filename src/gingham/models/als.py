@@ -17,8 +17,9 @@ from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.parameters import require_number, require_whole
 from gingham.models.side import Side, aligned
 from gingham.models.training import inputs, weights_of
+from gingham.randomness import RandomState, generator
 from gingham.recommend import Floats
-from gingham.split import Matrix, RandomState, generator
+from gingham.split import Matrix
 
 # The standard deviation of the items' first embeddings, times the root of their size.
 _SPREAD = 0.1

@@ -17,8 +17,9 @@ from gingham.models.known import Data, Known
 from gingham.models.parameters import require_number, require_one_of, require_whole
 from gingham.models.side import INITIAL_MEMORY, Side, aligned
 from gingham.models.training import Training, inputs, require_same, weights_of
+from gingham.randomness import RandomState, generator
 from gingham.recommend import Floats
-from gingham.split import Matrix, RandomState, generator
+from gingham.split import Matrix
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)

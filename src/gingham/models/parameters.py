@@ -8,7 +8,7 @@ import numpy as np
 from gingham.errors import ParameterError
 from gingham.tables.duration import duration
 
-INT32_MAX = 2**31 - 1
+_INT32_MAX = 2**31 - 1
 
 
 def require_one_of(name: str, value: Any, known: tuple[str, ...]) -> None:
@@ -29,7 +29,7 @@ def optional_text(name: str, value: Any) -> None:
         raise ParameterError(f"{name}={value!r} is no text; give one, or leave it out.")
 
 
-def require_whole(name: str, value: Any, least: int, most: int = INT32_MAX) -> None:
+def require_whole(name: str, value: Any, least: int, most: int = _INT32_MAX) -> None:
     """Refuse what is no whole number from `least` to `most`; kernels count by 32 bits."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ParameterError(f"{name}={value!r} is no whole number from {least} on; give one.")

@@ -19,21 +19,20 @@ from gingham.models.base import Some, to_json
 from gingham.models.known import Data, Known
 from gingham.models.parameters import optional_duration, require_duration, require_whole
 from gingham.models.popularity import places, sold
+from gingham.randomness import RandomState, generator
 from gingham.ranking.candidates import Source
 from gingham.ranking.examples import BLOCK, Examples, Stage
+from gingham.ranking.explanation import NOTHING_TOLD, contributed
 from gingham.ranking.pairs import find
 from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
-from gingham.ranking.snapshot import Longs, Snapshot, times, untimed
+from gingham.ranking.snapshot import Snapshot, times, untimed
 from gingham.ranking.suggestions import fused, score_names
-from gingham.recommend import Floats, Indices, SharedScores, by_user, threads
-from gingham.split import RandomState, generator, period_starts
+from gingham.recommend import Indices, SharedScores, by_user, threads
+from gingham.split import period_starts
 from gingham.store import Artifact, csr_arrays, csr_of
 
 _TREES = "ranker"
 _SIDES = ("user_features", "item_features")
-# What `explain` calls the score that every pair begins at.
-BASE = "base"
-_TOLD = {"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32}
 
 
 class TwoStage(Recommender):
@@ -288,13 +287,13 @@ class TwoStage(Recommender):
             ids.index(table[column])
             for ids, column in ((self.known_.user_ids, USER_ID), (self.known_.item_ids, ITEM_ID))
         )
-        parts = [pl.DataFrame(schema=_TOLD)]
+        parts = [NOTHING_TOLD]
         for distinct, rows, place in by_user(users, BLOCK):
             pairs = self._stage.candidates.of(distinct)
             there, entry = find(pairs.keys, place * pairs.n_items + chosen[rows])
             values = self._stage.features.of(pairs)[entry[there]]
             parts.append(
-                _contributed(rows[there], self._stage.features.names, values, self._trees.contributions(values))
+                contributed(rows[there], self._stage.features.names, values, self._trees.contributions(values))
             )
         told = pl.concat(parts).sort("row", maintain_order=True)
         return pl.concat([table.select(USER_ID, ITEM_ID, RANK)[told["row"]], told.drop("row")], how="horizontal")
@@ -389,18 +388,3 @@ class TwoStage(Recommender):
 
 def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _contributed(rows: Longs, names: Sequence[str], values: Floats, contributions: Floats) -> pl.DataFrame:
-    """Write a row a pair and feature, and one for what all pairs begin at."""
-    base = np.full((len(values), 1), np.nan, np.float32)
-    every = [*names, BASE]
-    return pl.DataFrame(
-        {
-            "row": np.repeat(rows, len(every)),
-            "feature": every * len(rows),
-            "value": np.hstack([values, base]).ravel(),
-            "contribution": contributions.ravel(),
-        },
-        schema=_TOLD,
-    ).with_columns(pl.col("value").fill_nan(None))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gingham.errors import ReportError
 from gingham.report.charts import Chart
-from gingham.store import replace_file
+from gingham.store import reason, replace_file
 
 # Nothing is ever fetched: whoever opens the page offline, or in ten years, sees what was drawn.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -149,8 +149,7 @@ def _require_no_folder(path: Path) -> None:
     try:
         folder = path.is_dir()
     except (OSError, ValueError) as error:
-        said = getattr(error, "strerror", None) or error
-        raise ReportError(f"{str(path)!r} cannot be written: {said}; choose another place.") from error
+        raise ReportError(f"{str(path)!r} cannot be written: {reason(error)}; choose another place.") from error
     if folder:
         raise ReportError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}.")
 
@@ -168,8 +167,7 @@ def write(path: Path, text: str) -> None:
         with replace_file(path) as file:
             file.write(text.encode())
     except OSError as error:
-        said = error.strerror or str(error)
-        raise ReportError(f"{path} cannot be written: {said}; choose another place, or make room.") from error
+        raise ReportError(f"{path} cannot be written: {reason(error)}; choose another place, or make room.") from error
 
 
 def _wide(sections: Sequence[Section]) -> list[bool]:
