@@ -9,6 +9,9 @@ Means = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+# Resampling one or two users over and over finds a narrow interval, however little they say; of fewer than these,
+# nothing is concluded.
+FEWEST = 10
 # Counts of draws are held for so many users at once, whatever resample they belong to.
 _AT_ONCE = 1 << 22
 

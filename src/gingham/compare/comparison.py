@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from gingham.bootstrap import FEWEST
 from gingham.compare.measured import Measured
 from gingham.compare.page import for_notebook, page
 from gingham.errors import ParameterError
@@ -17,8 +18,6 @@ from gingham.report import Page
 _FLATTERED = "Overlap was allowed: models were fitted to as many as {:,} rows of this test, which flatter them."
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
-# Of fewer users nothing is said.
-_FEWEST = 10
 # What stands for them in a table.
 MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
@@ -97,7 +96,7 @@ class Comparison:
                 "low",
                 "high",
                 "users",
-                pl.when(pl.col("users") < _FEWEST)
+                pl.when(pl.col("users") < FEWEST)
                 .then(pl.lit(UNCLEAR))
                 .when(pl.col("low") > 0)
                 .then(pl.lit(BETTER))

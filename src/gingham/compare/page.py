@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from gingham.bootstrap import FEWEST
 from gingham.report import Page, Section, Table, charts, shown
 from gingham.report.charts import SHARE, Axis, Chart, Interval
 from gingham.segments import HISTORY
@@ -21,8 +22,6 @@ _NOTE = (
 _LOSSES = "The mean loss of each epoch's examples; those of different kinds of loss can't be compared."
 _UNKNOWN = "not known"
 _SEGMENTS = {HISTORY: "how many items the user had in train"}
-# Resampling one or two users over and over finds a narrow interval, however little they say.
-_FEWEST = 10
 
 
 def page(comparison: "Comparison", title: str) -> Page:
@@ -89,7 +88,7 @@ def _differences(comparison: "Comparison") -> Iterator[Section]:
 def _segments(comparison: "Comparison") -> Iterator[Section]:
     if comparison.segments is None:
         return
-    rows = comparison.segments.filter(pl.col("users") >= _FEWEST, metric=comparison.metric)
+    rows = comparison.segments.filter(pl.col("users") >= FEWEST, metric=comparison.metric)
     for (segment,), part in rows.group_by("segment", maintain_order=True):
         values = part["value"].unique(maintain_order=True).to_list()
         groups: dict[str, list[Interval | None]] = {}
@@ -101,7 +100,7 @@ def _segments(comparison: "Comparison") -> Iterator[Section]:
         chart = charts.dots(labels, groups, Axis(comparison.metric))
         said = (
             f"For whom each model is good, by {_SEGMENTS.get(str(segment), str(segment))}. Wide whiskers are of few "
-            f"users; of fewer than {_FEWEST}, nothing is drawn."
+            f"users; of fewer than {FEWEST}, nothing is drawn."
         )
         yield Section(f"{comparison.metric} by {segment}", said, chart, wide=True)
 
