@@ -17,10 +17,11 @@ import gingham as gg
 import gowalla
 import ta_feng
 from als import GOWALLA
+from gingham.arrays import Floats
 from gingham.cli.init import Shop, recipe_text
 from gingham.metrics import TestRanks, compute
 from gingham.models.side import Side
-from gingham.recommend import Floats, RepresentationScores, rank
+from gingham.scores import RepresentationScores, rank
 from table import Row, report
 
 SEEDS = (1, 2, 3)

@@ -19,7 +19,7 @@ import gingham as gg
 import ta_feng
 from gingham.cli.init import Shop, recipe_text
 from gingham.config import ModelSpec
-from gingham.fitting import build
+from gingham.config.models import build
 from table import Row, report
 
 METRIC = "map@12"

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 import gingham as gg
 from gingham import _native
 from gingham.metrics import TestRanks, compute
-from gingham.recommend import RepresentationScores, rank
+from gingham.scores import RepresentationScores, rank
 from shop import make_shop
 from side_by_side import alternate
 from table import Row, report

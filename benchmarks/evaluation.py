@@ -12,8 +12,8 @@ from lightfm.evaluation import auc_score, precision_at_k, recall_at_k, reciproca
 from threadpoolctl import threadpool_limits
 
 import gingham as gg
-from gingham.bootstrap import RESAMPLES, summarize
-from gingham.evaluate import of_lists, per_user
+from gingham.evaluation.bootstrap import RESAMPLES, summarize
+from gingham.evaluation.evaluation import of_lists, per_user
 from gingham.metrics import AT_K, OF_ALL, Lists
 from shop import Shop, make_shop
 from side_by_side import alternate

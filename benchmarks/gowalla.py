@@ -18,7 +18,7 @@ from als import GOWALLA
 from gingham import _native
 from gingham.metrics import TestRanks, compute
 from gingham.models import EpochModel, Recommender
-from gingham.recommend import RepresentationScores, rank
+from gingham.scores import RepresentationScores, rank
 from table import Row, report
 
 T = TypeVar("T")

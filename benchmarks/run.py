@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 import gingham as gg
 from gingham import _native
 from gingham.metrics import AT_K, OF_ALL, TestRanks, compute
-from gingham.recommend import RepresentationScores, rank
+from gingham.scores import RepresentationScores, rank
 from shop import Shop, make_shop
 from side_by_side import alternate
 from table import Row, report

@@ -21,8 +21,10 @@ import polars as pl
 import scipy.sparse as sp
 
 import gingham as gg
-from gingham import fitting, pipeline, synth
+from gingham import pipeline
 from gingham.cli.init import Shop, recipe_text
+from gingham.config import models as fitting
+from gingham.synth import fashion as synth
 from side_by_side import REPEATS
 from table import Row, report
 

@@ -13,7 +13,7 @@ def children(of: int) -> list[int]:
 
 def nurseries() -> list[int]:
     """Number the processes of this one that workers come from."""
-    return [child for child in children(os.getpid()) if "gingham.tune.nursery" in command(child)]
+    return [child for child in children(os.getpid()) if "gingham.tuning.server" in command(child)]
 
 
 def command(pid: int) -> str:

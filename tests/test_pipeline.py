@@ -78,9 +78,9 @@ def test_the_stored_model_recommends_what_was_written(recipe: Path, tmp_path: Pa
 def test_refit_learns_from_the_test_part_too(recipe: Path, tmp_path: Path) -> None:
     refitted = gg.run(recipe, tmp_path / "refitted")
     kept = gg.run(edited(recipe, ("[model]", "[model]\nnum_threads = 1")), tmp_path / "one")
-    assert refitted.model.known_.matrix.sum() == kept.model.known_.matrix.sum() == kept.steps[1].rows
+    assert refitted.model.training_data_.matrix.sum() == kept.model.training_data_.matrix.sum() == kept.steps[1].rows
     kept = gg.run(edited(recipe, ("\n[transactions]", "refit = false\n[transactions]")), tmp_path / "kept")
-    assert kept.model.known_.matrix.sum() == kept.steps[2].rows
+    assert kept.model.training_data_.matrix.sum() == kept.steps[2].rows
 
 
 def test_values_are_weights_if_asked(recipe: Path, tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
     # What recommends is fitted to everything, for as many epochs.
     assert isinstance(run.model, gg.HybridMF)
     assert len(run.model.history_) == best
-    assert run.model.known_.matrix.sum() == run.steps[1].rows
+    assert run.model.training_data_.matrix.sum() == run.steps[1].rows
 
     # The same by hand.
     dataset = gg.read_dataset(recipe)
@@ -290,7 +290,7 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
         ('[[compare.models]]\nname = "wide"\nn_component = 3\n', "did you mean 'n_components'"),
         ("[[compare.models]]\nn_components = 3\n", "'name'"),
         ('[compare]\nreference = "als"\n', "reference='als' is none of the models"),
-        ('[compare]\nwindow = "soon"\n', "'soon' is no length of time"),
+        ('[compare]\nwindow = "soon"\n', "'soon' is not a duration"),
         ('[compare]\nmetric = "map@7"\n', "compare.metric 'map@7' is not measured"),
     ],
 )

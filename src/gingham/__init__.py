@@ -3,11 +3,11 @@
 from importlib.metadata import version
 
 from gingham import errors, metrics, split
-from gingham.compare import Comparison, Fitted, compare
+from gingham.comparison import Comparison, Fitted, compare
 from gingham.config import Recipe
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
 from gingham.errors import GinghamError
-from gingham.evaluate import Evaluation, evaluate
+from gingham.evaluation.evaluation import Evaluation, evaluate
 from gingham.models import (
     ALS,
     EASE,
@@ -21,10 +21,10 @@ from gingham.models import (
     load,
 )
 from gingham.pipeline import read_dataset, read_tables, run
-from gingham.profile import Profile, profile
+from gingham.profiling import Profile, profile
 from gingham.ranking import LightGBMRanker, Source, TwoStage
 from gingham.tables import CleanSpec, FeatureSpec, Finding, Tables, check, clean
-from gingham.tune import Tuning, tune
+from gingham.tuning import Tuning, tune
 
 __all__ = [
     "ALS",

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from gingham import store
-from gingham.compare import BASELINES, Comparison, Fitted, Fitting
-from gingham.compare import compare as side_by_side
+from gingham.comparison import BASELINES, Comparison, Fitted, Fitting
+from gingham.comparison import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
+from gingham.config.models import build, fit, fit_to_train
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError
-from gingham.fitting import build, fit, fit_to_train
 from gingham.models import EpochModel, Recommender
-from gingham.models.parameters import require_k
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
+from gingham.validation import check_k
 
 # What a run's folder holds.
 RECOMMENDATIONS = "recommendations.parquet"
@@ -128,7 +128,7 @@ def read_parts(recipe: Recipe, watcher: Watcher) -> tuple[Dataset, Split[Dataset
         dataset = Dataset.from_tables(tables)
         parts = recipe.split.apply(dataset)
     for k in (recipe.evaluate.k, recipe.recommend.k):
-        require_k(k, dataset.n_items)
+        check_k(k, dataset.n_items)
     steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))
     watcher.cleaned(steps)
     return dataset, parts, steps

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
 
+from gingham.arrays import Matrix
 from gingham.dataset import Dataset
+from gingham.duration import duration
 from gingham.errors import DataError, ParameterError
 from gingham.randomness import RandomState, generator
-from gingham.tables.duration import duration
 
-Matrix: TypeAlias = sp.spmatrix | sp.sparray
 By: TypeAlias = Literal["pair", "user"]
 
 Part = TypeVar("Part", bound=Dataset | sp.csr_matrix)

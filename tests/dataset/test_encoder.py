@@ -327,7 +327,7 @@ def test_a_stored_model_encodes_the_same(tmp_path: Path) -> None:
     dataset = shop()
     model = gg.HybridMF(4, random_state=1).fit(dataset, epochs=2)
     model.save(tmp_path / "model")
-    known = gg.load(tmp_path / "model").known_
+    known = gg.load(tmp_path / "model").training_data_
     for before, after in (
         (dataset.user_encoder, known.user_encoder),
         (dataset.item_encoder, known.item_encoder),
@@ -351,7 +351,7 @@ def test_a_stored_model_encodes_the_same(tmp_path: Path) -> None:
 def test_models_without_columns_of_features_have_no_encoder(tmp_path: Path) -> None:
     sales = pl.DataFrame({"user_id": ["b", "a"], "item_id": [1, 2]})
     gg.Popularity().fit(Dataset.from_tables(Tables(sales))).save(tmp_path / "model")
-    known = gg.load(tmp_path / "model").known_
+    known = gg.load(tmp_path / "model").training_data_
     assert known.user_encoder is None
     assert known.item_encoder is None
 
@@ -380,7 +380,7 @@ def test_a_callable_adds_features(made: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(features.matrix[:, :-3].toarray(), without.matrix.toarray())
 
     gg.HybridMF(4, random_state=1).fit(dataset).save(tmp_path / "model")
-    loaded = gg.load(tmp_path / "model").known_.item_encoder
+    loaded = gg.load(tmp_path / "model").training_data_.item_encoder
     assert loaded is not None
     assert told(loaded.encode_one({"kind": "x"}), loaded) == [{"kind=x": 1, "title=null": 1}]
     given = loaded.encode_one({"kind": "x"}, [1, 2, 3])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from gingham.arrays import Floats
 from gingham.lightfm import LightFM
 from gingham.lightfm.data import Dataset
 from gingham.lightfm.evaluation import auc_score, precision_at_k, recall_at_k, reciprocal_rank
 from gingham.models.side import Side
-from gingham.recommend import Floats
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences-from-lightfm.md"

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gingham import synth
 from gingham.lightfm import LightFM
 from gingham.lightfm.cross_validation import random_train_test_split
 from gingham.lightfm.data import Dataset
 from gingham.lightfm.evaluation import precision_at_k
+from gingham.synth import fashion as synth
 
 
 @pytest.fixture(scope="module")

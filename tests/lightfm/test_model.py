@@ -233,7 +233,7 @@ def test_misshapen_features_are_refused() -> None:
     with pytest.raises(ValueError, match="num_threads"):
         LightFM().fit(bought(), num_threads=0)
     for epochs in (-1, 1.5, "many"):
-        with pytest.raises(ParameterError, match=f"epochs={epochs!r} is no whole number"):
+        with pytest.raises(ParameterError, match=f"epochs must be an integer of at least 0, not {epochs!r}"):
             LightFM().fit(bought(), epochs=epochs, verbose=True)  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gingham import metrics
 from gingham.errors import ParameterError
 from gingham.metrics import TestRanks
-from gingham.recommend import DenseScores, rank
+from gingham.scores import DenseScores, rank
 
 N_ITEMS = 6
 

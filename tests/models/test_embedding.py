@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.errors import DataError, NotFittedError, ParameterError, UnknownIdError
 from gingham.models import HybridMF
-from gingham.recommend import RepresentationScores
+from gingham.scores import RepresentationScores
 from tests.models.samples import assert_same, clustered_shop, groups, noise, scores_of, state
 
 

@@ -164,7 +164,7 @@ def test_training_on_without_a_fit_is_a_fit() -> None:
 def test_what_was_trained_on_last_counts_as_seen() -> None:
     model = HybridMF(5, random_state=3).fit(noise(seed=1), epochs=1)
     model.fit_partial(noise(seed=2))
-    np.testing.assert_array_equal(model.known_.matrix.toarray(), noise(seed=2).toarray())
+    np.testing.assert_array_equal(model.training_data_.matrix.toarray(), noise(seed=2).toarray())
     model.fit_partial(noise(seed=2), user_features=sp.identity(25))
 
 
@@ -181,11 +181,11 @@ def test_what_was_trained_on_last_counts_as_seen() -> None:
 )
 def test_training_on_about_others_is_refused(data: Any, features: Any, words: str) -> None:
     model = HybridMF(5, random_state=3).fit(noise(), epochs=1)
-    before, seen = state(model), model.known_
+    before, seen = state(model), model.training_data_
     with pytest.raises(DataError, match=words):
         model.fit_partial(data, **features)
     assert_same(state(model), before)
-    assert model.known_ is seen
+    assert model.training_data_ is seen
 
 
 def test_training_on_with_features_of_another_meaning_is_refused() -> None:
@@ -548,12 +548,12 @@ def test_a_refused_fit_leaves_the_model_as_it_was(wrong: str) -> None:
     with pytest.raises(NotFittedError):
         model.recommend()
     model.fit(noise(), epochs=2)
-    before, seen = state(model), model.known_
+    before, seen = state(model), model.training_data_
     for train in (model.fit, model.fit_partial):
         with pytest.raises(ParameterError):
             train(noise(seed=1), **given)
         assert_same(state(model), before)
-        assert model.known_ is seen
+        assert model.training_data_ is seen
         assert len(model.history_) == 2
 
 

@@ -149,13 +149,13 @@ def test_a_share_set_after_a_fit_waits_for_the_next() -> None:
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"half_life": 7}, "half_life=7 is no length of time"),
-        ({"sales_half_life": "7 moons"}, "sales_half_life: '7 moons' is no length of time"),
-        ({"sales_decay": 0}, "sales_decay=0 is out of its range"),
-        ({"smoothing": -1}, "smoothing=-1 is out of its range"),
-        ({"n_neighbours": -1}, "n_neighbours=-1 is no whole number"),
-        ({"loyalty": -0.1}, "loyalty=-0.1 is out of its range"),
-        ({"alpha": 1.01}, "alpha=1.01 is out of its range"),
+        ({"half_life": 7}, "half_life must be a duration such as .*, not 7"),
+        ({"sales_half_life": "7 moons"}, "sales_half_life: '7 moons' is not a duration"),
+        ({"sales_decay": 0}, "sales_decay must be a finite number .*, not 0"),
+        ({"smoothing": -1}, "smoothing must be a finite number .*, not -1"),
+        ({"n_neighbours": -1}, "n_neighbours must be (a positive integer|an integer of at least 0), not -1"),
+        ({"loyalty": -0.1}, "loyalty must be a finite number .*, not -0.1"),
+        ({"alpha": 1.01}, "alpha must be a finite number .*, not 1.01"),
     ],
 )
 def test_wrong_parameters_are_named(params: dict[str, Any], words: str) -> None:

@@ -252,13 +252,13 @@ def test_a_wrong_length_of_time_is_refused_and_leaves_the_model_as_it_was(kind: 
 
 @pytest.mark.parametrize("value", [["club"], 3, True])
 def test_segments_by_what_is_no_text_are_refused(value: Any) -> None:
-    with pytest.raises(ParameterError, match=r"by=.* is no text"):
+    with pytest.raises(ParameterError, match="by must be a string"):
         Popularity(by=value).fit(shop())
 
 
 @pytest.mark.parametrize("value", ["yes", 1, None])
 def test_a_cycle_that_is_neither_true_nor_false_is_refused(value: Any) -> None:
-    with pytest.raises(ParameterError, match=f"cycle={value!r} is neither true nor false"):
+    with pytest.raises(ParameterError, match=f"cycle must be true or false, not {value!r}"):
         BuyAgain(cycle=value).fit(shop())
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gingham.models.side import INITIAL_MEMORY, Side, aligned
+from gingham.arrays import aligned
+from gingham.models.side import INITIAL_MEMORY, Side
 
 ALL = np.ones(6, bool)
 FEATURES = sp.csr_matrix(

@@ -68,7 +68,7 @@ def mine(rows: pl.DataFrame, user: int, item: int) -> pl.DataFrame:
 def test_candidates_are_what_the_models_recommend(pairs: Pairs, models: Any) -> None:
     for number, (model, size) in enumerate(zip(models, [5, 6], strict=True)):
         for place, user in enumerate(pairs.users):
-            listed = model.recommend([model.known_.user_ids.values[int(user)]], k=size)["item_id"].to_list()
+            listed = model.recommend([model.training_data_.user_ids.values[int(user)]], k=size)["item_id"].to_list()
             chosen = pairs.place == place
             ranks = dict(zip(pairs.items[chosen].tolist(), pairs.ranks[chosen, number].tolist(), strict=True))
             assert {item for item, rank in ranks.items() if not np.isnan(rank)} == set(listed)

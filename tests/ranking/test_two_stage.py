@@ -117,7 +117,7 @@ def test_in_a_shop_that_sold_nothing_items_come_in_their_order(shape: tuple[int,
 def test_fitting_leaves_the_models_given_alone(dataset: gg.Dataset) -> None:
     source = gg.Popularity()
     small(candidates=[source]).fit(dataset)
-    assert source._known is None
+    assert source._training_data is None
 
 
 def test_one_thread_or_two_learn_the_same(dataset: gg.Dataset) -> None:
@@ -338,7 +338,7 @@ def test_wrong_parameters_are_refused(dataset: gg.Dataset, params: dict[str, Any
         ({"learning_rate": 0}, "ranker.learning_rate=0"),
         ({"num_leaves": 1}, "ranker.num_leaves=1"),
         ({"num_leaves": 131_073}, "ranker.num_leaves=131073 is above 131072"),
-        ({"objective": "mean"}, "ranker.objective='mean' is unknown; give one of 'lambdarank'"),
+        ({"objective": "mean"}, "ranker.objective must be one of 'lambdarank'"),
         ({"early_stopping_rounds": -1}, "ranker.early_stopping_rounds=-1"),
         ({"colsample_bytree": 1.5}, "ranker.colsample_bytree=1.5"),
         ({"reg_lambda": -1}, "ranker.reg_lambda=-1"),

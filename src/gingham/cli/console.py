@@ -12,9 +12,9 @@ from rich.text import Text
 from tqdm import tqdm
 
 from gingham.columns import NAME, TYPE
-from gingham.compare.comparison import Comparison
+from gingham.comparison.comparison import Comparison
 from gingham.tables import Step
-from gingham.tune.tuning import Follower
+from gingham.tuning.result import Follower
 
 # The width of a table's first column and of each model's, with its frame.
 _METRIC, _MODEL = 19, 15

@@ -29,7 +29,7 @@ def demo(
     )
     recipe = Recipe.parse(recipe_text(Shop.COMPLETE_JOURNEY), _data_folder(), "complete-journey.toml")
     done = pipeline.run(recipe, out, Narrator())
-    user = done.model.known_.user_ids.values[0]
+    user = done.model.training_data_.user_ids.values[0]
     show_recommendations(done.model, user, k=5)
     told(out)
     place = shlex.quote(str(out))

@@ -8,7 +8,7 @@ import typer
 from gingham.cli.console import Narrator, output
 from gingham.config import Recipe
 from gingham.pipeline import read_tables
-from gingham.profile import profile as look
+from gingham.profiling import profile as look
 from gingham.report import require_ready
 
 

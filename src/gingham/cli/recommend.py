@@ -19,10 +19,10 @@ def recommend(
 ) -> None:
     """Print the items a stored run's model recommends to a user."""
     model = pipeline.load_run(folder)
-    show_recommendations(model, model.known_.user_ids.cast(user), k, filter_seen)
+    show_recommendations(model, model.training_data_.user_ids.cast(user), k, filter_seen)
 
 
 def show_recommendations(model: Recommender, user: Any, k: int, filter_seen: bool = False) -> None:
     """Print a user's list, with names and types where they are known."""
     rows = model.recommend([user], k, filter_seen)
-    show_items(f"Recommended to user {user}", rows, ITEM_ID, model.known_.item_labels)
+    show_items(f"Recommended to user {user}", rows, ITEM_ID, model.training_data_.item_labels)

@@ -24,15 +24,15 @@ def similar(
             f"The model in {folder} is {type(model).__name__}, which knows no similar items; run with kind = 'hybrid' "
             "or 'als'."
         )
-    known = model.known_
+    known = model.training_data_
     rows = model.similar_items([known.item_ids.cast(item)], k)
     show_items(f"Similar to item {item}{_name(model, item)}", rows, SIMILAR_ITEM_ID, known.item_labels)
 
 
 def _name(model: EmbeddingModel, item: str) -> str:
-    labels = model.known_.item_labels
+    labels = model.training_data_.item_labels
     if labels is None or NAME not in labels.columns:
         return ""
-    index = model.known_.item_ids.index([model.known_.item_ids.cast(item)], "item")[0]
+    index = model.training_data_.item_ids.index([model.training_data_.item_ids.cast(item)], "item")[0]
     name = labels[NAME][int(index)]
     return "" if name is None else f", {name}"

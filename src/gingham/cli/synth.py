@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-import gingham.synth
 from gingham.cli.console import output
+from gingham.synth import hm as write_tables
 
 
 class Shape(StrEnum):
@@ -24,7 +24,7 @@ def synth(
 ) -> None:
     """Write synthetic tables of a real shop's shape and of any size: for scale and tests, no proof of accuracy."""
     del shape  # there is one
-    gingham.synth.hm(folder, scale, seed)
+    write_tables(folder, scale, seed)
     output.print(
         f"Synthetic tables stand in {folder}. Next: gingham init hm > {folder / 'hm.toml'}",
         highlight=False,

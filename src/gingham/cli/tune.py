@@ -9,9 +9,9 @@ from gingham.cli.console import Narrator, output
 from gingham.cli.tracking import Track, tracker
 from gingham.config import Recipe
 from gingham.tracking import of_tuning
-from gingham.tune import tune as search
-from gingham.tune.folder import BEST, REPORT
-from gingham.tune.page import parameters
+from gingham.tuning import tune as search
+from gingham.tuning.folder import BEST, REPORT
+from gingham.tuning.page import parameters
 
 
 def tune(

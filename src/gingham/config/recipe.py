@@ -9,15 +9,7 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 
 from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
 from gingham.config.problems import sentences
-from gingham.config.sections import (
-    CompareSpec,
-    EvaluateSpec,
-    FeaturesSpec,
-    ModelSpec,
-    RecommendSpec,
-    Section,
-    TuneSpec,
-)
+from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, Section, TuneSpec
 from gingham.errors import ConfigError
 from gingham.metrics import names
 from gingham.ranking import KINDS, TwoStage

@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from gingham import models
 from gingham.config.problems import sentences
+from gingham.config.space import Distribution, Preset, Space, preset
+from gingham.duration import duration, time_limit
 from gingham.errors import ConfigError
 from gingham.metrics import named
 from gingham.ranking import KINDS
-from gingham.recommend import MOST_THREADS
-from gingham.space import Distribution, Preset, Space, preset
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
-from gingham.tables.duration import duration, time_limit
+from gingham.validation import MAX_THREADS
 
 
 class Section(BaseModel):
@@ -68,7 +68,7 @@ class EarlyStoppingSpec(Section):
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, metric: str) -> str:
+    def _check(cls, metric: str) -> str:
         named(metric)
         return metric
 
@@ -102,7 +102,7 @@ class CandidateSpec(Section):
 
     @field_validator("kind")
     @classmethod
-    def _known(cls, kind: str) -> str:
+    def _check(cls, kind: str) -> str:
         return _one_of(kind, models.KINDS)
 
     @property
@@ -142,7 +142,7 @@ class ModelSpec(ChangeableSection):
 
     kind: str = "hybrid"
     epochs: int = Field(default=10, ge=1)
-    num_threads: int = Field(default=0, ge=0, le=MOST_THREADS)
+    num_threads: int = Field(default=0, ge=0, le=MAX_THREADS)
     weighted: bool = False
     early_stopping: EarlyStoppingSpec | None = None
     candidates: list[CandidateSpec] | None = None
@@ -150,7 +150,7 @@ class ModelSpec(ChangeableSection):
 
     @field_validator("kind")
     @classmethod
-    def _known(cls, kind: str) -> str:
+    def _check(cls, kind: str) -> str:
         return _one_of(kind, KINDS)
 
     @property

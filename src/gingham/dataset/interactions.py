@@ -10,8 +10,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.dataset.rows import Rows
+from gingham.duration import FADED
 from gingham.errors import DataError, ParameterError
-from gingham.tables.duration import FADED
 
 Duplicates = Literal["sum", "max", "last"]
 

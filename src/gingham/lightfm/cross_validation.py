@@ -3,10 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 
+from gingham.arrays import Matrix
 from gingham.lightfm.errors import translated
 from gingham.lightfm.matrices import as_coo
-from gingham.models.parameters import require_number
-from gingham.split import Matrix
+from gingham.validation import check_number
 
 
 def random_train_test_split(
@@ -37,7 +37,7 @@ def random_train_test_split(
     """
     coo = as_coo(interactions, "interactions")
     with translated():
-        require_number("test_percentage", test_percentage, least=0, most=1)
+        check_number("test_percentage", test_percentage, least=0, most=1)
     rng = random_state if isinstance(random_state, np.random.RandomState) else np.random.RandomState(random_state)
     order = rng.permutation(coo.nnz)
     cutoff = int((1.0 - test_percentage) * coo.nnz)

@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham import _native
+from gingham.arrays import Floats, Indices
 from gingham.errors import DataError
 from gingham.lightfm.errors import UnknownError
-from gingham.recommend import Floats, Indices
 
 __all__ = ["Dataset"]
 

@@ -8,13 +8,11 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import metrics
+from gingham.arrays import Floats, Matrix, canonical
 from gingham.lightfm.model import LightFM
 from gingham.lightfm.scoring import worst_ranks
 from gingham.metrics import TestRanks
-from gingham.models.known import canonical
-from gingham.models.parameters import require_whole
-from gingham.recommend import Floats
-from gingham.split import Matrix
+from gingham.validation import check_integer
 
 __all__ = ["auc_score", "precision_at_k", "recall_at_k", "reciprocal_rank"]
 
@@ -52,7 +50,7 @@ def precision_at_k(
     NotFittedError, DataError, ParameterError
         As `LightFM.predict_rank` does; also if `k` is less than 1.
     """
-    require_whole("k", k, 1)
+    check_integer("k", k, 1)
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )
@@ -74,7 +72,7 @@ def recall_at_k(
 
     The arguments are those of `precision_at_k`; the result is a float64 array, as LightFM's is.
     """
-    require_whole("k", k, 1)
+    check_integer("k", k, 1)
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )

@@ -6,11 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices, Matrix, canonical
 from gingham.errors import DataError
-from gingham.models.known import canonical
-from gingham.models.training import Entries
-from gingham.recommend import Floats, Indices
-from gingham.split import Matrix
+from gingham.models.training_pairs import Entries
 
 
 def as_coo(data: Any, name: str) -> sp.coo_matrix:

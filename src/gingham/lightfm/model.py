@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import errors, store
+from gingham.arrays import Matrix, canonical
 from gingham.errors import ArtifactError, DataError
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, entries, feature_rows, positive_weights
@@ -18,12 +19,11 @@ from gingham.lightfm.state import ARRAYS
 from gingham.models import HybridMF
 from gingham.models.base import to_json
 from gingham.models.epochs import Epoch
-from gingham.models.known import Known, canonical
-from gingham.models.parameters import require_whole
 from gingham.models.side import INITIAL_MEMORY, Side
-from gingham.models.training import Training, inputs
+from gingham.models.training_data import TrainingData
+from gingham.models.training_pairs import Training, inputs
 from gingham.randomness import RandomState, generator
-from gingham.split import Matrix
+from gingham.validation import check_integer
 
 
 class LightFM(Scorer):
@@ -164,7 +164,7 @@ class LightFM(Scorer):
         hybrid = self._engine()
         require_threads(num_threads)
         with translated():
-            require_whole("epochs", epochs, 0)
+            check_integer("epochs", epochs, 0)
         coo = as_coo(interactions, "interactions")
         n_users, n_items = coo.shape
         given = entries(coo, sample_weight)
@@ -222,7 +222,7 @@ class LightFM(Scorer):
         self._seed, self._history = None, []
 
     def _sides(
-        self, known: Known, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None], rng: np.random.Generator
+        self, known: TrainingData, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None], rng: np.random.Generator
     ) -> tuple[Side, Side]:
         """Give users and items as the engine trains them: as they are, or as they start."""
         if self._is_fitted():

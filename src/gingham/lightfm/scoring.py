@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices, Matrix, canonical
 from gingham.errors import DataError
 from gingham.lightfm.errors import translated
 from gingham.lightfm.matrices import feature_rows, index
 from gingham.lightfm.state import Learned
-from gingham.models.known import canonical
-from gingham.models.parameters import require_whole
-from gingham.recommend import Floats, Indices, Ranking, RepresentationScores, rank
-from gingham.split import Matrix
+from gingham.scores import Ranking, RepresentationScores, rank
+from gingham.validation import check_integer
 
 # How many pairs `predict` takes at a time.
 _PAIRS = 200_000
@@ -171,4 +170,4 @@ def _score_pairs(users: tuple[Floats, Floats], items: tuple[Floats, Floats]) -> 
 def require_threads(num_threads: int) -> None:
     """Refuse what is no whole number from 1 on; LightFM has no word for all cores."""
     with translated():
-        require_whole("num_threads", num_threads, 1)
+        check_integer("num_threads", num_threads, 1)

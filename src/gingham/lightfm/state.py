@@ -3,13 +3,11 @@
 import numpy as np
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices, Matrix, canonical
 from gingham.errors import DataError
 from gingham.lightfm.errors import NotFittedError
 from gingham.lightfm.matrices import feature_rows
-from gingham.models.known import canonical
 from gingham.models.side import Side
-from gingham.recommend import Floats, Indices
-from gingham.split import Matrix
 
 # A side's parameters, and what the optimizer remembers of them: names of attributes, as (embeddings, biases).
 _PARTS = (

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.recommend import Indices, pattern
+from gingham.arrays import Indices, pattern
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Indices, pattern
 from gingham.errors import ParameterError
-from gingham.recommend import Indices, Ranking, pattern
+from gingham.scores import Ranking
 
 Values = npt.NDArray[np.float64]
 

@@ -9,17 +9,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
+from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import DataError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, EpochModel
-from gingham.models.known import Data
 from gingham.models.least_squares import Axes, Half, Penalties
-from gingham.models.parameters import require_number, require_whole
-from gingham.models.side import Side, aligned
-from gingham.models.training import inputs, weights_of
+from gingham.models.side import Side
+from gingham.models.training_data import Data
+from gingham.models.training_pairs import inputs, weights_of
 from gingham.randomness import RandomState, generator
-from gingham.recommend import Floats
-from gingham.split import Matrix
+from gingham.validation import check_integer, check_number
 
 # The standard deviation of the items' first embeddings, times the root of their size.
 _SPREAD = 0.1
@@ -187,7 +186,13 @@ class ALS(EpochModel[Halves]):
         np.multiply(first, np.float32(_SPREAD / np.sqrt(items.n_components)), out=items.embeddings)
         if of_items is not None:
             items.embeddings[of_items.getnnz(axis=0) == 0] = 0  # features of nothing
-        fresh = {"_known": known, "_users": users, "_items": items, "history_": [], "unobserved_weight_": weight}
+        fresh = {
+            "_training_data": known,
+            "_users": users,
+            "_items": items,
+            "history_": [],
+            "unobserved_weight_": weight,
+        }
         return self._train(fresh, halves, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def validate(self) -> None:
@@ -199,11 +204,11 @@ class ALS(EpochModel[Halves]):
             If one is out of its range.
         """
         for name in ("n_components", "block_size"):
-            require_whole(name, getattr(self, name), 1)
+            check_integer(name, getattr(self, name), 1)
         if self.unobserved_weight is not None:
-            require_number("unobserved_weight", self.unobserved_weight, above=0)
-        require_number("l2", self.l2, above=0)
-        require_number("l2_exponent", self.l2_exponent, least=0, most=1)
+            check_number("unobserved_weight", self.unobserved_weight, above=0)
+        check_number("l2", self.l2, above=0)
+        check_number("l2_exponent", self.l2_exponent, least=0, most=1)
 
     def _weight(self, positives: sp.csr_matrix) -> float:
         if self.unobserved_weight is not None:

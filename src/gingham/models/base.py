@@ -12,12 +12,13 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham import store
+from gingham.arrays import Floats, Indices, canonical
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
 from gingham.metrics import TestRanks
-from gingham.models.known import Data, Known, canonical
-from gingham.models.parameters import require_k
-from gingham.recommend import Floats, Indices, Ranking, Scores, frame, rank
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import Ranking, Scores, frame, rank
+from gingham.validation import check_k
 
 Some: TypeAlias = pl.Series | Iterable[Any]
 
@@ -29,7 +30,7 @@ class Recommender(ABC):
     to, and what, are the users and items of the data it was fitted to, those without interactions included.
     """
 
-    _known: Known | None = None
+    _training_data: TrainingData | None = None
     kinds: ClassVar[dict[str, type["Recommender"]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -54,7 +55,7 @@ class Recommender(ABC):
         """Take what `_learned` gave."""
 
     @property
-    def known_(self) -> Known:
+    def training_data_(self) -> TrainingData:
         """What the model was fitted to.
 
         Raises
@@ -62,19 +63,19 @@ class Recommender(ABC):
         NotFittedError
             If it was not.
         """
-        if self._known is None:
+        if self._training_data is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
-        return self._known
+        return self._training_data
 
     @property
     def n_users(self) -> int:
         """How many users the model knows."""
-        return len(self.known_.user_ids)
+        return len(self.training_data_.user_ids)
 
     @property
     def n_items(self) -> int:
         """How many items the model knows."""
-        return len(self.known_.item_ids)
+        return len(self.training_data_.item_ids)
 
     # Parameters ------------------------------------------------------------------------------------------------------
 
@@ -155,8 +156,8 @@ class Recommender(ABC):
         NotFittedError, UnknownIdError, ParameterError
             If the model is not fitted, an id is unknown, or `k` is less than 1 or greater than the number of items.
         """
-        known = self.known_
-        require_k(k, self.n_items)
+        known = self.training_data_
+        check_k(k, self.n_items)
         users, candidates = self._user_index(user_ids), self._candidates(items, exclude)
         ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
         return frame(ranking, known.user_ids.ids(users), known.item_ids)
@@ -178,7 +179,7 @@ class Recommender(ABC):
         NotFittedError, UnknownIdError, DataError
             If the model is not fitted, an id is unknown, or the two are not equally long.
         """
-        known = self.known_
+        known = self.training_data_
         users = known.user_ids.index(listed(user_ids), "user")
         items = known.item_ids.index(listed(item_ids), "item")
         if len(users) != len(items) and 1 not in (len(users), len(items)):
@@ -246,7 +247,7 @@ class Recommender(ABC):
         users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
         tested = matrix[users]
         ranking = self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
-        return TestRanks.of(users, ranking, tested, self.known_.matrix[users] if filter_seen else None), ranking
+        return TestRanks.of(users, ranking, tested, self.training_data_.matrix[users] if filter_seen else None), ranking
 
     def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
         """Give the first part of `rank_test`."""
@@ -268,7 +269,7 @@ class Recommender(ABC):
         NotFittedError, DataError
             If the model is not fitted, or the test is about other users and items.
         """
-        return self.known_.fitted.shared(test, self._test_matrix(test), self.known_.matrix)
+        return self.training_data_.rows.shared(test, self._test_matrix(test), self.training_data_.matrix)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
         """Find the place of each test item among all items for its user.
@@ -296,10 +297,10 @@ class Recommender(ABC):
         return sp.csr_matrix((ranks, matrix.indices, matrix.indptr), shape=matrix.shape)
 
     def _rank(self, users: Indices, *, filter_seen: bool, **how: Any) -> Ranking:
-        return rank(self._scores(), users, seen=self.known_.matrix[users] if filter_seen else None, **how)
+        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **how)
 
     def _test_matrix(self, test: Data) -> sp.csr_matrix:
-        known = self.known_
+        known = self.training_data_
         if isinstance(test, Dataset):
             for what, ids, others in (("user", known.user_ids, test.user_ids), ("item", known.item_ids, test.item_ids)):
                 if not others.values.equals(ids.values):
@@ -315,12 +316,12 @@ class Recommender(ABC):
     def _user_index(self, user_ids: Some | None) -> Indices:
         if user_ids is None:
             return np.arange(self.n_users, dtype=np.int32)
-        return self.known_.user_ids.index(user_ids, "user")
+        return self.training_data_.user_ids.index(user_ids, "user")
 
     def _candidates(self, items: Some | None, exclude: Some | None) -> Indices | None:
         if items is None and exclude is None:
             return None
-        ids = self.known_.item_ids
+        ids = self.training_data_.item_ids
         allowed = np.full(len(ids), items is None)
         if items is not None:
             allowed[ids.index(items, "item")] = True
@@ -338,7 +339,7 @@ class Recommender(ABC):
         NotFittedError
             If the model is not fitted.
         """
-        known_state, known_arrays, tables = self.known_.stored()
+        known_state, known_arrays, tables = self.training_data_.stored()
         state, arrays = self._learned()
         return store.Artifact(
             type(self).__name__, self._stored_params(), state | known_state, arrays | known_arrays, tables
@@ -383,7 +384,7 @@ class Recommender(ABC):
         return model
 
     def _restore(self, stored: store.Artifact) -> None:
-        self._known = Known.restored(stored)
+        self._training_data = TrainingData.restored(stored)
         self._relearn(dict(stored.state), dict(stored.arrays))
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats
 from gingham.dataset import Interactions
-from gingham.recommend import Floats
 
 # Waiting is counted in weeks; who has waited for longer than half a year is as those who waited for half a year.
 _DAYS, _WEEKS = 7, 27

@@ -7,8 +7,8 @@ import numpy as np
 from gingham.errors import DataError
 from gingham.metrics import compute, named
 from gingham.models.base import Recommender
-from gingham.models.known import Data
-from gingham.models.parameters import require_whole
+from gingham.models.training_data import Data
+from gingham.validation import check_integer
 
 if TYPE_CHECKING:
     from gingham.models.epochs import Epoch
@@ -62,7 +62,7 @@ class EarlyStopping:
             If there is no such metric, or `patience` is no whole number from 1 on.
         """
         named(self.metric)
-        require_whole("patience", self.patience, 1)
+        check_integer("patience", self.patience, 1)
         self.best_epoch, self.best_value = 0, -np.inf
 
     def improved(self, model: Recommender, epoch: "Epoch") -> bool:

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
+from gingham.arrays import Floats
 from gingham.errors import ParameterError
 from gingham.models.linear import LinearModel
-from gingham.models.parameters import require_number, require_whole
-from gingham.recommend import Floats
+from gingham.validation import check_integer, check_number
 
 # How many rows of a square matrix are mirrored at a time.
 _ROWS = 1024
@@ -52,8 +52,8 @@ class EASE(LinearModel):
         ParameterError
             If `l2` is not above zero, or `max_items` is no whole number from 1 on.
         """
-        require_number("l2", self.l2, above=0)
-        require_whole("max_items", self.max_items, 1)
+        check_number("l2", self.l2, above=0)
+        check_integer("max_items", self.max_items, 1)
 
     def _learn(self, had: sp.csr_matrix) -> None:
         n_items = had.shape[1]

@@ -9,16 +9,15 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Matrix, aligned, canonical
 from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.errors import DataError
 from gingham.models.base import Recommender, Some, listed
-from gingham.models.known import canonical
-from gingham.models.parameters import require_k
-from gingham.models.side import Side, aligned
-from gingham.recommend import Floats, RepresentationScores, frame, rank, threads
-from gingham.split import Matrix
+from gingham.models.side import Side
+from gingham.scores import RepresentationScores, frame, rank
 from gingham.store import csr_arrays, csr_of
+from gingham.validation import check_k, check_num_threads
 
 
 class EmbeddingModel(Recommender):
@@ -72,7 +71,7 @@ class EmbeddingModel(Recommender):
         return self._represent(self._fitted(ITEM_ID), features, "item_features")
 
     def _fitted(self, column: str) -> Side:
-        self.known_  # noqa: B018 (raises if the model is not fitted)
+        self.training_data_  # noqa: B018 (raises if the model is not fitted)
         return self._users if column == USER_ID else self._items
 
     def _represent(self, side: Side, features: Matrix | None, name: str) -> tuple[Floats, Floats]:
@@ -126,7 +125,7 @@ class EmbeddingModel(Recommender):
         NotFittedError, DataError
             If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
         """
-        n_threads = threads(num_threads)
+        n_threads = check_num_threads(num_threads)
         given = canonical(interactions, "interactions")
         given = canonical(given, "interactions", (given.shape[0], self.n_items))
         shared = np.zeros((given.shape[0], self._items.n_components), np.float32)
@@ -170,8 +169,8 @@ class EmbeddingModel(Recommender):
         NotFittedError, UnknownIdError, ParameterError
             As `recommend` does.
         """
-        known = self.known_
-        require_k(k, self.n_items)
+        known = self.training_data_
+        check_k(k, self.n_items)
         rows = [known.item_ids.index(listed(basket), "item") for basket in baskets.values()]
         indptr = np.cumsum([0, *(len(row) for row in rows)])
         indices = np.concatenate([np.empty(0, np.int32), *rows])
@@ -213,18 +212,18 @@ class EmbeddingModel(Recommender):
         NotFittedError, UnknownIdError, ParameterError
             If the model is not fitted, an id is unknown, or there are not `k` other items.
         """
-        table = self._similar(self._fitted(ITEM_ID), self.known_.item_ids, item_ids, "item", k, num_threads)
+        table = self._similar(self._fitted(ITEM_ID), self.training_data_.item_ids, item_ids, "item", k, num_threads)
         return table.select(pl.col(USER_ID).alias(ITEM_ID), pl.col(ITEM_ID).alias(SIMILAR_ITEM_ID), RANK, SCORE)
 
     def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the users whose representations point the same way; as `similar_items`, for users."""
-        table = self._similar(self._fitted(USER_ID), self.known_.user_ids, user_ids, "user", k, num_threads)
+        table = self._similar(self._fitted(USER_ID), self.training_data_.user_ids, user_ids, "user", k, num_threads)
         return table.rename({ITEM_ID: SIMILAR_USER_ID})
 
     def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
         """Rank entities for entities of the same side, as a table of users and items."""
         index = ids.index(listed(wanted), what)
-        require_k(k, len(ids) - 1, f"other {what}s")
+        check_k(k, len(ids) - 1, f"other {what}s")
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
         norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
         rows /= np.maximum(norms, np.finfo(np.float32).tiny)

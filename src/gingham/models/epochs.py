@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from gingham.arrays import Matrix
 from gingham.errors import DivergedError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import EmbeddingModel
-from gingham.models.known import Data
-from gingham.models.parameters import require_whole
 from gingham.models.side import Average, Snapshot
-from gingham.recommend import threads
-from gingham.split import Matrix
+from gingham.models.training_data import Data
+from gingham.validation import check_integer, check_num_threads
 
 T = TypeVar("T", bound=Sized)
 
@@ -120,8 +119,8 @@ class EpochModel(EmbeddingModel, Generic[T]):
         ParameterError, DivergedError
             As `fit` does.
         """
-        require_whole("epochs", epochs, 0)
-        n_threads, callbacks = threads(num_threads), list(callbacks)
+        check_integer("epochs", epochs, 0)
+        n_threads, callbacks = check_num_threads(num_threads), list(callbacks)
         if early_stopping is not None:
             early_stopping.start()
         self._train_epochs(training, epochs, n_threads, callbacks, early_stopping, verbose)

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices
 from gingham.models.side import Side
-from gingham.models.training import Entries, Training
-from gingham.recommend import Floats, Indices
+from gingham.models.training_pairs import Entries, Training
 
 # Takes what to train on, a side for the user and one for the items; trains the user.
 Train: TypeAlias = Callable[[Training, Side, Side], None]

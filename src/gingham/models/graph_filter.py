@@ -7,9 +7,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.linalg import eigh
 
+from gingham.arrays import Floats
 from gingham.models.linear import LinearModel
-from gingham.models.parameters import require_number, require_whole
-from gingham.recommend import Floats
+from gingham.validation import check_integer, check_number
 
 # The terms of the series that sharpens: as many as one step of the classical Runge-Kutta method has.
 _TERMS = 4
@@ -77,11 +77,11 @@ class GraphFilter(LinearModel):
         ParameterError
             If one is out of its range.
         """
-        require_whole("n_components", self.n_components, 1)
+        check_integer("n_components", self.n_components, 1)
         for name in ("low_pass", "sharpening"):
-            require_number(name, getattr(self, name), least=0)
+            check_number(name, getattr(self, name), least=0)
         for name in ("user_exponent", "item_exponent"):
-            require_number(name, getattr(self, name), least=0, most=1)
+            check_number(name, getattr(self, name), least=0, most=1)
 
     def _learn(self, had: sp.csr_matrix) -> None:
         per_user, per_item = np.diff(had.indptr), np.bincount(had.indices, minlength=had.shape[1])

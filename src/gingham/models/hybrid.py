@@ -9,17 +9,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
+from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import ParameterError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.epochs import Callback, Epoch, EpochModel
 from gingham.models.fold_in import fold_in
-from gingham.models.known import Data, Known
-from gingham.models.parameters import require_number, require_one_of, require_whole
-from gingham.models.side import INITIAL_MEMORY, Side, aligned
-from gingham.models.training import Training, inputs, require_same, weights_of
+from gingham.models.side import INITIAL_MEMORY, Side
+from gingham.models.training_data import Data, TrainingData
+from gingham.models.training_pairs import Training, inputs, require_same, weights_of
 from gingham.randomness import RandomState, generator
-from gingham.recommend import Floats
-from gingham.split import Matrix
+from gingham.validation import check_choice, check_integer, check_number
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)
@@ -176,7 +175,7 @@ class HybridMF(EpochModel[Training]):
             Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
             for matrix, active in zip(features, training.active, strict=True)
         )
-        fresh = {"_known": known, "_users": users, "_items": items, "_seed": seed, "history_": []}
+        fresh = {"_training_data": known, "_users": users, "_items": items, "_seed": seed, "history_": []}
         return self._train(fresh, training, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def fit_partial(
@@ -209,7 +208,7 @@ class HybridMF(EpochModel[Training]):
             As `fit` does; also if the users, items, number of features, `n_components` or schedule are not those the
             model was fitted with.
         """
-        if self._known is None:
+        if self._training_data is None:
             return self.fit(
                 interactions,
                 user_features=user_features,
@@ -225,24 +224,28 @@ class HybridMF(EpochModel[Training]):
         known, features = inputs(interactions, user_features, item_features)
         training = Training.of(known, sample_weight, self.loss, self._seed)
         require_same(
-            (self.known_, known), (self._users, self._items), features, self.n_components, self.learning_schedule
+            (self.training_data_, known),
+            (self._users, self._items),
+            features,
+            self.n_components,
+            self.learning_schedule,
         )
         users, items = (
             replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
         )
-        before = self.known_
-        known = replace(known, fitted=known.fitted.after(before.fitted, before.matrix, known.matrix))
-        same = {"_known": known, "_users": users, "_items": items}
+        before = self.training_data_
+        known = replace(known, rows=known.rows.after(before.rows, before.matrix, known.matrix))
+        same = {"_training_data": known, "_users": users, "_items": items}
         return self._train(same, training, epochs, num_threads, callbacks, early_stopping, verbose)
 
     def resume(
-        self, known: Known, users: Side, items: Side, seed: int | None = None, history: Iterable[Epoch] = ()
+        self, known: TrainingData, users: Side, items: Side, seed: int | None = None, history: Iterable[Epoch] = ()
     ) -> Self:
         """Take what was learned elsewhere, such as by another model; `fit_partial` and `train` go on from there.
 
         Parameters
         ----------
-        known : Known
+        known : TrainingData
             The users, the items and what each user had.
         users, items : Side
             What is learned about them; the model trains these very arrays.
@@ -257,7 +260,7 @@ class HybridMF(EpochModel[Training]):
         HybridMF
             This model.
         """
-        self._known, self._users, self._items = known, users, items
+        self._training_data, self._users, self._items = known, users, items
         self._seed = int(generator(self.random_state).integers(2**62)) if seed is None else seed
         self.history_ = list(history)
         return self
@@ -270,18 +273,18 @@ class HybridMF(EpochModel[Training]):
         ParameterError
             If one is out of its range.
         """
-        require_one_of("loss", self.loss, LOSSES)
-        require_one_of("learning_schedule", self.learning_schedule, SCHEDULES)
+        check_choice("loss", self.loss, LOSSES)
+        check_choice("learning_schedule", self.learning_schedule, SCHEDULES)
         for name in ("n_components", "max_sampled", "k", "n"):
-            require_whole(name, getattr(self, name), 1)
+            check_integer(name, getattr(self, name), 1)
         if self.k > self.n:
             raise ParameterError(f"k={self.k} is larger than n={self.n}; warp-kos takes the k-th best of n positives.")
         for name in ("learning_rate", "epsilon"):
-            require_number(name, getattr(self, name), above=0)
-        require_number("rho", self.rho, above=0, below=1)
+            check_number(name, getattr(self, name), above=0)
+        check_number("rho", self.rho, above=0, below=1)
         for name in ("user_alpha", "item_alpha"):
-            require_number(name, getattr(self, name), least=0)
-        require_number("averaging", self.averaging, least=0, below=1)
+            check_number(name, getattr(self, name), least=0)
+        check_number("averaging", self.averaging, least=0, below=1)
 
     def _run_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
         sides = self._users, self._items
@@ -341,7 +344,7 @@ class HybridMF(EpochModel[Training]):
             shared,
             had,
             weights,
-            pool=self.known_.matrix.indices.astype(np.int32, copy=False),
+            pool=self.training_data_.matrix.indices.astype(np.int32, copy=False),
             loss=self.loss,
             seed=self._seed,
             n_threads=n_threads,

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.models.side import Side, aligned
-from gingham.recommend import Floats, Indices, Pattern, pattern
+from gingham.arrays import Floats, Indices, Pattern, aligned, pattern
+from gingham.models.side import Side
 
 Doubles = npt.NDArray[np.float64]
 

@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices
 from gingham.models.base import Recommender
-from gingham.models.known import Data, Known
 from gingham.models.popularity import places
-from gingham.recommend import DenseScores, Floats, Indices
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import DenseScores
 
 
 class LinearModel(Recommender):
@@ -37,10 +38,10 @@ class LinearModel(Recommender):
             If a parameter is out of its range, or the data hold a value that is not finite.
         """
         self.validate()
-        known = Known.of(interactions)
+        known = TrainingData.of(interactions)
         had = positives(known.matrix)
         self._learn(had)
-        self._known = known
+        self._training_data = known
         self._look_at(had)
         return self
 
@@ -65,7 +66,7 @@ class LinearModel(Recommender):
         return scores
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
-        self._look_at(positives(self.known_.matrix))
+        self._look_at(positives(self.training_data_.matrix))
 
 
 def positives(matrix: sp.csr_matrix) -> sp.csr_matrix:

@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices
 from gingham.extras import extra
 from gingham.models.base import Recommender
-from gingham.models.known import Data, Known
-from gingham.models.parameters import optional_duration, require_number, require_one_of, require_whole
 from gingham.models.popularity import places, sold
-from gingham.recommend import Floats, Indices, SharedScores, threads
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import SharedScores
 from gingham.store import csr_arrays, csr_of
+from gingham.validation import check_choice, check_integer, check_num_threads, check_number, check_optional_duration
 
 WEIGHTINGS = ("cosine", "tf-idf", "bm25")
 # For how many users the scores of their items' neighbours are kept at a time.
@@ -74,11 +75,11 @@ class ItemKNN(Recommender):
         ParameterError
             If one is out of its range.
         """
-        require_whole("n_neighbours", self.n_neighbours, 1)
-        require_one_of("weighting", self.weighting, WEIGHTINGS)
-        require_number("k1", self.k1, least=0)
-        require_number("b", self.b, least=0, most=1)
-        optional_duration("half_life", self.half_life)
+        check_integer("n_neighbours", self.n_neighbours, 1)
+        check_choice("weighting", self.weighting, WEIGHTINGS)
+        check_number("k1", self.k1, least=0)
+        check_number("b", self.b, least=0, most=1)
+        check_optional_duration("half_life", self.half_life)
 
     def fit(self, interactions: Data, num_threads: int = 0) -> Self:
         """Find every item's neighbours.
@@ -98,12 +99,12 @@ class ItemKNN(Recommender):
             If sparse-dot-topn is not installed.
         """
         self.validate()
-        n_threads = threads(num_threads)
-        known = Known.of(interactions)
-        counts = known.purchases(interactions, optional_duration("half_life", self.half_life))
+        n_threads = check_num_threads(num_threads)
+        known = TrainingData.of(interactions)
+        counts = known.purchases(interactions, check_optional_duration("half_life", self.half_life))
         weighted = self._weighted(counts)
         near = top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads)
-        self._known = known
+        self._training_data = known
         self._take(counts, near)
         return self
 
@@ -144,7 +145,7 @@ class ItemKNN(Recommender):
         return {}, {"counts": self._counts.data, **csr_arrays("near", self._near)}
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
-        known = self.known_.matrix
+        known = self.training_data_.matrix
         counts = sp.csr_matrix((arrays["counts"], known.indices, known.indptr), shape=known.shape)
         self._take(counts, csr_of("near", arrays, (self.n_items, self.n_items)))
 

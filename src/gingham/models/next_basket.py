@@ -6,15 +6,16 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
 from gingham.models.base import Recommender
 from gingham.models.cycles import loyalty
-from gingham.models.known import Data, Known
 from gingham.models.neighbours import top_products, unit
-from gingham.models.parameters import optional_duration, require_number, require_whole
 from gingham.models.popularity import sold
-from gingham.recommend import Floats, Indices, SharedScores, threads
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import SharedScores
 from gingham.store import csr_arrays, csr_of
+from gingham.validation import check_integer, check_num_threads, check_number, check_optional_duration
 
 # For how many users the habits of their neighbours are kept at a time.
 _USERS = 4096
@@ -91,13 +92,13 @@ class NextBasket(Recommender):
             If one is out of its range.
         """
         for name in ("half_life", "sales_half_life"):
-            optional_duration(name, getattr(self, name))
-        require_number("smoothing", self.smoothing, least=0)
+            check_optional_duration(name, getattr(self, name))
+        check_number("smoothing", self.smoothing, least=0)
         if self.sales_decay is not None:
-            require_number("sales_decay", self.sales_decay, above=0)
-        require_whole("n_neighbours", self.n_neighbours, 0)
-        require_number("alpha", self.alpha, least=0, most=1)
-        require_number("loyalty", self.loyalty, least=0)
+            check_number("sales_decay", self.sales_decay, above=0)
+        check_integer("n_neighbours", self.n_neighbours, 0)
+        check_number("alpha", self.alpha, least=0, most=1)
+        check_number("loyalty", self.loyalty, least=0)
 
     def fit(self, interactions: Data, num_threads: int = 0) -> Self:
         """Count purchases, and find every user's neighbours where they are asked for.
@@ -117,18 +118,18 @@ class NextBasket(Recommender):
             If neighbours are asked for, and sparse-dot-topn is not installed.
         """
         self.validate()
-        n_threads = threads(num_threads)
-        known = Known.of(interactions)
-        sales_half_life = optional_duration("sales_half_life", self.sales_half_life)
+        n_threads = check_num_threads(num_threads)
+        known = TrainingData.of(interactions)
+        sales_half_life = check_optional_duration("sales_half_life", self.sales_half_life)
         habits = self._loyal(
-            known.purchases(interactions, optional_duration("half_life", self.half_life)), interactions
+            known.purchases(interactions, check_optional_duration("half_life", self.half_life)), interactions
         )
         recent = known.purchases(interactions, sales_half_life if self.sales_decay is None else self.sales_decay)
         near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
         sales = sold(recent)
         self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)
         self._habits, self._near, self._alpha = habits, near, float(self.alpha)
-        self._known = known
+        self._training_data = known
         return self
 
     def _loyal(self, habits: sp.csr_matrix, data: Data) -> sp.csr_matrix:
@@ -160,7 +161,7 @@ class NextBasket(Recommender):
         return {"alpha": self._alpha}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        known = self.known_.matrix
+        known = self.training_data_.matrix
         self._habits = sp.csr_matrix((arrays["habits"], known.indices, known.indptr), shape=known.shape)
         self._shared, self._alpha, self._near = arrays["shared"], state["alpha"], None
         if "near.data" in arrays:

@@ -7,15 +7,16 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, canonical
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes, read_codes
 from gingham.errors import ParameterError
 from gingham.models.base import Recommender
 from gingham.models.cycles import chances
-from gingham.models.known import Data, Known, canonical
-from gingham.models.parameters import optional_duration, optional_text, require_truth
-from gingham.models.segments import Segments, SegmentScores
-from gingham.recommend import Floats, Scores, SharedScores
+from gingham.models.segment_popularity import Segments, SegmentScores
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import Scores, SharedScores
+from gingham.validation import check_bool, check_optional_duration, check_text, optional
 
 # The power of the chance that an item is bought again, beside the power 1 of how often the user bought it.
 _DUE = 0.25
@@ -48,13 +49,13 @@ class _BySales(Recommender):
             value that is not finite.
         """
         self.validate()
-        known, of_late = Known.of(interactions), self._recent(interactions)
+        known, of_late = TrainingData.of(interactions), self._recent(interactions)
         self._learn(known, interactions, of_late)
         total, recent = sold(known.matrix), sold(of_late)
         # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
         least = recent.min(initial=1, where=recent > 0)
         self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
-        self._known = known
+        self._training_data = known
         return self
 
     def validate(self) -> None:
@@ -66,9 +67,9 @@ class _BySales(Recommender):
             If `window` or `half_life` is no length of time.
         """
         for name in ("window", "half_life"):
-            optional_duration(name, getattr(self, name))
+            check_optional_duration(name, getattr(self, name))
 
-    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:
+    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:
         """Learn what a model needs besides; an error leaves the model as it was."""
 
     def _recent(self, data: Data) -> sp.csr_matrix:
@@ -79,7 +80,10 @@ class _BySales(Recommender):
         if rows.timestamp is None or not len(rows):
             return data.matrix()
         age = rows.timestamp.max() - rows.timestamp
-        window, half_life = optional_duration("window", self.window), optional_duration("half_life", self.half_life)
+        window, half_life = (
+            check_optional_duration("window", self.window),
+            check_optional_duration("half_life", self.half_life),
+        )
         if half_life is not None:
             rows = rows.decayed(half_life)
         if window is not None:
@@ -130,9 +134,9 @@ class Popularity(_BySales):
             If `window` or `half_life` is no length of time, or `by` no text.
         """
         super().validate()
-        optional_text("by", self.by)
+        optional(check_text)("by", self.by)
 
-    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
+    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
         self._segments = None if self.by is None else Segments.of(_column(self.by, data), of_late)
 
     def _scores(self) -> Scores:
@@ -205,18 +209,18 @@ class BuyAgain(_BySales):
             If `window`, `half_life` or `recency` is no length of time, or `cycle` neither true nor false.
         """
         super().validate()
-        optional_duration("recency", self.recency)
-        require_truth("cycle", self.cycle)
+        check_optional_duration("recency", self.recency)
+        check_bool("cycle", self.cycle)
 
-    def _learn(self, known: Known, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
+    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
         self._habits = None
         if isinstance(data, Dataset) and data.interactions.timestamp is not None and (self.recency or self.cycle):
-            self._habits = known.purchases(data, optional_duration("recency", self.recency)).data
+            self._habits = known.purchases(data, check_optional_duration("recency", self.recency)).data
             if self.cycle:
                 self._habits *= chances(data.interactions, known.matrix) ** _DUE
 
     def _scores(self) -> SharedScores:
-        bought = self.known_.matrix
+        bought = self.training_data_.matrix
         # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
         place = places(self._sales)
         again = np.maximum(self._again(bought, place), place[bought.indices])

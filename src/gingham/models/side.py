@@ -9,17 +9,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.recommend import Csr, Floats, Indices, pattern
+from gingham.arrays import Csr, Floats, Indices, aligned, csr
 
 # What an optimizer's memory starts from, part by part; a row of state holds the parameters, then these.
 INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
 
 # What adagrad must remember to take steps that are too small to change anything: it divides by the root of this.
 _IMMOVABLE = np.float32(1e38)
-
-# Linux backs memory that is aligned like this by its large pages: training reads rows all over the place, and spends
-# much of its time on looking up small ones.
-_ALIGNMENT = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ class Side:
 
     def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
         """Give the kernel's view."""
-        return self.state, None if self.features is None else _csr(self.features), float(alpha)
+        return self.state, None if self.features is None else csr(self.features), float(alpha)
 
     def rows(self, features: sp.csr_matrix | None = None) -> Floats:
         """Make the representation of every entity, or of other rows of features: each row begins [embedding, bias]."""
@@ -141,7 +137,7 @@ class Side:
         if features is None:
             return self.state
         out = aligned(features.shape[0], _native.padded_width(self.n_components))
-        _native.represent(features=_csr(features), state=self.state, out=out)
+        _native.represent(features=csr(features), state=self.state, out=out)
         return out
 
     def rows_of(self, entities: Indices) -> Floats:
@@ -207,15 +203,3 @@ class Average:
             self._means = [last.copy() for last in self._last]
         for mean, last in zip(self._means, self._last, strict=True):
             mean += (1 - self._decay) * (last - mean)
-
-
-def aligned(rows: int, columns: int) -> Floats:
-    """Make an uninitialised float32 array for the kernel: its rows start on cache lines, and it on a large page."""
-    n_bytes = rows * columns * 4
-    buffer = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -buffer.ctypes.data % _ALIGNMENT
-    return buffer[start : start + n_bytes].view(np.float32).reshape(rows, columns)
-
-
-def _csr(features: sp.csr_matrix) -> Csr:
-    return *pattern(features), features.data

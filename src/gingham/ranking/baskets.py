@@ -3,10 +3,11 @@
 import numpy as np
 import scipy.sparse as sp
 
+from gingham.arrays import Floats
 from gingham.models.neighbours import top_products, unit
 from gingham.ranking.pairs import Pairs, Past
 from gingham.ranking.snapshot import Snapshot
-from gingham.recommend import Floats, threads
+from gingham.validation import check_num_threads
 
 # Baskets of so many periods tell what is bought together, and so many items with each.
 _PERIODS, _NEIGHBOURS = 16, 100
@@ -25,7 +26,7 @@ class Baskets:
         item = bought.item[late]
         values = unit(np.ones(len(item), np.float32), item, n_items)
         baskets = sp.csr_matrix((values, (basket, item)), shape=(len(visits), n_items))
-        self._near = top_products(baskets.T.tocsr(), baskets, _NEIGHBOURS, threads(0))
+        self._near = top_products(baskets.T.tocsr(), baskets, _NEIGHBOURS, check_num_threads(0))
         rows = np.repeat(np.arange(n_items), np.diff(self._near.indptr))
         self._near.data[self._near.indices == rows] = 0  # that it is its own neighbour says nothing
 

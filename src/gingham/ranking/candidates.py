@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from gingham.arrays import Indices
 from gingham.errors import ParameterError
 from gingham.models import EpochModel, Recommender
 from gingham.models.base import to_json
-from gingham.models.parameters import require_whole
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
-from gingham.recommend import Indices, rank
+from gingham.scores import rank
+from gingham.validation import check_integer
 
 # What may be said of a source's training; its data are the snapshot's.
 _TRAINING = ("epochs", "num_threads", "verbose")
@@ -51,7 +52,7 @@ class Source:
             raise ParameterError(f"{self.model!r} among the candidates is no model; give models, or a Source of one.")
         self.model.validate()
         if self.n_candidates is not None:
-            require_whole("n_candidates", self.n_candidates, 0)
+            check_integer("n_candidates", self.n_candidates, 0)
         if not isinstance(self.fit, Mapping):
             raise ParameterError(f"fit={self.fit!r} is no mapping; give one such as {{'epochs': 5}}.")
         what = type(self.model).__name__

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
 from gingham.models import Recommender
 from gingham.ranking.candidates import Candidates, Source
 from gingham.ranking.features import PairFeatures
 from gingham.ranking.snapshot import Longs, Snapshot, times
-from gingham.recommend import Floats, Indices
 
 # Of so many users' candidates the features are made at a time.
 BLOCK = 4096

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from gingham.arrays import Floats
 from gingham.ranking.snapshot import Longs
-from gingham.recommend import Floats
 
 # What the score that every pair begins at is called.
 _BASE = "base"

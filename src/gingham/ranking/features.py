@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gingham.arrays import Floats
 from gingham.dataset.codes import read_codes
 from gingham.models import Recommender
 from gingham.ranking.baskets import Baskets
@@ -13,7 +14,7 @@ from gingham.ranking.pairs import Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales
 from gingham.ranking.snapshot import Snapshot
 from gingham.ranking.suggestions import Similarity, Suggestions
-from gingham.recommend import Floats, Scores
+from gingham.scores import Scores
 
 
 class Group(Protocol):

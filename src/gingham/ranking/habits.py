@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from gingham.arrays import Floats, Indices
 from gingham.dataset.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Longs, Purchases, Snapshot, firsts
-from gingham.recommend import Floats, Indices
 
 # An item's own purchase cycle counts for as much as the mean of all items', once it was bought again so many times.
 _CYCLES = 5

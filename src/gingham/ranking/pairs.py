@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices
 from gingham.ranking.snapshot import Longs, Snapshot, firsts
-from gingham.recommend import Floats, Indices
 
 
 class Past(NamedTuple):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gingham.arrays import Floats
 from gingham.errors import ParameterError
 from gingham.extras import extra
-from gingham.models.parameters import require_number, require_whole
 from gingham.ranking.examples import Examples
-from gingham.recommend import Floats
+from gingham.validation import check_integer, check_number
 
 if TYPE_CHECKING:
     import lightgbm
@@ -90,7 +90,7 @@ class LightGBMRanker:
         """
         if self.objective not in _OBJECTIVES:
             raise ParameterError(
-                f"ranker.objective={self.objective!r} is unknown; give one of {', '.join(map(repr, _OBJECTIVES))}."
+                f"ranker.objective must be one of {', '.join(map(repr, _OBJECTIVES))}, not {self.objective!r}."
             )
         for name, least in {
             "n_estimators": 1,
@@ -98,12 +98,12 @@ class LightGBMRanker:
             "truncation_level": 1,
             "early_stopping_rounds": 0,
         }.items():
-            require_whole(f"ranker.{name}", getattr(self, name), least)
-        require_whole("ranker.num_leaves", self.num_leaves, 2, _LEAVES)
-        require_number("ranker.learning_rate", self.learning_rate, above=0)
-        require_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
-        require_number("ranker.reg_lambda", self.reg_lambda, least=0)
-        require_number("ranker.trust", self.trust, above=0, most=1)
+            check_integer(f"ranker.{name}", getattr(self, name), least)
+        check_integer("ranker.num_leaves", self.num_leaves, 2, _LEAVES)
+        check_number("ranker.learning_rate", self.learning_rate, above=0)
+        check_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
+        check_number("ranker.reg_lambda", self.reg_lambda, least=0)
+        check_number("ranker.trust", self.trust, above=0, most=1)
 
     def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
         """Learn from periods, the earliest first.

@@ -3,10 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
+from gingham.arrays import Floats
 from gingham.dataset.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Snapshot, firsts
-from gingham.recommend import Floats
 
 Doubles = npt.NDArray[np.float64]
 

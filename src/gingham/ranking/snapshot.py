@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset, Interactions
-from gingham.models.known import Data, Known
-from gingham.recommend import Floats, Indices
+from gingham.models.training_data import Data, TrainingData
 from gingham.split import period_starts
 
 Longs = npt.NDArray[np.int64]
@@ -124,7 +124,7 @@ def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     return dataset.interactions.timestamp
 
 
-def untimed(data: Data, known: Known) -> Dataset:
+def untimed(data: Data, known: TrainingData) -> Dataset:
     """Give data without time as a dataset in which everything was at once."""
     if isinstance(data, Dataset):
         rows = data.interactions

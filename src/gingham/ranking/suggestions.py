@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gingham.arrays import Floats
 from gingham.models import Recommender
 from gingham.models.embedding import EmbeddingModel
 from gingham.ranking.baskets import in_last_basket, of_users
 from gingham.ranking.pairs import Pairs
-from gingham.recommend import Floats, Scores
+from gingham.scores import Scores
 
 # How much the difference between first places counts beside that of later ones: Cormack et al., "Reciprocal rank fusion
 # outperforms Condorcet and individual rank learning methods", 2009.

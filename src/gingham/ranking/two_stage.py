@@ -11,14 +11,14 @@ import polars as pl
 import scipy.sparse as sp
 from tqdm import tqdm
 
+from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset import Dataset, Features, Interactions
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some, to_json
-from gingham.models.known import Data, Known
-from gingham.models.parameters import optional_duration, require_duration, require_whole
 from gingham.models.popularity import places, sold
+from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
 from gingham.ranking.candidates import Source
 from gingham.ranking.examples import BLOCK, Examples, Stage
@@ -27,9 +27,10 @@ from gingham.ranking.pairs import find
 from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
 from gingham.ranking.snapshot import Snapshot, times, untimed
 from gingham.ranking.suggestions import fused, score_names
-from gingham.recommend import Indices, SharedScores, by_user, threads
+from gingham.scores import SharedScores, by_user
 from gingham.split import period_starts
 from gingham.store import Artifact, csr_arrays, csr_of
+from gingham.validation import check_duration, check_integer, check_num_threads, check_optional_duration
 
 _TREES = "ranker"
 _SIDES = ("user_features", "item_features")
@@ -113,9 +114,9 @@ class TwoStage(Recommender):
             If one is out of its range.
         """
         for name in ("n_candidates", "n_periods", "max_users"):
-            require_whole(name, getattr(self, name), 1)
-        require_duration("period", self.period)
-        optional_duration("stride", self.stride)
+            check_integer(name, getattr(self, name), 1)
+        check_duration("period", self.period)
+        check_optional_duration("stride", self.stride)
         sources = self._sources()
         for source in sources:
             source.validate()
@@ -167,8 +168,8 @@ class TwoStage(Recommender):
             If LightGBM, or what one of the models needs, is not installed.
         """
         self.validate()
-        n_threads, period = threads(num_threads), require_duration("period", self.period)
-        known = Known.of(interactions)
+        n_threads, period = check_num_threads(num_threads), check_duration("period", self.period)
+        known = TrainingData.of(interactions)
         sources = self._sources()
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         trees = None
@@ -224,17 +225,22 @@ class TwoStage(Recommender):
         when = times(dataset)[dataset.interactions.value > 0]
         if not len(when):
             return
-        stride = optional_duration("stride", self.stride) or period
+        stride = check_optional_duration("stride", self.stride) or period
         for start in period_starts(times(dataset), stride, self.n_periods):
             if (when < start).any() and ((when >= start) & (when < start + np.timedelta64(period))).any():
                 yield start
 
     def _take(
-        self, known: Known, snapshot: Snapshot, models: Sequence[Recommender], sizes: Sequence[int], trees: Trees | None
+        self,
+        known: TrainingData,
+        snapshot: Snapshot,
+        models: Sequence[Recommender],
+        sizes: Sequence[int],
+        trees: Trees | None,
     ) -> None:
         for model in models:
-            model._known = known  # one copy will do
-        self._known, self._sizes, self._trees = known, list(sizes), trees
+            model._training_data = known  # one copy will do
+        self._training_data, self._sizes, self._trees = known, list(sizes), trees
         self._stage = Stage(snapshot, models, sizes)
 
     # Scoring ---------------------------------------------------------------------------------------------------------
@@ -242,7 +248,7 @@ class TwoStage(Recommender):
     def _scores(self) -> SharedScores:
         floor = 0.0 if self._trees is None else self._trees.floor
         # What no model suggests is below whatever a candidate can score.
-        fill = (places(sold(self.known_.matrix)) + np.floor(floor) - 1).astype(np.float32)
+        fill = (places(sold(self.training_data_.matrix)) + np.floor(floor) - 1).astype(np.float32)
         return SharedScores(fill, self._own, BLOCK)
 
     def _own(self, users: Indices) -> sp.csr_matrix:
@@ -285,7 +291,7 @@ class TwoStage(Recommender):
             raise DataError("Ranks are fused, for the data had no timestamps: there is no ranker to explain.")
         users, chosen = (
             ids.index(table[column])
-            for ids, column in ((self.known_.user_ids, USER_ID), (self.known_.item_ids, ITEM_ID))
+            for ids, column in ((self.training_data_.user_ids, USER_ID), (self.training_data_.item_ids, ITEM_ID))
         )
         parts = [NOTHING_TOLD]
         for distinct, rows, place in by_user(users, BLOCK):
@@ -359,7 +365,7 @@ class TwoStage(Recommender):
         return state, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        known = self.known_
+        known = self.training_data_
         features: dict[str, Any] = {}
         for side, (width, *names) in state["features"].items():
             size = len(known.user_ids if side == "user_features" else known.item_ids)
@@ -380,7 +386,7 @@ class TwoStage(Recommender):
         for number, stored in enumerate(state["models"]):
             kind = self.kinds[stored["kind"]]
             model = kind(**kind._restored_params(stored["params"]))
-            model._known = known
+            model._training_data = known
             model._relearn(stored["state"], _within(f"models.{number}.", arrays))
             models.append(model)
         self._take(known, snapshot, models, state["sizes"], self._trees)

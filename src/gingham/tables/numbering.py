@@ -21,20 +21,20 @@ class Numbering:
     def __init__(self) -> None:
         self._table = np.zeros((_SLOTS, 3), np.uint64)
         self._new = [pl.Series(dtype=pl.String)]
-        self._known = 0
+        self._n_known = 0
 
     def __len__(self) -> int:
-        return self._known
+        return self._n_known
 
     def add(self, texts: pl.Series) -> pl.Series:
         """Give each of some texts, none of them null, its number: UInt32."""
         self._make_room(len(texts))
         hashes, others = (texts.hash(seed).to_numpy() for seed in (1, 2))
         numbers, firsts = np.empty(len(texts), np.uint32), np.empty(len(texts), np.int64)
-        before = self._known
-        self._known = self._number(hashes, others, numbers, firsts)
+        before = self._n_known
+        self._n_known = self._number(hashes, others, numbers, firsts)
         # Appending nothing writes the few new texts anew; views of them would keep all of the batch in memory.
-        self._new.append(texts.gather(firsts[: self._known - before]) + "")
+        self._new.append(texts.gather(firsts[: self._n_known - before]) + "")
         return pl.Series(numbers)
 
     def texts(self) -> pl.Series:
@@ -43,14 +43,14 @@ class Numbering:
 
     def _make_room(self, more: int) -> None:
         slots = len(self._table)
-        while self._known + more > _LOAD * slots:
+        while self._n_known + more > _LOAD * slots:
             slots *= 2
         if slots > len(self._table):
             keys = self._table[self._table[:, 2] > 0]
             keys = keys[np.argsort(keys[:, 2])]
-            self._table, self._known = np.zeros((slots, 3), np.uint64), 0
+            self._table, self._n_known = np.zeros((slots, 3), np.uint64), 0
             hashes, others = (np.ascontiguousarray(keys[:, column]) for column in (0, 1))
-            self._known = self._number(hashes, others, np.empty(len(keys), np.uint32), np.empty(len(keys), np.int64))
+            self._n_known = self._number(hashes, others, np.empty(len(keys), np.uint32), np.empty(len(keys), np.int64))
 
     def _number(
         self,
@@ -60,5 +60,5 @@ class Numbering:
         firsts: npt.NDArray[np.int64],
     ) -> int:
         return _native.number_keys(
-            hashes=hashes, others=others, table=self._table, known=self._known, numbers=numbers, firsts=firsts
+            hashes=hashes, others=others, table=self._table, known=self._n_known, numbers=numbers, firsts=firsts
         )

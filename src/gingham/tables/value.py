@@ -5,8 +5,8 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID, VALUE
+from gingham.duration import FADED, duration
 from gingham.errors import TableError
-from gingham.tables.duration import FADED, duration
 from gingham.tables.origin import Origin
 
 Value: TypeAlias = Literal["count", "log-count", "quantity", "log-quantity", "spend", "log-spend"]

@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 
 from gingham import pipeline
-from gingham.compare import Comparison, Measured
+from gingham.comparison import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
 from gingham.models import EpochModel
 from gingham.ranking import KINDS
-from gingham.tune import Tuning, folder
-from gingham.tune.trials import parameters
+from gingham.tuning import Tuning, folder
+from gingham.tuning.trials import parameters
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,0 @@
-"""Models side by side: the same train and test, the simple baselines beside them, and a plain verdict."""
-
-from gingham.compare.comparison import Comparison
-from gingham.compare.measured import Fitted, Fitting, Measured
-from gingham.compare.side_by_side import BASELINES, baselines, compare
-
-__all__ = ["BASELINES", "Comparison", "Fitted", "Fitting", "Measured", "baselines", "compare"]

@@ -1,0 +1,186 @@
+"""A comparison as a page: what is drawn, and the sentence beside it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from gingham.evaluation.bootstrap import FEWEST
+from gingham.evaluation.segments import HISTORY
+from gingham.report import Page, Section, Table, charts, shown
+from gingham.report.charts import SHARE, Axis, Chart, Interval
+
+if TYPE_CHECKING:
+    from gingham.comparison.comparison import Comparison
+
+_NOTE = (
+    "Whiskers are 95% intervals: percentiles of 1,000 bootstrap resamples of the test's users. Differences are paired, "
+    "user by user, so they can be clear where the intervals of two means overlap. One interval in twenty misses: the "
+    "more models and metrics are compared, the likelier one looks better by chance. Memory is what the process had "
+    "resident at most, fitting and evaluating, above what it had before."
+)
+_LOSSES = "The mean loss of each epoch's examples; those of different kinds of loss can't be compared."
+_UNKNOWN = "not known"
+_SEGMENTS = {HISTORY: "how many items the user had in train"}
+
+
+def page(comparison: "Comparison", title: str) -> Page:
+    """Draw what was found."""
+    parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _metrics, _lists)
+    return Page(title, comparison.sentences, [section for part in parts for section in part(comparison)], _NOTE)
+
+
+def for_notebook(comparison: "Comparison") -> str:
+    """Write what a notebook shows: the models side by side, what they cost, and the verdicts."""
+    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    marks = comparison.marks
+    names = list(comparison.measured)
+
+    def cell(name: str, metric: str) -> str:
+        row = found[name, metric]
+        if row["mean"] is None:
+            return "–"
+        # Behind the reference's figures stands a space as wide as a mark.
+        mark = marks.get((name, metric), "\u2007")
+        return f"{row['mean']:.4f} ({row['low']:.3f}–{row['high']:.3f}) {mark}"
+
+    rows = [(metric, *(cell(name, metric) for name in names)) for metric in comparison.metrics]
+    (costs,) = _costs(comparison)
+    assert isinstance(costs.content, Table)
+    return shown([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), costs.content])
+
+
+def _metric(comparison: "Comparison") -> Iterator[Section]:
+    metric = comparison.metric
+    rows = comparison.table.filter(metric=metric).sort("mean", descending=True, maintain_order=True)
+    labels, users = rows["model"].to_list(), rows["users"][0]
+    intervals: list[Interval] = list(rows.select("mean", "low", "high").iter_rows())
+    groups = {
+        kind: [found if name in names else None for name, found in zip(labels, intervals, strict=True)]
+        for kind, names in (("models", comparison.models), ("baselines", comparison.baselines))
+        if names
+    }
+    chart = charts.dots(labels, groups, Axis(metric), beside=False)
+    said = f"{labels[0]} is best: {rows['mean'][0]:.4f}, the mean over {users:,} users of the test."
+    yield Section(f"How good: {metric}", said, chart, wide=True)
+
+
+def _differences(comparison: "Comparison") -> Iterator[Section]:
+    """Draw by how many percent each model is above the reference, metric by metric."""
+    means = dict(comparison.table.filter(model=comparison.reference).select("metric", "mean").iter_rows())
+    metrics = [metric for metric in comparison.metrics if (means[metric] or 0) > 0]
+    groups: dict[str, list[Interval | None]] = {}
+    for name in comparison.models or comparison.baselines:
+        rows = comparison.differences.filter(model=name).rows_by_key("metric", named=True, unique=True)
+        if rows:
+            ends = ([rows[metric][end] for end in ("difference", "low", "high")] for metric in metrics)
+            groups[name] = [
+                (middle / mean, low / mean, high / mean)
+                for (middle, low, high), mean in zip(ends, (means[metric] for metric in metrics), strict=True)
+            ]
+    if not (metrics and groups):
+        return
+    axis = Axis(f"above {comparison.reference}", SHARE)
+    said = f"How far each is above {comparison.reference}; what reaches across zero is no clear difference."
+    yield Section(f"Beside {comparison.reference}", said, charts.dots(metrics, groups, axis), wide=True)
+
+
+def _segments(comparison: "Comparison") -> Iterator[Section]:
+    if comparison.segments is None:
+        return
+    rows = comparison.segments.filter(pl.col("users") >= FEWEST, metric=comparison.metric)
+    for (segment,), part in rows.group_by("segment", maintain_order=True):
+        values = part["value"].unique(maintain_order=True).to_list()
+        groups: dict[str, list[Interval | None]] = {}
+        for (model,), own in part.group_by("model", maintain_order=True):
+            found = {value: interval for value, *interval in own.select("value", "mean", "low", "high").iter_rows()}
+            groups[str(model)] = [tuple(found[value]) if value in found else None for value in values]
+        users = dict(part.filter(model=comparison.reference).select("value", "users").iter_rows())
+        labels = [f"{value} ({users.get(value, 0):,} users)" for value in values]
+        chart = charts.dots(labels, groups, Axis(comparison.metric))
+        said = (
+            f"For whom each model is good, by {_SEGMENTS.get(str(segment), str(segment))}. Wide whiskers are of few "
+            f"users; of fewer than {FEWEST}, nothing is drawn."
+        )
+        yield Section(f"{comparison.metric} by {segment}", said, chart, wide=True)
+
+
+def _coverage(comparison: "Comparison") -> Iterator[Section]:
+    means = dict(comparison.table.filter(metric=comparison.metric).select("model", "mean").iter_rows())
+    places = {name: (share, means[name]) for name, share in comparison.costs.select("model", "coverage").iter_rows()}
+    chart = charts.points(places, Axis("of the catalogue recommended to somebody", SHARE), Axis(comparison.metric))
+    said = "Further up is more accurate; further right, more of the catalogue is shown to somebody."
+    yield Section("Coverage against accuracy", said, chart)
+
+
+def _costs(comparison: "Comparison") -> Iterator[Section]:
+    rows = [
+        (
+            row["model"],
+            f"{row['fit_seconds']:.2f}",
+            f"{row['recommend_seconds']:.2f}",
+            _UNKNOWN if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}",
+            f"{row['coverage']:.2%}",
+        )
+        for row in comparison.costs.iter_rows(named=True)
+    ]
+    header = ("model", "seconds to fit", "seconds to recommend", "peak memory, MB", "coverage")
+    said = "What each took to fit, and to recommend to all users of the test."
+    yield Section("What it costs", said, Table(header, rows))
+
+
+def _curves(comparison: "Comparison") -> Iterator[Section]:
+    curves = {name: one.curve for name, one in comparison.measured.items() if one.curve is not None}
+    for metric in dict.fromkeys(column for curve in curves.values() for column in curve.columns):
+        if metric in ("epoch", "seconds"):
+            continue
+        told = {name: curve for name, curve in curves.items() if metric in curve.columns}
+        heading = "Training loss" if metric == "loss" else f"Validation: {metric}"
+        said = _LOSSES if metric == "loss" else _best_epochs(told, metric)
+        yield Section(heading, said, _curve(told, metric))
+
+
+def _curve(curves: dict[str, pl.DataFrame], metric: str) -> Chart:
+    epochs = sorted({epoch for curve in curves.values() for epoch in curve["epoch"]})
+    lines = {}
+    for name, curve in curves.items():
+        values = dict(curve.select("epoch", metric).iter_rows())
+        lines[name] = [values.get(epoch) for epoch in epochs]
+    return charts.line(epochs, lines, Axis(metric), x_title="epoch")
+
+
+def _best_epochs(curves: dict[str, pl.DataFrame], metric: str) -> str:
+    best = []
+    for name, curve in curves.items():
+        rows = curve.sort(metric, descending=True, nulls_last=True, maintain_order=True)
+        best.append(f"{name} is best after epoch {rows['epoch'][0]} ({rows[metric][0]:.4f})")
+    return f"After each epoch, on a part of train that training does not see: {'; '.join(best)}."
+
+
+def _metrics(comparison: "Comparison") -> Iterator[Section]:
+    said = f"The verdicts compare with {comparison.reference}, the reference."
+    yield Section("Every metric", said, every_metric(comparison), wide=True)
+
+
+def every_metric(comparison: "Comparison") -> Table:
+    """Write every model's metrics, with intervals and verdicts."""
+    verdicts = comparison.differences.rows_by_key(["model", "metric"], named=True, unique=True)
+    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    rows = []
+    for metric in comparison.metrics:
+        for model in comparison.measured:
+            row, verdict = found[model, metric], verdicts.get((model, metric), {"verdict": "reference"})
+            if row["mean"] is not None:
+                interval = f"{row['low']:.4f} to {row['high']:.4f}"
+                rows.append((metric, model, verdict["verdict"], f"{row['mean']:.4f}", interval))
+    return Table(("metric", "model", "verdict", "mean", "95% interval"), rows, texts=3)
+
+
+def _lists(comparison: "Comparison") -> Iterator[Section]:
+    wide = comparison.lists.pivot("model", index="metric", values="value", maintain_order=True)
+    rows = [
+        (metric, *("–" if value is None else f"{value:.4f}" for value in values))
+        for metric, *values in wide.iter_rows()
+    ]
+    said = "Over all lists of the users of the test: what part of the catalogue they show, how unevenly, how unusual."
+    yield Section("What the lists are like", said, Table(wide.columns, rows), wide=True)

@@ -1,0 +1,53 @@
+"""Durations as recipes write them."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+
+from gingham.errors import ParameterError
+
+# The least weight of an interaction that is many half-lives old: almost nothing, but it still counts as a positive.
+FADED = 2.0**-100
+_TEXT = re.compile(r"(\d+)\s*([mhdw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+# Time limits alone have minutes: in a shop's data, "3m" would be read as months.
+_LIMIT_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def duration(text: str) -> timedelta:
+    """Parse a number of hours, days or weeks: ``"12h"``, ``"7d"``, ``"2w"``.
+
+    Raises
+    ------
+    ParameterError
+        If `text` is not one of these, or is zero.
+    """
+    length = _length(text, _UNITS)
+    if not length:
+        raise ParameterError(f"{text!r} is not a duration; use hours, days or weeks, for example '12h', '30d' or '2w'.")
+    return length
+
+
+def time_limit(text: str) -> timedelta:
+    """Parse a time limit in minutes, hours or days: ``"30m"``, ``"8h"``, ``"2d"``.
+
+    Raises
+    ------
+    ParameterError
+        If `text` is not one of these, or is zero.
+    """
+    length = _length(text, _LIMIT_UNITS)
+    if not length:
+        raise ParameterError(
+            f"{text!r} is not a time limit; use minutes, hours or days, for example '30m', '8h' or '2d'."
+        )
+    return length
+
+
+def _length(text: str, units: Mapping[str, timedelta]) -> timedelta:
+    match = _TEXT.fullmatch(text.strip())
+    if match and match[2] in units:
+        with suppress(OverflowError):
+            return int(match[1]) * units[match[2]]
+    return timedelta(0)

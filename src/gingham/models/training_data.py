@@ -1,0 +1,112 @@
+"""What a model remembers of the data it was fitted to, and how it is stored."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import scipy.sparse as sp
+
+from gingham.arrays import Matrix, canonical
+from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
+from gingham.dataset import Dataset, FeatureEncoder, Ids
+from gingham.models.training_rows import TrainingRows
+from gingham.store import Artifact, csr_arrays, csr_of
+
+Data: TypeAlias = Dataset | Matrix
+
+# The fields of `TrainingData` that hold an encoder, which artifacts keep under the same names.
+_ENCODERS = ("user_encoder", "item_encoder")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """What a model was fitted to.
+
+    Attributes
+    ----------
+    user_ids, item_ids : Ids
+        The external ids; row and column numbers, where it was fitted to a bare matrix.
+    matrix : csr_matrix of float32, shape (n_users, n_items)
+        The interactions; one entry a pair, in the order of columns, duplicates summed.
+    item_labels : polars.DataFrame or None
+        ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
+    user_encoder, item_encoder : FeatureEncoder or None
+        What makes features of what is told about users and items; None where no columns were features.
+    rows : TrainingRows
+        Which rows these were, and which were learned from before.
+    """
+
+    user_ids: Ids
+    item_ids: Ids
+    matrix: sp.csr_matrix
+    item_labels: pl.DataFrame | None = None
+    user_encoder: FeatureEncoder | None = None
+    item_encoder: FeatureEncoder | None = None
+    rows: TrainingRows = field(default_factory=TrainingRows)
+
+    @classmethod
+    def of(cls, data: Data) -> "TrainingData":
+        """Take a dataset or a bare matrix.
+
+        Raises
+        ------
+        DataError
+            If it is neither, or holds a value that is not finite.
+        """
+        if isinstance(data, Dataset):
+            encoders = data.user_encoder, data.item_encoder
+            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders, TrainingRows.of(data))
+        matrix = canonical(data, "interactions")
+        users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
+        return cls(users, items, matrix)
+
+    def purchases(self, data: Data, decay: timedelta | float | None) -> sp.csr_matrix:
+        """Make the matrix in which what is older counts for less, and what is not above zero for nothing.
+
+        Parameters
+        ----------
+        data : Dataset or sparse matrix
+            What this was made of.
+        decay : timedelta, float or None
+            A half-life, or a power of days, as for `Interactions.decayed`; None for all alike, which a bare matrix and
+            a dataset without timestamps have anyway.
+
+        Returns
+        -------
+        csr_matrix of float32
+            With the entries of `matrix`, and data of its own; what does not count is an explicit zero.
+        """
+        matrix = self.matrix
+        if decay is not None and isinstance(data, Dataset):
+            matrix = data.interactions.decayed(decay).matrix()
+        return sp.csr_matrix((np.maximum(matrix.data, 0), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:
+        """Give what an artifact keeps of it: JSON values, arrays and tables."""
+        fitted, row_arrays = self.rows.stored()
+        state: dict[str, Any] = {"fitted": fitted}
+        arrays = csr_arrays("known", self.matrix) | row_arrays
+        items = pl.DataFrame({ITEM_ID: self.item_ids.values}) if self.item_labels is None else self.item_labels
+        tables = {"users": pl.DataFrame({USER_ID: self.user_ids.values}), "items": items}
+        for name in _ENCODERS:
+            encoder: FeatureEncoder | None = getattr(self, name)
+            if encoder is not None:
+                state[name], tables[name] = encoder.state()
+        return state, arrays, tables
+
+    @classmethod
+    def restored(cls, stored: Artifact) -> "TrainingData":
+        """Take what `stored` gave."""
+        users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
+        matrix = csr_of("known", stored.arrays, (len(users), len(items)))
+        labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
+        encoders = {
+            name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])
+            for name in _ENCODERS
+            if name in stored.state
+        }
+        rows = TrainingRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
+        return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders, rows=rows)

@@ -1,5 +1,0 @@
-"""The profile: a page on a shop's tables that a merchandiser understands."""
-
-from gingham.profile.profile import Profile, profile
-
-__all__ = ["Profile", "profile"]

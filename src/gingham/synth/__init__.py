@@ -1,0 +1,6 @@
+"""Synthetic shops: tables of H&M's shape and of any size, and a small shop for examples."""
+
+from gingham.synth.fashion import hm
+from gingham.synth.sample import sample_dataset, sample_tables
+
+__all__ = ["hm", "sample_dataset", "sample_tables"]

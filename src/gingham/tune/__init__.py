@@ -1,5 +1,0 @@
-"""Tuning: a search for a model's parameters on a validation part of train; the test is scored once, at the end."""
-
-from gingham.tune.tuning import Tuning, tune
-
-__all__ = ["Tuning", "tune"]

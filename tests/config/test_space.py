@@ -1,0 +1,103 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from gingham.config import ModelSpec, TuneSpec
+from gingham.config.models import build
+from gingham.config.space import DEFAULTS, HM_STUDY, Exponential, Range, distribution, written
+from gingham.errors import ConfigError
+from gingham.models import EpochModel
+
+
+@given(mean=st.floats(1e-9, 1e3), quantile=st.floats(1e-6, 1 - 1e-6))
+def test_quantiles_are_those_of_the_exponential_distribution(mean: float, quantile: float) -> None:
+    assert Exponential(mean).value(quantile) == pytest.approx(stats.expon.ppf(quantile, scale=mean), rel=1e-9)
+
+
+def test_hardly_anything_is_left_out_of_an_exponential_distribution() -> None:
+    ends = Exponential(0.05).quantiles
+    assert stats.expon.cdf([Exponential(0.05).value(ends.low), Exponential(0.05).value(ends.high)], scale=0.05) == (
+        pytest.approx([1e-6, 1 - 1e-6])
+    )
+
+
+def test_the_study_s_distributions() -> None:
+    """As the study's notebook draws them: scipy's randint(16, 64) ends at 63, and so on."""
+    assert {
+        "n_components": Range(16, 63),
+        "learning_schedule": ["adagrad", "adadelta"],
+        "loss": ["bpr", "warp", "warp-kos"],
+        "learning_rate": Exponential(0.05),
+        "item_alpha": Exponential(1e-8),
+        "user_alpha": Exponential(1e-8),
+        "max_sampled": Range(5, 14),
+        "epochs": Range(5, 49),
+        "weighted": [False, True],
+    } == HM_STUDY
+
+
+@pytest.mark.parametrize(
+    ("told", "understood"),
+    [
+        (["warp", "bpr"], ["warp", "bpr"]),
+        ([1, 2.5, True], [1, 2.5, True]),
+        ({"low": 1, "high": 9}, Range(1, 9)),
+        ({"low": 1, "high": 9.0, "log": True}, Range(1, 9.0, log=True)),
+        ({"exponential": 0.05}, Exponential(0.05)),
+    ],
+)
+def test_distributions_as_recipes_write_them(told: Any, understood: Any) -> None:
+    assert distribution(told) == understood
+    assert distribution(written(distribution(told))) == understood
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("warp", "'warp' is no distribution"),
+        ([], "is no distribution"),
+        ([["warp"]], "is no distribution"),
+        ({"low": 1}, "is no distribution"),
+        ({"low": 1, "high": 9, "step": 2}, "is no distribution"),
+        ({"low": 9, "high": 1}, "the lower first"),
+        ({"low": "1", "high": 9}, "give numbers"),
+        ({"low": False, "high": 9}, "give numbers"),
+        ({"low": 0.0, "high": float("inf")}, "give numbers"),
+        ({"low": 0, "high": 9, "log": True}, "no logarithm"),
+        ({"exponential": 0}, "is no mean"),
+        ({"exponential": "0.05"}, "is no mean"),
+    ],
+)
+def test_what_is_no_distribution(told: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        distribution(told)
+
+
+def test_whole_ends_make_whole_numbers() -> None:
+    assert Range(1, 9).whole
+    assert not Range(1, 9.0).whole
+
+
+@pytest.mark.parametrize("kind", DEFAULTS)
+def test_the_defaults_are_what_the_model_takes(kind: str) -> None:
+    spec = ModelSpec(kind=kind)
+    for name, known in TuneSpec().space_of(kind).items():
+        for value in [known.low, known.high] if isinstance(known, Range) else known:
+            build(spec.changed({name: value})).validate()
+    for name in ("epochs", "weighted"):
+        assert (name in DEFAULTS[kind]) == isinstance(build(spec), EpochModel)
+
+
+def test_which_space_a_recipe_means() -> None:
+    assert TuneSpec().space_of("hybrid") == DEFAULTS["hybrid"]
+    assert TuneSpec(space={"l2": [1, 2]}).space_of("ease") == {"l2": [1, 2]}
+    assert TuneSpec(preset="hm-study").space_of("hybrid") == HM_STUDY
+    both = TuneSpec(preset="hm-study", space={"loss": ["warp"]}).space_of("hybrid")
+    assert both == {**HM_STUDY, "loss": ["warp"]}
+    with pytest.raises(ConfigError, match="'hm-study' is of the parameters of 'hybrid', not of 'ease'"):
+        TuneSpec(preset="hm-study").space_of("ease")
+    with pytest.raises(ConfigError, match="no default space for a model of kind 'other'"):
+        TuneSpec().space_of("other")

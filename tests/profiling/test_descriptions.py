@@ -1,0 +1,106 @@
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gingham.profiling.columns import Described
+from gingham.profiling.descriptions import NOT_KNOWN, counts, histograms, missing
+
+
+def test_counts_of_a_shop_equal_pandas(shop: Any) -> None:
+    found = next(one for one in shop.profile.counts if one.column == "index_name")
+    assert (found.table, found.within) == ("items", "index_group_name")
+    articles = shop.articles.set_index("article_id")
+    number = articles.groupby(["index_name", "index_group_name"]).size()
+    bought = shop.transactions.join(articles, on="article_id").groupby(["index_name", "index_group_name"]).size()
+    for row in found.frame.iter_rows(named=True):
+        assert row["number"] == number[row["value"], row["within"]]
+        assert row["purchases"] == bought.get((row["value"], row["within"]), 0)
+    assert found.frame.height == len(number)
+
+
+def test_users_are_counted_by_club_status(shop: Any) -> None:
+    found = next(one for one in shop.profile.counts if one.column == "club_member_status")
+    expected = shop.customers.club_member_status.fillna(NOT_KNOWN).value_counts()
+    assert dict(found.frame.select("value", "number").iter_rows()) == expected.to_dict()
+    bought = shop.transactions.customer_id.map(shop.customers.set_index("customer_id").club_member_status)
+    assert dict(found.frame.filter(pl.col("purchases") > 0).select("value", "purchases").iter_rows()) == (
+        bought.fillna(NOT_KNOWN).value_counts().to_dict()
+    )
+
+
+def test_inner_values_stand_with_their_outer_one() -> None:
+    inner = ["a"] * 2 + ["b"] * 2 + ["c"] * 3 + ["d"] * 2
+    outer = ["x"] * 4 + ["y"] * 3 + ["x"] * 2
+    table = Described("items", pl.DataFrame({"item_id": range(9), "inner": inner, "outer": outer}), "item_id")
+    (found,) = counts(table, pl.DataFrame({"item_id": [6, 0], "purchases": [5, 2]}))
+    assert found.frame.select("value", "within", "number", "purchases").rows() == [
+        ("a", "x", 2, 2),
+        ("b", "x", 2, 0),
+        ("d", "x", 2, 0),
+        ("c", "y", 3, 5),
+    ]
+
+
+def test_columns_may_be_called_anything() -> None:
+    rows = {"item_id": range(8), "purchases": ["a", "b"] * 4, "number": ["c", "d", "e", "d"] * 2}
+    table = Described("items", pl.DataFrame(rows), "item_id")
+    found = {one.column: one for one in counts(table, pl.DataFrame({"item_id": [3], "purchases": [7]}))}
+    assert found["number"].within == "purchases"
+    assert found["number"].frame.select("value", "within", "number", "purchases").rows() == [
+        ("c", "a", 2, 0),
+        ("e", "a", 2, 0),
+        ("d", "b", 4, 7),
+    ]
+
+
+def test_ages_of_a_shop_equal_numpy(shop: Any) -> None:
+    found = next(one for one in shop.profile.histograms if one.by == "club_member_status")
+    assert (found.table, found.column, found.width) == ("users", "age", 2)
+    assert found.median == pytest.approx(shop.customers.age.median(), abs=1)
+    ages = shop.customers.age[shop.customers.club_member_status == "ACTIVE"].dropna()
+    active = found.frame.filter(pl.col("group") == "ACTIVE")
+    lows = active["low"].to_numpy()
+    edges = np.concatenate([[-np.inf], lows[1:], [np.inf]])  # the end bins hold what lies beyond
+    assert active["number"].to_list() == np.histogram(ages, edges)[0].tolist()
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=60, unique=True))
+def test_every_value_is_in_one_bin(values: list[float]) -> None:
+    table = Described("users", pl.DataFrame({"user_id": range(len(values)), "x": values}), "user_id")
+    (found,) = histograms(table)
+    assert found.frame["number"].sum() == len(values)
+    lows = found.frame["low"].to_numpy()
+    assert len(lows) <= 130
+    assert np.allclose(np.diff(lows), found.width)
+    assert lows[0] <= min(values)
+    assert max(values) < lows[-1] + found.width * (1 + 1e-9)
+
+
+def test_values_that_are_no_numbers_are_left_out() -> None:
+    values = [*range(20), None, float("nan"), float("inf")]
+    table = Described("users", pl.DataFrame({"user_id": range(23), "x": pl.Series(values, strict=False)}), "user_id")
+    (found,) = histograms(table)
+    assert found.frame["number"].sum() == 20
+
+
+def test_missing_values_by_hand() -> None:
+    rows = pl.DataFrame({"user_id": [1, 2, 3, 4], "age": [1.0, None, float("nan"), 2.0], "name": ["a", None, "b", "c"]})
+    assert missing({"users": rows, "transactions": pl.DataFrame({"price": [1.0]})}).rows() == [
+        ("users", "age", 2, 0.5),
+        ("users", "name", 1, 0.25),
+        ("users", "user_id", 0, 0.0),
+        ("transactions", "price", 0, 0.0),
+    ]
+
+
+def test_missing_values_of_a_shop_equal_pandas(shop: Any) -> None:
+    found = {(table, column): number for table, column, number, _ in shop.profile.missing.iter_rows()}
+    for table, frame in (("users", shop.customers), ("items", shop.articles)):
+        for column, number in frame.isna().sum().items():
+            if column not in ("customer_id", "article_id"):
+                assert found[table, column] == number
+    assert found["transactions", "price"] == 0

@@ -1,0 +1,31 @@
+from datetime import timedelta
+
+import pytest
+
+from gingham.duration import duration, time_limit
+from gingham.errors import ParameterError
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("12h", timedelta(hours=12)), ("7d", timedelta(days=7)), (" 2 w ", timedelta(days=14)), ("365d", timedelta(365))],
+)
+def test_hours_days_and_weeks(text: str, length: timedelta) -> None:
+    assert duration(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "7 days", "-7d", "1.5d", "0d", "7m", "9999999999999999w"])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ParameterError, match=f"'{text}' is not a duration"):
+        duration(text)
+
+
+def test_how_long_work_may_take() -> None:
+    lengths = {"30m": timedelta(minutes=30), "8h": timedelta(hours=8), " 2 d ": timedelta(days=2)}
+    assert {text: time_limit(text) for text in lengths} == lengths
+
+
+@pytest.mark.parametrize("text", ["", "30", "2w", "0m", "-1h", "1.5h", "90 s"])
+def test_no_time_limit(text: str) -> None:
+    with pytest.raises(ParameterError, match=f"'{text}' is not a time limit"):
+        time_limit(text)
