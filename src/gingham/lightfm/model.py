@@ -16,9 +16,9 @@ from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, entries, feature_rows, positive_weights
 from gingham.lightfm.scoring import Scorer, require_threads
 from gingham.lightfm.state import ARRAYS
-from gingham.models import HybridMF
-from gingham.models.base import to_json
+from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
+from gingham.models.parametrized import to_json
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training_data import TrainingData
 from gingham.models.training_pairs import Training, inputs
@@ -182,7 +182,7 @@ class LightFM(Scorer):
         hybrid.resume(known, users, items, self._seed, self._history)
         with tqdm(total=int(epochs), desc="Epoch", disable=not verbose) as bar:
 
-            def show(_: HybridMF, epoch: Epoch) -> None:
+            def show(_: Recommender, epoch: Epoch) -> None:
                 bar.set_postfix(loss=f"{epoch.loss:.4g}", refresh=False)
                 bar.update()
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from gingham.models.als import ALS
-from gingham.models.base import Recommender
+from gingham.models.base import Callback, Recommender
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
 from gingham.models.epochs import Epoch, EpochModel
@@ -12,12 +12,14 @@ from gingham.models.hybrid import HybridMF
 from gingham.models.neighbours import ItemKNN
 from gingham.models.next_basket import NextBasket
 from gingham.models.popularity import BuyAgain, Popularity
+from gingham.models.registry import build_model, kinds, model_class
 
 __all__ = [
     "ALS",
     "EASE",
     "KINDS",
     "BuyAgain",
+    "Callback",
     "EarlyStopping",
     "Epoch",
     "EpochModel",
@@ -27,7 +29,10 @@ __all__ = [
     "NextBasket",
     "Popularity",
     "Recommender",
+    "build_model",
+    "kinds",
     "load",
+    "model_class",
 ]
 
 load = Recommender.load

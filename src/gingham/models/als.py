@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import DataError
+from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.epochs import Callback, EpochModel
+from gingham.models.epochs import EpochModel
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.side import Side
 from gingham.models.training_data import Data
@@ -94,6 +95,7 @@ class ALS(EpochModel[Halves]):
        2021. arXiv:2110.14044.
     """
 
+    kind = "als"
     unobserved_weight_: float
 
     def __init__(

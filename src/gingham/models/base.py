@@ -2,9 +2,9 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,33 +14,79 @@ import scipy.sparse as sp
 from gingham import store
 from gingham.arrays import Floats, Indices, canonical
 from gingham.dataset import Dataset
-from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError
+from gingham.errors import ArtifactError, DataError, NotFittedError
 from gingham.metrics import TestRanks
+from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import Ranking, Scores, frame, rank
 from gingham.validation import check_k
 
+if TYPE_CHECKING:
+    from gingham.models.epochs import Epoch
+
 Some: TypeAlias = pl.Series | Iterable[Any]
+# Called with the model and the epoch after each epoch; training ends when it returns True.
+Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(ABC):
-    """What every model can do once it is fitted.
+class Recommender(Parametrized, ABC):
+    """Base class of all models.
 
-    A model's constructor only stores its parameters; `fit` validates them and returns the model. Whom it can recommend
-    to, and what, are the users and items of the data it was fitted to, those without interactions included.
+    The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to
+    all users of its training data, and recommends all items of it, including those without interactions.
+
+    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned`` and ``_relearn``.
+
+    Attributes
+    ----------
+    kind : str
+        The model's name in recipes; a class that sets it is registered.
+    default_space : mapping of str to distribution
+        The parameters that a search varies by default, as a recipe's ``[tune.space]`` writes them: a list of values,
+        ``{"low": 1, "high": 9, "log": True}`` or ``{"exponential": 0.05}``.
+    columns : frozenset of str
+        The optional columns of the transactions that the model uses: roles of `gingham.columns`, such as "price".
+    supports : frozenset of str
+        What the model offers besides recommending: "features", "epochs", "baskets", "similar_items", "explanations".
+    constraints : mapping of str to callable
+        The check of each parameter.
+    training_data_ : TrainingData
+        The data of the last fit.
     """
 
+    kind: ClassVar[str]
+    default_space: ClassVar[Mapping[str, Any]] = {}
+    columns: ClassVar[frozenset[str]] = frozenset()
+    supports: ClassVar[frozenset[str]] = frozenset()
+
+    classes_by_name: ClassVar[dict[str, type["Recommender"]]] = {}
+    classes_by_kind: ClassVar[dict[str, type["Recommender"]]] = {}
+
     _training_data: TrainingData | None = None
-    kinds: ClassVar[dict[str, type["Recommender"]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if not inspect.isabstract(cls):
-            cls.kinds[cls.__name__] = cls
+            cls.classes_by_name[cls.__name__] = cls
+        if "kind" in vars(cls):
+            cls.classes_by_kind[cls.kind] = cls
+
+    @classmethod
+    def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:  # noqa: ARG003
+        """Build an unfitted model from the keys of a recipe's section.
+
+        Parameters
+        ----------
+        params : mapping of str to value
+            Parameters as a recipe writes them: the constructor's, unless a class overrides this.
+        section : str
+            The section's name, for error messages.
+        """
+        return cls(**params)
 
     @abstractmethod
     def fit(self, interactions: Data) -> Self:
-        """Learn from a dataset or a bare matrix, forgetting what was learned before."""
+        """Fit the model to a dataset or a matrix, and discard an earlier fit."""
 
     @abstractmethod
     def _scores(self) -> Scores:
@@ -76,45 +122,6 @@ class Recommender(ABC):
     def n_items(self) -> int:
         """How many items the model knows."""
         return len(self.training_data_.item_ids)
-
-    # Parameters ------------------------------------------------------------------------------------------------------
-
-    @classmethod
-    def param_names(cls) -> list[str]:
-        """Give the names of the constructor's parameters."""
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Give the model's parameters by name; `deep` is there for scikit-learn and changes nothing."""
-        return {name: getattr(self, name) for name in self.param_names()}
-
-    def set_params(self, **params: Any) -> Self:
-        """Change parameters by name; they take effect when the model next learns: in `fit`, or in a `fold_in`.
-
-        Raises
-        ------
-        ParameterError
-            If there is no such parameter.
-        """
-        for name, value in params.items():
-            if name not in self.param_names():
-                known = ", ".join(self.param_names())
-                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; it has {known}.")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
-
-    @abstractmethod
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If one is out of its range.
-        """
 
     # Scoring ---------------------------------------------------------------------------------------------------------
 
@@ -374,7 +381,7 @@ class Recommender(ABC):
             If there is none at `path`, it is damaged or of a newer format, or it is another kind of model.
         """
         stored = store.read(path)
-        kind = cls.kinds.get(stored.kind)
+        kind = cls.classes_by_name.get(stored.kind)
         if kind is None:
             raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
         if not issubclass(kind, cls):
@@ -391,9 +398,3 @@ class Recommender(ABC):
 def listed(ids: Some) -> Some:
     """Take a single id for a list of one."""
     return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids
-
-
-def to_json(value: Any) -> Any:
-    """Turn NumPy's numbers into Python's; None for what is no JSON value."""
-    value = value.item() if isinstance(value, np.generic) else value
-    return value if isinstance(value, bool | int | float | str | None) else None

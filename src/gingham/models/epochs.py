@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Generic, Self, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from gingham.arrays import Matrix
 from gingham.errors import DivergedError
+from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import EmbeddingModel
 from gingham.models.side import Average, Snapshot
@@ -53,9 +54,6 @@ class Epoch:
         """Read what `to_json` wrote."""
         metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
         return cls(**{**stored, "metrics": metrics})
-
-
-Callback: TypeAlias = Callable[[Any, Epoch], bool | None]
 
 
 class EpochModel(EmbeddingModel, Generic[T]):

@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import ParameterError
+from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.epochs import Callback, Epoch, EpochModel
+from gingham.models.epochs import Epoch, EpochModel
 from gingham.models.fold_in import fold_in
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training_data import Data, TrainingData
@@ -78,6 +79,7 @@ class HybridMF(EpochModel[Training]):
        Optimization, 1992.
     """
 
+    kind = "hybrid"
     _seed: int
 
     def __init__(

@@ -10,7 +10,7 @@ import numpy as np
 from gingham.arrays import Indices
 from gingham.errors import ParameterError
 from gingham.models import EpochModel, Recommender
-from gingham.models.base import to_json
+from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.scores import rank
@@ -73,7 +73,7 @@ class Source:
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> "Recommender | Source":
         """Take what `stored` gave; where nothing is said of a model, the model alone."""
-        kind = Recommender.kinds[stored["kind"]]
+        kind = Recommender.classes_by_name[stored["kind"]]
         model, n_candidates, fit = (
             kind(**kind._restored_params(stored["params"])),
             stored["n_candidates"],

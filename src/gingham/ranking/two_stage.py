@@ -16,7 +16,8 @@ from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset import Dataset, Features, Interactions
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.base import Some, to_json
+from gingham.models.base import Some
+from gingham.models.parametrized import to_json
 from gingham.models.popularity import places, sold
 from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
@@ -384,7 +385,7 @@ class TwoStage(Recommender):
         snapshot = Snapshot(dataset, np.datetime64(state["moment"], "us"), timedelta(seconds=state["period"]))
         models = []
         for number, stored in enumerate(state["models"]):
-            kind = self.kinds[stored["kind"]]
+            kind = self.classes_by_name[stored["kind"]]
             model = kind(**kind._restored_params(stored["params"]))
             model._training_data = known
             model._relearn(stored["state"], _within(f"models.{number}.", arrays))

@@ -1,0 +1,74 @@
+"""Models by the names that recipes give them."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gingham.errors import ConfigError, ParameterError
+from gingham.models.base import Recommender
+
+
+def kinds() -> list[str]:
+    """Return the names that recipes give to models."""
+    return list(Recommender.classes_by_kind)
+
+
+def model_class(kind: str) -> type[Recommender]:
+    """Return the class of a model by its name in recipes.
+
+    Raises
+    ------
+    ConfigError
+        If no model has this name.
+    """
+    classes = Recommender.classes_by_kind
+    if kind not in classes:
+        near = difflib.get_close_matches(str(kind), classes, n=1)
+        hint = f"did you mean {near[0]!r}" if near else f"use one of {', '.join(classes)}"
+        raise ConfigError(f"There is no model {kind!r}; {hint}.")
+    return classes[kind]
+
+
+def build_model(kind: str, params: Mapping[str, Any], section: str = "model") -> Recommender:
+    """Build an unfitted model from the keys of a recipe's section, and check its parameters.
+
+    Parameters
+    ----------
+    kind : str
+        The model's name in recipes.
+    params : mapping of str to value
+        Parameters as a recipe writes them.
+    section : str
+        The section's name, for error messages; "model" by default.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such model or parameter.
+    ParameterError
+        If the value of a parameter is not allowed.
+    """
+    cls = model_class(kind)
+    check_names(params, cls.param_names(), section, kind)
+    model = cls.from_recipe(params, section)
+    try:
+        model.validate()
+    except ParameterError as error:
+        # There is only one section [model], so its parameters need no place.
+        raise error if section == "model" else ParameterError(f"Section [{section}]: {error}") from None
+    return model
+
+
+def check_names(params: Mapping[str, Any], names: Sequence[str], section: str, kind: str) -> None:
+    """Check that a section has no other keys than these.
+
+    Raises
+    ------
+    ConfigError
+        If it has.
+    """
+    for name in params:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}" if near else f"its parameters are {', '.join(names)}"
+            raise ConfigError(f"Section [{section}] has {name!r}, which is not a parameter of {kind!r}; {hint}.")
