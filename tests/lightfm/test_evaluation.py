@@ -95,7 +95,7 @@ def test_ten_places_count_by_default() -> None:
     for metric in (precision_at_k, recall_at_k):
         np.testing.assert_array_equal(metric(model, test), metric(model, test, k=np.int64(10)))
         assert not np.array_equal(metric(model, test), metric(model, test, k=9))
-        with pytest.raises(ValueError, match="k=0"):
+        with pytest.raises(ValueError, match="k must be a positive integer, not 0"):
             metric(model, test, k=0)
 
 

@@ -1,4 +1,4 @@
-"""Every chart is checked by plotly's own figure classes, which refuse properties and values that plotly.js lacks."""
+"""Every chart is validated by plotly's figure classes, which refuse unknown properties and values."""
 
 import json
 from datetime import date, timedelta
@@ -18,30 +18,32 @@ EXAMPLES = {
     "line": charts.line(DAYS, {"each day": [1, 2, None, 4, 5], EVIL: [1.5, 2, 3, 4, 5]}, Y, background="each day"),
     "band": charts.band(DAYS, {"10%": [1, 1, 1, 1, 1], EVIL: [2, 2, 2, 2, 2], "90%": [3, 3, 3, 3, 3]}, Y),
     "bars": charts.bars([EVIL, "b"], [1, 2], Y),
-    "grouped_bars": charts.grouped_bars([EVIL, "b"], {"one": [1, None], EVIL: [3, 4]}, Y, across=True),
+    "grouped_bars": charts.grouped_bars([EVIL, "b"], {"one": [1, None], EVIL: [3, 4]}, Y, horizontal=True),
     "stacked bars": charts.grouped_bars(["a", "b"], {"one": [1, None], "two": [None, 4]}, Y, stacked=True),
     "histogram": charts.histogram([10, 20], 10, {EVIL: [3, 4], "other": [1, 0]}, Y, x_title=EVIL),
     "boxes": charts.boxes([EVIL, "shop"], [(1, 2, 3, 4, 5), (2, 3, 4, 5, 6)], Axis("price")),
     "dots": charts.dots(["a", EVIL], {"one": [(2, 1, 4), None], EVIL: [(3, 3, 3), (1, 0, 2)]}, Y),
-    "dots in line": charts.dots(["a", "b"], {"one": [(2, 1, 4), None], "two": [None, (1, 0, 2)]}, Y, beside=False),
+    "dots in line": charts.dots(
+        ["a", "b"], {"one": [(2, 1, 4), None], "two": [None, (1, 0, 2)]}, Y, side_by_side=False
+    ),
     "points": charts.points({EVIL: (0.5, 2), "b": (0.7, 3)}, Axis(EVIL, SHARE), Y),
     "lorenz": charts.lorenz({EVIL: ([0, 0.5, 1], [0, 0.2, 1])}, Axis("users", SHARE), Axis("purchases", SHARE)),
 }
 
 
 @pytest.mark.parametrize("chart", EXAMPLES.values(), ids=list(EXAMPLES))
-def test_plotly_knows_every_property(chart: Chart) -> None:
+def test_plotly_accepts_every_property(chart: Chart) -> None:
     figure = go.Figure({"data": list(chart.traces), "layout": chart.layout})
     assert len(figure.data) == len(chart.traces) > 0
     json.dumps([chart.traces, chart.layout], allow_nan=False)
 
 
 @pytest.mark.parametrize("chart", EXAMPLES.values(), ids=list(EXAMPLES))
-def test_no_label_is_markup(chart: Chart) -> None:
+def test_labels_are_escaped(chart: Chart) -> None:
     assert "<script" not in json.dumps([chart.traces, chart.layout])
 
 
-def test_a_line_keeps_dates_and_gaps() -> None:
+def test_lines_keep_dates_and_gaps() -> None:
     first, second = EXAMPLES["line"].traces
     assert first["x"] == ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]
     assert first["y"] == [1, 2, None, 4, 5]
@@ -49,14 +51,14 @@ def test_a_line_keeps_dates_and_gaps() -> None:
     assert EXAMPLES["line"].layout["xaxis"]["type"] == "date"
 
 
-def test_what_is_not_finite_is_a_gap() -> None:
+def test_values_that_are_not_finite_are_gaps() -> None:
     (trace,) = charts.line([1, 2, 3], {"": [float("nan"), float("inf"), 3.0]}, Y).traces
     assert trace["y"] == [None, None, 3.0]
 
 
-def test_a_few_whole_numbers_have_no_marks_between_them() -> None:
-    for places, step in ((range(1, 4), 1), (range(1, 101), None), ((0.5, 1.0), None), (DAYS, None)):
-        chart = charts.line(list(places), {"": [1.0] * len(places)}, Y)
+def test_an_axis_of_few_integers_has_integer_ticks() -> None:
+    for x, step in ((range(1, 4), 1), (range(1, 101), None), ((0.5, 1.0), None), (DAYS, None)):
+        chart = charts.line(list(x), {"": [1.0] * len(x)}, Y)
         assert chart.layout["xaxis"].get("dtick") == step
 
 
@@ -66,7 +68,7 @@ def test_long_lines_are_thinned_to_means() -> None:
     assert trace["y"] == [value + 0.5 for value in range(0, 3000, 2)]
 
 
-def test_bars_with_equal_short_labels_stay_apart() -> None:
+def test_bars_with_equal_shortened_labels_stay_separate() -> None:
     labels = ["a very long name that goes on and on, red", "a very long name that goes on and on, blue"]
     chart = charts.bars(labels, [1, 2], Y)
     assert chart.traces[0]["x"] == [0, 1]
@@ -79,33 +81,33 @@ def test_bars_with_equal_short_labels_stay_apart() -> None:
 @pytest.mark.parametrize(
     ("numbers", "step"), [([1, None, 5], 1), ([1, 7], None), ([0.5, 0.25], 1)], ids=["few", "many", "parts"]
 )
-def test_few_things_are_counted_in_whole_ones(numbers: list[float | None], step: int | None) -> None:
-    upright = charts.bars(["a"] * len(numbers), numbers, Y)
-    assert upright.layout["yaxis"].get("dtick") == step
+def test_small_counts_have_integer_ticks(numbers: list[float | None], step: int | None) -> None:
+    counts = charts.bars(["a"] * len(numbers), numbers, Y)
+    assert counts.layout["yaxis"].get("dtick") == step
     share = charts.bars(["a"] * len(numbers), numbers, Axis("share", SHARE))
     assert "dtick" not in share.layout["yaxis"]
 
 
-def test_stacked_bars_count_together() -> None:
-    stacked = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, across=True, stacked=True)
+def test_ticks_of_stacked_bars_depend_on_the_totals() -> None:
+    stacked = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, horizontal=True, stacked=True)
     assert "dtick" not in stacked.layout["xaxis"]
-    beside = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, across=True)
-    assert beside.layout["xaxis"]["dtick"] == 1
+    grouped = charts.grouped_bars(["a"], {"one": [4], "two": [4]}, Y, horizontal=True)
+    assert grouped.layout["xaxis"]["dtick"] == 1
 
 
-def test_a_histogram_bar_stands_over_its_bin() -> None:
+def test_histogram_bars_are_centred_on_their_bins() -> None:
     trace = EXAMPLES["histogram"].traces[0]
     assert trace["x"] == [15, 25]
     assert trace["hovertext"][0].startswith("10 to 20")
 
 
-def test_more_groups_than_colours_still_differ() -> None:
+def test_more_groups_than_colours_have_different_colours() -> None:
     groups = {str(number): [number] for number in range(len(COLOURS) + 3)}
     colours = [trace["marker"]["color"] for trace in charts.grouped_bars(["x"], groups, Y).traces]
     assert len(set(colours)) == len(colours)
 
 
-def test_more_lines_than_colours_still_differ() -> None:
+def test_more_lines_than_colours_have_different_colours() -> None:
     lines = {str(number): [number] for number in range(len(COLOURS) + 3)}
     shares = {name: ([0, 1], [0, 1]) for name in lines}
     drawn = charts.line([1], lines, Y).traces
@@ -121,14 +123,14 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("card", ["#ffffff", "#171b1f"])
-def test_every_colour_stands_out_from_a_light_and_a_dark_page(card: str) -> None:
+def test_every_colour_has_contrast_on_light_and_dark_pages(card: str) -> None:
     for colour in COLOURS:
         low, high = sorted((luminance(colour), luminance(card)))
         contrast: Any = (high + 0.05) / (low + 0.05)
         assert contrast >= 3, colour
 
 
-def test_dots_of_several_groups_stand_beside_each_other() -> None:
+def test_dots_of_several_groups_are_side_by_side() -> None:
     one, two = EXAMPLES["dots"].traces
     assert (one["x"], two["x"]) == ([2], [3, 1])
     assert one["y"][0] < 0 < two["y"][0]
@@ -138,18 +140,18 @@ def test_dots_of_several_groups_stand_beside_each_other() -> None:
     assert EXAMPLES["dots"].layout["yaxis"]["range"] == [1.5, -0.5]  # the first label on top
 
 
-def test_dots_in_one_line_stand_at_their_labels() -> None:
+def test_dots_on_one_line_are_at_their_labels() -> None:
     one, two = EXAMPLES["dots in line"].traces
     assert (one["y"], two["y"]) == ([0], [1])
     assert (one["error_x"]["array"], two["error_x"]["array"]) == ([2], [1])
     assert two["hovertext"] == ["b: 1.0000 (0.0000 to 2.0000)"]
 
 
-def test_points_stand_where_their_measures_put_them() -> None:
+def test_points_are_at_their_measures() -> None:
     assert [(trace["x"], trace["y"]) for trace in EXAMPLES["points"].traces] == [([0.5], [2]), ([0.7], [3])]
     assert len({trace["marker"]["symbol"] for trace in EXAMPLES["points"].traces}) == 2
 
 
-def test_a_line_of_one_point_is_a_point() -> None:
+def test_a_line_of_one_point_is_a_marker() -> None:
     (trace,) = charts.line([1], {"": [2.0]}, Y, x_title="epoch").traces
     assert trace["mode"] == "markers"

@@ -1,7 +1,7 @@
 import re
 
 import gingham as gg
-from gingham.report import Table, shown
+from gingham.report import Table, notebook_html
 from tests.bazaar import bazaar
 
 
@@ -9,8 +9,8 @@ def visible(html: str) -> str:
     return re.sub(r"<[^>]+>", " ", re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL))
 
 
-def test_a_piece_of_html_says_all_and_nothing_in_it_is_markup() -> None:
-    html = shown(["a < b & c"], [Table(("name", "value"), [("<script>", "1")])])
+def test_notebook_html_contains_sentences_and_tables_escaped() -> None:
+    html = notebook_html(["a < b & c"], [Table(("name", "value"), [("<script>", "1")])])
     assert "a &lt; b &amp; c" in html
     assert "<script>" not in html
     assert '<td class="number">1</td>' in html
@@ -18,12 +18,12 @@ def test_a_piece_of_html_says_all_and_nothing_in_it_is_markup() -> None:
     assert html.endswith("</div>")
 
 
-def test_its_colours_are_those_of_the_page_around_it() -> None:
-    style = shown([], [])
+def test_style_sets_no_text_or_background_colours() -> None:
+    style = notebook_html([], [])
     assert not re.search(r"(?<!border-)\bcolor:|#[0-9a-f]{3}", style)
 
 
-def test_an_evaluation_shows_every_figure() -> None:
+def test_html_of_an_evaluation_contains_every_value() -> None:
     train, test = gg.split.by_time(bazaar(), test="10d")
     found = gg.evaluate(gg.Popularity().fit(train), test, k=3, by="history")
     text = visible(found._repr_html_())
@@ -37,7 +37,7 @@ def test_an_evaluation_shows_every_figure() -> None:
     assert "precision@3" in repr(found)
 
 
-def test_a_comparison_shows_models_side_by_side_with_their_verdicts() -> None:
+def test_html_of_a_comparison_contains_models_and_verdicts() -> None:
     train, test = gg.split.by_time(bazaar(), test="10d")
     found = gg.compare({"mine <1>": gg.ItemKNN(n_neighbours=2)}, train, test, k=3)
     html = found._repr_html_()
@@ -52,7 +52,7 @@ def test_a_comparison_shows_models_side_by_side_with_their_verdicts() -> None:
     assert "mine <1>" in repr(found)
 
 
-def test_a_search_shows_its_best_trials() -> None:
+def test_html_of_a_search_contains_its_trials() -> None:
     found = gg.tune(
         bazaar(),
         model={"kind": "ease"},

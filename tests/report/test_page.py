@@ -16,7 +16,7 @@ EVIL = "</script><script>alert('1 & 2')</script><img src=x onerror=alert(1)>"
 
 
 class Outline(HTMLParser):
-    """The elements of a page, their attributes and the texts of those that matter."""
+    """The elements of a page with their attributes and texts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ def page(label: str = "hat", sections: int = 2) -> Page:
     return Page(f"About {label}", [f"First {label}.", "Second."], both[:sections], note=f"Note on {label}.")
 
 
-def test_it_holds_one_plotly_and_refers_to_nothing_outside() -> None:
+def test_page_contains_plotly_once_and_loads_nothing_else() -> None:
     found = outline(page().to_html())
     for tag, attributes in found.elements:
         assert not {"src", "href", "srcset", "data", "action"} & set(attributes), (tag, attributes)
@@ -62,7 +62,7 @@ def test_it_holds_one_plotly_and_refers_to_nothing_outside() -> None:
     assert "http" not in policy
 
 
-def test_nothing_from_data_becomes_markup() -> None:
+def test_data_is_escaped() -> None:
     plain, evil = outline(page("hat").to_html()), outline(page(EVIL).to_html())
     assert [tag for tag, _ in evil.elements] == [tag for tag, _ in plain.elements]
     assert "onerror" not in {name for _, attributes in evil.elements for name in attributes}
@@ -71,7 +71,7 @@ def test_nothing_from_data_becomes_markup() -> None:
     assert data[0]["traces"][0]["y"] == [1, 2]
 
 
-def test_headings_and_charts_say_what_they_are() -> None:
+def test_headings_and_charts_are_accessible() -> None:
     found = outline(page().to_html())
     ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}
     sections = [attributes for tag, attributes in found.elements if tag == "section"]
@@ -85,14 +85,14 @@ def test_headings_and_charts_say_what_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"),
+    ("requested", "expected"),
     [("", ""), ("n", "w"), ("nn", "nn"), ("nnn", "nnw"), ("nwn", "www"), ("nnwnnn", "nnwnnw"), ("wnn", "wnn")],
 )
-def test_no_section_stands_beside_an_empty_place(asked: str, given: str) -> None:
+def test_narrow_sections_without_a_neighbour_become_wide(requested: str, expected: str) -> None:
     table = Table(("a",), [("b",)])
-    sections = [Section("Rows", "Rows.", table, wide=kind == "w") for kind in asked]
+    sections = [Section("Rows", "Rows.", table, wide=kind == "w") for kind in requested]
     found = outline(Page("Rows", ["One."], sections).to_html())
-    assert "".join(str(attributes["class"])[0] for tag, attributes in found.elements if tag == "section") == given
+    assert "".join(str(attributes["class"])[0] for tag, attributes in found.elements if tag == "section") == expected
 
 
 def test_a_page_without_charts_needs_no_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_page_without_charts_needs_no_plotly(monkeypatch: pytest.MonkeyPatch) 
     assert len(tables.to_html()) < 10_000
 
 
-def test_without_plotly_an_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_plotly_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     without_plotly(monkeypatch)
     with pytest.raises(ReportError, match=re.escape("pip install 'gingham[report]'")):
         page().save(tmp_path / "page.html")
@@ -121,7 +121,7 @@ def without_plotly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", refuse)
 
 
-def test_saving_replaces_an_earlier_page_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_save_replaces_an_existing_page_and_leaves_no_other_file(tmp_path: Path) -> None:
     file = tmp_path / "new folder" / "page.html"
     page("hat").save(file)
     page("coat").save(str(file))
@@ -131,7 +131,7 @@ def test_saving_replaces_an_earlier_page_and_leaves_nothing_else(tmp_path: Path)
     assert file.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_a_failed_save_keeps_the_earlier_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_keeps_the_existing_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "page.html"
     file.write_text("earlier")
 
@@ -145,21 +145,21 @@ def test_a_failed_save_keeps_the_earlier_page(tmp_path: Path, monkeypatch: pytes
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
 
 
-@pytest.mark.parametrize("place", ["", "file/page.html"])
-def test_a_place_that_cannot_hold_a_page_is_refused(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("name", ["", "file/page.html"])
+def test_a_path_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match=re.escape(str(tmp_path))) as caught:
-        page().save(tmp_path / place)
+        page().save(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-def test_a_name_that_no_file_can_have_is_refused_before_the_work_begins(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"cannot be written: .*; choose another place"):
+def test_require_ready_refuses_an_invalid_file_name(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"cannot be written: .*; choose another path"):
         require_ready(tmp_path / f"{'x' * 300}.html")
 
 
-def test_a_folder_is_refused_before_the_work_begins(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"is a folder; give the name of a file"):
+def test_require_ready_refuses_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"is a folder; use the name of a file"):
         require_ready(tmp_path)
     require_ready(tmp_path / "new" / "page.html")
     assert not any(tmp_path.iterdir())

@@ -7,7 +7,7 @@ import polars as pl
 
 from gingham.evaluation.bootstrap import FEWEST
 from gingham.evaluation.segments import HISTORY
-from gingham.report import Page, Section, Table, charts, shown
+from gingham.report import Page, Section, Table, charts, notebook_html
 from gingham.report.charts import SHARE, Axis, Chart, Interval
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def for_notebook(comparison: "Comparison") -> str:
     rows = [(metric, *(cell(name, metric) for name in names)) for metric in comparison.metrics]
     (costs,) = _costs(comparison)
     assert isinstance(costs.content, Table)
-    return shown([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), costs.content])
+    return notebook_html([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), costs.content])
 
 
 def _metric(comparison: "Comparison") -> Iterator[Section]:
@@ -60,7 +60,7 @@ def _metric(comparison: "Comparison") -> Iterator[Section]:
         for kind, names in (("models", comparison.models), ("baselines", comparison.baselines))
         if names
     }
-    chart = charts.dots(labels, groups, Axis(metric), beside=False)
+    chart = charts.dots(labels, groups, Axis(metric), side_by_side=False)
     said = f"{labels[0]} is best: {rows['mean'][0]:.4f}, the mean over {users:,} users of the test."
     yield Section(f"How good: {metric}", said, chart, wide=True)
 

@@ -17,7 +17,7 @@ from gingham.evaluation.segments import By, Splitter, segments
 from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names
 from gingham.models import Recommender
 from gingham.models.training_data import Data
-from gingham.report import Table, shown
+from gingham.report import Table, notebook_html
 from gingham.validation import check_integer, check_k
 
 
@@ -63,7 +63,7 @@ class Evaluation:
                 for segment, value, metric, *interval, users in self.segments.iter_rows()
             ]
             tables.append(Table(("segment", "value", *header), apart, texts=3))
-        return shown([self.warning] if self.warning else [], tables)
+        return notebook_html([self.warning] if self.warning else [], tables)
 
     @property
     def warning(self) -> str:

@@ -51,7 +51,7 @@ def _cleaning(found: Findings) -> Iterator[Section]:
     )
     if several:
         parts = {name: (steps[column] / steps[column][0]).to_list() for name, column in _LEFT.items()}
-        chart = charts.grouped_bars(steps["step"].to_list(), parts, Axis("of what was read", SHARE), across=True)
+        chart = charts.grouped_bars(steps["step"].to_list(), parts, Axis("of what was read", SHARE), horizontal=True)
         yield Section(
             "What cleaning left", "How much of the purchases, users and items was left after each step.", chart
         )
@@ -109,7 +109,7 @@ def _prices(found: Findings) -> Iterator[Section]:
         top = found.channels.head(12)
         share = (top["transactions"] / found.n_transactions).to_list()
         labels = [f"channel {name}" for name in top["channel"]]
-        chart = charts.grouped_bars(labels, {"": share}, Axis("of all purchases", SHARE), across=True)
+        chart = charts.grouped_bars(labels, {"": share}, Axis("of all purchases", SHARE), horizontal=True)
         said = f"Channel {top['channel'][0]} sells most: {percent(share[0])} of all purchases."
         yield Section("Channels", said, chart)
 
@@ -209,7 +209,9 @@ def _nested(counts: Counts, within: str) -> Section:
         outer: [number if place == outer else None for place, number in frame.select("within", "number").iter_rows()]
         for outer in frame["within"].unique(maintain_order=True)
     }
-    chart = charts.grouped_bars(frame["value"].to_list(), groups, Axis(counts.table, COUNT), across=True, stacked=True)
+    chart = charts.grouped_bars(
+        frame["value"].to_list(), groups, Axis(counts.table, COUNT), horizontal=True, stacked=True
+    )
     inner, outer = plain(counts.column), plain(within)
     largest = frame.sort("number", descending=True, maintain_order=True).row(0, named=True)
     said = f"How many {counts.table} each {inner} has, by {outer}; most are {largest['value']}: {largest['number']:,}."
@@ -232,7 +234,7 @@ def _shares(counts: Counts) -> Section:
         f"The share of the {counts.table} and of the purchases by {plain(column)}; {top[0]} has most purchases: "
         f"{percent(top[1])}."
     )
-    chart = charts.grouped_bars(frame[key].to_list(), shares, Axis("share", SHARE), across=True)
+    chart = charts.grouped_bars(frame[key].to_list(), shares, Axis("share", SHARE), horizontal=True)
     return Section(f"{sentence_case(counts.table)} and purchases by {plain(column)}", said, chart)
 
 
@@ -262,5 +264,5 @@ def _missing(found: Findings) -> Iterator[Section]:
     worst = holes.sort("share", descending=True, maintain_order=True).row(0, named=True)
     empty = f"{worst['column']} is empty in {percent(worst['share'])} of the {worst['table']}"
     said = f"{empty}; {count(full, 'other column')} {'has' if full == 1 else 'have'} no gap."
-    chart = charts.grouped_bars(labels, {"": holes["share"].to_list()}, Axis("of the rows", SHARE), across=True)
+    chart = charts.grouped_bars(labels, {"": holes["share"].to_list()}, Axis("of the rows", SHARE), horizontal=True)
     yield Section("Missing values", said, chart)

@@ -1,8 +1,11 @@
-"""Pages: one HTML file with its charts inside, readable offline, in light and dark; it knows nothing of shops."""
+"""Build pages: a single HTML file with interactive charts that works offline, in light and dark mode.
+
+This package is generic: it does not depend on what the pages are about.
+"""
 
 from gingham.report import charts, searches
 from gingham.report.charts import Chart
-from gingham.report.notebook import shown
+from gingham.report.notebook import notebook_html
 from gingham.report.page import Page, Section, Table, require_ready
 
-__all__ = ["Chart", "Page", "Section", "Table", "charts", "require_ready", "searches", "shown"]
+__all__ = ["Chart", "Page", "Section", "Table", "charts", "notebook_html", "require_ready", "searches"]

@@ -1,12 +1,12 @@
-"""What an object shows in a notebook: sentences and tables, in the colours of the page around them, light or dark."""
+"""HTML for notebooks: sentences and tables that take the colours of the surrounding page."""
 
 import html
 from collections.abc import Sequence
 
 from gingham.report.page import Table, table_html
 
-# Notebooks stripe tables and set all to the right; named twice, the class outweighs their rules. Colours that aren't
-# set here are theirs.
+# Notebooks stripe tables and align every cell to the right. The doubled class name makes these rules more specific than
+# theirs. Colours are left to the notebook.
 _STYLE = """
 .gingham { overflow-x: auto }
 .gingham.gingham p { margin: 0.3em 0 }
@@ -19,7 +19,15 @@ _STYLE = """
 """
 
 
-def shown(sentences: Sequence[str], tables: Sequence[Table]) -> str:
-    """Write sentences, and tables below them, as a piece of HTML that stands anywhere."""
-    said = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences)
-    return f'<div class="gingham"><style>{_STYLE}</style>\n{said}{"".join(map(table_html, tables))}</div>'
+def notebook_html(sentences: Sequence[str], tables: Sequence[Table]) -> str:
+    """Return sentences followed by tables as an HTML fragment.
+
+    Parameters
+    ----------
+    sentences : sequence of str
+        Plain texts, one paragraph each.
+    tables : sequence of Table
+        Shown below the sentences.
+    """
+    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences)
+    return f'<div class="gingham"><style>{_STYLE}</style>\n{paragraphs}{"".join(map(table_html, tables))}</div>'

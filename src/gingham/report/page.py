@@ -1,4 +1,4 @@
-"""A page: a title, what stands out, and sections of a heading, a sentence and a chart or table."""
+"""A page: a title, leading sentences, and sections with a heading, a sentence and a chart or table."""
 
 import html
 import json
@@ -11,22 +11,23 @@ from gingham.errors import ReportError
 from gingham.report.charts import Chart
 from gingham.store import reason, replace_file
 
-# Nothing is ever fetched: whoever opens the page offline, or in ten years, sees what was drawn.
+# The page loads nothing from elsewhere, so it looks the same offline and in ten years.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts.
+    """A table whose cells are strings.
 
     Attributes
     ----------
     header : sequence of str
-        What the columns hold.
+        Column names.
     rows : sequence of sequence of str
-        One text a column.
+        One string per column.
     texts : int
-        How many of the first columns are words, set to the left; the others are numbers. 1 by default.
+        How many of the first columns hold text, aligned to the left; the others hold numbers, aligned to the right.
+        1 by default.
     """
 
     header: Sequence[str]
@@ -36,16 +37,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a plain sentence that says what the chart or table shows, and that chart or table.
+    """A chart or table with a heading and a sentence that says what it shows.
 
     Attributes
     ----------
     heading, sentence : str
-        Plain texts.
+        Plain text; HTML in it is escaped.
     content : Chart or Table
-        What is shown.
+        The chart or table.
     wide : bool
-        Whether it takes the page's whole width on a wide screen; False by default.
+        Whether it takes the full width of the page on a wide screen; False by default.
     """
 
     heading: str
@@ -56,18 +57,18 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """One HTML file.
+    """A page that is rendered as one HTML file.
 
     Attributes
     ----------
     title : str
-        Its title.
+        The title.
     lead : sequence of str
-        The sentences it opens with.
+        The sentences at the top.
     sections : sequence of Section
-        What follows, in order.
+        The sections, in order.
     note : str
-        How to read the page, at its end; empty by default.
+        A note at the end on how to read the page; empty by default.
     """
 
     title: str
@@ -76,7 +77,7 @@ class Page:
     note: str = ""
 
     def to_html(self) -> str:
-        """Render the page with everything it needs inside, plotly.js too.
+        """Return the page as HTML that contains everything it needs, including plotly.js.
 
         Raises
         ------
@@ -111,69 +112,71 @@ class Page:
 <header>
 <h1>{html.escape(self.title)}</h1>
 <ol class="lead">{lead}</ol>
-<noscript><p>The charts are drawn by a script inside this file; allow it to see them.</p></noscript>
+<noscript><p>The charts need JavaScript; allow the scripts of this file to see them.</p></noscript>
 </header>
 <main>
 {sections}
 </main>
-<footer>{note}<p>Made by Gingham. This file holds all it shows and loads nothing.</p></footer>
+<footer>{note}<p>Made with Gingham. This file is self-contained and loads nothing from the internet.</p></footer>
 {scripts}
 </body>
 </html>
 """
 
     def save(self, path: Path | str) -> None:
-        """Write the page to a file; an earlier one is replaced when the new one is complete.
+        """Write the page to a file. An existing file is replaced only when the new one is complete.
 
         Raises
         ------
         ReportError
-            If plotly is not installed, or the file can't be written.
+            If plotly is not installed or the file cannot be written.
         """
         write(Path(path), self.to_html())
 
 
 def require_ready(path: Path | str) -> None:
-    """Refuse what `Page.save` would refuse, before the work for a page begins.
+    """Check before long work starts that `Page.save` will be able to write a page to `path`.
 
     Raises
     ------
     ReportError
-        If plotly is not installed, the path is a folder, or no file can be called so.
+        If plotly is not installed, `path` is a folder or its name is not a valid file name.
     """
     _plotly()
-    _require_no_folder(Path(path))
+    _require_file_path(Path(path))
 
 
-def _require_no_folder(path: Path) -> None:
+def _require_file_path(path: Path) -> None:
     try:
-        folder = path.is_dir()
+        is_folder = path.is_dir()
     except (OSError, ValueError) as error:
-        raise ReportError(f"{str(path)!r} cannot be written: {reason(error)}; choose another place.") from error
-    if folder:
-        raise ReportError(f"{path} is a folder; give the name of a file, such as {path / 'page.html'}.")
+        raise ReportError(f"{str(path)!r} cannot be written: {reason(error)}; choose another path.") from error
+    if is_folder:
+        raise ReportError(f"{path} is a folder; use the name of a file, such as {path / 'page.html'}.")
 
 
 def write(path: Path, text: str) -> None:
-    """Put a text file in its place, whole or not at all.
+    """Write a text file. If writing fails, an existing file stays as it is.
 
     Raises
     ------
     ReportError
-        If it can't be written.
+        If the file cannot be written.
     """
-    _require_no_folder(path)
+    _require_file_path(path)
     try:
         with replace_file(path) as file:
             file.write(text.encode())
     except OSError as error:
-        raise ReportError(f"{path} cannot be written: {reason(error)}; choose another place, or make room.") from error
+        raise ReportError(
+            f"{path} cannot be written: {reason(error)}; choose another path or free disk space."
+        ) from error
 
 
 def _wide(sections: Sequence[Section]) -> list[bool]:
-    """Tell which sections take a whole row: those that ask for it, and those that would stand beside an empty place."""
+    """Return which sections take a whole row: wide ones, and narrow ones without a neighbour."""
     wide: list[bool] = []
-    half = False  # whether the row so far holds a single narrow section
+    half = False  # whether the current row holds a single narrow section
     for section in sections:
         if half and section.wide:
             wide[-1] = True
@@ -185,36 +188,39 @@ def _wide(sections: Sequence[Section]) -> list[bool]:
 
 
 def _section(number: int, section: Section, wide: bool) -> str:
-    name, content = f"section-{number}", section.content
+    heading_id, content = f"section-{number}", section.content
     if isinstance(content, Chart):
         label = html.escape(f"Chart: {section.sentence}")
-        shown = f'<div class="chart" role="img" aria-label="{label}" style="height:{content.height}px"></div>'
+        element = f'<div class="chart" role="img" aria-label="{label}" style="height:{content.height}px"></div>'
     else:
-        shown = f'<div class="table" role="region" aria-labelledby="{name}" tabindex="0">{table_html(content)}</div>'
+        element = (
+            f'<div class="table" role="region" aria-labelledby="{heading_id}" tabindex="0">{table_html(content)}</div>'
+        )
     kind = "wide" if wide else "narrow"
     return (
-        f'<section class="{kind}" aria-labelledby="{name}">\n<h2 id="{name}">{html.escape(section.heading)}</h2>\n'
-        f"<p>{html.escape(section.sentence)}</p>\n{shown}\n</section>"
+        f'<section class="{kind}" aria-labelledby="{heading_id}">\n'
+        f'<h2 id="{heading_id}">{html.escape(section.heading)}</h2>\n'
+        f"<p>{html.escape(section.sentence)}</p>\n{element}\n</section>"
     )
 
 
 def table_html(table: Table) -> str:
-    """Write a table as an element."""
+    """Return a table as an HTML element."""
 
     def row(cells: Sequence[str], tag: str) -> str:
-        written = ""
+        elements = ""
         for column, cell in enumerate(cells):
             kind = "" if column < table.texts else ' class="number"'
             scope = ' scope="col"' if tag == "th" else ""
-            written += f"<{tag}{scope}{kind}>{html.escape(cell)}</{tag}>"
-        return f"<tr>{written}</tr>"
+            elements += f"<{tag}{scope}{kind}>{html.escape(cell)}</{tag}>"
+        return f"<tr>{elements}</tr>"
 
     body = "\n".join(row(cells, "td") for cells in table.rows)
     return f"<table>\n<thead>{row(table.header, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
 def _json(content: object) -> str:
-    """Write JSON that can stand inside a script element: nothing in it ends the element."""
+    """Return JSON for a script element, escaped so that no string in it can end the element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -228,6 +234,6 @@ def _plotly() -> str:
         from plotly.offline import get_plotlyjs  # type: ignore[import-untyped]
     except ModuleNotFoundError:
         raise ReportError(
-            "The package plotly, which draws charts, is not installed; run: pip install 'gingham[report]'."
+            "The charts need plotly, which is not installed; run: pip install 'gingham[report]'."
         ) from None
     return str(get_plotlyjs())

@@ -7,7 +7,7 @@ import polars as pl
 
 from gingham.comparison.page import every_metric
 from gingham.config.space import Exponential, Range, Space
-from gingham.report import Page, Section, Table, charts, searches, shown
+from gingham.report import Page, Section, Table, charts, notebook_html, searches
 from gingham.report.charts import SHARE, Axis
 from gingham.tuning.trials import parameters as columns_of
 
@@ -34,7 +34,7 @@ def for_notebook(found: "Tuning") -> str:
     """Write what a notebook shows: what is best, the best trials, and what mattered."""
     shares = [(name, f"{share:.0%}") for name, share in found.importances.items()]
     tables = [_best_table(found)]
-    return shown(
+    return notebook_html(
         _lead(found), [*tables, Table(("parameter", "share in the differences"), shares)] if shares else tables
     )
 
@@ -95,7 +95,7 @@ def _history(found: "Tuning", _: Space) -> Iterator[Section]:
 def _importances(found: "Tuning", _: Space) -> Iterator[Section]:
     if len(found.importances) > 1:
         names, shares = list(found.importances), {"": list(found.importances.values())}
-        chart = charts.grouped_bars(names, shares, Axis("share in the differences", SHARE), across=True)
+        chart = charts.grouped_bars(names, shares, Axis("share in the differences", SHARE), horizontal=True)
         said = f"{names[0]} made the greatest difference between complete trials."
         yield Section("What mattered", said, chart)
 

@@ -1,11 +1,11 @@
 "use strict";
-// Draws the page's charts, and repaints them when the reader's colour scheme changes.
+// Draws the charts of the page, and updates their colours when the colour scheme changes.
 (() => {
   const charts = JSON.parse(document.getElementById("charts").textContent);
   const places = document.querySelectorAll(".chart");
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
-  // Texts and grids take the colours of the style sheet; a chart's own layout knows none.
+  // The colours of texts and grids come from the style sheet; the layout of a chart contains none.
   function template() {
     const style = getComputedStyle(document.documentElement);
     const [ink, quiet, line, card] = ["--ink", "--quiet", "--line", "--card"].map((name) => style.getPropertyValue(name).trim());
@@ -27,7 +27,7 @@
     try {
       Plotly.newPlot(places[number], chart.traces, { ...chart.layout, template: template() }, options);
     } catch (error) {
-      console.error(error); // one chart that fails leaves the others
+      console.error(error); // the other charts are still drawn
     }
   });
   dark.addEventListener("change", () => {
