@@ -89,7 +89,7 @@ def test_params_come_and_go_as_scikit_learn_wants() -> None:
     assert same(model.fit(bought()), LightFM(4, loss="bpr", random_state=42).fit(bought()))
     with pytest.raises(ValueError, match="no parameter 'depth'"):
         model.set_params(depth=3)
-    with pytest.raises(ValueError, match="loss must be one of .*, not 'hinge'"):
+    with pytest.raises(ValueError, match=r"loss must be one of .*, not 'hinge'"):
         model.set_params(loss="hinge").fit(bought())
 
 
