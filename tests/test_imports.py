@@ -7,7 +7,7 @@ import pytest
 
 import gingham
 
-# A module imports those above it alone. The package's own `__init__`, which offers what users need, stands before the
+# A module may import the modules above it. The package's own `__init__`, with the names for users, comes before the
 # command line.
 ORDER = (
     "errors",
@@ -28,6 +28,7 @@ ORDER = (
     "synth",
     "models",
     "ranking",
+    "loading",
     "lightfm",
     "report",
     "evaluation",
@@ -46,12 +47,12 @@ SOURCES = sorted(ROOT.rglob("*.py"))
 
 
 def module_of(source: Path) -> str:
-    """The module (or package) of `ORDER` that a source file is, or is part of."""
+    """Return the module or package of `ORDER` that a source file belongs to."""
     return source.relative_to(ROOT).with_suffix("").parts[0]
 
 
 def imported(source: Path) -> set[str]:
-    """The modules of `ORDER` that a source file imports, wherever in it."""
+    """Return the modules of `ORDER` that a source file imports, inside functions too."""
     package = ["gingham", *source.relative_to(ROOT).parts[:-1]]
     names: set[str] = set()
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
@@ -65,19 +66,19 @@ def imported(source: Path) -> set[str]:
     return {name if (ROOT / name).is_dir() or (ROOT / f"{name}.py").is_file() else "__init__" for name in ours}
 
 
-def test_every_module_has_its_place() -> None:
+def test_every_module_is_in_the_order() -> None:
     assert {module_of(source) for source in SOURCES} <= set(ORDER)
     assert len(SOURCES) > 20
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: str(source.relative_to(ROOT)))
-def test_imports_only_point_up(source: Path) -> None:
+def test_a_module_imports_only_modules_above_it(source: Path) -> None:
     module = module_of(source)
     below = {name for name in imported(source) - {module} if ORDER.index(name) > ORDER.index(module)}
     assert not below, f"{source.relative_to(ROOT)} imports {sorted(below)}"
 
 
-def test_the_test_sees_imports() -> None:
+def test_imports_are_found() -> None:
     assert {"errors", "scores"} <= imported(ROOT / "metrics" / "ranks.py")
     assert {"store", "dataset", "models"} <= imported(ROOT / "models" / "training_data.py") | imported(
         ROOT / "models" / "base.py"
@@ -104,7 +105,24 @@ assert "gingham.models.hybrid" in sys.modules
 """
 
 
-def test_importing_is_quiet_and_light() -> None:
-    """No socket is opened, and nothing that the package merely gets along with is imported."""
-    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True)
+def run(code: str) -> None:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_no_module_opens_a_socket_or_imports_an_optional_library() -> None:
+    run(QUIET)
+
+
+LIGHT = """
+import sys
+
+{statement}
+heavy = {{"numpy", "scipy", "polars", "pydantic", "safetensors", "narwhals", "tqdm", "rich"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+@pytest.mark.parametrize("statement", ["import gingham", "from gingham import errors"])
+def test_nothing_heavy_is_imported_before_it_is_used(statement: str) -> None:
+    run(LIGHT.format(statement=statement))
