@@ -19,7 +19,7 @@ import ta_feng
 from als import GOWALLA
 from gingham.arrays import Floats
 from gingham.cli.init import Shop, recipe_text
-from gingham.metrics import TestRanks, compute
+from gingham.metrics import TestRanks, compute, rank_test
 from gingham.models.side import Side
 from gingham.scores import RepresentationScores, rank
 from table import Row, report
@@ -73,7 +73,9 @@ def due() -> Iterator[Row]:
         folds = list(gg.split.rolling(before_test(name), "7d", WEEKS))
         for how, params in ways.items():
             model = gg.BuyAgain(**params)
-            values = [float(np.nanmean(compute("map@12", model.fit(train).test_ranks(test)))) for train, test in folds]
+            values = [
+                float(np.nanmean(compute("map@12", rank_test(model.fit(train), test)[0]))) for train, test in folds
+            ]
             detail = ", ".join(f"{value:.4f}" for value in values)
             yield Row(f"{name}, map@12, buy again {how}", "", f"{statistics.mean(values):.4f}", None, detail)
 

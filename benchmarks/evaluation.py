@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 import gingham as gg
 from gingham.evaluation.bootstrap import RESAMPLES, summarize
 from gingham.evaluation.evaluation import of_lists, per_user
-from gingham.metrics import AT_K, OF_ALL, Lists
+from gingham.metrics import AT_K, OF_ALL, Lists, rank_test
 from shop import Shop, make_shop
 from side_by_side import alternate
 from table import Row, report
@@ -51,7 +51,7 @@ def one_pass(shop: Shop) -> Iterator[Row]:
             rows[start : start + BLOCK] @ items.T
 
     def metrics() -> None:
-        ranks, ranking = ours.rank_test(shop.test, max(KS), num_threads=THREADS)
+        ranks, ranking = rank_test(ours, shop.test, max(KS), num_threads=THREADS)
         per_user(ranks, KS)
         of_lists(Lists.of(ranking.items, ranks.users, shop.train, features), KS)
 

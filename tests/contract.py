@@ -16,6 +16,7 @@ import gingham
 from gingham import models
 from gingham.dataset import Dataset, Features, Ids, Interactions
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError, UnknownIdError
+from gingham.metrics import rank_test
 from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
 from gingham.models.embedding import EmbeddingModel
 
@@ -127,7 +128,7 @@ class Contract:
             lambda: model.rank(),
             lambda: model.predict([1], [1]),
             lambda: model.predict_rank(test),
-            lambda: model.test_ranks(test),
+            lambda: rank_test(model, test),
             lambda: model.save(tmp_path / "model"),
             lambda: model.training_data_,
             lambda: model.n_users,
@@ -350,7 +351,7 @@ class Contract:
         model, test = case.fitted(), held_out()
         test = sp.csr_matrix(test.multiply(np.arange(N_USERS)[:, None] % 3 > 0))
         test.eliminate_zeros()
-        whole, found = model.predict_rank(test, filter_seen), model.test_ranks(test, filter_seen)
+        whole, found = model.predict_rank(test, filter_seen), rank_test(model, test, filter_seen=filter_seen)[0]
         tested = np.flatnonzero(np.diff(test.indptr))
         assert len(tested) < N_USERS
         np.testing.assert_array_equal(found.users, tested)
@@ -395,7 +396,7 @@ class Contract:
             with pytest.raises(DataError, match=words):
                 model.predict_rank(test)
             with pytest.raises(DataError, match=words):
-                model.test_ranks(test)
+                rank_test(model, test)
             with pytest.raises(DataError, match=words):
                 model.rank([100], test)
 
@@ -484,7 +485,7 @@ class MatrixContract:
         model = case.fitted(train, **(matrices if case.features else {}))
         model.recommend(filter_seen=True)
         model.predict_rank(test, filter_seen=True)
-        model.test_ranks(test)
+        rank_test(model, test)
         for matrix, parts in zip(given, before, strict=True):
             for now, part in zip((matrix.data, matrix.indices, matrix.indptr), parts, strict=True):
                 np.testing.assert_array_equal(now, part)

@@ -250,6 +250,6 @@ def test_a_difference_over_other_users_is_refused() -> None:
 @pytest.mark.parametrize("by", ["age", ["history", "age"], {"user_id": [0, 0], "age": [1, 2]}])
 def test_what_users_are_not_known_by_is_refused_before_the_work(by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = gg.Popularity().fit(TRAIN)
-    monkeypatch.setattr(gg.Popularity, "rank_test", lambda *_: pytest.fail("the test was ranked"))
+    monkeypatch.setattr(gg.Popularity, "rank", lambda *_: pytest.fail("the test was ranked"))
     with pytest.raises((ParameterError, DataError), match="by"):
         gg.evaluate(model, TEST, k=2, by=by)

@@ -65,7 +65,7 @@ def clustered_shop(loss: str, n_users: int = 40, n_items: int = 40) -> tuple[sp.
 
 
 def mean_auc(model: Recommender, held: sp.csr_matrix) -> float:
-    return float(np.nanmean(metrics.compute("auc", model.test_ranks(held, filter_seen=True))))
+    return float(np.nanmean(metrics.compute("auc", metrics.rank_test(model, held, filter_seen=True)[0])))
 
 
 def scores_of(model: HybridMF) -> npt.NDArray[np.float64]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import gingham as gg
 from gingham import store
 from gingham.dataset import Dataset, Ids, Interactions
+from gingham.evaluation import overlap
 from gingham.models import HybridMF, Popularity
 
 N_USERS, N_ITEMS = 6, 5
@@ -36,17 +37,17 @@ def test_parts_of_a_split_share_nothing_though_purchases_are_repeated() -> None:
     train, test = gg.split.by_time(shop(), test="10d")
     assert len(np.intersect1d(train.interactions.pairs(), test.interactions.pairs()))
     model = Popularity().fit(train)
-    assert model.overlap(test) == 0
-    assert model.overlap(train) == len(train.interactions)
-    assert model.overlap(shop()) == len(train.interactions)
-    assert Popularity().fit(shop()).overlap(test) == len(test.interactions)
+    assert overlap(model, test) == 0
+    assert overlap(model, train) == len(train.interactions)
+    assert overlap(model, shop()) == len(train.interactions)
+    assert overlap(Popularity().fit(shop()), test) == len(test.interactions)
 
 
 @given(st.lists(st.booleans(), min_size=60, max_size=60), st.lists(st.integers(0, 59), max_size=80))
 def test_rows_of_one_whole_are_told_apart(fitted: list[bool], tested: list[int]) -> None:
     data = shop()
     model = Popularity().fit(taken(data, fitted))
-    assert model.overlap(taken(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
+    assert overlap(model, taken(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
 
 
 @given(st.integers(0, 50))
@@ -54,15 +55,15 @@ def test_pairs_of_bare_matrices_are_compared(seed: int) -> None:
     rng = np.random.default_rng(seed)
     train, test = (rng.random((N_USERS, N_ITEMS)) < 0.4 for _ in range(2))
     fitted = Popularity().fit(sp.csr_matrix(train, dtype=np.float32))
-    assert fitted.overlap(sp.csr_matrix(test, dtype=np.float32)) == (train & test).sum()
+    assert overlap(fitted, sp.csr_matrix(test, dtype=np.float32)) == (train & test).sum()
 
 
 def test_a_matrix_and_a_dataset_are_compared_by_pairs() -> None:
     train, test = gg.split.by_time(shop(), test="10d")
     both = (train.matrix() != 0).multiply(test.matrix() != 0)
-    assert Popularity().fit(train).overlap(test.matrix()) == both.nnz
+    assert overlap(Popularity().fit(train), test.matrix()) == both.nnz
     repeated = np.isin(test.interactions.pairs(), train.interactions.pairs()).sum()
-    assert Popularity().fit(train.matrix()).overlap(test) == repeated
+    assert overlap(Popularity().fit(train.matrix()), test) == repeated
 
 
 def test_what_is_known_to_be_later_is_not_shared_with_another_whole() -> None:
@@ -81,10 +82,10 @@ def test_what_is_known_to_be_later_is_not_shared_with_another_whole() -> None:
         )
     )
     known = np.isin(other.interactions.pairs(), rest.pairs()[:30])
-    assert model.overlap(other) == (known & (other.interactions.timestamp <= until)).sum()
-    assert 0 < model.overlap(other) < known.sum()
+    assert overlap(model, other) == (known & (other.interactions.timestamp <= until)).sum()
+    assert 0 < overlap(model, other) < known.sum()
     untimed = other.with_interactions(Interactions(rest.user_index[20:], rest.item_index[20:], N_USERS, N_ITEMS))
-    assert model.overlap(untimed) == known.sum()
+    assert overlap(model, untimed) == known.sum()
 
 
 def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
@@ -92,8 +93,8 @@ def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
     train, test = gg.split.by_time(data, test="10d")
     Popularity().fit(train).save(tmp_path / "model")
     loaded = gg.load(tmp_path / "model")
-    assert (loaded.overlap(test), loaded.overlap(shop())) == (0, len(train.interactions))
-    assert loaded.overlap(train.matrix()) == train.matrix().nnz
+    assert (overlap(loaded, test), overlap(loaded, shop())) == (0, len(train.interactions))
+    assert overlap(loaded, train.matrix()) == train.matrix().nnz
     # A bit a row.
     assert loaded.artifact().arrays["fitted.bits"].nbytes == (len(data.interactions) + 7) // 8
 
@@ -105,7 +106,7 @@ def test_a_model_stored_before_rows_were_known_is_held_against_pairs(tmp_path: P
     arrays = {name: array for name, array in artifact.arrays.items() if not name.startswith("fitted.")}
     store.write(tmp_path / "model", replace(artifact, state=state, arrays=arrays))
     repeated = np.isin(test.interactions.pairs(), train.interactions.pairs()).sum()
-    assert gg.load(tmp_path / "model").overlap(test) == repeated
+    assert overlap(gg.load(tmp_path / "model"), test) == repeated
 
 
 def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) -> None:
@@ -115,23 +116,23 @@ def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) ->
     model.fit_partial(first, verbose=False).fit_partial(second, verbose=False)
     model.save(tmp_path / "model")
     for one in (model, gg.load(tmp_path / "model")):
-        assert [one.overlap(part) for part in (first, second, third)] == [20, 20, 0]
-        assert one.overlap(first.matrix()) == first.matrix().nnz
-        assert one.overlap(second.matrix()) == second.matrix().nnz
+        assert [overlap(one, part) for part in (first, second, third)] == [20, 20, 0]
+        assert overlap(one, first.matrix()) == first.matrix().nnz
+        assert overlap(one, second.matrix()) == second.matrix().nnz
     model.fit_partial(third.matrix(), verbose=False)
-    assert model.overlap(first) == 20
+    assert overlap(model, first) == 20
     model.fit(third, epochs=1, verbose=False)
-    assert [model.overlap(part) for part in (first, second, third)] == [0, 0, 20]
+    assert [overlap(model, part) for part in (first, second, third)] == [0, 0, 20]
 
 
 def test_rows_of_another_whole_learned_from_later_are_known_by_their_pairs() -> None:
     first, other = shop(), shop(seed=1, timed=False)
     model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
     model.fit_partial(other, verbose=False)
-    assert model.overlap(first) == 60
-    assert model.overlap(other) == 60
+    assert overlap(model, first) == 60
+    assert overlap(model, other) == 60
 
 
 @pytest.mark.parametrize("data", [shop(), shop().matrix()])
 def test_nothing_shares_nothing(data: Any) -> None:
-    assert Popularity().fit(data).overlap(sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)) == 0
+    assert overlap(Popularity().fit(data), sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)) == 0

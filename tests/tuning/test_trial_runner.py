@@ -6,7 +6,7 @@ import pytest
 
 import gingham as gg
 from gingham.config import ModelSpec
-from gingham.metrics import compute
+from gingham.metrics import compute, rank_test
 from gingham.tuning import job
 from gingham.tuning.job import Fold, Settings
 from gingham.tuning.trial_runner import attempt
@@ -23,7 +23,7 @@ def folds_of(recipe: Path, folder: Path, n: int = 1, **settings: Any) -> tuple[S
 def by_hand(fold: Fold, epochs: int, filter_seen: bool = False) -> float:
     model = gg.HybridMF(6, learning_rate=0.1, random_state=3)
     model.fit(fold.train, epochs=epochs, num_threads=1, verbose=False)
-    return float(np.mean(compute("map@5", model.test_ranks(fold.validation, filter_seen))))
+    return float(np.mean(compute("map@5", rank_test(model, fold.validation, filter_seen=filter_seen)[0])))
 
 
 def go(*_: Any) -> bool:
@@ -95,6 +95,6 @@ def test_a_model_without_epochs_is_measured_once(recipe: Path, tmp_path: Path) -
     result = attempt(settings, [fold], {"window": "3d"}, lambda epoch, *_: heard.append(epoch) or True)  # type: ignore[func-returns-value]
     bare = gg.Popularity(window="3d").fit(fold.train)
     assert result is not None
-    assert result["value"] == pytest.approx(np.mean(compute("map@5", bare.test_ranks(fold.validation))))
+    assert result["value"] == pytest.approx(np.mean(compute("map@5", rank_test(bare, fold.validation)[0])))
     assert result["epochs"] is None
     assert not heard

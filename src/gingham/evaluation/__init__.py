@@ -1,5 +1,5 @@
 """Evaluation: metrics on a test part with confidence intervals, for all users and by segment."""
 
-from gingham.evaluation.evaluation import Evaluation, differences, evaluate, sizes
+from gingham.evaluation.evaluation import Evaluation, differences, evaluate, overlap, sizes
 
-__all__ = ["Evaluation", "differences", "evaluate", "sizes"]
+__all__ = ["Evaluation", "differences", "evaluate", "overlap", "sizes"]

@@ -14,7 +14,7 @@ from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
 from gingham.evaluation.bootstrap import summarize
 from gingham.evaluation.segments import By, Splitter, segments
-from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names
+from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names, rank_test
 from gingham.models import Recommender
 from gingham.models.training_data import Data
 from gingham.report import Table, notebook_html
@@ -113,7 +113,7 @@ def evaluate(
     allow_overlap : bool
         Whether to measure also where the model was fitted to rows of the test, and to say so in the result; False by
         default: that is refused. A purchase of the same item at another time is another row, if both are parts of a
-        dataset; see `Recommender.overlap`.
+        dataset; see `gingham.evaluation.overlap`.
     num_threads : int
         0 (default) for all cores. The result does not depend on it.
 
@@ -135,23 +135,51 @@ def evaluate(
     ks = sizes(k)
     for one in ks:
         check_k(one, model.n_items)
-    known, overlap = model.training_data_, model.overlap(test)
-    if overlap and not allow_overlap:
-        raise DataError(_refusal(test, overlap))
-    split = None if by is None else segments(by, known, test)
-    ranks, ranking = model.rank_test(test, max(ks), filter_seen, num_threads)
+    training_data, n_shared = model.training_data_, overlap(model, test)
+    if n_shared and not allow_overlap:
+        raise DataError(_refusal(test, n_shared))
+    split = None if by is None else segments(by, training_data, test)
+    ranks, ranking = rank_test(model, test, max(ks), filter_seen, num_threads)
     if not len(ranks.users):
         raise DataError("The test part has no interactions, so there is nothing to measure; choose another split.")
     values = per_user(ranks, ks)
-    lists = Lists.of(ranking.items, ranks.users, known.matrix, _item_features(test))
-    users = pl.DataFrame({USER_ID: known.user_ids.ids(ranks.users)})
+    lists = Lists.of(ranking.items, ranks.users, training_data.matrix, _item_features(test))
+    users = pl.DataFrame({USER_ID: training_data.user_ids.ids(ranks.users)})
     return Evaluation(
         _summary(values),
         users.with_columns(pl.DataFrame(values)),
         pl.DataFrame(list(of_lists(lists, ks).items()), schema=["metric", "value"], orient="row"),
         None if split is None else _segments(split, ranks, values, ks),
-        overlap,
+        n_shared,
     )
+
+
+def overlap(model: Recommender, test: Data) -> int:
+    """Return the number of test rows that the model was fitted to.
+
+    Parts of one dataset know their rows, so a later purchase of the same item doesn't count. Where the test is a matrix
+    or part of another dataset, its pairs of user and item are compared with those of the training data; rows that are
+    later than all training data don't count.
+
+    Parameters
+    ----------
+    model : Recommender
+        A fitted model.
+    test : Dataset or sparse matrix, shape (n_users, n_items)
+        The test data, with the users and items of the data the model was fitted to.
+
+    Returns
+    -------
+    int
+        Rows of a dataset, pairs of a matrix.
+
+    Raises
+    ------
+    NotFittedError, DataError
+        If the model is not fitted, or the test has other users or items.
+    """
+    training_data = model.training_data_
+    return training_data.rows.shared(test, model.test_matrix(test), training_data.matrix)
 
 
 def per_user(ranks: TestRanks, ks: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:
@@ -214,14 +242,14 @@ def _written(mean: float | None, low: float | None, high: float | None) -> tuple
     return ("–", "–") if mean is None else (f"{mean:.4f}", f"{low:.4f}–{high:.4f}")
 
 
-def _refusal(test: Any, overlap: int) -> str:
+def _refusal(test: Any, n_shared: int) -> str:
     if isinstance(test, Dataset):
         return (
-            f"The model was fitted to {overlap:,} of the {len(test.interactions):,} rows of the test, which would "
+            f"The model was fitted to {n_shared:,} of the {len(test.interactions):,} rows of the test, which would "
             "flatter it; fit it to the train part of a split, or insist with allow_overlap=True."
         )
     return (
-        f"The model was fitted to {overlap:,} of the {test.nnz:,} pairs of the test, which would flatter it; give "
+        f"The model was fitted to {n_shared:,} of the {test.nnz:,} pairs of the test, which would flatter it; give "
         "parts of a split dataset, which know a repeat purchase from the same one, or insist with allow_overlap=True."
     )
 

@@ -4,7 +4,6 @@ from gingham.metrics.lists import OF_LISTS, Lists
 from gingham.metrics.ranks import (
     AT_K,
     OF_ALL,
-    TestRanks,
     auc,
     compute,
     f1_at_k,
@@ -18,6 +17,7 @@ from gingham.metrics.ranks import (
     recall_at_k,
     reciprocal_rank,
 )
+from gingham.metrics.test_ranks import TestRanks, rank_test
 
 __all__ = [
     "AT_K",
@@ -35,6 +35,7 @@ __all__ = [
     "names",
     "ndcg_at_k",
     "precision_at_k",
+    "rank_test",
     "recall_at_k",
     "reciprocal_rank",
 ]

@@ -15,7 +15,6 @@ from gingham import store
 from gingham.arrays import Floats, Indices, canonical
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, NotFittedError
-from gingham.metrics import TestRanks
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import Ranking, Scores, frame, rank
@@ -225,58 +224,8 @@ class Recommender(Parametrized, ABC):
             If the model is not fitted, an id is unknown, or the test is about other users and items.
         """
         users = self._user_index(user_ids)
-        tested = None if test is None else self._test_matrix(test)[users]
+        tested = None if test is None else self.test_matrix(test)[users]
         return self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
-
-    def rank_test(
-        self, test: Data, k: int = 0, filter_seen: bool = False, num_threads: int = 0
-    ) -> tuple[TestRanks, Ranking]:
-        """Rank for those users who have test items: what metrics are made of, in one pass over the scores.
-
-        Parameters
-        ----------
-        test, k, filter_seen, num_threads
-            As for `rank`.
-
-        Returns
-        -------
-        TestRanks
-            Where the test items stand among all items.
-        Ranking
-            Of the same users, with their `k` best items.
-
-        Raises
-        ------
-        NotFittedError, DataError
-            If the model is not fitted, or the test is about other users and items.
-        """
-        matrix = self._test_matrix(test)
-        users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
-        tested = matrix[users]
-        ranking = self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
-        return TestRanks.of(users, ranking, tested, self.training_data_.matrix[users] if filter_seen else None), ranking
-
-    def test_ranks(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> TestRanks:
-        """Give the first part of `rank_test`."""
-        return self.rank_test(test, 0, filter_seen, num_threads)[0]
-
-    def overlap(self, test: Data) -> int:
-        """Count the rows of a test that the model was fitted to, whose figures would flatter it.
-
-        Parts of one dataset know their rows, so that a repeat purchase in a later part is none. Of a bare matrix, the
-        pairs are compared; likewise of other datasets, where the time of a row does not tell that it is later.
-
-        Parameters
-        ----------
-        test : Dataset or sparse matrix, shape (n_users, n_items)
-            With the users and items of the data the model was fitted to.
-
-        Raises
-        ------
-        NotFittedError, DataError
-            If the model is not fitted, or the test is about other users and items.
-        """
-        return self.training_data_.rows.shared(test, self._test_matrix(test), self.training_data_.matrix)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
         """Find the place of each test item among all items for its user.
@@ -299,14 +248,28 @@ class Recommender(Parametrized, ABC):
         NotFittedError, DataError
             If the model is not fitted, or the shape is another.
         """
-        matrix = self._test_matrix(test)
+        matrix = self.test_matrix(test)
         ranks = self._rank(self._user_index(None), test=matrix, filter_seen=filter_seen, num_threads=num_threads).ranks
         return sp.csr_matrix((ranks, matrix.indices, matrix.indptr), shape=matrix.shape)
 
-    def _rank(self, users: Indices, *, filter_seen: bool, **how: Any) -> Ranking:
-        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **how)
+    def test_matrix(self, test: Data) -> sp.csr_matrix:
+        """Return test data as a matrix of the model's users and items.
 
-    def _test_matrix(self, test: Data) -> sp.csr_matrix:
+        Parameters
+        ----------
+        test : Dataset or sparse matrix, shape (n_users, n_items)
+            With the users and items of the data the model was fitted to.
+
+        Returns
+        -------
+        csr_matrix of float32, shape (n_users, n_items)
+            Columns ascending, duplicates summed.
+
+        Raises
+        ------
+        NotFittedError, DataError
+            If the model is not fitted, or the test has other users or items.
+        """
         known = self.training_data_
         if isinstance(test, Dataset):
             for what, ids, others in (("user", known.user_ids, test.user_ids), ("item", known.item_ids, test.item_ids)):
@@ -319,6 +282,9 @@ class Recommender(Parametrized, ABC):
                     )
             return test.matrix()
         return canonical(test, "test", (self.n_users, self.n_items))
+
+    def _rank(self, users: Indices, *, filter_seen: bool, **how: Any) -> Ranking:
+        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **how)
 
     def _user_index(self, user_ids: Some | None) -> Indices:
         if user_ids is None:

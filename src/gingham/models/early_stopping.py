@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gingham.errors import DataError
-from gingham.metrics import compute, named
+from gingham.metrics import compute, named, rank_test
 from gingham.models.base import Recommender
 from gingham.models.training_data import Data
 from gingham.validation import check_integer
@@ -73,8 +73,8 @@ class EarlyStopping:
         DataError
             If the validation data is empty or of another shape.
         """
-        test = model.test_ranks(self.validation, self.filter_seen, self.num_threads)
-        values = compute(self.metric, test)
+        ranks, _ = rank_test(model, self.validation, 0, self.filter_seen, self.num_threads)
+        values = compute(self.metric, ranks)
         if not np.isfinite(values).any():
             raise DataError(
                 "The validation data has nothing to measure: no interactions, or all of them are filtered; give some."

@@ -15,7 +15,7 @@ import numpy as np
 
 from gingham.config.models import fit
 from gingham.errors import DataError, GinghamError
-from gingham.metrics import compute
+from gingham.metrics import compute, rank_test
 from gingham.models import EarlyStopping, EpochModel, Recommender
 from gingham.models.epochs import Epoch
 from gingham.tuning import job
@@ -49,7 +49,7 @@ def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], liste
         if fitted is None:
             return None
         model, epoch = fitted
-        ranks = model.test_ranks(fold.validation, settings.filter_seen, settings.num_threads)
+        ranks, _ = rank_test(model, fold.validation, 0, settings.filter_seen, settings.num_threads)
         of_users = compute(settings.metric, ranks)
         defined = of_users[~np.isnan(of_users)]
         if not len(defined):
