@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 
 import gingham
 from gingham import models
-from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.dataset import Dataset, Feature, Features, Ids, Interactions
 from gingham.errors import ArtifactError, DataError, NotFittedError, ParameterError, UnknownIdError
 from gingham.metrics import rank_test
 from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
@@ -78,7 +78,7 @@ def shop(features: bool = False, text: bool = False, timed: bool = False) -> Dat
 def _features(n_rows: int, n_groups: int) -> Features:
     groups = sp.csr_matrix(np.eye(n_groups, dtype=np.float32)[np.arange(n_rows) % n_groups])
     matrix = sp.hstack([sp.identity(n_rows, dtype=np.float32), groups], format="csr")
-    return Features(matrix, tuple(f"group={group}" for group in range(n_groups)))
+    return Features(matrix, [Feature("group", str(group)) for group in range(n_groups)])
 
 
 def held_out(seed: int = 3) -> sp.csr_matrix:

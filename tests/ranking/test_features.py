@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 import gingham as gg
-from gingham.dataset.codes import read_codes
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.candidates import Candidates
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
@@ -154,12 +153,14 @@ def test_sales(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
 
 
 def test_segments_and_categories(dataset: gg.Dataset, snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
-    users, items = read_codes(dataset.user_features), read_codes(dataset.item_features)
+    assert dataset.user_features is not None
+    assert dataset.item_features is not None
+    users, items = dataset.user_features.categories(), dataset.item_features.categories()
     assert set(users) == {"club", "age"}
     assert set(items) == {"kind"}
-    assert items["kind"].of.tolist() == [number % 3 for number in dataset.item_ids.values]
+    assert items["kind"].of_row.tolist() == [number % 3 for number in dataset.item_ids.values]
     late = rows.filter(pl.col("age") <= 28)
-    club = users["club"].of
+    club = users["club"].of_row
     shares = []
     for user, item in each(pairs):
         same = late.filter(pl.Series(club[late["user"]] == club[user]))

@@ -1,60 +1,49 @@
-"""Categories, read off features: what a column says of each user or item, as a number."""
+"""A column of categories as integers: the value of each user or item."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from gingham.dataset.encodings import NULL
-from gingham.dataset.features import Features
+from gingham.arrays import Bools, Longs
+from gingham.dataset.feature import Feature
 
-# A feature's name begins with the column it is made of.
-_COLUMN = re.compile(r"(.+?)[=∈]")
+# Each row has exactly one of these; of the parts of a text it may have several.
+_EXCLUSIVE = frozenset({"category", "bin", "other", "null"})
 
 
 @dataclass(frozen=True, eq=False)
 class Codes:
-    """A column of categories.
+    """The categories of one column, by row.
 
     Attributes
     ----------
-    of : int64 array
-        What each user or item has: the number of its value; the last one for whoever has none, the first of several
-        for whoever has more.
-    n_values : int
-        How many values there are, that of having none included.
-    null : int or None
-        The number of the value that says that it is not known; None where there is no such value.
+    of_row : int64 array
+        The code of each user's or item's value: its place in `features`. Rows without a value have the code
+        ``len(features)``; rows with several have the first of these.
+    features : tuple of Feature
+        The values.
     """
 
-    of: npt.NDArray[np.int64]
-    n_values: int
-    null: int | None = None
+    of_row: Longs
+    features: tuple[Feature, ...]
 
     @property
-    def told(self) -> npt.NDArray[np.bool_]:
-        """Of whom it is known."""
-        return ~np.isin(self.of, [self.n_values - 1, -1 if self.null is None else self.null])
+    def n_values(self) -> int:
+        """The number of codes, including the one of rows without a value."""
+        return len(self.features) + 1
 
+    @property
+    def labels(self) -> list[str]:
+        """The label of each value."""
+        return [feature.label for feature in self.features]
 
-def read_codes(features: Features | None) -> dict[str, Codes]:
-    """Read the columns of categories, by name; numbers that are not in bins, and words, are none."""
-    if features is None:
-        return {}
-    columns = [found.group(1) if (found := _COLUMN.match(name)) else "" for name in features.names]
-    matrix = features.matrix[:, features.n_features - len(features.names) :].tocoo()
-    of_feature = np.array(columns)
-    codes = {}
-    for column in dict.fromkeys(filter(None, columns)):
-        mine = np.flatnonzero(of_feature == column)
-        null = [at for at, feature in enumerate(mine) if features.names[feature] == f"{column}={NULL}"]
-        if len(null) == len(mine):
-            continue  # of numbers and words, whether they are known is all that looks like a category
-        number = np.full(len(columns), -1)
-        number[mine] = np.arange(len(mine))
-        entries = np.flatnonzero(number[matrix.col] >= 0)
-        of = np.full(features.n_rows, len(mine))
-        np.minimum.at(of, matrix.row[entries], number[matrix.col[entries]])
-        codes[column] = Codes(of, len(mine) + 1, null[0] if null else None)
-    return codes
+    @property
+    def is_known(self) -> Bools:
+        """Whether each row has a value that is not null."""
+        unknown = [code for code, feature in enumerate(self.features) if feature.kind == "null"]
+        return ~np.isin(self.of_row, [*unknown, len(self.features)])
+
+    @property
+    def is_exclusive(self) -> bool:
+        """Whether the column was encoded so that every row has exactly one value, not several parts or a date."""
+        return all(feature.kind in _EXCLUSIVE for feature in self.features)

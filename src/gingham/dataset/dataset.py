@@ -1,6 +1,10 @@
 """A shop's data as models see it: interactions and features by index, and the ids behind the indices."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +18,9 @@ from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Duplicates, Interactions
 from gingham.errors import DataError
 from gingham.tables import FeatureSpec, Tables, clean
+
+_SIDES = ("user_features", "item_features")
+_CSR = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,11 +138,95 @@ class Dataset:
         """Put other interactions, of the same shape, between the same users and items."""
         return replace(self, interactions=interactions)
 
+    def arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return everything that a model can learn from, as JSON values and arrays.
+
+        These are the shape, the interactions (user, item, value, timestamp and price) and the features with their
+        columns and labels. Ids, labels of items and encoders are not included.
+
+        Returns
+        -------
+        state : dict
+            JSON values.
+        arrays : dict of str to array
+            NumPy arrays of numbers, by name, such as "user_index", "timestamp" (int64, in microseconds since 1970) and
+            "item_features.data". They share memory with the dataset.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> state, arrays = gg.synth.sample_dataset().arrays()
+        >>> arrays["user_index"].dtype
+        dtype('int32')
+        >>> gg.Dataset.from_arrays(state, arrays).digest() == gg.synth.sample_dataset().digest()
+        True
+        """
+        state: dict[str, Any] = {"n_users": self.n_users, "n_items": self.n_items}
+        arrays = self.interactions.arrays()
+        for side in _SIDES:
+            features: Features | None = getattr(self, side)
+            if features is not None:
+                state[side], parts = features.arrays()
+                arrays |= {f"{side}.{name}": array for name, array in parts.items()}
+        return state, arrays
+
+    @classmethod
+    def from_arrays(
+        cls,
+        state: Mapping[str, Any],
+        arrays: Mapping[str, npt.NDArray[Any]],
+        user_ids: Ids | None = None,
+        item_ids: Ids | None = None,
+    ) -> "Dataset":
+        """Build a dataset from what `arrays` returned; arrays mapped into memory are not copied.
+
+        Parameters
+        ----------
+        state, arrays : mapping
+            As `arrays` returned them; arrays with other names are ignored.
+        user_ids, item_ids : Ids, optional
+            The external ids; by default the numbers from 0.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit together.
+        """
+        shape = state["n_users"], state["n_items"]
+        ids = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in shape)
+        users, items = (own if given is None else given for own, given in zip(ids, (user_ids, item_ids), strict=True))
+        features: dict[str, Any] = {
+            side: Features.from_arrays(state[side], {name: arrays[f"{side}.{name}"] for name in _CSR})
+            for side in _SIDES
+            if side in state
+        }
+        return cls(users, items, Interactions.from_arrays(arrays, *shape), **features)
+
+    def digest(self) -> str:
+        """Return a SHA-256 of everything that a model can learn from: of all that `arrays` returns.
+
+        Two datasets with the same digest give the same model. Any difference in their interactions (order, value,
+        timestamp and price included) or their features (columns and labels included) gives another digest.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> dataset = gg.synth.sample_dataset()
+        >>> len(dataset.digest())
+        64
+        """
+        state, arrays = self.arrays()
+        fingerprint = hashlib.sha256(json.dumps(state, sort_keys=True).encode())
+        for name, array in sorted(arrays.items()):
+            fingerprint.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+            fingerprint.update(np.ascontiguousarray(array).view(np.uint8).data)
+        return fingerprint.hexdigest()
+
     def __repr__(self) -> str:
         parts = [f"{self.n_users:,} users x {self.n_items:,} items", f"{len(self.interactions):,} interactions"]
         for what, features in (("user", self.user_features), ("item", self.item_features)):
             if features is not None:
-                parts.append(f"{len(features.names):,} {what} features")
+                parts.append(f"{len(features.definitions):,} {what} features")
         return f"Dataset({', '.join(parts)})"
 
 

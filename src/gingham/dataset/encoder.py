@@ -10,7 +10,18 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.dataset.encodings import Bins, Calendar, Categories, Encoding, Entries, Parts, Scale, Words, nan_is_null
+from gingham.dataset.encodings import (
+    Bins,
+    Calendar,
+    Categories,
+    Encoding,
+    FeatureEntries,
+    Parts,
+    Scale,
+    Words,
+    nan_is_null,
+)
+from gingham.dataset.feature import Feature
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.errors import DataError, TableError
@@ -68,14 +79,20 @@ class FeatureEncoder:
         return cls(rows.height, tuple(_fitted(rows, spec, table)), extra, spec.normalize)
 
     @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The meaning of the features after the identities."""
+        outputs = (Feature(name, kind="output") for name in self.extra)
+        return (*(feature for encoding in self.encodings for feature in encoding.features), *outputs)
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the features after the identities mean."""
-        return (*(name for encoding in self.encodings for name in encoding.names), *self.extra)
+        """The features after the identities as texts."""
+        return tuple(feature.name for feature in self.features)
 
     @property
     def n_features(self) -> int:
         """How many features there are, identities included."""
-        return self.n_identities + len(self.names)
+        return self.n_identities + len(self.features)
 
     def encode(self, rows: pl.DataFrame, extra: Any = None, *, identities: bool = False) -> sp.csr_matrix:
         """Encode rows of a table.
@@ -111,13 +128,13 @@ class FeatureEncoder:
         blocks, start = [], self.n_identities
         if identities:
             own = np.arange(rows.height)
-            blocks.append(Entries(own, own, np.ones(rows.height)))
+            blocks.append(FeatureEntries(own, own, np.ones(rows.height)))
         for encoding in self.encodings:
             blocks.append(encoding.entries(rows[encoding.column]).shifted(start))
-            start += len(encoding.names)
+            start += len(encoding.features)
         if extra is not None:
             given = _matrix(extra, rows.height, len(self.extra), "extra").tocoo()
-            blocks.append(Entries(given.row, given.col, given.data).shifted(start))
+            blocks.append(FeatureEntries(given.row, given.col, given.data).shifted(start))
         matrix = _joined(blocks, (rows.height, self.n_features))
         return _normalized(matrix) if self.normalize else matrix
 
@@ -223,7 +240,7 @@ def fit_encoder(
         extra = _matrix(function(rows), rows.height, None, f"What {called} returned")
         names = tuple(f"{called}[{number}]" for number in range(extra.shape[1]))
     encoder = FeatureEncoder.fit(rows, spec, table, names)
-    return encoder, Features(encoder.encode(rows, extra, identities=True), encoder.names)
+    return encoder, Features(encoder.encode(rows, extra, identities=True), encoder.features)
 
 
 def encode(ids: Ids, table: pl.DataFrame | None, spec: FeatureSpec, id_column: str) -> Features:
@@ -309,8 +326,8 @@ def _matrix(given: Any, n_rows: int, n_columns: int | None, what: str) -> sp.csr
     return matrix
 
 
-def _joined(blocks: list[Entries], shape: tuple[int, int]) -> sp.csr_matrix:
-    nothing = Entries(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+def _joined(blocks: list[FeatureEntries], shape: tuple[int, int]) -> sp.csr_matrix:
+    nothing = FeatureEntries(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     parts = [(block.rows, block.codes, block.weights.astype(np.float32)) for block in (nothing, *blocks)]
     rows, columns, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     matrix: sp.csr_matrix = sp.csr_matrix((weights, (rows, columns)), shape=shape)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gingham.dataset.feature import Feature, FeatureKind
 from gingham.dataset.ids import Ids
 from gingham.errors import TableError
 
@@ -22,7 +23,7 @@ _WORD = r"[\p{L}\p{N}]+"
 
 
 @dataclass(frozen=True, eq=False)
-class Entries:
+class FeatureEntries:
     """One column's features of some rows: row ``rows[i]`` has feature ``codes[i]`` with weight ``weights[i]``.
 
     Several entries of a row for the same feature add up.
@@ -32,9 +33,9 @@ class Entries:
     codes: npt.NDArray[np.integer]
     weights: npt.NDArray[np.floating]
 
-    def shifted(self, start: int) -> "Entries":
+    def shifted(self, start: int) -> "FeatureEntries":
         """Let the first feature be `start`."""
-        return Entries(self.rows, self.codes + start, self.weights)
+        return FeatureEntries(self.rows, self.codes + start, self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +51,16 @@ class Encoding(ABC):
         cls.kinds[cls.__name__] = cls
 
     @cached_property
-    def names(self) -> list[str]:
-        """What each feature means."""
-        return self._names()
+    def features(self) -> list[Feature]:
+        """The meaning of each feature."""
+        return self._features()
 
-    def entries(self, values: pl.Series) -> Entries:
+    @property
+    def names(self) -> list[str]:
+        """The features as texts."""
+        return [feature.name for feature in self.features]
+
+    def entries(self, values: pl.Series) -> FeatureEntries:
         """Encode a column: one value a row; NaN is null.
 
         Raises
@@ -65,10 +71,10 @@ class Encoding(ABC):
         return self._entries(nan_is_null(values))
 
     @abstractmethod
-    def _names(self) -> list[str]: ...
+    def _features(self) -> list[Feature]: ...
 
     @abstractmethod
-    def _entries(self, values: pl.Series) -> Entries: ...
+    def _entries(self, values: pl.Series) -> FeatureEntries: ...
 
 
 def nan_is_null(values: pl.Series) -> pl.Series:
@@ -91,8 +97,13 @@ class _Vocabulary(Encoding):
     texts: pl.Series
     pooled: bool
 
-    def _names(self) -> list[str]:
-        return [f"{self.column}={text}" for text in self.texts]
+    _kind: ClassVar[FeatureKind]
+
+    def _features(self) -> list[Feature]:
+        kinds: dict[str, FeatureKind] = {NULL: "null"}
+        if self.pooled:
+            kinds[_OTHER] = "other"
+        return [Feature(self.column, text, kinds.get(text, self._kind)) for text in self.texts]
 
     @cached_property
     def _index(self) -> Ids:
@@ -121,13 +132,15 @@ class Categories(_Vocabulary):
 
     number: str | None
 
+    _kind = "category"
+
     @classmethod
     def fit(cls, values: pl.Series, min_count: int) -> Self:
         """Take the values that are there."""
         number = "Int64" if values.dtype.is_integer() else str(values.dtype) if values.dtype.is_float() else None
         return cls(values.name, *_vocabulary(_texts(values, number), min_count), number)
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         codes = self._codes(_texts(values, self.number).fill_null(NULL))
         return _one_each(np.where(codes < 0, self._code(NULL), codes))
 
@@ -150,12 +163,14 @@ class Parts(_Vocabulary):
 
     separator: str
 
+    _kind = "part"
+
     @classmethod
     def fit(cls, values: pl.Series, separator: str, min_count: int) -> Self:
         """Take the parts that are there."""
         return cls(values.name, *_vocabulary(_split(values, separator)["part"], min_count), separator)
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         table = _split(values, self.separator)
         codes = self._codes(table["part"])
         rows, codes = table["row"].to_numpy()[codes >= 0], codes[codes >= 0]
@@ -164,7 +179,7 @@ class Parts(_Vocabulary):
         codes = np.concatenate([codes, np.full(len(nobody), self._code(NULL))])
         # Several rare parts of a row are one feature.
         rows, codes = np.divmod(np.unique(rows * len(self.texts) + codes), len(self.texts))
-        return Entries(rows, codes, np.ones(len(rows)))
+        return FeatureEntries(rows, codes, np.ones(len(rows)))
 
 
 def _split(values: pl.Series, separator: str) -> pl.DataFrame:
@@ -192,11 +207,11 @@ class Bins(Encoding):
         borders = np.unique(np.quantile(known, shares, method="inverted_cdf")) if len(known) else np.empty(0)
         return cls(values.name, borders[(borders < known.max(initial=-np.inf)) & (borders > -np.inf)].tolist())
 
-    def _names(self) -> list[str]:
-        ends = ["-inf", *(f"{border:.12g}" for border in self.borders), "inf"]
-        return [*(f"{self.column}∈({low},{high}]" for low, high in pairwise(ends)), f"{self.column}={NULL}"]
+    def _features(self) -> list[Feature]:
+        bins = [Feature(self.column, label, "bin") for label in _intervals(self.borders)]
+        return [*bins, _null(self.column)]
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         numbers = _numbers(values, "quantile bins are made of numbers")
         places = np.searchsorted(self.borders, numbers, side="left")
         return _one_each(np.where(np.isnan(numbers), len(self.borders) + 1, places))
@@ -224,10 +239,11 @@ class Scale(Encoding):
             )
         return cls(values.name, mean, deviation or 1.0, with_null)
 
-    def _names(self) -> list[str]:
-        return [self.column, f"{self.column}={NULL}"] if self.with_null else [self.column]
+    def _features(self) -> list[Feature]:
+        number = Feature(self.column, kind="number")
+        return [number, _null(self.column)] if self.with_null else [number]
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         numbers = _numbers(values, "scaled values are numbers")
         unknown = np.isnan(numbers)
         scaled = (numbers - self.mean) / self.deviation
@@ -238,7 +254,7 @@ class Scale(Encoding):
                 "make quantile bins of it, or leave it out."
             )
         kept = np.flatnonzero(~unknown | self.with_null)
-        return Entries(kept, unknown[kept].astype(np.int64), np.where(unknown, 1, scaled)[kept])
+        return FeatureEntries(kept, unknown[kept].astype(np.int64), np.where(unknown, 1, scaled)[kept])
 
 
 def _numbers(values: pl.Series, rule: str) -> npt.NDArray[np.float64]:
@@ -266,15 +282,15 @@ class Calendar(Encoding):
         ages = Bins.fit(_ages(days, latest), bins)
         return cls(values.name, None if latest is None else latest.isoformat(), ages.borders)
 
-    def _names(self) -> list[str]:
+    def _features(self) -> list[Feature]:
         return [
-            *(f"{self.column}:weekday={day}" for day in _WEEKDAYS),
-            *(f"{self.column}:month={month}" for month in range(1, 13)),
-            *Bins(f"{self.column}:age", self.borders).names[:-1],
-            f"{self.column}={NULL}",
+            *(Feature(self.column, day, "weekday") for day in _WEEKDAYS),
+            *(Feature(self.column, str(month), "month") for month in range(1, 13)),
+            *(Feature(self.column, label, "age") for label in _intervals(self.borders)),
+            _null(self.column),
         ]
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         days = _days(values)
         known, unknown = np.flatnonzero(days.is_not_null().to_numpy()), np.flatnonzero(days.is_null().to_numpy())
         there = days.drop_nulls()
@@ -285,7 +301,7 @@ class Calendar(Encoding):
         codes = [weekdays - 1, len(_WEEKDAYS) - 1 + months, start + ages]
         codes.append(np.full(len(unknown), start + len(self.borders) + 1))
         rows = np.concatenate([known, known, known, unknown])
-        return Entries(rows, np.concatenate(codes), np.ones(len(rows)))
+        return FeatureEntries(rows, np.concatenate(codes), np.ones(len(rows)))
 
 
 def _days(values: pl.Series) -> pl.Series:
@@ -321,10 +337,11 @@ class Words(Encoding):
 
     buckets: int
 
-    def _names(self) -> list[str]:
-        return [*(f"{self.column}#{bucket}" for bucket in range(self.buckets)), f"{self.column}={NULL}"]
+    def _features(self) -> list[Feature]:
+        buckets = [Feature(self.column, str(bucket), "words") for bucket in range(self.buckets)]
+        return [*buckets, _null(self.column)]
 
-    def _entries(self, values: pl.Series) -> Entries:
+    def _entries(self, values: pl.Series) -> FeatureEntries:
         if values.dtype not in (pl.String, pl.Null):
             raise TableError(f"Column {values.name!r} is {values.dtype}; words are made of text.")
         grams = _grams(values)
@@ -333,7 +350,7 @@ class Words(Encoding):
         rows = grams["row"].to_numpy()
         sizes = np.bincount(rows, minlength=len(values))
         nobody = np.flatnonzero(sizes == 0)
-        return Entries(
+        return FeatureEntries(
             np.concatenate([rows, nobody]),
             np.concatenate(
                 [
@@ -355,6 +372,16 @@ def _grams(values: pl.Series) -> pl.DataFrame:
     return pl.concat([table, pairs]).unique(maintain_order=True)
 
 
-def _one_each(codes: npt.NDArray[np.integer]) -> Entries:
+def _null(column: str) -> Feature:
+    return Feature(column, NULL, "null")
+
+
+def _intervals(borders: list[float]) -> list[str]:
+    """Write the bins between borders as texts."""
+    ends = ["-inf", *(f"{border:.12g}" for border in borders), "inf"]
+    return [f"({low},{high}]" for low, high in pairwise(ends)]
+
+
+def _one_each(codes: npt.NDArray[np.integer]) -> FeatureEntries:
     """Give each row one feature."""
-    return Entries(np.arange(len(codes)), codes, np.ones(len(codes)))
+    return FeatureEntries(np.arange(len(codes)), codes, np.ones(len(codes)))

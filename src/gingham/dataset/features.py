@@ -1,52 +1,162 @@
-"""What is known about users or items besides their ids, as a sparse matrix of weights."""
+"""The features of users or items as a sparse matrix of weights."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.dataset.codes import Codes
+from gingham.dataset.feature import Feature
 from gingham.errors import DataError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Features:
     """The features of every user or item.
+
+    Parameters
+    ----------
+    matrix : sparse matrix, shape (n_rows, n_features)
+        The weight of each feature in each row; stored as float32 CSR.
+    names : iterable of str or Feature
+        The meaning of the last features. A str names a feature that is only a weight; a `Feature` can also say that it
+        is a category of a column. The features before these are identities, one for each row in their order. They have
+        no names, since there can be millions. By default no feature has a name.
 
     Attributes
     ----------
     matrix : csr_matrix of float32, shape (n_rows, n_features)
-        The weight of each feature in each row.
-    names : tuple of str
-        What the last ``len(names)`` features mean. Those before are the rows' identities, one a row in their order,
-        and have no names: there are millions.
+        The weights.
+    definitions : tuple of Feature
+        The meaning of the last ``len(definitions)`` features.
 
     Raises
     ------
     DataError
         If a weight is not finite, or there are more names than features.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from gingham.dataset import Feature, Features
+    >>> matrix = sp.csr_matrix([[1, 0, 0.5], [0, 1, 2.0]])
+    >>> features = Features(matrix, [Feature("colour", "red"), Feature("colour", "blue"), "weight"])
+    >>> features.names
+    ('colour=red', 'colour=blue', 'weight')
+    >>> features.categories()["colour"].labels
+    ['red', 'blue']
     """
 
     matrix: sp.csr_matrix
-    names: tuple[str, ...]
+    definitions: tuple[Feature, ...]
 
-    def __post_init__(self) -> None:
-        if len(self.names) > self.n_features:
-            raise DataError(f"{len(self.names)} names for {self.n_features} features; give one a feature at most.")
-        finite = np.isfinite(self.matrix.data)
+    def __init__(self, matrix: Any, names: Iterable[str | Feature] = ()) -> None:
+        weights: sp.csr_matrix = sp.csr_matrix(matrix, dtype=np.float32)
+        definitions = tuple(name if isinstance(name, Feature) else Feature(name, kind="number") for name in names)
+        if len(definitions) > weights.shape[1]:
+            raise DataError(
+                f"{len(definitions)} names for {weights.shape[1]} features; pass at most one name per feature."
+            )
+        finite = np.isfinite(weights.data)
         if not finite.all():
             entry = int(np.flatnonzero(~finite)[0])
-            row = int(np.searchsorted(self.matrix.indptr, entry, side="right")) - 1
+            row = int(np.searchsorted(weights.indptr, entry, side="right")) - 1
             raise DataError(
-                f"Feature {self.matrix.indices[entry]} of row {row} is {self.matrix.data[entry]}; "
-                "give finite weights, and leave out what is not known."
+                f"Feature {weights.indices[entry]} of row {row} is {weights.data[entry]}; "
+                "pass finite weights, and leave out unknown ones."
             )
+        object.__setattr__(self, "matrix", weights)  # the dataclass is frozen
+        object.__setattr__(self, "definitions", definitions)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The texts of the features after the identities, such as ``column=value``."""
+        return tuple(feature.name for feature in self.definitions)
 
     @property
     def n_rows(self) -> int:
-        """How many users or items there are."""
+        """The number of users or items."""
         return int(self.matrix.shape[0])
 
     @property
     def n_features(self) -> int:
-        """How many features there are, identities included."""
+        """The number of features, including identities."""
         return int(self.matrix.shape[1])
+
+    @property
+    def n_identities(self) -> int:
+        """The number of features that are a row's own."""
+        return self.n_features - len(self.definitions)
+
+    def without_identities(self) -> sp.csr_matrix:
+        """Return the weights of the features that have a name: shape (n_rows, len(definitions))."""
+        return self.matrix[:, self.n_identities :]
+
+    def categories(self) -> dict[str, Codes]:
+        """Return the columns of categories, by name, in the order of their features.
+
+        Columns of bins and multi-valued columns are among them, and the weekdays, months and ages of dates, each under
+        the name of its `Feature.group`. Numbers, words and outputs of functions are not categories, even if they have a
+        feature for null.
+        """
+        groups: dict[str, list[int]] = {}
+        for place, feature in enumerate(self.definitions):
+            if feature.group is not None:
+                groups.setdefault(feature.group, []).append(place)
+        entries = self.without_identities().tocoo()
+        categories = {}
+        for group, places in groups.items():
+            features = tuple(self.definitions[place] for place in places)
+            if all(feature.kind == "null" for feature in features):
+                continue
+            code = np.full(len(self.definitions), -1)
+            code[places] = np.arange(len(places))
+            chosen = np.flatnonzero(code[entries.col] >= 0)
+            of_row = np.full(self.n_rows, len(places))
+            np.minimum.at(of_row, entries.row[chosen], code[entries.col[chosen]])
+            categories[group] = Codes(of_row, features)
+        return categories
+
+    def arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return JSON values and arrays that `from_arrays` understands.
+
+        Returns
+        -------
+        state : dict
+            The shape, and the column, label and kind of each feature with a name.
+        arrays : dict of str to array
+            The weights as ``data`` (float32), ``indices`` (int32) and ``indptr`` (int64).
+        """
+        state = {
+            "shape": [self.n_rows, self.n_features],
+            "definitions": [[feature.column, feature.label, feature.kind] for feature in self.definitions],
+        }
+        # SciPy's index types depend on how a matrix was made; equal matrices must give equal arrays.
+        arrays = {
+            "data": self.matrix.data,
+            "indices": self.matrix.indices.astype(np.int32, copy=False),
+            "indptr": self.matrix.indptr.astype(np.int64, copy=False),
+        }
+        return state, arrays
+
+    @classmethod
+    def from_arrays(cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> "Features":
+        """Build the features whose `arrays` these are; arrays mapped into memory are not copied.
+
+        Raises
+        ------
+        DataError
+            If the arrays are not a matrix of that shape.
+        """
+        definitions: Sequence[Sequence[Any]] = state["definitions"]
+        try:
+            parts = tuple(arrays[name] for name in ("data", "indices", "indptr"))
+            matrix: sp.csr_matrix = sp.csr_matrix(parts, shape=tuple(state["shape"]))
+            matrix.check_format()
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(f"The arrays of features are not a sparse matrix: {error}.") from error
+        return cls(matrix, [Feature(*definition) for definition in definitions])

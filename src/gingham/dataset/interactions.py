@@ -1,5 +1,6 @@
 """Who interacted with what, when: one row a transaction, in integers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -164,6 +165,33 @@ class Interactions:
     def pairs(self) -> npt.NDArray[np.int64]:
         """Give the (user, item) pair of each row as one number, the same for the same pair."""
         return self.user_index.astype(np.int64) * self.n_items + self.item_index
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the columns by name; timestamps as int64, in microseconds since 1970."""
+        columns: dict[str, npt.NDArray[Any]] = {
+            "user_index": self.user_index,
+            "item_index": self.item_index,
+            "value": self.value,
+        }
+        if self.timestamp is not None:
+            columns["timestamp"] = self.timestamp.view(np.int64)
+        if self.price is not None:
+            columns["price"] = self.price
+        return columns
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], n_users: int, n_items: int) -> "Interactions":
+        """Build the interactions whose `arrays` these are; arrays mapped into memory are not copied."""
+        times = arrays.get("timestamp")
+        return cls(
+            arrays["user_index"],
+            arrays["item_index"],
+            n_users,
+            n_items,
+            arrays["value"],
+            None if times is None else times.view("datetime64[us]"),
+            price=arrays.get("price"),
+        )
 
     def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
         """Find the row that comes last in each pair by `order`, by position where it is equal or None."""

@@ -255,11 +255,9 @@ def _refusal(test: Any, n_shared: int) -> str:
 
 
 def _item_features(test: Data) -> sp.csr_matrix | None:
-    """Give what items have in common; their identities are no part of it."""
+    """Return the features that items can share, without their identities."""
     features = test.item_features if isinstance(test, Dataset) else None
-    if features is None or not features.names:
-        return None
-    return features.matrix[:, features.n_features - len(features.names) :]
+    return features.without_identities() if features is not None and features.definitions else None
 
 
 def _summary(values: Mapping[str, npt.NDArray[np.float64]]) -> pl.DataFrame:

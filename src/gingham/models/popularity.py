@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from gingham.arrays import Floats, canonical
 from gingham.dataset import Dataset
-from gingham.dataset.codes import Codes, read_codes
+from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
 from gingham.models.base import Recommender
 from gingham.models.cycles import chances
@@ -156,11 +156,12 @@ class Popularity(_BySales):
 def _column(name: str, data: Data) -> Codes:
     """Find what a column of the user features says of each user."""
     features = data.user_features if isinstance(data, Dataset) else None
-    told = {column: codes for column, codes in read_codes(features).items() if codes.told.any()}
-    if name not in told:
-        known = f"give one of {', '.join(map(repr, told))}" if told else "give a dataset with user features"
+    categories = {} if features is None else features.categories()
+    columns = {column: codes for column, codes in categories.items() if codes.is_known.any()}
+    if name not in columns:
+        known = f"give one of {', '.join(map(repr, columns))}" if columns else "give a dataset with user features"
         raise ParameterError(f"by={name!r} is nothing that users are known by; {known}, or leave it out.")
-    return told[name]
+    return columns[name]
 
 
 class BuyAgain(_BySales):

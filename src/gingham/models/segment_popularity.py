@@ -36,8 +36,8 @@ class Segments:
     def of(cls, codes: Codes, bought: sp.csr_matrix) -> "Segments":
         """Sum up by segment what users bought; `bought` has a row a user, a column an item."""
         nobody = codes.n_values - 1
-        of_user = np.where(codes.told, codes.of, nobody).astype(np.int32)
-        users = np.flatnonzero(codes.told)
+        of_user = np.where(codes.is_known, codes.of_row, nobody).astype(np.int32)
+        users = np.flatnonzero(codes.is_known)
         # Of float64: float32 would stop counting at 16 million.
         members = sp.csr_matrix((np.ones(len(users)), (of_user[users], users)), shape=(codes.n_values, len(of_user)))
         return cls(of_user, sp.csr_matrix(members @ bought).astype(np.float32))

@@ -6,7 +6,6 @@ from typing import Protocol
 import numpy as np
 
 from gingham.arrays import Floats
-from gingham.dataset.codes import read_codes
 from gingham.models import Recommender
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
@@ -42,7 +41,8 @@ class PairFeatures:
     """
 
     def __init__(self, snapshot: Snapshot, models: Sequence[Recommender], scores: Sequence[Scores]) -> None:
-        items, users = (read_codes(side) for side in (snapshot.dataset.item_features, snapshot.dataset.user_features))
+        sides = (snapshot.dataset.item_features, snapshot.dataset.user_features)
+        items, users = ({} if features is None else features.categories() for features in sides)
         self._groups: tuple[Group, ...] = (
             Suggestions(models, scores),
             Similarity(models),

@@ -163,10 +163,10 @@ class CategoryHabits:
             np.maximum(np.bincount(past.place, what, n_users), _LEAST) for what in (past.times, past.recent)
         )
         for number, codes in enumerate(self._codes.values()):
-            keys = past.place * codes.n_values + codes.of[past.items]
+            keys = past.place * codes.n_values + codes.of_row[past.items]
             order = np.argsort(keys, kind="stable")
             starts = firsts(keys[order])
-            wanted = pairs.place * codes.n_values + codes.of[pairs.items]
+            wanted = pairs.place * codes.n_values + codes.of_row[pairs.items]
             there, entry = find(keys[order][starts], wanted)
             entry = entry[there]
             times, recent, last = (

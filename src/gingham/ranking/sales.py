@@ -86,8 +86,8 @@ class SegmentSales:
         user, item = bought.user[late], bought.item[late]
         sales = np.bincount(item, minlength=self._n_items)
         self._share = sales / max(sales.sum(), 1)
-        self._sales = [np.unique(of.of[user] * self._n_items + item, return_counts=True) for of in self._segments]
-        self._totals = [np.bincount(of.of[user], minlength=of.n_values) for of in self._segments]
+        self._sales = [np.unique(of.of_row[user] * self._n_items + item, return_counts=True) for of in self._segments]
+        self._totals = [np.bincount(of.of_row[user], minlength=of.n_values) for of in self._segments]
 
     def values(self, pairs: Pairs) -> Floats:
         """Give the features."""
@@ -96,7 +96,7 @@ class SegmentSales:
         for number, (of, (keys, sales), totals) in enumerate(
             zip(self._segments, self._sales, self._totals, strict=True)
         ):
-            segment = of.of[user]
+            segment = of.of_row[user]
             sold, entry = find(keys, segment * self._n_items + pairs.items)
             mine, total = np.zeros(len(pairs)), totals[segment]
             mine[sold] = sales[entry[sold]]

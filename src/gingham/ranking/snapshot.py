@@ -106,17 +106,6 @@ class Snapshot:
         bought = self.purchases
         return np.bincount(bought.item[bought.age <= within], minlength=self.dataset.n_items).astype(np.float64)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Give what it takes to make the same snapshot of the same users, items and features."""
-        rows = self.dataset.interactions
-        stored: dict[str, npt.NDArray[Any]] = {
-            "user_index": rows.user_index,
-            "item_index": rows.item_index,
-            "value": rows.value,
-            "timestamp": times(self.dataset).astype(np.int64),
-        }
-        return stored if rows.price is None else stored | {"price": rows.price}
-
 
 def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     """Give the interactions' times, of a dataset that has them."""

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, RANK, USER_ID
-from gingham.dataset import Dataset, Features, Interactions
+from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some
@@ -30,7 +30,7 @@ from gingham.ranking.snapshot import Snapshot, times, untimed
 from gingham.ranking.suggestions import fused, score_names
 from gingham.scores import SharedScores, by_user
 from gingham.split import period_starts
-from gingham.store import Artifact, csr_arrays, csr_of
+from gingham.store import Artifact
 from gingham.validation import check_duration, check_integer, check_num_threads, check_optional_duration
 
 _TREES = "ranker"
@@ -345,13 +345,8 @@ class TwoStage(Recommender):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         snapshot, models = self._stage.snapshot, []
-        arrays = {f"snapshot.{name}": array for name, array in snapshot.arrays().items()}
-        names: dict[str, Any] = {}
-        for side in _SIDES:
-            features: Features | None = getattr(snapshot.dataset, side)
-            if features is not None:
-                names[side] = [features.matrix.shape[1], *features.names]
-                arrays |= csr_arrays(f"snapshot.{side}", features.matrix)
+        data, columns = snapshot.dataset.arrays()
+        arrays = {f"snapshot.{name}": array for name, array in columns.items()}
         for number, model in enumerate(self._stage.models):
             state, learned = model._learned()
             models.append({"kind": type(model).__name__, "params": model._stored_params(), "state": state})
@@ -359,7 +354,7 @@ class TwoStage(Recommender):
         state = {
             "moment": int(snapshot.moment.astype(np.int64)),
             "period": snapshot.period.total_seconds(),
-            "features": names,
+            "dataset": data,
             "models": models,
             "sizes": self._sizes,
         }
@@ -367,21 +362,8 @@ class TwoStage(Recommender):
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         known = self.training_data_
-        features: dict[str, Any] = {}
-        for side, (width, *names) in state["features"].items():
-            size = len(known.user_ids if side == "user_features" else known.item_ids)
-            features[side] = Features(csr_of(f"snapshot.{side}", arrays, (size, width)), tuple(names))
-        columns = _within("snapshot.", arrays)
-        rows = Interactions(
-            columns["user_index"],
-            columns["item_index"],
-            len(known.user_ids),
-            len(known.item_ids),
-            columns["value"],
-            columns["timestamp"].view("datetime64[us]"),
-            price=columns.get("price"),
-        )
-        dataset = Dataset(known.user_ids, known.item_ids, rows, **features)
+        data = state["dataset"] if "dataset" in state else _dataset_state(state, known)
+        dataset = Dataset.from_arrays(data, _within("snapshot.", arrays), known.user_ids, known.item_ids)
         snapshot = Snapshot(dataset, np.datetime64(state["moment"], "us"), timedelta(seconds=state["period"]))
         models = []
         for number, stored in enumerate(state["models"]):
@@ -395,3 +377,19 @@ class TwoStage(Recommender):
 
 def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _dataset_state(state: Mapping[str, Any], known: TrainingData) -> dict[str, Any]:
+    """Describe the dataset of an artifact whose features have names only: their columns are those of the encoders."""
+    shape = len(known.user_ids), len(known.item_ids)
+    data: dict[str, Any] = {"n_users": shape[0], "n_items": shape[1]}
+    for side, size, encoder in zip(_SIDES, shape, (known.user_encoder, known.item_encoder), strict=True):
+        if side in state["features"]:
+            width, *names = state["features"][side]
+            features = encoder.features if encoder is not None and list(encoder.names) == names else ()
+            definitions = [[feature.column, feature.label, feature.kind] for feature in features]
+            data[side] = {
+                "shape": [size, width],
+                "definitions": definitions or [[name, "", "number"] for name in names],
+            }
+    return data

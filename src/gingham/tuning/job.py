@@ -1,17 +1,16 @@
 """What worker processes try parameters on: a folder of arrays, which all of them map into memory and none copies."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import scipy.sparse as sp
 
 from gingham.config import ModelSpec
-from gingham.dataset import Dataset, Features, Ids, Interactions
+from gingham.dataset import Dataset, Interactions
 from gingham.errors import DataError
 from gingham.split import Split
 
@@ -20,7 +19,7 @@ from gingham.split import Split
 WATCHED = 500
 
 _SETTINGS = "job.json"
-_COLUMNS = ("user_index", "item_index", "value", "timestamp", "price")
+_SHARED = "dataset."
 _PARTS = ("indptr", "indices", "data", "shape")
 
 
@@ -77,37 +76,30 @@ def write(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) ->
     folds, train = 0, None
     for folds, (train, validation) in enumerate(splits, start=1):
         for name, part in (("train", train), ("validation", validation)):
-            for column in _COLUMNS:
-                _save(folder, f"{folds}.{name}.{column}", getattr(part.interactions, column))
-        _save_matrix(folder, f"{folds}.watched", _watched(validation.matrix()))
+            _save_all(folder, f"{folds}.{name}.", part.interactions.arrays())
+        watched = _watched(validation.matrix())
+        _save_all(folder, f"{folds}.watched.", {part: getattr(watched, part) for part in _PARTS})
     if train is None:
         raise DataError("There is no validation part to measure on; give at least one.")
     # Users, items and their features are the same in all folds.
-    names: dict[str, tuple[str, ...]] = {}
-    for side, features in (("users", train.user_features), ("items", train.item_features)):
-        if features is not None:
-            _save_matrix(folder, side, features.matrix)
-            names[side] = features.names
-    shape = train.n_users, train.n_items
+    state, arrays = train.with_interactions(Interactions([], [], train.n_users, train.n_items)).arrays()
+    _save_all(folder, _SHARED, arrays)
     model = settings.model.model_dump(mode="json")
-    told = {**asdict(settings), "model": model, "folds": folds, "shape": shape, "names": names}
+    told = {**asdict(settings), "model": model, "folds": folds, "dataset": state}
     (folder / _SETTINGS).write_text(json.dumps(told), encoding="utf-8")
 
 
 def read(folder: Path) -> tuple[Settings, list[Fold]]:
     """Map a job's arrays into memory."""
     told = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-    folds, (n_users, n_items), names = told.pop("folds"), told.pop("shape"), told.pop("names")
-    of_users, of_items = (_features(folder, side, names) for side in ("users", "items"))
-    users, items = (Ids(pl.Series(np.arange(size))) for size in (n_users, n_items))
+    folds, shared = told.pop("folds"), Dataset.from_arrays(told.pop("dataset"), _load_all(folder, _SHARED))
 
     def part(name: str) -> Dataset:
-        columns = {column: _load(folder, f"{name}.{column}") for column in _COLUMNS}
-        return Dataset(users, items, Interactions(n_users=n_users, n_items=n_items, **columns), of_users, of_items)
+        arrays = _load_all(folder, f"{name}.")
+        return shared.with_interactions(Interactions.from_arrays(arrays, shared.n_users, shared.n_items))
 
     def fold(number: int) -> Fold:
         watched = _matrix(folder, f"{number}.watched")
-        assert watched is not None
         return Fold(part(f"{number}.train"), part(f"{number}.validation"), watched)
 
     settings = Settings(**{**told, "model": ModelSpec.model_validate(told["model"])})
@@ -125,26 +117,17 @@ def _watched(validation: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((entries.data[rows], (entries.row[rows], entries.col[rows])), shape=validation.shape)
 
 
-def _matrix(folder: Path, name: str) -> sp.csr_matrix | None:
-    indptr, indices, data, shape = (_load(folder, f"{name}.{part}") for part in _PARTS)
-    return None if indptr is None else sp.csr_matrix((data, indices, indptr), shape=tuple(shape))
+def _matrix(folder: Path, name: str) -> sp.csr_matrix:
+    parts = _load_all(folder, f"{name}.")
+    return sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
 
 
-def _features(folder: Path, side: str, names: Mapping[str, Sequence[str]]) -> Features | None:
-    matrix = _matrix(folder, side)
-    return None if matrix is None else Features(matrix, tuple(names[side]))
+def _save_all(folder: Path, prefix: str, arrays: Mapping[str, Any]) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{prefix}{name}.npy", array)
 
 
-def _save_matrix(folder: Path, name: str, matrix: sp.csr_matrix) -> None:
-    for part in _PARTS:
-        _save(folder, f"{name}.{part}", getattr(matrix, part))
-
-
-def _save(folder: Path, name: str, array: Any) -> None:
-    if array is not None:
-        np.save(folder / f"{name}.npy", array)
-
-
-def _load(folder: Path, name: str) -> Any:
-    file = folder / f"{name}.npy"
-    return np.load(file, mmap_mode="r") if file.exists() else None
+def _load_all(folder: Path, prefix: str) -> dict[str, Any]:
+    """Map the arrays whose names begin with `prefix` into memory."""
+    files = (file for file in folder.glob("*.npy") if file.name.startswith(prefix))
+    return {file.stem.removeprefix(prefix): np.load(file, mmap_mode="r") for file in files}

@@ -10,7 +10,6 @@ import numpy as np
 from gingham.config import ModelSpec, TuneSpec
 from gingham.config.space import Exponential, Range, Space, written
 from gingham.dataset import Dataset
-from gingham.dataset.rows import Rows
 from gingham.errors import ConfigError
 from gingham.extras import extra
 from gingham.split import SplitSpec
@@ -51,21 +50,12 @@ def fingerprint(
 ) -> dict[str, Any]:
     """Write down what a study's figures depend on, part by part; figures of other parts can't be compared."""
     return {
-        "data": _digest(train),
+        "data": train.digest(),
         "model": model.model_dump(mode="json", exclude={*space, "num_threads"}),
         "space": {name: written(distribution) for name, distribution in sorted(space.items())},
         "metric": {"metric": spec.metric, "filter_seen": filter_seen, "patience": spec.patience},
         "validation": {**validation.model_dump(mode="json"), "folds": spec.folds},
     }
-
-
-def _digest(train: Dataset) -> str:
-    rows = train.interactions
-    columns = [rows.user_index, rows.item_index, rows.value, rows.timestamp]
-    for features in (train.user_features, train.item_features):
-        if features is not None:
-            columns += [features.matrix.indptr, features.matrix.indices, features.matrix.data]
-    return f"{train.n_users} x {train.n_items}, {Rows.all_of(*columns).source}"
 
 
 def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec) -> "Study":
