@@ -1,5 +1,4 @@
 import json
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 import gingham as gg
 from gingham import pipeline
 from gingham.errors import ArtifactError, ConfigError, ParameterError, TableError
-from gingham.tables import Step
+from tests.recorder import Recorder
 
 
 def edited(recipe: Path, *changes: tuple[str, str]) -> Path:
@@ -207,23 +206,12 @@ def test_a_dataset_needs_fewer_columns_and_is_the_same(recipe: Path) -> None:
     assert narrow.item_labels.equals(whole.item_labels)
 
 
-def test_a_watcher_hears_the_story(recipe: Path, tmp_path: Path) -> None:
-    heard: list[str] = []
-
-    class Listener(pipeline.Watcher):
-        def stage(self, name: str) -> AbstractContextManager[object]:
-            heard.append(name.split()[0])
-            return super().stage(name)
-
-        def cleaned(self, steps: tuple[Step, ...]) -> None:
-            heard.append(steps[0].name)
-
-        def compared(self, comparison: gg.Comparison) -> None:
-            heard.append(comparison.models[0])
-
-    gg.run(recipe, tmp_path / "out", Listener())
-    story = ["Reading", "read", *["Fitting", "Evaluating"] * 4, "hybrid", "Fitting", "Recommending", "Storing"]
-    assert heard == story
+def test_a_run_reports_its_progress(recipe: Path, tmp_path: Path) -> None:
+    recorder = Recorder()
+    run = gg.run(recipe, tmp_path / "out", recorder)
+    events = [event.split()[0] if isinstance(event, str) else event for event in recorder.events]
+    measured = ["Fitting", "Evaluating"] * 4
+    assert events == ["Reading", run.steps, *measured, run.comparison, "Fitting", "Recommending", "Storing"]
 
 
 MORE = """
@@ -296,13 +284,7 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
 )
 def test_a_comparison_that_cannot_be_is_refused(recipe: Path, text: str, words: str) -> None:
     recipe.write_text(recipe.read_text() + text)
-    heard: list[str] = []
-
-    class Listener(pipeline.Watcher):
-        def stage(self, name: str) -> AbstractContextManager[object]:
-            heard.append(name)
-            return super().stage(name)
-
+    recorder = Recorder()
     with pytest.raises((ConfigError, ParameterError), match=words):
-        pipeline.compare(recipe, Listener())
-    assert not [name for name in heard if name.startswith("Fitting")]
+        pipeline.compare(recipe, recorder)
+    assert not [name for name in recorder.stages if name.startswith("Fitting")]

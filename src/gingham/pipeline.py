@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from gingham.config.models import build, fit, fit_to_train
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError
 from gingham.models import EpochModel, Recommender
+from gingham.progress import Progress, Silent
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
 from gingham.validation import check_k
@@ -29,21 +29,6 @@ STEPS = "steps.json"
 RECIPE = "recipe.toml"
 MODEL = "model"
 _MARKER = f"{MODEL}/{store.MANIFEST}"
-
-
-class Watcher:
-    """Told how a run goes on; this one keeps it to itself."""
-
-    def stage(self, name: str) -> AbstractContextManager[object]:
-        """Begin a stage, which lasts as long as the block."""
-        del name
-        return nullcontext()
-
-    def cleaned(self, steps: tuple[Step, ...]) -> None:
-        """Hear what cleaning and splitting left, step by step."""
-
-    def compared(self, comparison: Comparison) -> None:
-        """Hear how good the models (those of the recipe first) and the baselines are."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +100,7 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     return Dataset.from_tables(_cleaned(recipe.narrowed(), count_ids=False))
 
 
-def read_parts(recipe: Recipe, watcher: Watcher) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
+def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
     """Read and clean the tables of a recipe, and split them; also what each step left.
 
     Raises
@@ -123,18 +108,18 @@ def read_parts(recipe: Recipe, watcher: Watcher) -> tuple[Dataset, Split[Dataset
     GinghamError
         If the recipe or a table is wrong, or there are fewer items than the recipe asks for.
     """
-    with watcher.stage("Reading and cleaning the tables"):
+    with progress.stage("Reading and cleaning the tables"):
         tables = read_tables(recipe.narrowed())
         dataset = Dataset.from_tables(tables)
         parts = recipe.split.apply(dataset)
     for k in (recipe.evaluate.k, recipe.recommend.k):
         check_k(k, dataset.n_items)
     steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))
-    watcher.cleaned(steps)
+    progress.result(steps)
     return dataset, parts, steps
 
 
-def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = None) -> Run:
+def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None = None) -> Run:
     """Do all that a recipe says, and store what comes of it.
 
     Parameters
@@ -143,8 +128,9 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
         A path is read as a recipe file.
     out : path
         The folder to make; an earlier run's is replaced when this one has succeeded.
-    watcher : Watcher
-        Told how it goes on; nobody by default.
+    progress : Progress, optional
+        Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
+        shown.
 
     Raises
     ------
@@ -152,22 +138,22 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
         If the recipe, a table, a parameter or `out` is wrong; nothing is written then.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    watcher = watcher or Watcher()
+    progress = progress or Silent()
     build(recipe.model)
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
-        dataset, parts, steps = read_parts(recipe, watcher)
+        dataset, parts, steps = read_parts(recipe, progress)
         name = name_of(recipe.model)
         fitting, how = _fitting(recipe.model, recipe), _how(recipe, [name])
-        model, comparison = fit_and_compare(name, fitting, parts, watcher, **how)
+        model, comparison = fit_and_compare(name, fitting, parts, progress, **how)
         if recipe.refit:
-            with watcher.stage("Fitting the model to everything"):
+            with progress.stage("Fitting the model to everything"):
                 epochs = len(model.history_) if isinstance(model, EpochModel) else recipe.model.epochs
                 model = fit(recipe.model.model_copy(update={"epochs": epochs}), dataset)
-        with watcher.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
+        with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(
                 k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
             )
-        with watcher.stage("Storing"):
+        with progress.stage("Storing"):
             recommendations.write_parquet(folder / RECOMMENDATIONS)
             _write_json(folder / METRICS, _metrics(recipe, comparison))
             _write_json(folder / STEPS, [asdict(step) for step in steps])
@@ -177,15 +163,16 @@ def run(recipe: Recipe | Path | str, out: Path | str, watcher: Watcher | None = 
     return Run(Path(out), steps, comparison, model)
 
 
-def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comparison:
+def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Comparison:
     """Compare the models that a recipe names, and the baselines, on its split.
 
     Parameters
     ----------
     recipe : Recipe or path
         A path is read as a recipe file. Its ``[model]`` is compared, and every ``[[compare.models]]``.
-    watcher : Watcher
-        Told how it goes on; nobody by default.
+    progress : Progress, optional
+        Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
+        shown.
 
     Raises
     ------
@@ -197,16 +184,16 @@ def compare(recipe: Recipe | Path | str, watcher: Watcher | None = None) -> Comp
     for name, spec in specs.items():
         build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
 
-    watcher = watcher or Watcher()
-    _, parts, _ = read_parts(recipe, watcher)
+    progress = progress or Silent()
+    _, parts, _ = read_parts(recipe, progress)
     fits = {name: _fitting(spec, recipe) for name, spec in specs.items()}
-    comparison = side_by_side(fits, *parts, progress=watcher.stage, **_how(recipe, specs))
-    watcher.compared(comparison)
+    comparison = side_by_side(fits, *parts, progress=progress, **_how(recipe, specs))
+    progress.result(comparison)
     return comparison
 
 
 def fit_and_compare(
-    name: str, fit: Fitting, parts: Split[Dataset], watcher: Watcher, **how: Any
+    name: str, fit: Fitting, parts: Split[Dataset], progress: Progress, **how: Any
 ) -> tuple[Recommender, Comparison]:
     """Fit a model to train, and compare it with the baselines on test.
 
@@ -218,8 +205,8 @@ def fit_and_compare(
         Takes train, and gives the fitted model.
     parts : Split of Dataset
         Train and test.
-    watcher : Watcher
-        Told how it goes on.
+    progress : Progress
+        Receives the stages and the `Comparison`.
     how
         What else `gingham.compare` takes.
     """
@@ -229,8 +216,8 @@ def fit_and_compare(
         kept.append(Fitted.of(fit(train)))
         return kept[0]
 
-    comparison = side_by_side({name: keep}, *parts, progress=watcher.stage, **how)
-    watcher.compared(comparison)
+    comparison = side_by_side({name: keep}, *parts, progress=progress, **how)
+    progress.result(comparison)
     return kept[0].model, comparison
 
 

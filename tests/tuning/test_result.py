@@ -13,21 +13,11 @@ import pytest
 import gingham as gg
 from gingham.errors import ArtifactError, ConfigError, GinghamError, ParameterError
 from gingham.metrics import compute, rank_test
-from gingham.tuning.result import Follower
 from tests.processes import children, nurseries
+from tests.recorder import Recorder
 
 SPACE = {"n_components": {"low": 2, "high": 12}, "learning_rate": {"low": 0.01, "high": 0.2, "log": True}}
 QUICK: dict[str, Any] = {"trials": 4, "metric": "map@5", "verbose": False}
-
-
-class Listener(Follower):
-    """Keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def said(self, sentence: str) -> None:
-        self.heard.append(sentence)
 
 
 @pytest.fixture
@@ -144,12 +134,12 @@ def test_the_same_seed_searches_alike_and_another_does_not(tuned: Path) -> None:
 
 def test_a_search_goes_on_where_it_ended(tuned: Path, tmp_path: Path) -> None:
     before = gg.tune(tuned, tmp_path / "out", verbose=False).trials
-    listener = Listener()
-    after = gg.tune(tuned, tmp_path / "out", trials=7, follower=listener, verbose=False).trials
+    recorder = Recorder()
+    after = gg.tune(tuned, tmp_path / "out", trials=7, progress=recorder, verbose=False).trials
     assert after[:4].equals(before)
     assert after.height == 7
     assert after["n_components"][4:].to_list() != before["n_components"][:3].to_list()
-    assert any("4 of 7 trials" in sentence for sentence in listener.heard)
+    assert any("4 of 7 trials" in sentence for sentence in recorder.messages)
 
 
 @pytest.mark.parametrize(
@@ -177,16 +167,16 @@ def test_the_study_of_another_recipe_is_refused(tuned: Path, tmp_path: Path, old
 def test_a_worker_that_is_killed_costs_a_trial_that_is_tried_again(tuned: Path, whole: bool) -> None:
     """Whole: the process that workers come from is killed, and with it goes the only worker."""
 
-    class Killer(Listener):
-        def said(self, sentence: str) -> None:
-            super().said(sentence)
-            if "Trial 0" in sentence:
+    class Killer(Recorder):
+        def message(self, text: str) -> None:
+            super().message(text)
+            if "Trial 0" in text:
                 (nursery,) = nurseries()
                 os.kill(nursery if whole else children(nursery)[0], signal.SIGKILL)
 
     killer = Killer()
-    found = gg.tune(tuned, trials=6, follower=killer, verbose=False)
-    (told,) = (sentence for sentence in killer.heard if "SIGKILL" in sentence)
+    found = gg.tune(tuned, trials=6, progress=killer, verbose=False)
+    (told,) = (sentence for sentence in killer.messages if "SIGKILL" in sentence)
     assert "trial 1" in told
     assert "tried again" in told
     assert found.trials.height == 6

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gingham import pipeline
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.cli.tracking import Track, tracker
 from gingham.config import Recipe
 from gingham.report import require_ready
@@ -25,7 +25,7 @@ def compare(
     if out is not None:
         require_ready(out)
     log = tracker(track, known)
-    comparison = pipeline.compare(known, Narrator())
+    comparison = pipeline.compare(known, ConsoleProgress())
     if out is not None:
         comparison.save(out, title=f"Comparison: {known.name}")
         output.print(f"\nThe page is {out}.", highlight=False, markup=False, soft_wrap=True)

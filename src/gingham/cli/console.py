@@ -14,7 +14,6 @@ from tqdm import tqdm
 from gingham.columns import NAME, TYPE
 from gingham.comparison.comparison import Comparison
 from gingham.tables import Step
-from gingham.tuning.result import Follower
 
 # The width of a table's first column and of each model's, with its frame.
 _METRIC, _MODEL = 19, 15
@@ -23,11 +22,11 @@ output = Console()
 errors = Console(stderr=True)
 
 
-class Narrator(Follower):
-    """Tells a run's story as it unfolds."""
+class ConsoleProgress:
+    """A `Progress` that prints on the console."""
 
     def stage(self, name: str) -> AbstractContextManager[object]:
-        """Begin a stage, which lasts as long as the block."""
+        """Show the name of a stage for as long as it lasts."""
         if name.startswith(("Fitting", "Searching")):
             # These draw progress bars of their own.
             errors.print(f"{name} …", highlight=False, markup=False)
@@ -36,22 +35,18 @@ class Narrator(Follower):
             errors.print(f"{name} …", highlight=False, markup=False)
         return errors.status(Text(f"{name} …"))
 
-    def cleaned(self, steps: tuple[Step, ...]) -> None:
-        """Hear what cleaning and splitting left, step by step."""
-        table = _table("Steps", "step", "rows", "users", "items")
-        for step in steps:
-            table.add_row(Text(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
-        output.print(table)
-
-    def compared(self, comparison: Comparison) -> None:
-        """Hear how good the models (those of the recipe first) and the baselines are."""
-        output.print()
-        show_comparison(comparison)
-
-    def said(self, sentence: str) -> None:
-        """Hear what happened in a search."""
+    def message(self, text: str) -> None:
+        """Print a message without damaging a progress bar."""
         with tqdm.external_write_mode(file=sys.stderr):
-            errors.print(sentence, highlight=False, markup=False, soft_wrap=True)
+            errors.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def result(self, result: object) -> None:
+        """Print the steps of cleaning or a comparison."""
+        if isinstance(result, Comparison):
+            output.print()
+            show_comparison(result)
+        elif isinstance(result, tuple):
+            output.print(_steps(result))
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -71,6 +66,13 @@ def show_comparison(comparison: Comparison) -> None:
     output.print(_costs(comparison))
     for sentence in comparison.sentences:
         output.print(sentence, highlight=False, markup=False)
+
+
+def _steps(steps: tuple[Step, ...]) -> Table:
+    table = _table("Steps", "step", "rows", "users", "items")
+    for step in steps:
+        table.add_row(Text(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
+    return table
 
 
 def _metrics(comparison: Comparison, names: list[str]) -> Table:

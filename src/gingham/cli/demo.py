@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gingham import pipeline
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.cli.init import Shop, recipe_text
 from gingham.cli.recommend import show_recommendations
 from gingham.cli.run import told
@@ -28,7 +28,7 @@ def demo(
         highlight=False,
     )
     recipe = Recipe.parse(recipe_text(Shop.COMPLETE_JOURNEY), _data_folder(), "complete-journey.toml")
-    done = pipeline.run(recipe, out, Narrator())
+    done = pipeline.run(recipe, out, ConsoleProgress())
     user = done.model.training_data_.user_ids.values[0]
     show_recommendations(done.model, user, k=5)
     told(out)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.config import Recipe
 from gingham.pipeline import read_tables
 from gingham.profiling import profile as look
@@ -19,11 +19,11 @@ def profile(
     ),
 ) -> None:
     """Read and clean a recipe's tables, and write a page on what stands out in them."""
-    known, narrator = Recipe.read(recipe), Narrator()
+    known, progress = Recipe.read(recipe), ConsoleProgress()
     require_ready(out)
-    with narrator.stage("Reading and cleaning the tables"):
+    with progress.stage("Reading and cleaning the tables"):
         tables = read_tables(known)
-    with narrator.stage("Looking at them"):
+    with progress.stage("Looking at them"):
         found = look(tables)
         found.save(out, title=f"Profile: {known.name}")
     for number, sentence in enumerate(found.sentences, start=1):

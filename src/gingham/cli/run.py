@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gingham import pipeline
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.cli.tracking import Track, tracker
 from gingham.config import Recipe
 from gingham.tracking import of_run
@@ -20,7 +20,7 @@ def run(
     """Read, clean, split, fit, evaluate, recommend and store, as a recipe says."""
     known = Recipe.read(recipe)
     log = tracker(track, known)
-    done = pipeline.run(known, out, Narrator())
+    done = pipeline.run(known, out, ConsoleProgress())
     told(out)
     log(of_run(known, done))
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.config import Recipe
 from gingham.tracking import MLflow, Record
 
@@ -32,12 +32,12 @@ def tracker(tool: Tool | None, recipe: Recipe) -> Callable[[Record], None]:
     """
     if tool is None:
         return lambda _: None
-    narrator = Narrator()
-    with narrator.stage("Asking MLflow for its experiment"):
+    progress = ConsoleProgress()
+    with progress.stage("Asking MLflow for its experiment"):
         mlflow = MLflow.open(recipe.name)
 
     def log(record: Record) -> None:
-        with narrator.stage("Logging to MLflow"):
+        with progress.stage("Logging to MLflow"):
             mlflow.log(record)
         output.print(
             f"Logged to MLflow: experiment {mlflow.experiment!r} at {mlflow.uri}.",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gingham.cli.console import Narrator, output
+from gingham.cli.console import ConsoleProgress, output
 from gingham.cli.tracking import Track, tracker
 from gingham.config import Recipe
 from gingham.tracking import of_tuning
@@ -47,7 +47,7 @@ def tune(
     settings = {name: value for name, value in given.items() if value is not None}
     known = Recipe.read(recipe)
     log = tracker(track, known)
-    found = search(known, out, storage=storage, follower=Narrator(), **settings)
+    found = search(known, out, storage=storage, progress=ConsoleProgress(), **settings)
     for line in (
         f"\nBest on the validation part: {found.metric} {found.best_value:.4f} with {parameters(found.best_params)}.",
         f"Stored in {out}: {BEST} (gingham run), {REPORT}, the trials, the study and the model.",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,6 +14,7 @@ from gingham.errors import NotFittedError, ParameterError
 from gingham.evaluation.evaluation import Evaluation, evaluate
 from gingham.models import Epoch, EpochModel, Recommender
 from gingham.models.training_data import Data
+from gingham.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,6 @@ class Fitted:
 
 
 Fitting: TypeAlias = Callable[[Any], Recommender | Fitted]
-Progress: TypeAlias = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,14 @@ def measure(
     """
     k = max(ks)
     with PeakMemory() as memory:
-        with progress(f"Fitting {name}"):
+        with progress.stage(f"Fitting {name}"):
             start = time.perf_counter()
             fitted = Fitted.of(fit(train))
             fit_seconds = time.perf_counter() - start
         model = fitted.model
         if not isinstance(model, Recommender):
             raise ParameterError(f"The function for {name!r} gives a {type(model).__name__}; let it give a model.")
-        with progress(f"Evaluating {name}"):
+        with progress.stage(f"Evaluating {name}"):
             evaluation = evaluate(model, test, ks, filter_seen=filter_seen, num_threads=num_threads, **options)
             start = time.perf_counter()
             model.recommend(evaluation.per_user[USER_ID], k, filter_seen, num_threads=num_threads)

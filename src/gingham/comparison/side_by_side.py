@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Never
 
 from tqdm import tqdm
 
 from gingham.comparison.comparison import Comparison
-from gingham.comparison.measured import Fitting, Progress, fitting, measure
+from gingham.comparison.measured import Fitting, fitting, measure
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluation.evaluation import sizes
@@ -14,6 +15,7 @@ from gingham.evaluation.segments import HISTORY, By
 from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.training_data import Data
+from gingham.progress import Progress, Silent
 
 BASELINES = ("best-sellers", "recent-best-sellers", "buy-again")
 WINDOW = "7d"
@@ -79,9 +81,8 @@ def compare(
         Whether to measure models also on rows that they were fitted to, as for `evaluate`; False by default.
     num_threads : int
         For evaluating; 0 (default) for all cores. How many train is up to each model.
-    progress : callable, optional
-        Called with the name of each stage, gives a context manager that lasts as long; by default a terminal shows a
-        bar.
+    progress : Progress, optional
+        Receives the stages; by default a terminal shows a progress bar.
 
     Returns
     -------
@@ -112,7 +113,8 @@ def compare(
     if metric not in names(ks):
         raise ParameterError(f"metric={metric!r} is not measured with k={k}; give one of {', '.join(names(ks))}.")
     with ExitStack() as stack:
-        shown = progress or stack.enter_context(_bar(2 * len(fits)))
+        if progress is None:
+            progress = _Bar(stack.enter_context(tqdm(total=2 * len(fits), disable=None)))
         measured = {
             name: measure(
                 name,
@@ -122,7 +124,7 @@ def compare(
                 ks,
                 filter_seen=filter_seen,
                 num_threads=num_threads,
-                progress=shown,
+                progress=progress,
                 by=by,
                 allow_overlap=allow_overlap,
             )
@@ -131,14 +133,15 @@ def compare(
     return Comparison.of(measured, tuple(known), metric, reference)
 
 
-@contextmanager
-def _bar(total: int) -> Iterator[Progress]:
-    with tqdm(total=total, disable=None) as bar:
+class _Bar(Silent):
+    """Shows each stage as a step of a progress bar."""
 
-        @contextmanager
-        def stage(name: str) -> Iterator[None]:
-            bar.set_description(name)
-            yield
-            bar.update()
+    def __init__(self, bar: "tqdm[Never]") -> None:
+        self._bar = bar
 
-        yield stage
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Show the name of the stage, and advance the bar when it ends."""
+        self._bar.set_description(name)
+        yield
+        self._bar.update()

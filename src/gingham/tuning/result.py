@@ -17,7 +17,8 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.evaluation.evaluation import Evaluation
 from gingham.models import Recommender
-from gingham.pipeline import Watcher, fit_and_compare, name_of, read_parts
+from gingham.pipeline import fit_and_compare, name_of, read_parts
+from gingham.progress import Progress, Silent
 from gingham.report import require_ready
 from gingham.split import Split, SplitSpec
 from gingham.tuning import trials
@@ -32,13 +33,6 @@ from gingham.validation import check_k
 
 if TYPE_CHECKING:
     from optuna import Study
-
-
-class Follower(Watcher):
-    """Told how a search goes on; this one keeps it to itself."""
-
-    def said(self, sentence: str) -> None:
-        """Hear what happened."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +100,7 @@ def tune(
     test: Dataset | None = None,
     model: Mapping[str, Any] | None = None,
     storage: str | None = None,
-    follower: Follower | None = None,
+    progress: Progress | None = None,
     verbose: bool = True,
     **settings: Any,
 ) -> Tuning:
@@ -130,8 +124,8 @@ def tune(
     storage : str, optional
         An SQLAlchemy URL of the study's database, such as ``"postgresql+psycopg://host/studies"``: several machines can
         then search at the same time. By default an SQLite file in `out`.
-    follower : Follower, optional
-        Told how it goes on; nobody by default.
+    progress : Progress, optional
+        Receives the stages, messages, the steps of cleaning and the `Comparison`; by default nothing is shown.
     verbose : bool
         Whether a terminal shows a progress bar; True by default.
     settings
@@ -150,7 +144,7 @@ def tune(
     GinghamError
         If a table, a split or `out` is wrong.
     """
-    follower = follower or Follower()
+    progress = progress or Silent()
     optuna()
     source = data if isinstance(data, Dataset | Recipe) else Recipe.read(data)
     task = Task.of(source if isinstance(source, Recipe) else None, model, settings)
@@ -159,20 +153,20 @@ def tune(
         require_ready(folder.path / REPORT)
         folder.require_free()
     with tempfile.TemporaryDirectory(prefix="gingham-tune-") as workplace:
-        train, test = read_parts(source, follower)[1] if isinstance(source, Recipe) else (source, test)
+        train, test = read_parts(source, progress)[1] if isinstance(source, Recipe) else (source, test)
         if test is not None:
             check_k(task.ks[-1], test.n_items)
         url = storage or f"sqlite:///{Path(workplace) / STUDY if folder is None else folder.open()}"
-        study = _search(task, train, test, url, Path(workplace), follower, verbose)
-        found = _found(task, study, train, test, follower)
+        study = _search(task, train, test, url, Path(workplace), progress, verbose)
+        found = _found(task, study, train, test, progress)
     if folder is not None:
-        with follower.stage("Storing"):
+        with progress.stage("Storing"):
             _store(folder, task, found)
     return found
 
 
 def _search(
-    task: Task, train: Dataset, test: Dataset | None, url: str, workplace: Path, follower: Follower, verbose: bool
+    task: Task, train: Dataset, test: Dataset | None, url: str, workplace: Path, progress: Progress, verbose: bool
 ) -> "Study":
     """Search until it is over, or somebody has had enough."""
     spec = task.spec
@@ -181,16 +175,16 @@ def _search(
     study = open_study(url, task.name, fingerprint(train, task.model, task.space, spec, seen, how), spec)
     n_done = len(finished(study))
     if n_done:
-        follower.said(f"The study holds {n_done} of {spec.trials} trials from before; the search goes on from there.")
+        progress.message(f"The study has {n_done} of {spec.trials} trials from an earlier search; continuing there.")
     threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
-    with follower.stage("Searching"):
+    with progress.stage("Searching"):
         write(workplace, Settings(task.model, task.metric, seen, spec.patience, threads), splits)
         try:
-            Search(study, task.space, spec, follower.said).run(workplace, verbose)
+            Search(study, task.space, spec, progress.message).run(workplace, verbose)
         except KeyboardInterrupt:
             if not trials.any_complete(study):
                 raise
-            follower.said("Interrupted; going on with the best trial so far. Press Ctrl-C again to leave it at that.")
+            progress.message("Interrupted; continuing with the best trial so far. Press Ctrl-C again to stop.")
     if not trials.any_complete(study):
         raise ConfigError(
             f"None of the {len(finished(study))} trials was completed, so there is no best one; give the search more "
@@ -199,13 +193,13 @@ def _search(
     return study
 
 
-def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, follower: Follower) -> Tuning:
+def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
     """Fit the model to all of train with the best parameters, and score it once."""
     params = trials.best_params(study)
     spec = task.model.changed(params)
     comparison: Comparison | None = None
     if test is None:
-        with follower.stage(f"Fitting the model ({spec.kind})"):
+        with progress.stage(f"Fitting the model ({spec.kind})"):
             model = fit(spec, train)
     else:
         how = SplitSpec() if task.recipe is None else task.recipe.split
@@ -214,7 +208,7 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, fol
             name_of(spec),
             partial(fit, spec),
             Split(train, test),
-            follower,
+            progress,
             k=task.ks,
             metric=task.metric,
             filter_seen=seen,
