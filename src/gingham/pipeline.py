@@ -269,7 +269,7 @@ def load_run(folder: Path | str) -> Recommender:
         If there is no run in the folder, or its model is damaged.
     """
     place = store.resolve(Path(folder))
-    if not store.there(place / _MARKER):
+    if not store.exists(place / _MARKER):
         raise ArtifactError(f"There is no run in {folder}: it has no file {_MARKER}; make one with `gingham run`.")
     return Recommender.load(place / MODEL)
 
