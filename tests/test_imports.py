@@ -83,7 +83,7 @@ def test_imports_are_found() -> None:
     assert {"store", "dataset", "models"} <= imported(ROOT / "models" / "training_data.py") | imported(
         ROOT / "models" / "base.py"
     )
-    assert "_native" in imported(ROOT / "scores.py")
+    assert "_native" in imported(ROOT / "scores" / "kinds.py")
     assert "__init__" not in imported(ROOT / "models" / "base.py")
 
 

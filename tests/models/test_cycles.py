@@ -8,7 +8,7 @@ import pytest
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.models import BuyAgain
-from gingham.models.cycles import chances, loyalty
+from gingham.models.cycles import repurchase_hazards, repurchase_rates
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2024-01-01", "us")
@@ -57,7 +57,7 @@ def test_chances_agree_with_a_slow_count(seed: int) -> None:
     rows = shop(seed)
     bought = rows.matrix()
     found = bought.copy()
-    found.data = chances(rows, bought)
+    found.data = repurchase_hazards(rows, bought)
     chance, lasts = table(rows), waits(rows)
     wanted = np.zeros(bought.shape)
     for (user, item), mine in lasts.items():
@@ -68,9 +68,9 @@ def test_chances_agree_with_a_slow_count(seed: int) -> None:
 
 def test_of_one_purchase_nobody_knows_when_it_is_due() -> None:
     rows = Interactions([0], [0], 1, 1, timestamp=np.array([START]))
-    assert chances(rows, rows.matrix()).tolist() == [0]
+    assert repurchase_hazards(rows, rows.matrix()).tolist() == [0]
     nothing = rows.take(np.empty(0, int))
-    assert chances(nothing, nothing.matrix()).shape == (0,)
+    assert repurchase_hazards(nothing, nothing.matrix()).shape == (0,)
 
 
 def test_what_is_due_comes_before_what_sells_better() -> None:
@@ -93,5 +93,5 @@ def test_loyalty_is_the_smoothed_share_of_purchases_with_another_after_them() ->
         bought[item] += len(mine)
         repeated[item] += len(mine) - 1
     usual = repeated.sum() / bought.sum()
-    np.testing.assert_allclose(loyalty(rows), (repeated + 20 * usual) / (bought + 20))
-    assert loyalty(rows)[6] == pytest.approx(usual)
+    np.testing.assert_allclose(repurchase_rates(rows), (repeated + 20 * usual) / (bought + 20))
+    assert repurchase_rates(rows)[6] == pytest.approx(usual)

@@ -1,108 +1,108 @@
-"""How likely it is that someone buys an item again: at all, and by how long ago they last did."""
+"""Repurchase: how likely users buy an item again, overall and by the time since their last purchase."""
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats
+from gingham.arrays import Bools, Doubles, Floats, Longs
 from gingham.dataset import Interactions
 
-# Waiting is counted in weeks; who has waited for longer than half a year is as those who waited for half a year.
+# Waiting times are counted in weeks; the last week stands for half a year and more.
 _DAYS, _WEEKS = 7, 27
-# An item's own chances count for as much as those of all items, once so many waited, or bought again.
-_SMOOTHING = 50.0
-# An item's own share of purchases with another after them counts for as much as that of all items, once it was bought
-# so many times.
-_PURCHASES = 20.0
-
-Doubles = npt.NDArray[np.float64]
+# The weight of the hazards of all items in those of one item, in users who wait or purchases that were repeated.
+_HAZARD_SMOOTHING = 50.0
+# The weight of the repurchase rate of all items in that of one item, in purchases.
+_RATE_SMOOTHING = 20.0
 
 
-def chances(rows: Interactions, bought: sp.csr_matrix) -> Floats:
-    """Estimate for each user and item they bought how likely it is that they buy it again within the next week.
+def repurchase_hazards(rows: Interactions, purchases: sp.csr_matrix) -> Floats:
+    """Estimate for each user and each item they bought how likely they buy it again within the next week.
 
-    Of those who had bought the item and waited for as many weeks as the user has by now, it is the share who bought
-    it again within a week: a life table [1]_. An item's own is smoothed by that of all items, times how much
-    more often than these it is bought again.
+    The estimate is a hazard from a life table [1]_: among users who have waited as many weeks since their last purchase
+    of the item, the share who bought it again within a week. Users who still wait are censored. The hazards of an item
+    are smoothed by those of all items, multiplied by the item's number of repurchases relative to the expected number.
 
     Parameters
     ----------
     rows : Interactions
-        With timestamps.
-    bought : csr_matrix, shape (n_users, n_items)
-        The same, a row a user; columns ascending.
+        Interactions with timestamps.
+    purchases : csr_matrix, shape (n_users, n_items)
+        The matrix of the same interactions, columns ascending.
 
     Returns
     -------
-    float32 array, one an entry of `bought`
-        Zero for what is not above zero in any of the rows.
+    float32 array, shape (purchases.nnz,)
+        The hazard of each entry; zero if none of its interactions is above zero.
 
     References
     ----------
     .. [1] Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA, 1958.
     """
-    pair, waited, again = _waits(rows)
-    item, week = pair % rows.n_items, np.minimum((waited - again) // _DAYS, _WEEKS - 1)
-    table = _life_table(item, week, again, rows.n_items)
-    # The pairs that wait are those of `bought` in the same order, but for what was never bought.
-    users = np.repeat(np.arange(rows.n_users, dtype=np.int64), np.diff(bought.indptr))
-    chance = np.zeros(bought.nnz, np.float32)
-    waiting = np.isin(users * rows.n_items + bought.indices, pair[~again], assume_unique=True)
-    chance[waiting] = table[item[~again], week[~again]]
-    return chance
+    pair, wait, repeated = _waiting_times(rows)
+    item, week = pair % rows.n_items, np.minimum((wait - repeated) // _DAYS, _WEEKS - 1)
+    table = _life_table(item, week, repeated, rows.n_items)
+    # The pairs that still wait are the entries of `purchases` in the same order, except for those never bought.
+    users = np.repeat(np.arange(rows.n_users, dtype=np.int64), np.diff(purchases.indptr))
+    hazards = np.zeros(purchases.nnz, np.float32)
+    is_waiting = np.isin(users * rows.n_items + purchases.indices, pair[~repeated], assume_unique=True)
+    hazards[is_waiting] = table[item[~repeated], week[~repeated]]
+    return hazards
 
 
-def loyalty(rows: Interactions) -> Doubles:
-    """Estimate of each item after which share of its purchases the user bought it again, on another day.
+def repurchase_rates(rows: Interactions) -> Doubles:
+    """Estimate the share of each item's purchases after which the user bought the item again on another day.
 
     Parameters
     ----------
     rows : Interactions
-        With timestamps.
+        Interactions with timestamps.
 
     Returns
     -------
     float64 array, shape (n_items,)
-        Smoothed by the share of all items' purchases; what was never bought has that itself.
+        The rates, smoothed by the rate of all items, which is also the rate of items without purchases.
     """
-    pair, _, again = _waits(rows)
+    pair, _, repeated = _waiting_times(rows)
     item = pair % rows.n_items
-    bought, repeated = (np.bincount(chosen, minlength=rows.n_items) for chosen in (item, item[again]))
-    usual = repeated.sum() / max(bought.sum(), 1)
-    shares: Doubles = (repeated + _PURCHASES * usual) / (bought + _PURCHASES)
-    return shares
+    n_purchases, n_repeated = (np.bincount(items, minlength=rows.n_items) for items in (item, item[repeated]))
+    overall = n_repeated.sum() / max(n_purchases.sum(), 1)
+    rates: Doubles = (n_repeated + _RATE_SMOOTHING * overall) / (n_purchases + _RATE_SMOOTHING)
+    return rates
 
 
-def _waits(rows: Interactions) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Count the days from each day on which a user bought an item to the next, or to the day after all transactions.
+def _waiting_times(rows: Interactions) -> tuple[Longs, Longs, Bools]:
+    """Compute the days between consecutive purchase days of each pair of user and item, and since the last one.
 
-    Gives the pair, as a number, in ascending order; the days; and whether they ended with buying again.
+    Returns
+    -------
+    pair : int64 array
+        The pair as a number (user * n_items + item), ascending; one element for each day on which the user bought it.
+    wait : int64 array
+        The days until the next purchase, or until the day after the last of all transactions.
+    repeated : bool array
+        Whether the wait ended with a purchase.
     """
     assert rows.timestamp is not None
     bought = rows.value > 0
     day = rows.timestamp[bought].astype("datetime64[D]").astype(np.int64)
     day -= day.min(initial=0)
     end = int(day.max(initial=0)) + 1
-    # By hand, for np.unique looks numbers up by their hashes, which takes ten times as long as to sort them.
+    # np.unique would hash the numbers, which takes ten times as long as sorting them.
     keys = np.sort(rows.pairs()[bought] * end + day)
     pair, day = np.divmod(keys[np.diff(keys, prepend=-1) > 0], end)
-    # After the last of a pair's days comes the day after all.
-    following = np.append(pair, -1)[1:] == pair
-    return pair, np.where(following, np.append(day, end)[1:], end) - day, following
+    repeated = np.append(pair, -1)[1:] == pair
+    return pair, np.where(repeated, np.append(day, end)[1:], end) - day, repeated
 
 
-def _life_table(
-    item: npt.NDArray[np.int64], week: npt.NDArray[np.int64], again: npt.NDArray[np.bool_], n_items: int
-) -> Doubles:
-    """Give the chance of each item (row) to be bought again in each week of waiting (column)."""
+def _life_table(item: Longs, week: Longs, repeated: Bools, n_items: int) -> Doubles:
+    """Return the repurchase hazard of each item (row) in each week of waiting (column)."""
     cell = item * _WEEKS + week
-    ended, still = (
+    repurchases, censored = (
         np.bincount(cell[chosen], minlength=n_items * _WEEKS).reshape(n_items, _WEEKS).astype(np.float64)
-        for chosen in (again, ~again)
+        for chosen in (repeated, ~repeated)
     )
-    # Who still waits has not been through the week that they are in.
-    waited = np.cumsum((ended + still)[:, ::-1], axis=1)[:, ::-1] - still
-    of_all = ended.sum(axis=0) / np.maximum(waited.sum(axis=0), 1)
-    often = (ended.sum(axis=1) + _SMOOTHING) / (waited @ of_all + _SMOOTHING)
-    table: Doubles = (ended + _SMOOTHING * often[:, None] * of_all) / (waited + _SMOOTHING)
+    # Users who still wait have not completed their current week, so they are not at risk in it.
+    at_risk = np.cumsum((repurchases + censored)[:, ::-1], axis=1)[:, ::-1] - censored
+    overall = repurchases.sum(axis=0) / np.maximum(at_risk.sum(axis=0), 1)
+    ratio = (repurchases.sum(axis=1) + _HAZARD_SMOOTHING) / (at_risk @ overall + _HAZARD_SMOOTHING)
+    table: Doubles = (repurchases + _HAZARD_SMOOTHING * ratio[:, None] * overall) / (at_risk + _HAZARD_SMOOTHING)
     return table

@@ -1,6 +1,8 @@
-"""GraphFilter: what a user had, spread along the graph of who had what; no training."""
+"""GraphFilter: low-pass filters of the user-item graph, applied to the user's history."""
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,38 +11,42 @@ from scipy.linalg import eigh
 
 from gingham.arrays import Floats
 from gingham.models.linear import LinearModel
-from gingham.validation import check_integer, check_number
+from gingham.validation import Check, check_integer, check_number
 
 # The terms of the series that sharpens: as many as one step of the classical Runge-Kutta method has.
 _TERMS = 4
-# How often a subspace is iterated, and how much larger it is than asked for. With 8 times, lists are no better.
+# The number of subspace iterations, and by how many vectors the subspace exceeds `n_components`. Eight iterations gave
+# no better lists.
 _ITERATIONS = 4
-_SPARE = 64
+_EXTRA_COMPONENTS = 64
 
 
 class GraphFilter(LinearModel):
-    """A linear filter of the graph of users and items: near items, and the graph's broad lines.
+    """A linear filter of the user-item graph: item co-occurrence plus an ideal low-pass filter.
 
-    With R the matrix of who had what, each entry over a power of its user's and of its item's number of entries, a row
-    of scores is what the user had times R'R (items that were had together), plus `low_pass` times its part in the
-    leading singular vectors of R. With the exponents' defaults and no sharpening this is GF-CF; with sharpening it is
-    BSPM: scores then lose what is common to all neighbours, by the solution of ds/dt = -s R'R at the time `sharpening`.
-    R is scaled so that its largest singular value is one.
+    Let R be the binary interaction matrix, each entry divided by a power of the number of entries of its user and of
+    its item, scaled to a largest singular value of one. The scores are the user's history times R'R (normalised
+    co-occurrence), plus `low_pass` times the projection of the history on the leading right singular vectors of R (the
+    low frequencies of the graph). With the default exponents and no sharpening this is GF-CF. Sharpening is that of
+    BSPM: the scores s follow ds/dt = -s R'R up to the time `sharpening`, which removes what all neighbours have in
+    common.
 
-    The singular vectors are found by iterating a subspace from a fixed start: the same data give the same vectors, the
-    last of them roughly. Nothing of the size of items by items is kept. Scoring takes some hundred users at a time, and
-    several times as long with sharpening.
+    There is no iterative training. The singular vectors come from subspace iterations with a fixed start: the same data
+    give the same vectors, the last few of them only approximately. The model stores no matrix of items by items. Scores
+    are computed for a few hundred users at a time, and take several times as long with sharpening.
 
     Parameters
     ----------
     n_components : int
-        How many singular vectors; 256 by default, and at most as many as there are users or items.
+        The number of singular vectors; 256 by default, at most the number of users and of items.
     low_pass : float
-        How much their part counts; 0.3 by default.
+        The weight of the low-pass filter, at least 0; 0.3 by default.
     sharpening : float
-        How long scores are sharpened; 0 (default) for not at all. The series behind it is good up to about 3.
+        The end of the sharpening time, at least 0; 0 (default) for no sharpening. The series that approximates it is
+        accurate up to about 3.
     user_exponent, item_exponent : float
-        The powers, from 0 to 1; 0.5 each by default. With less, users (items) with many entries count for more.
+        The exponents of the normalisation, from 0 to 1; 0.5 by default. With smaller exponents, users (items) with many
+        interactions count more.
 
     References
     ----------
@@ -48,7 +54,29 @@ class GraphFilter(LinearModel):
     Choi et al., "Blurring-Sharpening Process Models for Collaborative Filtering", 2023,
     https://arxiv.org/abs/2211.09324; Halko et al., "Finding Structure with Randomness", 2009,
     https://arxiv.org/abs/0909.4061
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> model = gg.GraphFilter(n_components=8).fit(gg.synth.sample_dataset())
+    >>> model.recommend(["u07"], k=3)["item_id"].to_list()
+    ['i01', 'i00', 'i14']
     """
+
+    kind: ClassVar[str] = "graph-filter"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "n_components": {"low": 32, "high": 512, "log": True},
+        "low_pass": {"low": 0.0, "high": 1.0},
+        "user_exponent": {"low": 0.0, "high": 1.0},
+        "item_exponent": {"low": 0.0, "high": 1.0},
+    }
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "n_components": check_integer,
+        "low_pass": partial(check_number, least=0),
+        "sharpening": partial(check_number, least=0),
+        "user_exponent": partial(check_number, least=0, most=1),
+        "item_exponent": partial(check_number, least=0, most=1),
+    }
 
     _graph: sp.csr_matrix
     _into: Floats
@@ -69,77 +97,67 @@ class GraphFilter(LinearModel):
         self.user_exponent = user_exponent
         self.item_exponent = item_exponent
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If one is out of its range.
-        """
-        check_integer("n_components", self.n_components, 1)
-        for name in ("low_pass", "sharpening"):
-            check_number(name, getattr(self, name), least=0)
-        for name in ("user_exponent", "item_exponent"):
-            check_number(name, getattr(self, name), least=0, most=1)
-
-    def _learn(self, had: sp.csr_matrix) -> None:
-        per_user, per_item = np.diff(had.indptr), np.bincount(had.indices, minlength=had.shape[1])
+    def _fit_history(self, history: sp.csr_matrix) -> None:
+        per_user, per_item = np.diff(history.indptr), np.bincount(history.indices, minlength=history.shape[1])
+        user_scale = np.repeat(np.maximum(per_user, 1.0) ** self.user_exponent, per_user)
         item_scale = np.maximum(per_item, 1.0) ** self.item_exponent
-        graph = had.copy()
-        graph.data /= np.repeat(np.maximum(per_user, 1.0) ** self.user_exponent, per_user) * item_scale[had.indices]
-        vectors, largest = _leading(graph, self.n_components)
+        graph = history.copy()
+        graph.data /= user_scale * item_scale[history.indices]
+        vectors, largest = _leading_vectors(graph, self.n_components)
         graph.data /= np.float32(largest)
-        # One step of exp(-sharpening R'R) as Runge and Kutta's: each term is the one before times -sharpening R'R / n.
-        self._series = [-float(self.sharpening) / n for n in range(1, _TERMS + 1)] if self.sharpening else []
-        self._graph = graph
-        self._into = np.ascontiguousarray(vectors.T / item_scale[:, None], np.float32)
+        # One Runge-Kutta step of exp(-sharpening R'R): each term is the one before times -sharpening R'R / n.
+        series = [-float(self.sharpening) / n for n in range(1, _TERMS + 1)] if self.sharpening else []
+        into = np.ascontiguousarray(vectors.T / item_scale[:, None], np.float32)
         out = np.ascontiguousarray(vectors * item_scale, np.float32)
-        self._out = np.float32(self.low_pass) * self._sharpened(out)
+        out = np.float32(self.low_pass) * _sharpened(out, graph, series)
+        self._graph, self._series, self._into, self._out = graph, series, into, out
 
-    def _score(self, had: sp.csr_matrix) -> Floats:
-        near = np.asarray((had @ self._graph.T @ self._graph).toarray(), np.float32)
-        scores: Floats = self._sharpened(near)
-        scores += (had @ self._into) @ self._out
+    def _score(self, history: sp.csr_matrix) -> Floats:
+        co_occurrence = np.asarray((history @ self._graph.T @ self._graph).toarray(), np.float32)
+        scores = _sharpened(co_occurrence, self._graph, self._series)
+        scores += (history @ self._into) @ self._out
         return scores
-
-    def _sharpened(self, rows: Floats) -> Floats:
-        total, term = rows, rows
-        for factor in self._series:
-            term = np.float32(factor) * (self._graph.T @ (self._graph @ np.ascontiguousarray(term.T))).T
-            total = total + term
-        return np.ascontiguousarray(total)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {"series": self._series}, {"graph": self._graph.data, "into": self._into, "out": self._out}
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        had = self._had
-        self._graph = sp.csr_matrix((arrays["graph"], had.indices, had.indptr), shape=had.shape)
+        history = self._history
+        self._graph = sp.csr_matrix((arrays["graph"], history.indices, history.indptr), shape=history.shape)
         self._into, self._out, self._series = arrays["into"], arrays["out"], list(state["series"])
 
 
-def _leading(graph: sp.csr_matrix, n_components: int) -> tuple[Floats, float]:
-    """Find the leading right singular vectors, a row each, and the largest singular value (one, if all are zero)."""
+def _sharpened(rows: Floats, graph: sp.csr_matrix, series: list[float]) -> Floats:
+    """Apply the sharpening filter to rows of scores."""
+    total, term = rows, rows
+    for factor in series:
+        term = np.float32(factor) * (graph.T @ (graph @ np.ascontiguousarray(term.T))).T
+        total = total + term
+    return np.ascontiguousarray(total)
+
+
+def _leading_vectors(graph: sp.csr_matrix, n_components: int) -> tuple[Floats, float]:
+    """Return the leading right singular vectors as rows, and the largest singular value (one if all are zero)."""
     size = min(graph.shape)
-    turned = graph.T.tocsr()
-    basis = np.random.default_rng(0).standard_normal((graph.shape[1], min(n_components + _SPARE, size)), np.float32)
+    n_vectors = min(n_components + _EXTRA_COMPONENTS, size)
+    transpose = graph.T.tocsr()
+    basis = np.random.default_rng(0).standard_normal((graph.shape[1], n_vectors), np.float32)
     for _ in range(_ITERATIONS):
-        basis = _orthonormal(turned @ _orthonormal(graph @ basis))
-    squares, mixes = _spectrum(graph @ basis)
-    return (basis @ mixes[:, -n_components:]).T, float(np.sqrt(squares.max(initial=0))) or 1.0
+        basis = _orthonormal(transpose @ _orthonormal(graph @ basis))
+    squares, vectors = _spectrum(graph @ basis)
+    return (basis @ vectors[:, -n_components:]).T, float(np.sqrt(squares.max(initial=0))) or 1.0
 
 
 def _orthonormal(columns: Floats) -> Floats:
-    """Give an orthonormal basis of what columns span; by their small products, which is many times as fast as QR."""
-    squares, mixes = _spectrum(columns)
-    mixes /= np.sqrt(squares)
-    return columns @ mixes
+    """Return an orthonormal basis of the column space; from the small Gram matrix, many times as fast as QR."""
+    squares, vectors = _spectrum(columns)
+    vectors /= np.sqrt(squares)
+    return columns @ vectors
 
 
 def _spectrum(columns: Floats) -> tuple[Floats, Floats]:
-    """Find the squares of the singular values of columns, least first, and right vectors; without those about zero."""
-    squares, mixes = eigh((columns.T @ columns).astype(np.float64))
-    kept = squares > 1e-6 * squares.max(initial=0)
-    return squares[kept].astype(np.float32), mixes[:, kept].astype(np.float32)
+    """Return the squared singular values, ascending, and the right singular vectors, without those close to zero."""
+    squares, vectors = eigh((columns.T @ columns).astype(np.float64))
+    nonzero = squares > 1e-6 * squares.max(initial=0)
+    return squares[nonzero].astype(np.float32), vectors[:, nonzero].astype(np.float32)

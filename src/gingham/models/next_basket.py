@@ -1,6 +1,8 @@
-"""NextBasket: what this user, users alike, and everybody of late put into their baskets."""
+"""NextBasket: time-decayed purchase counts of the user and similar users, smoothed by recent best sellers."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -8,57 +10,91 @@ import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
-from gingham.models.base import Recommender
-from gingham.models.cycles import loyalty
-from gingham.models.neighbours import top_products, unit
-from gingham.models.popularity import sold
+from gingham.models.cycles import repurchase_rates
+from gingham.models.neighbours import normalised, top_products
+from gingham.models.one_pass import OnePassModel
+from gingham.models.popularity import item_totals
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import SharedScores
 from gingham.store import csr_arrays, csr_of
-from gingham.validation import check_integer, check_num_threads, check_number, check_optional_duration
+from gingham.validation import (
+    Check,
+    check_duration,
+    check_integer,
+    check_number,
+    check_optional_duration,
+    optional,
+)
 
-# For how many users the habits of their neighbours are kept at a time.
-_USERS = 4096
+# The number of users whose neighbours' habits are computed at a time.
+_BLOCK_SIZE = 4096
 
 
-class NextBasket(Recommender):
-    """How often a user bought each item, the recent counting more, smoothed by what everybody buys of late.
+class NextBasket(OnePassModel):
+    """The user's time-decayed purchase counts, smoothed by the recent sales of all users.
 
-    A score is the user's habit, plus the item's share of all recent sales times `smoothing`: as if everybody had bought
-    that many items more, as everybody else does. Someone new thus gets best sellers, and a habit stands above them once
-    it says more. With neighbours, a habit is partly that of the users whose habits are nearest (by the cosine), as in
-    TIFU-kNN; there, time is counted in baskets, here in days. Interactions that are not above zero don't count.
+    The score of an item is the user's habit (the time-decayed count of their purchases) plus `smoothing` times the
+    item's share of recent sales: a Bayesian prior of `smoothing` purchases distributed as all recent sales. New users
+    therefore get best sellers, and habits rank above them once they outweigh the prior. With neighbours, habits are
+    mixed with those of the users whose habits are most similar (by cosine), as in TIFU-kNN; TIFU-kNN counts time in
+    baskets, this model in days. Interactions that are not above zero are ignored.
 
     Parameters
     ----------
     half_life : str or None
-        How long before the last transaction a purchase counts for half as a habit, such as "90d"; by default all count
-        alike.
+        The age, counted back from the last transaction, at which a purchase counts half as a habit, such as "90d". By
+        default all purchases count the same.
     smoothing : float
-        How many items everybody is taken to have bought besides; 500 by default.
+        The weight of the recent sales, in purchases, at least 0; 500 by default.
     sales_half_life : str or None
-        How long before the last transaction a purchase counts for half as one of everybody's sales; "20d" by default,
-        None for all alike.
+        The age, counted back from the last transaction, at which a purchase counts half as a sale; "20d" by default.
+        None counts all sales the same.
     n_neighbours : int
-        How many users' habits are mixed into each one's; 0 (default) for none.
+        The number of similar users whose habits are mixed into the user's own; 0 (default) for none.
     alpha : float
-        With neighbours, the share of the user's own habit, from 0 to 1; the rest is the neighbours' mean. 0.7 by
-        default.
+        With neighbours, the weight of the user's own habits, from 0 to 1; the mean of the neighbours' habits has the
+        rest. 0.7 by default.
     sales_decay : float or None
-        Lets sales count for less by a power of their days, in place of `sales_half_life`: one of d days before the last
-        transaction counts for ``(1 + d) ** -sales_decay``. The last days count for most, as where offers come and go,
-        and yet what sold well long ago is not forgotten. Above 0; None (default) for the half-life.
+        Decays sales by a power of their age, instead of `sales_half_life`: a sale d days before the last transaction
+        counts ``(1 + d) ** -sales_decay``. The last days count most, which suits changing offers, while long-term best
+        sellers keep some weight. Above 0; None (default) uses the half-life.
     loyalty : float
-        Lets a purchase count for more as a habit if the item is one that people buy again: it is multiplied by this
-        power of the share of the item's purchases after which the user bought it again on another day, and all habits
-        are scaled to their sum without that. At least 0, which leaves them alone (default); it takes timestamps.
+        Weights habits by how often the item is bought again: counts are multiplied by this power of the item's
+        repurchase rate, the share of its purchases after which the user bought it again on another day. All habits are
+        then scaled to their former sum. At least 0; 0 (default) for no weighting. Has no effect without timestamps.
 
     References
     ----------
     Hu et al., "Modeling Personalized Item Frequency Information for Next-basket Recommendation", 2020,
     https://arxiv.org/abs/2006.00556;
     Anderson and Schooler, "Reflections of the Environment in Memory", 1991 (decay by a power of time).
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> model = gg.NextBasket(half_life="30d", smoothing=20).fit(gg.synth.sample_dataset())
+    >>> model.recommend(["u07"], k=3)["item_id"].to_list()
+    ['i15', 'i00', 'i03']
     """
+
+    kind: ClassVar[str] = "next-basket"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "half_life": ["7d", "14d", "30d", "60d", "120d"],
+        "smoothing": {"low": 10.0, "high": 5000.0, "log": True},
+        "sales_half_life": ["3d", "7d", "20d", "60d"],
+        "n_neighbours": [0, 100, 300, 900],
+        "alpha": {"low": 0.0, "high": 1.0},
+        "loyalty": {"low": 0.0, "high": 1.0},
+    }
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "half_life": optional(check_duration),
+        "smoothing": partial(check_number, least=0),
+        "sales_half_life": optional(check_duration),
+        "n_neighbours": partial(check_integer, least=0),
+        "alpha": partial(check_number, least=0, most=1),
+        "sales_decay": optional(partial(check_number, above=0)),
+        "loyalty": partial(check_number, least=0),
+    }
 
     _habits: sp.csr_matrix
     _shared: Floats
@@ -83,68 +119,31 @@ class NextBasket(Recommender):
         self.sales_decay = sales_decay
         self.loyalty = loyalty
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If one is out of its range.
-        """
-        for name in ("half_life", "sales_half_life"):
-            check_optional_duration(name, getattr(self, name))
-        check_number("smoothing", self.smoothing, least=0)
-        if self.sales_decay is not None:
-            check_number("sales_decay", self.sales_decay, above=0)
-        check_integer("n_neighbours", self.n_neighbours, 0)
-        check_number("alpha", self.alpha, least=0, most=1)
-        check_number("loyalty", self.loyalty, least=0)
-
-    def fit(self, interactions: Data, num_threads: int = 0) -> Self:
-        """Count purchases, and find every user's neighbours where they are asked for.
-
-        Parameters
-        ----------
-        interactions : Dataset or sparse matrix
-            What was bought. In a matrix (or a dataset without timestamps) nothing is older: all of it counts alike.
-        num_threads : int
-            How many threads look for neighbours; 0 (default) for all cores. The result does not depend on it.
-
-        Raises
-        ------
-        ParameterError, DataError
-            If a parameter is out of its range, or the data hold a value that is not finite.
-        MissingExtraError
-            If neighbours are asked for, and sparse-dot-topn is not installed.
-        """
-        self.validate()
-        n_threads = check_num_threads(num_threads)
-        known = TrainingData.of(interactions)
+    def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
+        half_life = check_optional_duration("half_life", self.half_life)
         sales_half_life = check_optional_duration("sales_half_life", self.sales_half_life)
-        habits = self._loyal(
-            known.purchases(interactions, check_optional_duration("half_life", self.half_life)), interactions
+        habits = self._loyal(training_data.purchases(interactions, half_life), interactions)
+        recent = training_data.purchases(
+            interactions, sales_half_life if self.sales_decay is None else self.sales_decay
         )
-        recent = known.purchases(interactions, sales_half_life if self.sales_decay is None else self.sales_decay)
         near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
-        sales = sold(recent)
+        sales = item_totals(recent)
         self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)
         self._habits, self._near, self._alpha = habits, near, float(self.alpha)
-        self._training_data = known
-        return self
 
     def _loyal(self, habits: sp.csr_matrix, data: Data) -> sp.csr_matrix:
-        """Let habits count for more with items that people buy again."""
+        """Weight habits by a power of the repurchase rates of their items."""
         if not self.loyalty or not isinstance(data, Dataset) or data.interactions.timestamp is None:
             return habits
-        weighted = habits.data * loyalty(data.interactions)[habits.indices] ** self.loyalty
+        weighted = habits.data * repurchase_rates(data.interactions)[habits.indices] ** self.loyalty
         total = weighted.sum()
-        # Where nobody bought anything again, no item is better than another.
+        # The total is zero if no item was bought again: then all items have the same rate.
         if total > 0:
             habits.data = (weighted * (habits.data.sum(dtype=np.float64) / total)).astype(np.float32)
         return habits
 
     def _scores(self) -> SharedScores:
-        return SharedScores(self._shared, self._own, _USERS)
+        return SharedScores(self._shared, self._own, _BLOCK_SIZE)
 
     def _own(self, users: Indices) -> sp.csr_matrix:
         habits: sp.csr_matrix = self._habits[users]
@@ -161,20 +160,20 @@ class NextBasket(Recommender):
         return {"alpha": self._alpha}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        known = self.training_data_.matrix
-        self._habits = sp.csr_matrix((arrays["habits"], known.indices, known.indptr), shape=known.shape)
+        matrix = self.training_data_.matrix
+        self._habits = sp.csr_matrix((arrays["habits"], matrix.indices, matrix.indptr), shape=matrix.shape)
         self._shared, self._alpha, self._near = arrays["shared"], state["alpha"], None
         if "near.data" in arrays:
             self._near = csr_of("near", arrays, (self.n_users, self.n_users))
 
 
 def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
-    """Find the users with the nearest habits: a row each, whose entries add up to one."""
+    """Return the users with the most similar habits, as rows whose values sum to one."""
     rows = np.repeat(np.arange(habits.shape[0]), np.diff(habits.indptr))
-    normal = habits.copy()
-    normal.data = unit(habits.data, rows, habits.shape[0])
-    # One more than asked for: nobody is nearer than the user.
-    near = top_products(normal, normal.T.tocsr(), n_neighbours + 1, n_threads)
+    unit = habits.copy()
+    unit.data = normalised(habits.data, rows, habits.shape[0])
+    # One more than needed, because every user is their own nearest neighbour.
+    near = top_products(unit, unit.T.tocsr(), n_neighbours + 1, n_threads)
     near.data = (near.indices != np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))).astype(np.float32)
     near.eliminate_zeros()
     sizes = np.diff(near.indptr)

@@ -1,31 +1,46 @@
-"""Simple baselines that a shop must not lose to: best sellers, and buy it again."""
+"""Baselines that every other model should beat: best sellers, and items the user bought before."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, canonical
+from gingham.arrays import Doubles, Floats, Longs, canonical
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
-from gingham.models.base import Recommender
-from gingham.models.cycles import chances
-from gingham.models.segment_popularity import Segments, SegmentScores
+from gingham.models.cycles import repurchase_hazards
+from gingham.models.one_pass import OnePassModel
+from gingham.models.segment_popularity import SegmentPopularity, SegmentScores
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import Scores, SharedScores
-from gingham.validation import check_bool, check_optional_duration, check_text, optional
+from gingham.validation import (
+    Check,
+    check_bool,
+    check_duration,
+    check_optional_duration,
+    check_text,
+    optional,
+)
 
-# The power of the chance that an item is bought again, beside the power 1 of how often the user bought it.
-_DUE = 0.25
-# Up to here, float32 holds every whole number.
+# The exponent of the repurchase hazard that multiplies the user's count of an item.
+_HAZARD_EXPONENT = 0.25
+# The integers up to this one are exact in float32.
 _EXACT = 2**24
+_WINDOWS: Mapping[str, Any] = {"window": ["1d", "3d", "7d", "14d", "30d", "90d"]}
 
 
-class _BySales(Recommender):
-    """What the two have in common: how well each item sells."""
+class _SalesModel(OnePassModel):
+    """Base class of Popularity and BuyAgain: the recent sales of each item."""
+
+    default_space: ClassVar[Mapping[str, Any]] = _WINDOWS
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "window": optional(check_duration),
+        "half_life": optional(check_duration),
+    }
 
     _sales: Floats
 
@@ -33,57 +48,16 @@ class _BySales(Recommender):
         self.window = window
         self.half_life = half_life
 
-    def fit(self, interactions: Data) -> Self:
-        """Count sales.
-
-        Parameters
-        ----------
-        interactions : Dataset or sparse matrix
-            What was bought. A matrix (or a dataset without timestamps) has no window, and nothing in it
-            is older: all of it counts alike.
-
-        Raises
-        ------
-        ParameterError, DataError
-            If `window` or `half_life` is no length of time, users are not known by what `by` names, or the data hold a
-            value that is not finite.
-        """
-        self.validate()
-        known, of_late = TrainingData.of(interactions), self._recent(interactions)
-        self._learn(known, interactions, of_late)
-        total, recent = sold(known.matrix), sold(of_late)
-        # The share of all sales orders what did not sell of late, and is less than what any item sold of late.
-        least = recent.min(initial=1, where=recent > 0)
-        self._sales = (recent + least * total / (np.abs(total).sum() + 1)).astype(np.float32)
-        self._training_data = known
-        return self
-
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If `window` or `half_life` is no length of time.
-        """
-        for name in ("window", "half_life"):
-            check_optional_duration(name, getattr(self, name))
-
-    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:
-        """Learn what a model needs besides; an error leaves the model as it was."""
-
     def _recent(self, data: Data) -> sp.csr_matrix:
-        """Take the window's interactions, each with the weight that its age leaves it."""
+        """Return the interactions of the window, decayed by their age."""
         if not isinstance(data, Dataset):
             return canonical(data, "interactions")
         rows = data.interactions
         if rows.timestamp is None or not len(rows):
             return data.matrix()
         age = rows.timestamp.max() - rows.timestamp
-        window, half_life = (
-            check_optional_duration("window", self.window),
-            check_optional_duration("half_life", self.half_life),
-        )
+        window = check_optional_duration("window", self.window)
+        half_life = check_optional_duration("half_life", self.half_life)
         if half_life is not None:
             rows = rows.decayed(half_life)
         if window is not None:
@@ -97,47 +71,55 @@ class _BySales(Recommender):
         self._sales = arrays["sales"]
 
 
-class Popularity(_BySales):
-    """Best sellers of the last days: everybody's, or those of each segment of users.
+class Popularity(_SalesModel):
+    """Recent best sellers: the same list for every user, or one list for each segment of users.
 
-    An item's score is the number of its sales in the window, plus its share of all sales (scaled to less than any item
-    sold in the window, if that is less than one), so that what did not sell of late follows in the order of all time.
+    The score of an item is its number of sales in the window, plus its share of all-time sales. The share is scaled to
+    stay below the sales of every item sold in the window, so that items without recent sales follow in the order of
+    all-time sales.
 
-    With `by`, it is the number that would be sold if everybody bought as the user's segment does: a segment's sales in
-    the window, and 1,000 sales that are spread as everybody's are, scaled to as many as everybody's. The fewer sales a
-    segment has, the more its list is everybody's; someone of whom no segment is known has everybody's itself.
+    With `by`, users get the best sellers of their segment, smoothed by those of all users: 1,000 sales distributed as
+    all sales are added to the segment's own sales, and the sum is scaled to the total of all sales. The fewer sales a
+    segment has, the closer its list is to the overall one. Users without a segment get the overall best sellers.
 
     Parameters
     ----------
     window : str or None
-        How long, counted back from the last transaction: hours, days or weeks, such as "7d" (default); None for all
-        time.
+        The window of recent sales, counted back from the last transaction: hours, days or weeks, such as "7d"
+        (default). None counts all sales.
     half_life : str or None
-        How long before the last transaction a sale counts for half; by default all in the window count alike.
+        The age, counted back from the last transaction, at which a sale counts half, such as "3d". By default, all
+        sales in the window count the same.
     by : str or None
-        The column of the user features whose values, or bins, are the segments, such as "AGE_GROUP"; by default there
-        are none. It takes a dataset with that feature.
+        The column of the user features that defines the segments, such as "AGE_GROUP": one segment for each of its
+        values or bins. By default there are no segments. Requires a dataset with that feature.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> data = gg.synth.sample_dataset()
+    >>> gg.Popularity(window="14d").fit(data).recommend(["u07"], k=3)["item_id"].to_list()
+    ['i00', 'i01', 'i02']
+
+    Best sellers by age group:
+
+    >>> gg.Popularity(window=None, by="age_group").fit(data).recommend(["u07"], k=3)["item_id"].to_list()
+    ['i00', 'i01', 'i02']
     """
 
-    _segments: Segments | None
+    kind: ClassVar[str] = "popularity"
+    constraints: ClassVar[Mapping[str, Check]] = {**_SalesModel.constraints, "by": optional(check_text)}
+
+    _segments: SegmentPopularity | None
 
     def __init__(self, window: str | None = "7d", half_life: str | None = None, by: str | None = None) -> None:
         super().__init__(window, half_life)
         self.by = by
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If `window` or `half_life` is no length of time, or `by` no text.
-        """
-        super().validate()
-        optional(check_text)("by", self.by)
-
-    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
-        self._segments = None if self.by is None else Segments.of(_column(self.by, data), of_late)
+    def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
+        recent = self._recent(interactions)
+        segments = None if self.by is None else SegmentPopularity.of(_segment_codes(self.by, interactions), recent)
+        self._segments, self._sales = segments, _sales(training_data.matrix, recent)
 
     def _scores(self) -> Scores:
         if self._segments is None:
@@ -150,43 +132,58 @@ class Popularity(_BySales):
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        self._segments = Segments.restored(arrays, self.n_items)
+        self._segments = SegmentPopularity.restored(arrays, self.n_items)
 
 
-def _column(name: str, data: Data) -> Codes:
-    """Find what a column of the user features says of each user."""
+def _segment_codes(column: str, data: Data) -> Codes:
+    """Return the codes of a categorical column of the user features."""
     features = data.user_features if isinstance(data, Dataset) else None
     categories = {} if features is None else features.categories()
-    columns = {column: codes for column, codes in categories.items() if codes.is_known.any()}
-    if name not in columns:
-        known = f"give one of {', '.join(map(repr, columns))}" if columns else "give a dataset with user features"
-        raise ParameterError(f"by={name!r} is nothing that users are known by; {known}, or leave it out.")
-    return columns[name]
+    columns = {name: codes for name, codes in categories.items() if codes.is_known.any()}
+    if column not in columns:
+        names = ", ".join(map(repr, columns))
+        hint = f"use one of {names}" if columns else "pass a dataset with categorical user features"
+        raise ParameterError(f"by={column!r} is not a categorical user feature; {hint}, or leave out `by`.")
+    return columns[column]
 
 
-class BuyAgain(_BySales):
-    """What this user bought most, filled with the best sellers of the last days.
+class BuyAgain(_SalesModel):
+    """The items a user bought most often, followed by recent best sellers.
 
-    What a user never bought scores below 1, in the order of `Popularity`. What they bought scores how often they did,
-    plus a fraction below 1: of two items bought equally often, the better seller comes first.
+    The score of an item that the user bought is the number of purchases, plus a fraction below 1 that ranks equal
+    counts by recent sales. All other items score below 1, in the order of `Popularity`.
 
-    With `recency`, what they bought of late counts for more, and with `cycle` what they need again; neither changes
-    anything for a matrix (or a dataset without timestamps). Then, and where interactions count for other than whole
-    numbers (as with a half-life, or by what was spent), scores of what they bought are places: 1 for the last of these
-    items, 2 for the one before it, and so on; of equal ones, the better seller comes first.
+    With `recency`, recent purchases count more; with `cycle`, items that the user is likely to need again do. Neither
+    has an effect on a matrix or a dataset without timestamps. In both cases, and wherever counts are not integers (with
+    weights such as amounts spent), the scores of the user's items are ranks instead: 1 for the last of them, 2 for the
+    second last, and so on; equal counts are again ranked by recent sales.
 
     Parameters
     ----------
     window, half_life : str or None
-        Those of the best sellers, as for `Popularity`; "7d" and None by default.
+        The window and half-life of the best sellers, as for `Popularity`; "7d" and None by default.
     recency : str or None
-        How long before the last transaction a user's own purchase counts for half, such as "60d"; by default all count
-        alike.
+        The age, counted back from the last transaction, at which a user's purchase counts half, such as "60d". By
+        default all purchases count the same.
     cycle : bool
-        Whether what the user bought also counts for more if it is likely to be due: its count is multiplied by the
-        fourth root of the share of those who bought the item again within a week, of all who had waited for as many
-        weeks as the user has. False by default; it helped beside `recency`, and hurt without.
+        Whether to multiply a user's count of an item by the fourth root of its repurchase hazard: among users who have
+        waited as many weeks since their last purchase of the item, the share who buy it again within a week. False by
+        default; in our experiments it helped together with `recency`, and hurt without it.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> model = gg.BuyAgain(recency="30d").fit(gg.synth.sample_dataset())
+    >>> model.recommend(["u07"], k=3)["item_id"].to_list()
+    ['i15', 'i03', 'i16']
     """
+
+    kind: ClassVar[str] = "buy-again"
+    constraints: ClassVar[Mapping[str, Check]] = {
+        **_SalesModel.constraints,
+        "recency": optional(check_duration),
+        "cycle": check_bool,
+    }
 
     _habits: Floats | None
 
@@ -201,41 +198,36 @@ class BuyAgain(_BySales):
         self.recency = recency
         self.cycle = cycle
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
+    def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
+        recent = self._recent(interactions)
+        self._habits, self._sales = self._fit_habits(training_data, interactions), _sales(training_data.matrix, recent)
 
-        Raises
-        ------
-        ParameterError
-            If `window`, `half_life` or `recency` is no length of time, or `cycle` neither true nor false.
-        """
-        super().validate()
-        check_optional_duration("recency", self.recency)
-        check_bool("cycle", self.cycle)
-
-    def _learn(self, known: TrainingData, data: Data, of_late: sp.csr_matrix) -> None:  # noqa: ARG002
-        self._habits = None
-        if isinstance(data, Dataset) and data.interactions.timestamp is not None and (self.recency or self.cycle):
-            self._habits = known.purchases(data, check_optional_duration("recency", self.recency)).data
-            if self.cycle:
-                self._habits *= chances(data.interactions, known.matrix) ** _DUE
+    def _fit_habits(self, training_data: TrainingData, data: Data) -> Floats | None:
+        """Return the weight of each entry of the training matrix; None if it is its value."""
+        if not isinstance(data, Dataset) or data.interactions.timestamp is None or not (self.recency or self.cycle):
+            return None
+        habits: Floats = training_data.purchases(data, check_optional_duration("recency", self.recency)).data
+        if self.cycle:
+            habits *= repurchase_hazards(data.interactions, training_data.matrix) ** _HAZARD_EXPONENT
+        return habits
 
     def _scores(self) -> SharedScores:
-        bought = self.training_data_.matrix
-        # Places, not sales: a best seller's thousand would leave its fraction no digits to differ from the next one's.
-        place = places(self._sales)
-        again = np.maximum(self._again(bought, place), place[bought.indices])
-        own = sp.csr_matrix((again, bought.indices, bought.indptr), shape=bought.shape)
-        return SharedScores(place, lambda users: own[users])
+        purchases = self.training_data_.matrix
+        # Ranks instead of sales: next to thousands of sales, float32 has no digits left to order equal counts.
+        popularity = rank_scores(self._sales)
+        scores = np.maximum(self._purchase_scores(purchases, popularity), popularity[purchases.indices])
+        own = sp.csr_matrix((scores, purchases.indices, purchases.indptr), shape=purchases.shape)
+        return SharedScores(popularity, lambda users: own[users])
 
-    def _again(self, bought: sp.csr_matrix, place: Floats) -> Floats:
-        """Score what users bought: how often they did, and the item's place among what they bought; or that alone."""
-        selling, sizes = place[bought.indices], np.diff(bought.indptr)
-        if self._habits is not None or not _countable(bought.data, sizes):
-            habits = bought.data if self._habits is None else self._habits
-            return np.where(bought.data > 0, 1 + _order(bought, habits, selling), 0).astype(np.float32)
-        fraction = _order(bought, selling) / (np.repeat(sizes, sizes) + 1)
-        return np.where(bought.data > 0, bought.data + fraction, 0).astype(np.float32)
+    def _purchase_scores(self, purchases: sp.csr_matrix, popularity: Floats) -> Floats:
+        """Score each entry of the training matrix: count plus a fraction that breaks ties, or the rank alone."""
+        item_popularity, sizes = popularity[purchases.indices], np.diff(purchases.indptr)
+        if self._habits is not None or not _leaves_room_for_fractions(purchases.data, sizes):
+            habits = purchases.data if self._habits is None else self._habits
+            ranks = 1 + _ascending_ranks(purchases, habits, item_popularity)
+            return np.where(purchases.data > 0, ranks, 0).astype(np.float32)
+        fraction = _ascending_ranks(purchases, item_popularity) / (np.repeat(sizes, sizes) + 1)
+        return np.where(purchases.data > 0, purchases.data + fraction, 0).astype(np.float32)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
@@ -246,27 +238,34 @@ class BuyAgain(_BySales):
         self._habits = arrays.get("habits")
 
 
-def _countable(counts: Floats, sizes: npt.NDArray[Any]) -> bool:
-    """Find out whether counts leave room for fractions: they are whole, and float32 has digits for both."""
+def _leaves_room_for_fractions(counts: Floats, sizes: npt.NDArray[Any]) -> bool:
+    """Return whether counts are integers, and small enough for float32 to hold them plus a fraction."""
     return bool((counts == np.round(counts)).all() and counts.max(initial=0) * (sizes.max(initial=0) + 1) < _EXACT)
 
 
-def _order(bought: sp.csr_matrix, *keys: Floats) -> npt.NDArray[np.int64]:
-    """Count the entries of each row from zero, in the order of one key, and of the next where it is equal."""
-    sizes = np.diff(bought.indptr)
+def _ascending_ranks(matrix: sp.csr_matrix, *keys: Floats) -> Longs:
+    """Rank the entries of each row from zero by ascending keys, the first key first."""
+    sizes = np.diff(matrix.indptr)
     by: list[npt.NDArray[Any]] = [*reversed(keys), np.repeat(np.arange(len(sizes)), sizes)]
-    order = np.empty(bought.nnz, np.int64)
-    order[np.lexsort(by)] = np.arange(bought.nnz) - np.repeat(bought.indptr[:-1], sizes)
-    return order
+    ranks = np.empty(matrix.nnz, np.int64)
+    ranks[np.lexsort(by)] = np.arange(matrix.nnz) - np.repeat(matrix.indptr[:-1], sizes)
+    return ranks
 
 
-def sold(matrix: sp.csr_matrix) -> npt.NDArray[np.float64]:
-    """Sum up what was sold of each item; float32 would stop counting at 16 million."""
+def _sales(matrix: sp.csr_matrix, recent: sp.csr_matrix) -> Floats:
+    """Return the recent sales of each item, plus a share of all sales that is below the sales of any recent item."""
+    total, recent_total = item_totals(matrix), item_totals(recent)
+    least = recent_total.min(initial=1, where=recent_total > 0)
+    return np.asarray(recent_total + least * total / (np.abs(total).sum() + 1), np.float32)
+
+
+def item_totals(matrix: sp.csr_matrix) -> Doubles:
+    """Sum the values of each column in float64; float32 would stop counting at 16 million."""
     return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel()
 
 
-def places(sales: npt.NDArray[Any]) -> Floats:
-    """Score items between 0 and 1 by their places in the order of sales; of equal ones the lower index is ahead."""
-    place = np.empty(len(sales), np.float32)
-    place[np.argsort(-sales, kind="stable")] = np.arange(len(sales), 0, -1) / (len(sales) + 1)
-    return place
+def rank_scores(sales: npt.NDArray[Any]) -> Floats:
+    """Return scores between 0 and 1, evenly spaced in the order of sales; of equal sales, the lower index is ahead."""
+    scores = np.empty(len(sales), np.float32)
+    scores[np.argsort(-sales, kind="stable")] = np.arange(len(sales), 0, -1) / (len(sales) + 1)
+    return scores

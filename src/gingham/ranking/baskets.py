@@ -4,7 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham.arrays import Floats
-from gingham.models.neighbours import top_products, unit
+from gingham.models.neighbours import normalised, top_products
 from gingham.ranking.pairs import Pairs, Past
 from gingham.ranking.snapshot import Snapshot
 from gingham.validation import check_num_threads
@@ -24,7 +24,7 @@ class Baskets:
         day = np.floor(bought.age[late]).astype(np.int64)
         visits, basket = np.unique(bought.user[late] * (day.max(initial=0) + 1) + day, return_inverse=True)
         item = bought.item[late]
-        values = unit(np.ones(len(item), np.float32), item, n_items)
+        values = normalised(np.ones(len(item), np.float32), item, n_items)
         baskets = sp.csr_matrix((values, (basket, item)), shape=(len(visits), n_items))
         self._near = top_products(baskets.T.tocsr(), baskets, _NEIGHBOURS, check_num_threads(0))
         rows = np.repeat(np.arange(n_items), np.diff(self._near.indptr))

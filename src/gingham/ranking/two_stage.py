@@ -18,7 +18,7 @@ from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some
 from gingham.models.parametrized import to_json
-from gingham.models.popularity import places, sold
+from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
 from gingham.ranking.candidates import Source
@@ -249,7 +249,7 @@ class TwoStage(Recommender):
     def _scores(self) -> SharedScores:
         floor = 0.0 if self._trees is None else self._trees.floor
         # What no model suggests is below whatever a candidate can score.
-        fill = (places(sold(self.training_data_.matrix)) + np.floor(floor) - 1).astype(np.float32)
+        fill = (rank_scores(item_totals(self.training_data_.matrix)) + np.floor(floor) - 1).astype(np.float32)
         return SharedScores(fill, self._own, BLOCK)
 
     def _own(self, users: Indices) -> sp.csr_matrix:

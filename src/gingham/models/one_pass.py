@@ -1,0 +1,69 @@
+"""The fit that models without epochs share."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Self
+
+from gingham.models.base import Callback, Recommender
+from gingham.models.training_data import Data, TrainingData
+from gingham.validation import check_num_threads
+
+
+class OnePassModel(Recommender):
+    """Base class of models that are fitted in one pass over the data: by counts, or in closed form."""
+
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),  # noqa: ARG002
+        verbose: bool = True,  # noqa: ARG002
+    ) -> Self:
+        """Fit the model to a dataset or a matrix, and discard an earlier fit.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            The training data. A matrix, or a dataset without timestamps, has no ages: windows and half-lives have no
+            effect on it.
+        num_threads : int
+            The number of threads for models that use several; 0 (default) for all cores. The result does not depend on
+            it.
+        callbacks, verbose
+            Accepted because the signature is the same for every model. A model without epochs does not use them.
+
+        Returns
+        -------
+        Self
+            The model.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter or `num_threads` is out of range. The model keeps its earlier fit after any error.
+        DataError
+            If the data hold a value that is not finite.
+        MissingExtraError
+            If the model needs a package that is not installed.
+        """
+        self.validate()
+        n_threads = check_num_threads(num_threads)
+        training_data = TrainingData.of(interactions)
+        self._fit(training_data, interactions, n_threads)
+        self._training_data = training_data
+        return self
+
+    @abstractmethod
+    def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
+        """Fit the model; set attributes only when nothing can fail any more.
+
+        Parameters
+        ----------
+        training_data : TrainingData
+            The data as the model keeps them.
+        interactions : Dataset or sparse matrix
+            The same data as passed to `fit`.
+        n_threads : int
+            At least 1.
+        """
