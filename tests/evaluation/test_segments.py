@@ -1,14 +1,17 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
 import gingham as gg
-from gingham.dataset import Dataset
+from gingham.dataset import Dataset, Feature, encode
 from gingham.errors import DataError, ParameterError
+from gingham.tables import FeatureSpec
 from tests.bazaar import bazaar, users
 
 K = 3
@@ -97,6 +100,40 @@ def test_users_by_what_their_features_are_made_of() -> None:
 
     assert found == expected({user: bin_of(age) for user, age in ages.items()})
     assert len(found) == 3
+
+
+def test_columns_and_values_may_contain_equals_signs() -> None:
+    train, test = gg.split.by_time(bazaar(), test="10d")
+    rng = np.random.default_rng(5)
+    values = ["=A", "A", "null", "other", None]
+    towns = {user: values[user % 5] for user in range(train.n_users)}
+    table = pl.DataFrame({"user_id": list(towns), "a=b": list(towns.values()), "z": rng.normal(size=len(towns))})
+    features = encode(train.user_ids, table, FeatureSpec(categorical=["a=b"], scaled=["z"]), "user_id")
+    train, test = (replace(part, user_features=features) for part in (train, test))
+    model = gg.Popularity(by="a=b").fit(train)
+    segments = gg.evaluate(model, test, k=K, by="a=b").segments
+    assert segments is not None
+    rows = segments.filter(pl.col("metric") == f"recall@{K}")
+    assert rows["value"].to_list() == ["=A", "A", "null", "other"]
+    tested = np.unique(test.interactions.user_index).tolist()
+    labels = [towns[user] or "null" for user in tested]
+    assert rows["users"].to_list() == [labels.count(value) for value in rows["value"]]
+    with pytest.raises(ParameterError, match=r"by='z' is not a segmentation of the users; use one of .*'a=b', or"):
+        gg.evaluate(model, test, k=K, by="z")
+
+
+def test_users_by_features_that_were_made_by_hand() -> None:
+    train, test = gg.split.by_time(bazaar(), test="10d")
+    towns = ["x" if user < 20 else "unknown" if user < 30 else None for user in range(train.n_users)]
+    weights = np.array([[town == "x", town == "unknown"] for town in towns], np.float32)
+    features = gg.Features(sp.csr_matrix(weights), [Feature("town", "x"), Feature("town", "unknown")])
+    train, test = (replace(part, user_features=features) for part in (train, test))
+    segments = gg.evaluate(gg.Popularity().fit(train), test, k=K, by="town").segments
+    assert segments is not None
+    rows = segments.filter(pl.col("metric") == f"recall@{K}")
+    tested = np.unique(test.interactions.user_index).tolist()
+    labels = ["x" if user < 20 else "unknown" for user in tested]
+    assert dict(rows.select("value", "users").iter_rows()) == {name: labels.count(name) for name in ("x", "unknown")}
 
 
 def test_users_by_the_columns_of_a_frame() -> None:

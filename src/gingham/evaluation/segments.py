@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import polars.selectors as cs
-import scipy.sparse as sp
 
 from gingham.columns import USER_ID
 from gingham.dataset import Dataset
-from gingham.dataset.encodings import Bins, Categories
+from gingham.dataset.codes import Codes
 from gingham.errors import DataError, ParameterError
 from gingham.metrics import TestRanks
 from gingham.models.training_data import Data, TrainingData
@@ -91,7 +90,7 @@ def _splitter(by: By, known: TrainingData, test: Data) -> Splitter:
         return partial(_by_table, _table(by), known)
     if by in _OF_KNOWN:
         return partial(_OF_KNOWN[by], known)
-    return partial(_by_feature, by, *_feature(by, test))
+    return partial(_by_feature, by, _feature(by, test))
 
 
 def _labelled(name: str, codes: npt.NDArray[np.integer], labels: Sequence[str]) -> Iterator[Segment]:
@@ -123,29 +122,25 @@ def _by_item(known: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
 _OF_KNOWN = {HISTORY: _by_history, NEW_USERS: _by_newness, COLD_ITEMS: _by_item}
 
 
-def _feature(name: str, test: Data) -> tuple[sp.csr_matrix, tuple[str, ...]]:
-    """Find the features that were made of a column of the users, and their names."""
+def _feature(name: str, test: Data) -> Codes:
+    """Find the column of the users' features by which to split."""
     features = test.user_features if isinstance(test, Dataset) else None
-    encoder = test.user_encoder if isinstance(test, Dataset) else None
-    start, columns = 0, {}
-    if features is not None and encoder is not None:
-        start = encoder.n_identities
-        for encoding in encoder.encodings:
-            columns[encoding.column] = start, encoding
-            start += len(encoding.names)
-    told = [column for column, (_, encoding) in columns.items() if isinstance(encoding, Categories | Bins)]
-    if features is None or name not in told:
-        known = ", ".join(map(repr, (*_OF_KNOWN, *told)))
-        raise ParameterError(f"by={name!r} is nothing that users are known by; give one of {known}, or a data frame.")
-    start, encoding = columns[name]
-    return features.matrix[:, start : start + len(encoding.names)], tuple(encoding.names)
+    categories = {} if features is None else features.categories()
+    columns = {column: codes for column, codes in categories.items() if codes.is_exclusive}
+    if name not in columns:
+        choices = ", ".join(map(repr, (*_OF_KNOWN, *columns)))
+        raise ParameterError(f"by={name!r} is not a segmentation of the users; use one of {choices}, or a data frame.")
+    return columns[name]
 
 
-def _by_feature(name: str, features: sp.csr_matrix, names: Sequence[str], ranks: TestRanks) -> Iterator[Segment]:
+def _by_feature(name: str, codes: Codes, ranks: TestRanks) -> Iterator[Segment]:
     """Split by a column of which the users' features were made: by value, or by bin."""
-    labels = [label.removeprefix(name).lstrip("=∈") for label in names]
-    # Every row has one of the features.
-    yield from _labelled(name, np.asarray(features[ranks.users].argmax(axis=1)).ravel(), labels)
+    # Features that were not encoded from a table may leave users without a value.
+    values = [*codes.labels, _UNKNOWN]
+    labels = list(dict.fromkeys(values))
+    place = {label: number for number, label in enumerate(labels)}
+    segments = np.array([place[value] for value in values])
+    yield from _labelled(name, segments[codes.of_row[ranks.users]], labels)
 
 
 def _table(frame: Any) -> pl.DataFrame:
