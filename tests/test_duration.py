@@ -15,17 +15,17 @@ def test_hours_days_and_weeks(text: str, length: timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "7 days", "-7d", "1.5d", "0d", "7m", "9999999999999999w"])
-def test_anything_else_is_refused(text: str) -> None:
+def test_other_texts_are_not_durations(text: str) -> None:
     with pytest.raises(ParameterError, match=f"'{text}' is not a duration"):
         duration(text)
 
 
-def test_how_long_work_may_take() -> None:
+def test_time_limits() -> None:
     lengths = {"30m": timedelta(minutes=30), "8h": timedelta(hours=8), " 2 d ": timedelta(days=2)}
     assert {text: time_limit(text) for text in lengths} == lengths
 
 
 @pytest.mark.parametrize("text", ["", "30", "2w", "0m", "-1h", "1.5h", "90 s"])
-def test_no_time_limit(text: str) -> None:
+def test_other_texts_are_not_time_limits(text: str) -> None:
     with pytest.raises(ParameterError, match=f"'{text}' is not a time limit"):
         time_limit(text)

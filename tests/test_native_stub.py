@@ -10,14 +10,14 @@ STUB = Path(gingham.__file__).parent / "_native.pyi"
 
 
 def without_brackets(signature: str) -> str:
-    """Nanobind writes types that are no Python, all of it in brackets."""
-    kept, depth = "", 0
+    """Remove brackets and their content: nanobind writes types there that are not valid Python."""
+    text, depth = "", 0
     for character in signature:
         depth += character == "["
         if not depth:
-            kept += character
+            text += character
         depth -= character == "]"
-    return kept
+    return text
 
 
 def functions(source: str) -> dict[str, ast.FunctionDef]:
@@ -25,7 +25,7 @@ def functions(source: str) -> dict[str, ast.FunctionDef]:
 
 
 def parameters(function: ast.FunctionDef) -> tuple[list[str], list[str]]:
-    """The names of the positional and of the keyword-only parameters."""
+    """Return the names of the positional and of the keyword-only parameters."""
     arguments = function.args
     return [a.arg for a in arguments.posonlyargs + arguments.args], [a.arg for a in arguments.kwonlyargs]
 
@@ -43,7 +43,7 @@ def test_the_stub_has_every_function_and_no_others() -> None:
     assert {"train_epoch", "rank_scores"} < set(BUILT)
 
 
-def test_the_module_offers_all_that_was_built() -> None:
+def test_the_module_has_every_function_of_the_kernel() -> None:
     built = {name for name, value in vars(_native._module).items() if hasattr(value, "__nb_signature__")}
     assert built == set(BUILT)
 
@@ -51,7 +51,7 @@ def test_the_module_offers_all_that_was_built() -> None:
 @pytest.mark.parametrize("name", sorted(STUBBED.keys() | BUILT.keys()))
 def test_the_stub_has_every_parameter(name: str) -> None:
     assert parameters(STUBBED[name]) == parameters(BUILT[name])
-    # Which of them may be left out is part of a signature too.
+    # The signature includes which parameters are optional.
     assert [len(STUBBED[name].args.defaults), len(STUBBED[name].args.kw_defaults)] == [
         len(BUILT[name].args.defaults),
         len(BUILT[name].args.kw_defaults),
@@ -59,7 +59,7 @@ def test_the_stub_has_every_parameter(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(STUBBED.keys() & BUILT.keys()))
-def test_the_stub_has_the_type_that_is_returned(name: str) -> None:
+def test_the_stub_has_the_return_type(name: str) -> None:
     stubbed, built = STUBBED[name].returns, BUILT[name].returns
     assert stubbed is not None
     assert built is not None

@@ -17,7 +17,7 @@ from gingham.validation import (
 NAN, INF = float("nan"), float("inf")
 
 
-def test_one_of() -> None:
+def test_choices() -> None:
     check_choice("loss", "bpr", ("warp", "bpr"))
     for wrong in ("BPR", "", None, 1, ["bpr"]):
         with pytest.raises(ParameterError) as caught:
@@ -70,13 +70,13 @@ def test_numbers_within_bounds(bounds: Any, inside: list[Any], outside: list[Any
         ({"least": 0, "most": 1}, "at least 0 and at most 1"),
     ],
 )
-def test_bounds_are_told(bounds: Any, words: str) -> None:
+def test_the_message_has_the_bounds(bounds: Any, words: str) -> None:
     with pytest.raises(ParameterError) as caught:
         check_number("x", -1, **bounds)
     assert str(caught.value) == f"x must be a finite number {words}, not -1."
 
 
-def test_lengths_of_time() -> None:
+def test_durations() -> None:
     assert check_duration("window", "2w") == timedelta(days=14)
     for wrong in (7, None, timedelta(days=1), ["7d"]):
         with pytest.raises(ParameterError, match="window must be a duration such as '12h'"):

@@ -1,4 +1,4 @@
-"""Runs the command line: ``python -m gingham``."""
+"""Run the command line: ``python -m gingham``."""
 
 from gingham.cli import main
 

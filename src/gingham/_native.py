@@ -1,4 +1,4 @@
-"""The native kernel, in the variant compiled for the best instruction set that this machine runs."""
+"""The native kernel, compiled for the best instruction set that this machine supports."""
 
 from importlib import import_module
 from types import ModuleType

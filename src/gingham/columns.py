@@ -1,4 +1,4 @@
-"""The names of the column roles, written once."""
+"""The names of columns: the roles of a table's columns, and the columns of results."""
 
 from typing import Final
 

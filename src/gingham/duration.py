@@ -1,4 +1,4 @@
-"""Durations as recipes write them."""
+"""Durations in recipes and parameters, such as "7d"."""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from gingham.errors import ParameterError
 
-# The least weight of an interaction that is many half-lives old: almost nothing, but it still counts as a positive.
+# The smallest weight of an interaction that is many half-lives old: almost 0, but it still counts as a positive.
 FADED = 2.0**-100
 _TEXT = re.compile(r"(\d+)\s*([mhdw])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-# Time limits alone have minutes: in a shop's data, "3m" would be read as months.
+# Only time limits have minutes: as a duration in a shop's data, "3m" could mean three months.
 _LIMIT_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
@@ -21,7 +21,12 @@ def duration(text: str) -> timedelta:
     Raises
     ------
     ParameterError
-        If `text` is not one of these, or is zero.
+        If `text` is not a duration, or is zero.
+
+    Examples
+    --------
+    >>> duration("2w")
+    datetime.timedelta(days=14)
     """
     length = _length(text, _UNITS)
     if not length:
@@ -35,7 +40,12 @@ def time_limit(text: str) -> timedelta:
     Raises
     ------
     ParameterError
-        If `text` is not one of these, or is zero.
+        If `text` is not a time limit, or is zero.
+
+    Examples
+    --------
+    >>> time_limit("30m")
+    datetime.timedelta(seconds=1800)
     """
     length = _length(text, _LIMIT_UNITS)
     if not length:

@@ -1,15 +1,36 @@
-"""Every exception the package raises.
+"""The exceptions that Gingham raises.
 
-A message is one sentence: the offending value, where it is, and what to do about it.
+A message says what is wrong, with the value, where it is, and what to do.
+
+Examples
+--------
+Every exception is a `GinghamError`, and also an exception of the standard library:
+
+>>> import gingham as gg
+>>> try:
+...     gg.HybridMF(n_components=0).fit(gg.synth.sample_dataset())
+... except gg.errors.ParameterError as error:
+...     print(error, isinstance(error, ValueError))
+n_components must be a positive integer, not 0. True
 """
 
 
 class GinghamError(Exception):
-    """Base of every error Gingham raises on purpose."""
+    """Base class of the exceptions that Gingham raises.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> try:
+    ...     gg.Recipe.read("missing.toml")
+    ... except gg.GinghamError as error:
+    ...     print(type(error).__name__)
+    ConfigError
+    """
 
 
 class ConfigError(GinghamError, ValueError):
-    """A recipe is missing, unreadable, or says something it cannot mean."""
+    """A recipe is missing or unreadable, or one of its values is wrong."""
 
 
 class TableError(GinghamError, ValueError):
@@ -17,7 +38,7 @@ class TableError(GinghamError, ValueError):
 
 
 class DataError(GinghamError, ValueError):
-    """A matrix, dataset or split has the wrong shape, type or content."""
+    """A matrix, dataset or split has a wrong shape, type or content."""
 
 
 class ParameterError(GinghamError, ValueError):
@@ -28,24 +49,24 @@ class UnknownIdError(GinghamError, KeyError):
     """A user or item id is not in the dataset."""
 
     def __str__(self) -> str:
-        # KeyError would print the message's repr, quotes and all.
+        # KeyError would return the repr of the message, with quotes.
         return str(self.args[0])
 
 
 class MissingExtraError(GinghamError, ImportError):
-    """A library is needed that only one of the package's extras installs."""
+    """A required library is not installed; one of the package's extras installs it."""
 
 
 class NotFittedError(GinghamError, RuntimeError):
-    """A model is asked for something before it was fitted."""
+    """A method of a model needs `fit` to be called first."""
 
 
 class DivergedError(GinghamError, ArithmeticError):
-    """Training produced a non-finite parameter."""
+    """A parameter of the model became infinite or NaN in training."""
 
 
 class ArtifactError(GinghamError, ValueError):
-    """A stored artifact is missing, damaged, or written by a newer format."""
+    """A stored artifact is missing, damaged, or in a newer format; or a folder can't be written."""
 
 
 class ReportError(GinghamError, ValueError):
@@ -53,4 +74,4 @@ class ReportError(GinghamError, ValueError):
 
 
 class TrackingError(GinghamError, RuntimeError):
-    """A tracking tool cannot be reached, or does not take what is logged."""
+    """A tracking tool cannot be reached, or refuses what is logged."""

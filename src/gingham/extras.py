@@ -6,28 +6,37 @@ from typing import Any
 from gingham.errors import MissingExtraError
 
 
-def extra(module: str, name: str, what: str, library: str | None = None) -> Any:
-    """Import a library when it is needed.
+def extra(module: str, name: str, feature: str, library: str | None = None) -> Any:
+    """Import an optional library.
 
     Parameters
     ----------
     module : str
-        What to import.
+        The module to import.
     name : str
         The extra that installs it.
-    what : str
-        What needs it, as the beginning of a sentence.
+    feature : str
+        The feature that needs it, as the first words of the message.
     library : str, optional
-        What it is called; by default as the module is.
+        The name of the library; by default the name of the module.
+
+    Returns
+    -------
+    module
 
     Raises
     ------
     MissingExtraError
-        If it is not installed.
+        If the library is not installed.
+
+    Examples
+    --------
+    >>> extra("math", "numbers", "Counting").gcd(4, 6)
+    2
     """
     try:
         return import_module(module)
     except ModuleNotFoundError:
         raise MissingExtraError(
-            f"{what} needs {library or module}, which is not installed; pip install 'gingham[{name}]'."
+            f"{feature} needs {library or module}, which is not installed; run: pip install 'gingham[{name}]'."
         ) from None

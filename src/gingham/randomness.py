@@ -1,4 +1,4 @@
-"""Where random numbers come from: what every `random_state` may be."""
+"""Random number generators from `random_state`."""
 
 from typing import TypeAlias
 
@@ -10,22 +10,26 @@ RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | Non
 
 
 def generator(random_state: RandomState) -> np.random.Generator:
-    """Make a source of randomness of what `random_state` may be.
+    """Return a NumPy generator for a `random_state`.
 
     Parameters
     ----------
     random_state : int, Generator, RandomState or None
-        A seed, from 0 on; a source, which is drawn from; None: another one on every call.
+        A seed of at least 0; a generator, which is returned or drawn from; None for a different seed on each call.
 
     Raises
     ------
     ParameterError
-        If it is none of these.
+        If `random_state` is something else.
+
+    Examples
+    --------
+    >>> int(generator(7).integers(100)) == int(generator(7).integers(100))
+    True
     """
     try:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
         raise ParameterError(
-            f"random_state={random_state!r} is no source of randomness; give a whole number from 0 on, a Generator, a "
-            "RandomState or None."
+            f"random_state must be an integer of at least 0, a Generator, a RandomState or None, not {random_state!r}."
         ) from error

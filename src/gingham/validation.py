@@ -10,16 +10,21 @@ import numpy as np
 from gingham.duration import duration
 from gingham.errors import ParameterError
 
-# Takes a parameter's name and value, and raises a `ParameterError` if the value is not allowed.
+# A function of a parameter's name and value. It raises a `ParameterError` if the value is not allowed.
 Check: TypeAlias = Callable[[str, Any], object]
 
 _INT32_MAX = 2**31 - 1
-# Operating systems fail at some larger number of threads; refuse it here with a clear message.
+# Operating systems fail at some larger number of threads. A limit here gives a clear message.
 MAX_THREADS = 1024
 
 
 def optional(check: Check) -> Check:
-    """Return a check that also allows None."""
+    """Return a check that also allows None.
+
+    Examples
+    --------
+    >>> optional(check_integer)("window", None)
+    """
     return lambda name, value: None if value is None else check(name, value)
 
 
@@ -42,7 +47,15 @@ def check_text(name: str, value: Any) -> None:
 
 
 def check_integer(name: str, value: Any, least: int = 1, most: int = _INT32_MAX) -> None:
-    """Check that a value is an integer from `least` to `most`; the kernel counts with 32 bits."""
+    """Check that a value is an integer from `least` to `most`; by default the largest 32-bit integer.
+
+    Examples
+    --------
+    >>> check_integer("k", 0)
+    Traceback (most recent call last):
+        ...
+    gingham.errors.ParameterError: k must be a positive integer, not 0.
+    """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
         raise ParameterError(f"{name} must be {expected}, not {value!r}.")
@@ -67,7 +80,13 @@ def check_number(
 
 
 def check_duration(name: str, value: Any) -> timedelta:
-    """Parse a duration such as "7d"."""
+    """Parse a duration such as "7d".
+
+    Examples
+    --------
+    >>> check_duration("window", "7d")
+    datetime.timedelta(days=7)
+    """
     if not isinstance(value, str):
         raise ParameterError(f"{name} must be a duration such as '12h', '30d' or '2w', not {value!r}.")
     try:
