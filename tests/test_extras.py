@@ -13,7 +13,7 @@ def test_an_installed_library_is_imported() -> None:
 
 def test_the_message_names_the_extra_that_installs_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingExtraError, match=r"Tuning needs optuna, which is not installed; run: pip install 'gingham\[tune\]'\."):
+    with pytest.raises(MissingExtraError, match=r"Tuning needs optuna, which .* run: pip install 'gingham\[tune\]'\."):
         extra("optuna", "tune", "Tuning")
     with pytest.raises(MissingExtraError, match="Tuning needs Optuna, which"):
         extra("optuna", "tune", "Tuning", "Optuna")

@@ -19,5 +19,5 @@ def test_seeds_and_generators() -> None:
 
 @pytest.mark.parametrize("wrong", [-1, "seed", 1.5, object()])
 def test_other_values_are_refused(wrong: Any) -> None:
-    with pytest.raises(ParameterError, match="random_state must be an integer of at least 0, a Generator, a RandomState or None, not "):
+    with pytest.raises(ParameterError, match=r"random_state must be an integer of at least 0, a Generator, .*, not "):
         generator(wrong)

@@ -45,13 +45,13 @@ def test_files_have_every_column_of_the_originals(folder: Path) -> None:
     assert "synthetic" in (folder / synth.LABEL).read_text(encoding="utf-8")
 
 
-def test_scale_says_how_many_rows(tables: dict[str, pd.DataFrame]) -> None:
+def test_the_scale_decides_the_number_of_rows(tables: dict[str, pd.DataFrame]) -> None:
     assert len(tables[synth.TRANSACTIONS_FILE]) == round(0.002 * 31_788_324)
     assert len(tables[synth.CUSTOMERS_FILE]) == round(0.002 * 1_371_980)
     assert len(tables[synth.ARTICLES_FILE]) == round(0.002 * 105_542)
 
 
-def test_ids_are_unique_and_known(tables: dict[str, pd.DataFrame]) -> None:
+def test_ids_are_unique_and_in_the_tables(tables: dict[str, pd.DataFrame]) -> None:
     sales, customers, articles = (tables[name] for name in COLUMNS)
     assert customers["customer_id"].is_unique
     assert customers["customer_id"].str.fullmatch("[0-9a-f]{64}").all()
@@ -76,11 +76,11 @@ def test_sales_have_the_shape_of_a_shop(tables: dict[str, pd.DataFrame]) -> None
     assert (days.min(), days.max()) == (pd.Timestamp("2018-09-20"), pd.Timestamp("2020-09-22"))
     by_weekday = days.dt.day_of_week.value_counts()
     assert by_weekday.idxmax() == 5
-    # A long tail: the best tenth of the articles that sold makes most of the sales.
+    # A long tail: a tenth of the sold articles has a large share of the sales.
     counts = sales["article_id"].value_counts()
     assert counts.head(len(counts) // 10).sum() > 0.4 * len(sales)
     assert counts.size < len(articles)
-    # Some things are bought again, and customers keep to a part of the shop.
+    # Some articles are bought again, and customers prefer one index.
     assert sales.duplicated(["customer_id", "article_id"]).mean() > 0.03
     parts = sales.merge(articles, on="article_id").groupby("customer_id")["index_name"]
     share = parts.agg(lambda names: names.value_counts().iloc[0] / len(names))
@@ -110,7 +110,7 @@ def test_an_article_is_not_sold_before_its_launch(tables: dict[str, pd.DataFrame
     assert (newest > "2019-09-20").mean() > 0.7
 
 
-def test_what_stands_there_is_replaced_only_if_it_is_ours(folder: Path, tmp_path: Path) -> None:
+def test_only_synthetic_tables_are_replaced(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "shop"
     place.mkdir()
     (place / "thesis.txt").write_text("mine")
@@ -123,9 +123,14 @@ def test_what_stands_there_is_replaced_only_if_it_is_ours(folder: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("given", "words"), [({"scale": 0}, "scale=0"), ({"scale": 101}, "scale=101"), ({"seed": -1}, "seed=-1")]
+    ("arguments", "words"),
+    [
+        ({"scale": 0}, "scale must be .*, not 0"),
+        ({"scale": 101}, "scale must be .*, not 101"),
+        ({"seed": -1}, "seed must be .*, not -1"),
+    ],
 )
-def test_wrong_sizes_are_refused(given: dict[str, float], words: str, tmp_path: Path) -> None:
+def test_wrong_sizes_are_refused(arguments: dict[str, float], words: str, tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=words):
-        synth.hm(tmp_path / "shop", **given)
+        synth.hm(tmp_path / "shop", **arguments)
     assert not (tmp_path / "shop").exists()

@@ -1,4 +1,4 @@
-"""Synthetic shops: tables of H&M's shape and of any size, and a small shop for examples."""
+"""Synthetic data: tables with the columns of H&M's files in any size, and a small shop for examples."""
 
 from gingham.synth.fashion import hm
 from gingham.synth.sample import sample_dataset, sample_tables

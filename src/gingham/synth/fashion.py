@@ -1,7 +1,6 @@
-"""Shops that do not exist: tables of H&M's shape, of any size, from a seed.
+"""Synthetic tables with the columns of H&M's files on Kaggle, of any size, from a seed.
 
-They are for scale and for tests. Whoever wrote the rules below knows what a model would have to find, so no figure on
-how good a model is may rest on them.
+Use them for tests and to measure time and memory, not accuracy: the rules below decide what a model can find.
 """
 
 from collections.abc import Iterator
@@ -15,17 +14,18 @@ import polars as pl
 from tqdm import tqdm
 
 from gingham import store
-from gingham.errors import ParameterError
+from gingham.arrays import Bools, Doubles, Longs
+from gingham.validation import check_integer, check_number
 
-# What Kaggle's files hold at scale 1, and the days they cover.
+# Rows of Kaggle's files (scale 1), and the days that they cover.
 TRANSACTIONS, CUSTOMERS, ARTICLES = 31_788_324, 1_371_980, 105_542
 FIRST_DAY, DAYS = date(2018, 9, 20), 734
 
 TRANSACTIONS_FILE, CUSTOMERS_FILE, ARTICLES_FILE = "transactions_train.csv", "customers.csv", "articles.csv"
 LABEL = "SYNTHETIC.txt"
 _LABEL_TEXT = """\
-These tables are synthetic: made by `gingham synth hm` from a seed, in the shape of H&M's files on Kaggle. No customer,
-article or purchase in them is real. They show how things work at size and prove nothing about accuracy.
+These tables are synthetic: `gingham synth hm` generated them from a seed, with the columns of H&M's files on Kaggle.
+The customers, articles and purchases are not real. Use them to measure time and memory, not accuracy.
 """
 
 # index: code, name, group number, group name, share of the articles, share of the purchases.
@@ -94,61 +94,66 @@ _PRICE_UNIT = 590.0
 _REPEATS, _OWN_INDEX, _OWN_COLOUR = 0.08, 0.75, 0.35
 _BASKET = 3.3
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-
 
 def hm(folder: Path | str, scale: float = 1.0, seed: int = 0) -> None:
     """Write customers.csv, articles.csv and transactions_train.csv with every column of H&M's files on Kaggle.
 
-    Popularity follows Zipf's law; sales have a weekly and a yearly season; articles are launched and fade; a customer
-    has an index and a colour of choice, and buys some things again; ages have two humps; values are missing where
-    Kaggle's are. Memory grows with the customers and articles, not with the transactions.
+    Popularity follows Zipf's law. Sales have a weekly and a yearly season. Articles are launched, and their sales fade.
+    Customers prefer one index and one colour, and buy some articles again. Ages have two modes. Values are missing in
+    the same columns as in Kaggle's files. Memory grows with the customers and articles, not with the transactions.
 
     Parameters
     ----------
     folder : path
-        The folder to make; one that an earlier call made is replaced.
+        The folder to create; the folder of an earlier call is replaced.
     scale : float
-        1 (default) for 31,788,324 transactions of 1,371,980 customers with 105,542 articles; at least 0.0001.
+        1 (default) for 31,788,324 transactions of 1,371,980 customers and 105,542 articles; from 0.0001 to 100.
     seed : int
-        Equal seeds and scales give equal files.
+        The seed, at least 0; 0 by default. The same seed and scale give the same files.
 
     Raises
     ------
     ParameterError
         If `scale` or `seed` is out of range.
     ArtifactError
-        If `folder` holds anything else.
+        If `folder` has other files, or can't be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import gingham as gg
+    >>> with TemporaryDirectory() as folder:
+    ...     gg.synth.hm(Path(folder) / "hm", scale=0.0001)
+    ...     sorted(file.name for file in (Path(folder) / "hm").iterdir())
+    ['SYNTHETIC.txt', 'articles.csv', 'customers.csv', 'transactions_train.csv']
     """
-    if not 1e-4 <= scale <= 100:
-        raise ParameterError(f"scale={scale!r}; give a number from 0.0001 to 100.")
-    if seed < 0:
-        raise ParameterError(f"seed={seed!r}; give 0 or a greater whole number.")
-    with store.replace_directory(Path(folder), marker=LABEL) as place:
-        (place / LABEL).write_text(_LABEL_TEXT, encoding="utf-8")
+    check_number("scale", scale, least=1e-4, most=100)
+    check_integer("seed", seed, 0)
+    with store.replace_directory(Path(folder), marker=LABEL) as temporary:
+        (temporary / LABEL).write_text(_LABEL_TEXT, encoding="utf-8")
         articles = _Articles.draw(max(len(_INDEXES) * 5, round(ARTICLES * scale)), np.random.default_rng([seed, 1]))
-        articles.table.write_csv(place / ARTICLES_FILE)
+        articles.table.write_csv(temporary / ARTICLES_FILE)
         customers = _Customers.draw(max(20, round(CUSTOMERS * scale)), np.random.default_rng([seed, 2]))
-        customers.table.write_csv(place / CUSTOMERS_FILE)
+        customers.table.write_csv(temporary / CUSTOMERS_FILE)
         days = _days(articles, customers, round(TRANSACTIONS * scale), seed)
-        with (place / TRANSACTIONS_FILE).open("wb") as file:
+        with (temporary / TRANSACTIONS_FILE).open("wb") as file:
             for number, rows in enumerate(tqdm(days, "days", DAYS, disable=None)):
                 rows.write_csv(file, include_header=number == 0)
 
 
 @dataclass(frozen=True)
 class _Articles:
-    """The articles, by index and colour: `starts[index, colour]` is where these begin, the next one where they end."""
+    """The articles, sorted by index and colour; `starts[index * n_colours + colour]` is the first of each group."""
 
     table: pl.DataFrame
     ids: pl.Series
-    starts: Integers
-    appeal: Floats
-    launch: Integers
-    half_life: Floats
-    peak: Floats
-    price: Floats
+    starts: Longs
+    appeal: Doubles
+    launch: Longs
+    half_life: Doubles
+    peak: Doubles
+    price: Doubles
 
     @classmethod
     def draw(cls, n: int, rng: np.random.Generator) -> "_Articles":
@@ -170,11 +175,11 @@ class _Articles:
         order = np.lexsort((colour, index))
         ids = pl.Series(_padded(code * 1000 + variant + 1, 10))
         table = _article_table(ids, code, index, kind, colour, product, rng)
-        place = index[order] * len(_COLOURS) + colour[order]
+        group = index[order] * len(_COLOURS) + colour[order]
         return cls(
             table,
             ids.gather(order),
-            np.searchsorted(place, np.arange(len(_INDEXES) * len(_COLOURS) + 1)),
+            np.searchsorted(group, np.arange(len(_INDEXES) * len(_COLOURS) + 1)),
             appeal[order] * np.array([row[5] / row[4] for row in _INDEXES])[index[order]],
             launch[order],
             half_life[order],
@@ -182,16 +187,16 @@ class _Articles:
             np.floor(price[order]) + 0.99,
         )
 
-    def demand(self, day: int) -> Floats:
-        """How much each is wanted on a day: nothing before its launch, less and less after it, more in its season."""
+    def demand(self, day: int) -> Doubles:
+        """Return the demand for each article on a day: 0 before its launch, then falling, and higher in its season."""
         age = day - self.launch
         faded = self.appeal * np.exp2(-np.maximum(age, 0) / self.half_life) * (age >= 0)
         of_year = (FIRST_DAY + timedelta(days=day)).timetuple().tm_yday
         season = np.exp(np.cos((of_year - self.peak) * (2 * np.pi / 365)))
         return faded * np.where(np.isnan(self.peak), 1.0, season)
 
-    def prices(self, chosen: Integers, day: int, rng: np.random.Generator) -> Floats:
-        """Price these on a day: marked down when their time is over."""
+    def prices(self, chosen: Longs, day: int, rng: np.random.Generator) -> Doubles:
+        """Return the prices of the chosen articles on a day; old articles are marked down."""
         age = (day - self.launch[chosen]) / self.half_life[chosen]
         reduced = np.where(age > 4, 0.5, np.where(age > 2, 0.7, 1.0)) * np.where(rng.random(len(chosen)) < 0.1, 0.9, 1)
         return np.asarray(np.round(self.price[chosen] * reduced, 2) / _PRICE_UNIT)
@@ -199,15 +204,15 @@ class _Articles:
 
 @dataclass(frozen=True)
 class _Customers:
-    """The customers, in the order in which they joined."""
+    """The customers, sorted by the day on which they joined."""
 
     table: pl.DataFrame
     ids: pl.Series
-    joined: Integers
-    activity: Floats
-    index: Integers
-    colour: Integers
-    online: Floats
+    joined: Longs
+    activity: Doubles
+    index: Longs
+    colour: Longs
+    online: Doubles
 
     @classmethod
     def draw(cls, n: int, rng: np.random.Generator) -> "_Customers":
@@ -229,7 +234,7 @@ class _Customers:
                 "postal_code": _hashes(max(1, n // 4), rng).gather(rng.integers(0, max(1, n // 4), n)),
             }
         )
-        # Everybody is new in the first weeks of a file; later only who really is.
+        # In the first weeks of a file every customer is new; later, fewer are.
         joined = np.where(rng.random(n) < 0.7, rng.exponential(150, n) % DAYS, rng.random(n) * DAYS).astype(np.int64)
         order = np.argsort(joined, kind="stable")
         own = _choice(rng, [row[5] for row in _INDEXES], n)
@@ -245,30 +250,30 @@ class _Customers:
 
 
 def _days(articles: _Articles, customers: _Customers, n: int, seed: int) -> Iterator[pl.DataFrame]:
-    """Let customers buy, day after day."""
+    """Yield the transactions of each day."""
     rng = np.random.default_rng([seed, 3])
     sizes = rng.multinomial(n, _season() / _season().sum())
     wallet = np.cumsum(customers.activity)
     last = np.full(len(customers.joined), -1)
     for day, size in enumerate(sizes):
-        new, there = np.searchsorted(customers.joined, [day, day + 1])
-        who = _visitors(wallet[: max(1, there)], np.arange(new, there), int(size), rng)
-        what = _bought(articles, customers, last, who, day, rng)
-        last[who] = what
+        first_new, n_joined = np.searchsorted(customers.joined, [day, day + 1])
+        buyers = _buyers(wallet[: max(1, n_joined)], np.arange(first_new, n_joined), int(size), rng)
+        bought = _articles_bought(articles, customers, last, buyers, day, rng)
+        last[buyers] = bought
         rows = pl.DataFrame(
             {
-                "t_dat": pl.repeat((FIRST_DAY + timedelta(days=day)).isoformat(), len(who), eager=True),
-                "customer_id": customers.ids.gather(who),
-                "article_id": articles.ids.gather(what),
-                "price": articles.prices(what, day, rng),
-                "sales_channel_id": 1 + (rng.random(len(who)) < customers.online[who]).astype(np.int64),
+                "t_dat": pl.repeat((FIRST_DAY + timedelta(days=day)).isoformat(), len(buyers), eager=True),
+                "customer_id": customers.ids.gather(buyers),
+                "article_id": articles.ids.gather(bought),
+                "price": articles.prices(bought, day, rng),
+                "sales_channel_id": 1 + (rng.random(len(buyers)) < customers.online[buyers]).astype(np.int64),
             }
         )
         yield rows.sort("customer_id", maintain_order=True)
 
 
-def _season() -> Floats:
-    """How much is sold on each day, relative to the others."""
+def _season() -> Doubles:
+    """Return the sales of each day, relative to the other days."""
     days = [FIRST_DAY + timedelta(days=day) for day in range(DAYS)]
     of_year = np.array([day.timetuple().tm_yday for day in days])
     weekly = np.array([1.0, 0.98, 1.0, 1.05, 1.1, 1.25, 0.9])[[day.weekday() for day in days]]
@@ -277,22 +282,22 @@ def _season() -> Floats:
     return np.asarray(weekly * yearly * sales)
 
 
-def _visitors(wallet: Floats, new: Integers, size: int, rng: np.random.Generator) -> Integers:
-    """Say who buys each of so many pieces: first who joins today, then others; a basket holds several."""
-    ends = np.cumsum(rng.geometric(1 / _BASKET, size))  # more baskets than enough
+def _buyers(wallet: Doubles, new: Longs, size: int, rng: np.random.Generator) -> Longs:
+    """Draw the customer of each of `size` transactions: first the new customers, then others, basket by basket."""
+    ends = np.cumsum(rng.geometric(1 / _BASKET, size))  # more baskets than are needed
     basket = np.searchsorted(ends, np.arange(size), side="right")
     drawn = np.searchsorted(wallet, rng.random(size) * wallet[-1])
     drawn[: len(new)] = new[:size]
     return np.asarray(drawn[basket])
 
 
-def _bought(
-    articles: _Articles, customers: _Customers, last: Integers, who: Integers, day: int, rng: np.random.Generator
-) -> Integers:
-    """Choose an article for each piece: one bought before, or one of an own index and colour, or any."""
-    size, width = len(who), len(_COLOURS)
+def _articles_bought(
+    articles: _Articles, customers: _Customers, last: Longs, buyers: Longs, day: int, rng: np.random.Generator
+) -> Longs:
+    """Draw the article of each transaction: the last one again, one of the preferred index and colour, or any."""
+    size, width = len(buyers), len(_COLOURS)
     total = np.concatenate([[0.0], np.cumsum(articles.demand(day))])
-    own, colour = customers.index[who], customers.colour[who]
+    own, colour = customers.index[buyers], customers.colour[buyers]
     low, high = np.zeros(size, np.int64), np.full(size, len(articles.ids))
     for likes, first, past in (
         (rng.random(size) < _OWN_INDEX, own * width, (own + 1) * width),
@@ -303,27 +308,27 @@ def _bought(
         low, high = np.where(chosen, start, low), np.where(chosen, end, high)
     drawn = total[low] + rng.random(size) * (total[high] - total[low])
     fresh = np.clip(np.searchsorted(total, drawn, side="right") - 1, low, high - 1)
-    again = (rng.random(size) < _REPEATS) & (last[who] >= 0)
-    return np.where(again, last[who], fresh)
+    again = (rng.random(size) < _REPEATS) & (last[buyers] >= 0)
+    return np.where(again, last[buyers], fresh)
 
 
 def _article_table(
     ids: pl.Series,
-    code: Integers,
-    index: Integers,
-    kind: Integers,
-    colour: Integers,
-    product: Integers,
+    code: Longs,
+    index: Longs,
+    kind: Longs,
+    colour: Longs,
+    product: Longs,
     rng: np.random.Generator,
 ) -> pl.DataFrame:
     n_products = int(product[-1]) + 1
     appearance = _choice(rng, [row[2] for row in _APPEARANCES], n_products)[product]
     section = rng.integers(0, len(_SECTIONS), n_products)[product]
     series = rng.integers(1, 400, n_products)[product]
-    places = {"index": (index, _INDEXES), "kind": (kind, _TYPES), "colour": (colour, _COLOURS)}
+    attributes = {"index": (index, _INDEXES), "kind": (kind, _TYPES), "colour": (colour, _COLOURS)}
 
-    def column(what: str, position: int) -> pl.Series:
-        codes, rows = places[what]
+    def column(attribute: str, position: int) -> pl.Series:
+        codes, rows = attributes[attribute]
         return pl.Series([row[position] for row in rows]).gather(codes)
 
     names = column("kind", 1)
@@ -360,8 +365,8 @@ def _article_table(
     return table.with_columns(detail_desc=pl.Series(described).set(pl.Series(unknown), None))
 
 
-def _choice(rng: np.random.Generator, shares: list[float], n: int) -> Integers:
-    """Draw places of `shares`, each as often as it says."""
+def _choice(rng: np.random.Generator, shares: list[float], n: int) -> Longs:
+    """Draw positions of `shares` with these probabilities."""
     borders = np.cumsum(shares)
     return np.searchsorted(borders[:-1] / borders[-1], rng.random(n), side="right").astype(np.int64)
 
@@ -371,13 +376,13 @@ def _hashes(n: int, rng: np.random.Generator) -> pl.Series:
     return pl.Series([text[start : start + 64] for start in range(0, len(text), 64)])
 
 
-def _padded(numbers: Integers, width: int) -> pl.Series:
+def _padded(numbers: Longs, width: int) -> pl.Series:
     return pl.Series(numbers).cast(pl.String).str.zfill(width)
 
 
-def _named(codes: Integers, names: list[str | None]) -> pl.Series:
+def _named(codes: Longs, names: list[str | None]) -> pl.Series:
     return pl.Series(names).gather(codes)
 
 
-def _or_null(values: npt.NDArray[np.generic], missing: npt.NDArray[np.bool_]) -> pl.Series:
+def _or_null(values: npt.NDArray[np.generic], missing: Bools) -> pl.Series:
     return pl.Series(values).set(pl.Series(missing), None)
