@@ -1,4 +1,4 @@
-"""A synthetic shop of H&M's shape, as tables and as the pandas frames that the oracles count."""
+"""A synthetic shop of H&M's shape, as tables and as the pandas frames that the expected values are computed from."""
 
 from dataclasses import dataclass
 from pathlib import Path

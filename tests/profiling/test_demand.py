@@ -28,35 +28,35 @@ def test_gini_is_half_the_relative_mean_difference(purchases: list[int]) -> None
     assert spread(purchases).gini == pytest.approx(gini_by_pairs(purchases), abs=1e-12)
 
 
-def test_a_spread_by_hand() -> None:
-    found = spread([1, 1, 1, 2, 5])
-    assert found.counts.rows() == [(1, 3), (2, 1), (5, 1)]
-    assert (found.number, found.median, found.share_with(1)) == (5, 1, 0.6)
-    assert found.share_of_top(0.2) == 0.5
-    assert found.share_of_top(0.01) == 0.5  # at least one
-    assert found.bins().rows() == [(1, 1, 3), (2, 3, 1), (4, 7, 1)]
-    people, held = found.curve(6)
-    assert people == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
-    assert held == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 1])
+def test_spread_by_hand() -> None:
+    result = spread([1, 1, 1, 2, 5])
+    assert result.counts.rows() == [(1, 3), (2, 1), (5, 1)]
+    assert (result.number, result.median, result.share_with(1)) == (5, 1, 0.6)
+    assert result.share_of_top(0.2) == 0.5
+    assert result.share_of_top(0.01) == 0.5  # at least one
+    assert result.bins().rows() == [(1, 1, 3), (2, 3, 1), (4, 7, 1)]
+    population, share = result.curve(6)
+    assert population == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    assert share == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 1])
 
 
 @given(st.lists(st.integers(1, 5000), min_size=1, max_size=8))
-def test_bins_hold_everybody_once(purchases: list[int]) -> None:
+def test_each_user_is_in_one_bin(purchases: list[int]) -> None:
     bins = spread(purchases).bins()
     for low, high, number in bins.iter_rows():
         assert number == sum(low <= value <= high for value in purchases)
     assert bins["number"].sum() == len(purchases)
 
 
-def test_counts_of_a_shop_equal_pandas(shop: Any) -> None:
-    for found, column in ((shop.profile.users, "customer_id"), (shop.profile.items, "article_id")):
+def test_counts_equal_pandas(shop: Any) -> None:
+    for spread_, column in ((shop.profile.users, "customer_id"), (shop.profile.items, "article_id")):
         expected = shop.transactions[column].value_counts().value_counts().sort_index()
-        assert found.counts["purchases"].to_list() == expected.index.to_list()
-        assert found.counts["number"].to_list() == expected.to_list()
+        assert spread_.counts["purchases"].to_list() == expected.index.to_list()
+        assert spread_.counts["number"].to_list() == expected.to_list()
 
 
-def sold(weekly: dict[str, list[int]]) -> Sales:
-    """Sales of items by week, each on the first day of its week; the last week is whole."""
+def weekly_sales(weekly: dict[str, list[int]]) -> Sales:
+    """Return sales with these numbers of transactions per item and week; the last week is complete."""
     weeks = max(map(len, weekly.values()))
     rows = [
         ("u", item, date(2024, 1, 1) + timedelta(weeks=week))
@@ -70,33 +70,33 @@ def sold(weekly: dict[str, list[int]]) -> Sales:
 
 
 def best(weekly: dict[str, list[int]], names: pl.DataFrame | None = None) -> pl.DataFrame:
-    found = sold(weekly)
-    return best_sellers(found, Spread.of(found, "item"), names)
+    sales = weekly_sales(weekly)
+    return best_sellers(sales, Spread.of(sales, "item"), names)
 
 
 def test_half_lives_by_hand() -> None:
-    found = best({"fast": [2, 10, 5, 5], "slow": [8, 7, 7, 4], "never": [1, 1, 6, 5], "rare": [3, 0, 0, 0]})
-    assert found["item_id"].to_list() == ["slow", "fast", "never", "rare", "end"]
-    assert found["purchases"].to_list() == [26, 22, 13, 3, 1]
-    rows = {row["item_id"]: row for row in found.iter_rows(named=True)}
+    table = best({"fast": [2, 10, 5, 5], "slow": [8, 7, 7, 4], "never": [1, 1, 6, 5], "rare": [3, 0, 0, 0]})
+    assert table["item_id"].to_list() == ["slow", "fast", "never", "rare", "end"]
+    assert table["purchases"].to_list() == [26, 22, 13, 3, 1]
+    rows = {row["item_id"]: row for row in table.iter_rows(named=True)}
     assert [rows[item]["half_life"] for item in ("fast", "slow", "never")] == [7, 21, None]
     assert rows["fast"]["peak_week"] == date(2024, 1, 8)
     assert [rows[item]["telling"] for item in ("fast", "slow", "never", "rare")] == [True, True, True, False]
-    assert median_half_life(found) == 21  # of 7, 21 and longer; the rare one does not count
+    assert median_half_life(table) == 21  # of 7, 21 and infinity; "rare" is excluded
 
 
-def test_a_median_half_life_needs_more_than_half_to_have_fallen() -> None:
+def test_median_half_life_needs_more_than_half_of_the_items_to_have_halved() -> None:
     assert median_half_life(best({"one": [9, 1], "two": [5, 6]})) is None
     assert median_half_life(best({"rare": [1, 0, 0]})) is None
     assert median_half_life(best_sellers(*without_times(), None)) is None
 
 
 def without_times() -> tuple[Sales, Spread]:
-    found = Sales.of(pl.DataFrame({"user_id": ["a", "b", "a"], "item_id": ["x", "x", "y"]}))
-    return found, Spread.of(found, "item")
+    sales = Sales.of(pl.DataFrame({"user_id": ["a", "b", "a"], "item_id": ["x", "x", "y"]}))
+    return sales, Spread.of(sales, "item")
 
 
-def test_without_times_best_sellers_have_no_half_life() -> None:
+def test_best_sellers_without_timestamps_have_no_half_life() -> None:
     names = pl.DataFrame({"item_id": ["y", "x"], "name": ["Why", None]})
     assert best_sellers(*without_times(), names).to_dicts() == [
         {"item_id": "x", "name": None, "purchases": 2},
@@ -104,20 +104,20 @@ def test_without_times_best_sellers_have_no_half_life() -> None:
     ]
 
 
-def test_best_sellers_of_a_shop_equal_pandas(shop: Any) -> None:
-    found, rows = shop.profile.best_sellers, shop.transactions
+def test_best_sellers_equal_pandas(shop: Any) -> None:
+    table, rows = shop.profile.best_sellers, shop.transactions
     counts = rows.article_id.value_counts()
-    assert found["purchases"].to_list() == counts.head(BEST_SELLERS).to_list()
+    assert table["purchases"].to_list() == counts.head(BEST_SELLERS).to_list()
     names = shop.articles.set_index("article_id").prod_name
     back = (rows.t_dat.max() - rows.t_dat).dt.days // 7
-    for row in found.iter_rows(named=True):
+    for row in table.iter_rows(named=True):
         assert row["purchases"] == counts[row["item_id"]]
         assert row["name"] == names[row["item_id"]]
         weekly = back[rows.article_id == row["item_id"]].value_counts().reindex(range(back.max(), -1, -1), fill_value=0)
         peak = weekly.idxmax()
         later = weekly.loc[peak:]
-        fallen = later[later <= later.iloc[0] / 2]
-        assert row["half_life"] == (None if fallen.empty else 7 * (peak - fallen.index[0]))
-    lives = found.filter("telling")["half_life"].to_pandas().fillna(np.inf)
-    middle = pd.Series(lives, dtype=float).median()
-    assert shop.profile.half_life == (middle if np.isfinite(middle) else None)
+        halved = later[later <= later.iloc[0] / 2]
+        assert row["half_life"] == (None if halved.empty else 7 * (peak - halved.index[0]))
+    half_lives = table.filter("telling")["half_life"].to_pandas().fillna(np.inf)
+    median = pd.Series(half_lives, dtype=float).median()
+    assert shop.profile.half_life == (median if np.isfinite(median) else None)

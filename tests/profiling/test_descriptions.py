@@ -6,38 +6,38 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gingham.profiling.columns import Described
-from gingham.profiling.descriptions import NOT_KNOWN, counts, histograms, missing
+from gingham.profiling.columns import ProfiledTable
+from gingham.profiling.descriptions import UNKNOWN, counts, histograms, missing
 
 
-def test_counts_of_a_shop_equal_pandas(shop: Any) -> None:
-    found = next(one for one in shop.profile.counts if one.column == "index_name")
-    assert (found.table, found.within) == ("items", "index_group_name")
+def test_counts_equal_pandas(shop: Any) -> None:
+    result = next(part for part in shop.profile.counts if part.column == "index_name")
+    assert (result.table, result.within) == ("items", "index_group_name")
     articles = shop.articles.set_index("article_id")
     number = articles.groupby(["index_name", "index_group_name"]).size()
     bought = shop.transactions.join(articles, on="article_id").groupby(["index_name", "index_group_name"]).size()
-    for row in found.frame.iter_rows(named=True):
+    for row in result.frame.iter_rows(named=True):
         assert row["number"] == number[row["value"], row["within"]]
         assert row["purchases"] == bought.get((row["value"], row["within"]), 0)
-    assert found.frame.height == len(number)
+    assert result.frame.height == len(number)
 
 
-def test_users_are_counted_by_club_status(shop: Any) -> None:
-    found = next(one for one in shop.profile.counts if one.column == "club_member_status")
-    expected = shop.customers.club_member_status.fillna(NOT_KNOWN).value_counts()
-    assert dict(found.frame.select("value", "number").iter_rows()) == expected.to_dict()
+def test_counts_of_users_by_club_status_equal_pandas(shop: Any) -> None:
+    result = next(part for part in shop.profile.counts if part.column == "club_member_status")
+    expected = shop.customers.club_member_status.fillna(UNKNOWN).value_counts()
+    assert dict(result.frame.select("value", "number").iter_rows()) == expected.to_dict()
     bought = shop.transactions.customer_id.map(shop.customers.set_index("customer_id").club_member_status)
-    assert dict(found.frame.filter(pl.col("purchases") > 0).select("value", "purchases").iter_rows()) == (
-        bought.fillna(NOT_KNOWN).value_counts().to_dict()
+    assert dict(result.frame.filter(pl.col("purchases") > 0).select("value", "purchases").iter_rows()) == (
+        bought.fillna(UNKNOWN).value_counts().to_dict()
     )
 
 
-def test_inner_values_stand_with_their_outer_one() -> None:
+def test_inner_values_are_grouped_by_outer_value() -> None:
     inner = ["a"] * 2 + ["b"] * 2 + ["c"] * 3 + ["d"] * 2
     outer = ["x"] * 4 + ["y"] * 3 + ["x"] * 2
-    table = Described("items", pl.DataFrame({"item_id": range(9), "inner": inner, "outer": outer}), "item_id")
-    (found,) = counts(table, pl.DataFrame({"item_id": [6, 0], "purchases": [5, 2]}))
-    assert found.frame.select("value", "within", "number", "purchases").rows() == [
+    table = ProfiledTable("items", pl.DataFrame({"item_id": range(9), "inner": inner, "outer": outer}), "item_id")
+    (result,) = counts(table, pl.DataFrame({"item_id": [6, 0], "purchases": [5, 2]}))
+    assert result.frame.select("value", "within", "number", "purchases").rows() == [
         ("a", "x", 2, 2),
         ("b", "x", 2, 0),
         ("d", "x", 2, 0),
@@ -45,46 +45,47 @@ def test_inner_values_stand_with_their_outer_one() -> None:
     ]
 
 
-def test_columns_may_be_called_anything() -> None:
+def test_columns_may_have_any_name() -> None:
     rows = {"item_id": range(8), "purchases": ["a", "b"] * 4, "number": ["c", "d", "e", "d"] * 2}
-    table = Described("items", pl.DataFrame(rows), "item_id")
-    found = {one.column: one for one in counts(table, pl.DataFrame({"item_id": [3], "purchases": [7]}))}
-    assert found["number"].within == "purchases"
-    assert found["number"].frame.select("value", "within", "number", "purchases").rows() == [
+    table = ProfiledTable("items", pl.DataFrame(rows), "item_id")
+    result = {part.column: part for part in counts(table, pl.DataFrame({"item_id": [3], "purchases": [7]}))}
+    assert result["number"].within == "purchases"
+    assert result["number"].frame.select("value", "within", "number", "purchases").rows() == [
         ("c", "a", 2, 0),
         ("e", "a", 2, 0),
         ("d", "b", 4, 7),
     ]
 
 
-def test_ages_of_a_shop_equal_numpy(shop: Any) -> None:
-    found = next(one for one in shop.profile.histograms if one.by == "club_member_status")
-    assert (found.table, found.column, found.width) == ("users", "age", 2)
-    assert found.median == pytest.approx(shop.customers.age.median(), abs=1)
+def test_histogram_of_ages_equals_numpy(shop: Any) -> None:
+    result = next(part for part in shop.profile.histograms if part.by == "club_member_status")
+    assert (result.table, result.column, result.width) == ("users", "age", 2)
+    assert result.median == pytest.approx(shop.customers.age.median(), abs=1)
     ages = shop.customers.age[shop.customers.club_member_status == "ACTIVE"].dropna()
-    active = found.frame.filter(pl.col("group") == "ACTIVE")
+    active = result.frame.filter(pl.col("group") == "ACTIVE")
     lows = active["low"].to_numpy()
-    edges = np.concatenate([[-np.inf], lows[1:], [np.inf]])  # the end bins hold what lies beyond
+    edges = np.concatenate([[-np.inf], lows[1:], [np.inf]])  # the outer bins include values beyond
     assert active["number"].to_list() == np.histogram(ages, edges)[0].tolist()
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=30, max_size=60, unique=True))
 def test_every_value_is_in_one_bin(values: list[float]) -> None:
-    table = Described("users", pl.DataFrame({"user_id": range(len(values)), "x": values}), "user_id")
-    (found,) = histograms(table)
-    assert found.frame["number"].sum() == len(values)
-    lows = found.frame["low"].to_numpy()
+    table = ProfiledTable("users", pl.DataFrame({"user_id": range(len(values)), "x": values}), "user_id")
+    (result,) = histograms(table)
+    assert result.frame["number"].sum() == len(values)
+    lows = result.frame["low"].to_numpy()
     assert len(lows) <= 130
-    assert np.allclose(np.diff(lows), found.width)
+    assert np.allclose(np.diff(lows), result.width)
     assert lows[0] <= min(values)
-    assert max(values) < lows[-1] + found.width * (1 + 1e-9)
+    assert max(values) < lows[-1] + result.width * (1 + 1e-9)
 
 
-def test_values_that_are_no_numbers_are_left_out() -> None:
+def test_values_that_are_not_finite_are_left_out() -> None:
     values = [*range(20), None, float("nan"), float("inf")]
-    table = Described("users", pl.DataFrame({"user_id": range(23), "x": pl.Series(values, strict=False)}), "user_id")
-    (found,) = histograms(table)
-    assert found.frame["number"].sum() == 20
+    rows = pl.DataFrame({"user_id": range(23), "x": pl.Series(values, strict=False)})
+    table = ProfiledTable("users", rows, "user_id")
+    (result,) = histograms(table)
+    assert result.frame["number"].sum() == 20
 
 
 def test_missing_values_by_hand() -> None:
@@ -97,10 +98,10 @@ def test_missing_values_by_hand() -> None:
     ]
 
 
-def test_missing_values_of_a_shop_equal_pandas(shop: Any) -> None:
-    found = {(table, column): number for table, column, number, _ in shop.profile.missing.iter_rows()}
+def test_missing_values_equal_pandas(shop: Any) -> None:
+    result = {(table, column): number for table, column, number, _ in shop.profile.missing.iter_rows()}
     for table, frame in (("users", shop.customers), ("items", shop.articles)):
         for column, number in frame.isna().sum().items():
             if column not in ("customer_id", "article_id"):
-                assert found[table, column] == number
-    assert found["transactions", "price"] == 0
+                assert result[table, column] == number
+    assert result["transactions", "price"] == 0

@@ -8,25 +8,25 @@ import gingham as gg
 from gingham.errors import TableError
 
 
-def test_it_is_part_of_the_public_face() -> None:
+def test_profile_is_public() -> None:
     assert gg.profile(gg.Tables(pl.DataFrame({"user_id": [1], "item_id": [2]}))).n_transactions == 1
     assert gg.Profile is type(gg.profile(gg.Tables(pl.DataFrame({"user_id": [1], "item_id": [2]}))))
 
 
-def test_tables_that_were_not_cleaned_are_checked_first() -> None:
+def test_uncleaned_tables_are_checked_first() -> None:
     tables = gg.Tables(pl.DataFrame({"user_id": ["a", None], "item_id": ["x", "y"]}))
     with pytest.raises(TableError, match="null"):
         gg.profile(tables)
 
 
-def test_what_is_saved_is_what_is_rendered(shop: Any, tmp_path: Path) -> None:
+def test_save_writes_the_html(shop: Any, tmp_path: Path) -> None:
     shop.profile.save(tmp_path / "p.html", title="A shop & more")
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert text == shop.profile.to_html("A shop & more")
     assert "<h1>A shop &amp; more</h1>" in text
 
 
-def test_ids_of_every_type_give_one_profile() -> None:
+def test_the_type_of_ids_does_not_change_the_profile() -> None:
     numbers = pl.DataFrame({"user_id": [3, 1, 3, 2, 3], "item_id": [7, 8, 7, 8, 7]})
     text = numbers.with_columns(pl.all().cast(pl.String))
     category = text.with_columns(pl.all().cast(pl.Categorical))
@@ -38,8 +38,8 @@ def test_ids_of_every_type_give_one_profile() -> None:
         assert other.sentences == first.sentences
 
 
-def test_sizes_of_a_shop(shop: Any) -> None:
-    found = shop.profile
+def test_sizes(shop: Any) -> None:
+    profile = shop.profile
     sizes = (len(shop.transactions), len(shop.customers), len(shop.articles))
-    assert (found.n_transactions, found.n_users, found.n_items) == sizes
-    assert found.steps["rows"].to_list() == [shop.n_read, sizes[0]]
+    assert (profile.n_transactions, profile.n_users, profile.n_items) == sizes
+    assert profile.steps["rows"].to_list() == [shop.n_read, sizes[0]]

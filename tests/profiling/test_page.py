@@ -10,66 +10,62 @@ from gingham.tables import Tables
 EVIL = "<script>alert(1)</script>"
 
 
-def sections(found: Profile) -> dict[str, Section]:
-    return {section.heading: section for section in found.page().sections}
+def sections(profile: Profile) -> dict[str, Section]:
+    return {section.heading: section for section in profile.page().sections}
 
 
-def test_a_shop_with_everything_has_every_section(shop: Any) -> None:
-    found = sections(shop.profile)
-    described = [
-        heading
-        for heading in found
-        if " by " in heading and heading not in ("Cleaning, step by step", "Prices by channel")
-    ]
-    assert [heading for heading in found if heading not in described] == [
-        "Cleaning, step by step",
-        "What cleaning left",
-        "Purchases over time",
-        "The week",
-        "New users and new items",
+def test_a_complete_shop_has_every_section(shop: Any) -> None:
+    by_heading = sections(shop.profile)
+    by_category = [heading for heading in by_heading if " by " in heading and heading != "Prices by channel"]
+    assert [heading for heading in by_heading if heading not in by_category] == [
+        "Cleaning steps",
+        "Kept after each step",
+        "Transactions over time",
+        "Weekdays",
+        "New customers and new items",
         "Prices over time",
         "Prices by channel",
         "Channels",
-        "Purchases per user",
-        "Purchases per item",
-        "How unequal purchases are",
-        "Bought again",
+        "Transactions per customer",
+        "Transactions per item",
+        "Concentration of transactions",
+        "Repeat purchases",
         "Best sellers",
         "Missing values",
     ]
     for heading in (
         "Items by index group and index",
-        "Items and purchases by index group",
-        "Users and purchases by club member status",
+        "Items and transactions by index group",
+        "Customers and transactions by club member status",
         "Age by club member status",
     ):
-        assert heading in described
-    assert all(section.sentence.endswith(".") for section in found.values())
+        assert heading in by_category
+    assert all(section.sentence.endswith(".") for section in by_heading.values())
 
 
-def test_whatever_is_not_there_is_left_out() -> None:
-    found = sections(profile(Tables(pl.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "x"]}))))
-    assert list(found) == [
-        "The size of the shop",
-        "Purchases per user",
-        "Purchases per item",
-        "How unequal purchases are",
+def test_sections_without_data_are_left_out() -> None:
+    by_heading = sections(profile(Tables(pl.DataFrame({"user_id": ["a", "b"], "item_id": ["x", "x"]}))))
+    assert list(by_heading) == [
+        "Size of the shop",
+        "Transactions per customer",
+        "Transactions per item",
+        "Concentration of transactions",
         "Best sellers",
     ]
 
 
-def test_tables_without_describing_columns_are_no_trouble() -> None:
+def test_tables_with_only_ids_have_no_sections() -> None:
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(30)]
     bought = pl.DataFrame({"user_id": ["a"] * 30, "item_id": ["x", "y"] * 15, "timestamp": days, "price": [1.5] * 30})
     bare = Tables(bought, pl.DataFrame({"user_id": ["a", "b"]}), pl.DataFrame({"item_id": ["x", "y", "z"]}))
-    found = sections(profile(bare))
-    assert "Prices over time" in found
-    assert "Missing values" not in found
-    assert not any(" by " in heading for heading in found)
+    by_heading = sections(profile(bare))
+    assert "Prices over time" in by_heading
+    assert "Missing values" not in by_heading
+    assert not any(" by " in heading for heading in by_heading)
 
 
-def test_steps_are_told_in_numbers(shop: Any) -> None:
-    table: Any = sections(shop.profile)["Cleaning, step by step"].content
+def test_cleaning_steps_are_a_table(shop: Any) -> None:
+    table: Any = sections(shop.profile)["Cleaning steps"].content
     assert table.rows == [
         (step.name, f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}") for step in shop.tables.steps
     ]
@@ -77,13 +73,13 @@ def test_steps_are_told_in_numbers(shop: Any) -> None:
 
 def test_best_sellers_have_names_and_half_lives(shop: Any) -> None:
     table: Any = sections(shop.profile)["Best sellers"].content
-    assert list(table.header) == ["item", "name", "purchases", "best week from", "half-life"]
+    assert list(table.header) == ["item", "name", "transactions", "best week from", "half-life"]
     first = shop.profile.best_sellers.row(0, named=True)
     assert table.rows[0][:3] == [first["item_id"], first["name"], f"{first['purchases']:,}"]
 
 
-def test_the_bars_of_repeats_hold_every_gap(shop: Any) -> None:
-    chart: Any = sections(shop.profile)["Bought again"].content
+def test_bars_of_repeat_purchases_contain_every_gap(shop: Any) -> None:
+    chart: Any = sections(shop.profile)["Repeat purchases"].content
     gaps = shop.profile.repeats.gaps
     assert sum(chart.traces[0]["y"]) == gaps["number"].sum()
     labels = chart.layout["xaxis"]["ticktext"]
@@ -91,7 +87,7 @@ def test_the_bars_of_repeats_hold_every_gap(shop: Any) -> None:
     assert chart.traces[0]["y"][1] == gaps.filter(pl.col("days").is_between(2, 3))["number"].sum()
 
 
-def test_names_from_the_shop_are_no_markup() -> None:
+def test_values_from_the_tables_are_escaped() -> None:
     items = pl.DataFrame({"item_id": range(6), "title": [EVIL] * 6, EVIL: [EVIL, "b", EVIL, "b", EVIL, None]})
     bought = pl.DataFrame({"user_id": [EVIL, "b"] * 3, "item_id": range(6), "channel": [EVIL, "b"] * 3})
     html = profile(Tables(bought, items=items, item_name="title")).to_html(title=EVIL)
@@ -99,7 +95,7 @@ def test_names_from_the_shop_are_no_markup() -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
 
 
-def test_no_row_of_the_shop_is_sent_to_the_page(shop: Any) -> None:
+def test_the_page_contains_no_single_rows(shop: Any) -> None:
     points = [
         len(values)
         for section in shop.profile.page().sections

@@ -23,26 +23,26 @@ def sales(ids: pl.Series) -> Sales:
     ],
     ids=["text", "category", "number", "far number"],
 )
-def test_equal_ids_get_equal_small_codes(ids: pl.Series) -> None:
+def test_equal_ids_have_equal_small_codes(ids: pl.Series) -> None:
     codes = sales(ids).array("user")
     assert (codes[0] == codes[2], len(set(codes.tolist()))) == (True, 3)
     assert codes.max() < 1_000
 
 
 def test_days_are_counted_from_the_first() -> None:
-    found = sales(pl.Series([1, 1, 1, 1]))
-    assert (found.first_day, found.n_days) == (date(2024, 1, 1), 10)
-    assert found.array("day").tolist() == [2, 0, 9, 2]
+    rows = sales(pl.Series([1, 1, 1, 1]))
+    assert (rows.first_day, rows.n_days) == (date(2024, 1, 1), 10)
+    assert rows.array("day").tolist() == [2, 0, 9, 2]
 
 
 def test_the_last_week_ends_on_the_last_day() -> None:
-    found = sales(pl.Series([1, 1, 1, 1]))
+    rows = sales(pl.Series([1, 1, 1, 1]))
     # ten days: a short week of three days, then 4 to 10 January
-    assert found.n_weeks == 2
-    assert np.asarray(found.week).tolist() == [0, 0, 1, 0]
-    assert found.week_start(1) == date(2024, 1, 4)
+    assert rows.n_weeks == 2
+    assert np.asarray(rows.week).tolist() == [0, 0, 1, 0]
+    assert rows.week_start(1) == date(2024, 1, 4)
 
 
-def test_without_a_timestamp_there_are_no_days() -> None:
-    found = Sales.of(pl.DataFrame({"user_id": ["a"], "item_id": ["x"]}))
-    assert (found.first_day, found.n_days) == (None, 1)
+def test_without_timestamps_there_is_one_day() -> None:
+    rows = Sales.of(pl.DataFrame({"user_id": ["a"], "item_id": ["x"]}))
+    assert (rows.first_day, rows.n_days) == (None, 1)

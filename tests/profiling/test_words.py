@@ -9,7 +9,7 @@ from gingham.profiling import words
     ("share", "text"),
     [(0, "0%"), (1, "100%"), (0.5, "50%"), (0.0123, "1.2%"), (0.01, "1%"), (0.0001, "under 0.1%"), (0.996, "99.6%")],
 )
-def test_shares_are_written_as_people_do(share: float, text: str) -> None:
+def test_percent(share: float, text: str) -> None:
     assert words.percent(share) == text
 
 
@@ -22,11 +22,11 @@ def test_shares_are_written_as_people_do(share: float, text: str) -> None:
         (2.34, "2.3 times as high as before"),
     ],
 )
-def test_comparisons_are_written_as_people_do(ratio: float, text: str) -> None:
-    assert words.compared(ratio, "before") == text
+def test_difference(ratio: float, text: str) -> None:
+    assert words.difference(ratio, "before") == text
 
 
-def test_small_words() -> None:
+def test_day_count_column_words_and_sentence_case() -> None:
     assert words.day(date(2019, 3, 1)) == "1 March 2019"
     assert [words.count(number, "item") for number in (0, 1, 1.5, 1200)] == [
         "0 items",
@@ -34,5 +34,6 @@ def test_small_words() -> None:
         "1.5 items",
         "1,200 items",
     ]
-    assert [words.plain(column) for column in ("index_group_name", "age", "name")] == ["index group", "age", "name"]
+    columns = ("index_group_name", "age", "name")
+    assert [words.column_words(column) for column in columns] == ["index group", "age", "name"]
     assert words.sentence_case("index group") == "Index group"

@@ -1,4 +1,4 @@
-"""The profile: a page on a shop's tables that a merchandiser understands."""
+"""The profile: a page with charts and sentences about the tables of a shop."""
 
 from gingham.profiling.overview import Profile, profile
 

@@ -1,7 +1,7 @@
-"""What kind of thing a descriptive column holds, found by looking: a category, a measure, or neither.
+"""Find out what the columns of a users or items table hold: categories, measures or neither.
 
-Nothing here goes by a column's name. A shop's tables hold names beside their codes, groups inside groups, and free
-texts; which column is which follows from how many values it has and which other columns its values settle.
+The names of columns are not used. Tables often hold codes next to names, hierarchies of groups, and free text. Which
+column is which follows from its number of distinct values and from the columns that it determines.
 """
 
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from functools import cached_property
 
 import polars as pl
 
-# A category has at most so many values, each on two rows at least on average.
-_CATEGORY_VALUES = 30
-# Whole numbers with fewer values than this are a category: a household's size, a class.
-_MEASURE_VALUES = 8
-# Texts that codes may stand for have at most so many values.
-_NAMED_VALUES = 1000
-# One column settles another if so much of what is unsure about the other goes away; shops' tables have slips in them.
-_SETTLED = 0.99
+# A category has at most this many values, and on average at least two rows per value.
+_MAX_CATEGORY_VALUES = 30
+# Integers with fewer distinct values are a category, such as a household size or a class.
+_MIN_MEASURE_VALUES = 8
+# Codes are only looked for next to text columns with at most this many values.
+_MAX_NAME_VALUES = 1000
+# One column determines another if it removes this share of the errors in guessing it; real tables contain mistakes.
+_DETERMINED = 0.99
 
 
 @dataclass(frozen=True)
-class Described:
-    """A users or items table, and what its columns hold.
+class ProfiledTable:
+    """A users or items table and the kinds of its columns.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Described:
     rows : polars.DataFrame
         The table.
     id_column : str
-        The column of its ids; all others describe.
+        The id column; all other columns describe the users or items.
     """
 
     table: str
@@ -39,92 +39,95 @@ class Described:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that describe, in the table's order."""
+        """The columns other than the id, in the order of the table."""
         return [column for column in self.rows.columns if column != self.id_column]
 
     @cached_property
-    def values(self) -> dict[str, int]:
-        """How many distinct values, null aside, each column of numbers, texts or truths has."""
-        plain = [column for column in self.columns if not self.rows.schema[column].is_nested()]
-        if not plain:
+    def n_values(self) -> dict[str, int]:
+        """The number of distinct values, without null, of each column that is not nested."""
+        flat = [column for column in self.columns if not self.rows.schema[column].is_nested()]
+        if not flat:
             return {}
-        return self.rows.select(pl.col(plain).drop_nulls().n_unique()).row(0, named=True)
+        return self.rows.select(pl.col(flat).drop_nulls().n_unique()).row(0, named=True)
 
     @cached_property
     def categories(self) -> list[str]:
-        """The columns that sort rows into few classes; of two that mean the same, the one with the longer texts."""
-        most = min(_CATEGORY_VALUES, self.rows.height // 2)
-        found = [
+        """The columns with few distinct values; of two equivalent columns, the one with the longer texts."""
+        most = min(_MAX_CATEGORY_VALUES, self.rows.height // 2)
+        candidates = [
             column
-            for column, values in self.values.items()
-            if 2 <= values <= most
-            and (self._is_text(column) or (self.is_whole(column) and values < _MEASURE_VALUES))
+            for column, n_values in self.n_values.items()
+            if 2 <= n_values <= most
+            and (self._is_text(column) or (self.is_integer(column) and n_values < _MIN_MEASURE_VALUES))
             and not self._is_code(column)
         ]
-        return [column for column in found if not self._said_better(column, found)]
+        return [column for column in candidates if not self._has_better_equivalent(column, candidates)]
 
     @cached_property
     def measures(self) -> list[str]:
-        """The columns of numbers that count or measure; numbers that stand for a name are none."""
+        """The numeric columns that count or measure something, without codes."""
         return [
             column
-            for column, values in self.values.items()
-            if self.rows.schema[column].is_numeric() and values >= _MEASURE_VALUES and not self._is_code(column)
+            for column, n_values in self.n_values.items()
+            if self.rows.schema[column].is_numeric() and n_values >= _MIN_MEASURE_VALUES and not self._is_code(column)
         ]
 
     @cached_property
-    def nestings(self) -> list[tuple[str, str]]:
-        """Pairs (outer, inner) of categories, the inner one dividing the outer one further.
+    def hierarchies(self) -> list[tuple[str, str]]:
+        """Pairs (outer, inner) of categories in which each inner value belongs to one outer value.
 
-        Pairs with the fewest inner values first, then those with the fewest outer ones.
+        Sorted by the number of inner values, then of outer values.
         """
         pairs = [
             (outer, inner)
             for outer in self.categories
             for inner in self.categories
-            if self.values[outer] < self.values[inner] and self.settles(inner, outer)
+            if self.n_values[outer] < self.n_values[inner] and self.determines(inner, outer)
         ]
-        return sorted(pairs, key=lambda pair: (self.values[pair[1]], self.values[pair[0]]))
+        return sorted(pairs, key=lambda pair: (self.n_values[pair[1]], self.n_values[pair[0]]))
 
-    def settles(self, one: str, other: str) -> bool:
-        """Tell whether a value of `one` leaves (almost) no doubt about that of `other`."""
-        together = self.rows.select(one=one, other=other).drop_nulls().group_by("one", "other").len()
-        total = int(together["len"].sum())
-        commonest = together.group_by("other").agg(pl.col("len").sum())["len"].to_numpy().max(initial=0)
-        guessed = int(together.group_by("one").agg(pl.col("len").max())["len"].sum())
-        unsure = total - commonest  # wrong guesses of whoever does not see `one`
-        return bool(unsure > 0 and total - guessed <= (1 - _SETTLED) * unsure)
+    def determines(self, column: str, other: str) -> bool:
+        """Return whether each value of `column` goes with (almost) always the same value of `other`."""
+        pairs = self.rows.select(column=column, other=other).drop_nulls().group_by("column", "other").len()
+        total = int(pairs["len"].sum())
+        most_common = pairs.group_by("other").agg(pl.col("len").sum())["len"].to_numpy().max(initial=0)
+        right_guesses = int(pairs.group_by("column").agg(pl.col("len").max())["len"].sum())
+        baseline_errors = total - most_common  # when `other` is guessed without `column`
+        return bool(baseline_errors > 0 and total - right_guesses <= (1 - _DETERMINED) * baseline_errors)
 
     def _is_text(self, column: str) -> bool:
         return self.rows.schema[column] in (pl.String, pl.Categorical, pl.Enum, pl.Boolean)
 
-    def is_whole(self, column: str) -> bool:
-        """Tell whether a column holds whole numbers alone."""
+    def is_integer(self, column: str) -> bool:
+        """Return whether all values of a column are integers, whatever its type."""
         dtype = self.rows.schema[column]
         if dtype.is_float():
-            known = self.rows[column].drop_nulls().drop_nans()
-            return bool((known == known.floor()).all())
+            values = self.rows[column].drop_nulls().drop_nans()
+            return bool((values == values.floor()).all())
         return dtype.is_integer()
 
     def _is_code(self, column: str) -> bool:
-        """Tell whether whole numbers stand for the values of a column of texts."""
-        if not self.rows.schema[column].is_numeric() or not self.is_whole(column):
+        """Return whether a column holds integer codes for the values of a text column."""
+        if not self.rows.schema[column].is_numeric() or not self.is_integer(column):
             return False
         texts = (
-            other for other, values in self.values.items() if self._is_text(other) and 2 <= values <= _NAMED_VALUES
+            other
+            for other, n_values in self.n_values.items()
+            if self._is_text(other) and 2 <= n_values <= _MAX_NAME_VALUES
         )
-        return any(self.values[text] <= self.values[column] and self.settles(column, text) for text in texts)
+        return any(self.n_values[text] <= self.n_values[column] and self.determines(column, text) for text in texts)
 
-    def _said_better(self, column: str, others: list[str]) -> bool:
-        """Tell whether another column says the same in longer words (or as long ones, but earlier)."""
+    def _has_better_equivalent(self, column: str, others: list[str]) -> bool:
+        """Return whether an equivalent column has longer texts, or texts of the same length and comes earlier."""
         for other in others:
-            if other == column or self.values[other] != self.values[column] or not self.settles(column, other):
+            same_size = self.n_values[other] == self.n_values[column]
+            if other == column or not same_size or not self.determines(column, other):
                 continue
-            ours, theirs = self._length(column), self._length(other)
-            if theirs > ours or (theirs == ours and others.index(other) < others.index(column)):
+            length, other_length = self._mean_length(column), self._mean_length(other)
+            if other_length > length or (other_length == length and others.index(other) < others.index(column)):
                 return True
         return False
 
-    def _length(self, column: str) -> float:
+    def _mean_length(self, column: str) -> float:
         mean = self.rows[column].unique().cast(pl.String).str.len_chars().mean()
         return mean if isinstance(mean, float) else 0.0

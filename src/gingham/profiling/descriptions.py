@@ -1,33 +1,33 @@
-"""What the users and items tables say: counts by category, measures by category, and what is missing."""
+"""Statistics of the users and items tables: counts by category, distributions of measures, and missing values."""
 
 import math
 from dataclasses import dataclass
 
 import polars as pl
 
-from gingham.profiling.columns import Described
+from gingham.profiling.columns import ProfiledTable
 
-NOT_KNOWN = "not known"
+UNKNOWN = "unknown"
 
-# At most so many of each are drawn for a table; a merchandiser reads a page, not an atlas.
-_NESTINGS, _SINGLES, _MEASURES = 2, 2, 2
-_GROUPS = 8
+# Limits per table, so that the page stays short.
+_MAX_HIERARCHIES, _MAX_CATEGORIES, _MAX_MEASURES, _MAX_SPLITS = 2, 2, 2, 2
+_MAX_GROUPS = 8  # a measure is split by categories with fewer values
 _BINS = 40
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many users or items there are of each value of a category, and how much is bought of or by them.
+    """The number of users or items per value of a category, and their transactions.
 
     Attributes
     ----------
     table, column : str
-        The column.
+        The table and the category.
     within : str, optional
-        The column whose values it divides further.
+        The outer category, if each value of `column` belongs to one of its values.
     frame : polars.DataFrame
-        ``value`` (text) and, if there is one, ``within`` (text); ``number`` of users or items, and their
-        ``purchases``. The values of one `within` stand together; the largest come first.
+        ``value`` (text) and, with an outer category, ``within`` (text); the ``number`` of users or items, and
+        ``purchases``, the number of their transactions. Largest first; values of one outer value are adjacent.
     """
 
     table: str
@@ -38,21 +38,21 @@ class Counts:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How a measure of users or items is distributed.
+    """The distribution of a measure of users or items.
 
     Attributes
     ----------
     table, column : str
-        The column.
+        The table and the measure.
     by : str, optional
-        The category that splits it.
+        The category that splits the counts.
     width : float
-        How wide a bin is.
+        The width of a bin.
     median : float
-        The middle value.
+        The median of the measure.
     frame : polars.DataFrame
-        ``low`` (where a bin begins), ``group`` (text; the largest group first) and ``number``. The first and last bins
-        also hold the thousandth of all values that lies beyond them.
+        ``low`` (lower end of the bin), ``group`` (text; the largest group first) and ``number``. The bins span the 0.1%
+        to 99.9% quantiles; values outside are counted in the first and last bin.
     """
 
     table: str
@@ -63,93 +63,96 @@ class Histogram:
     frame: pl.DataFrame
 
 
-def counts(described: Described, purchases: pl.DataFrame) -> tuple[Counts, ...]:
-    """Count the rows of a table by its categories: by pairs of which one divides the other, then by single ones.
+def counts(table: ProfiledTable, purchases: pl.DataFrame) -> tuple[Counts, ...]:
+    """Count the rows of a table by its categories: first by hierarchies, then by single categories.
 
     Parameters
     ----------
-    described : Described
+    table : ProfiledTable
         The table.
     purchases : polars.DataFrame
-        Its id column and ``purchases``, for ids with any.
+        The id column and ``purchases``, the number of transactions; ids without transactions may be missing.
     """
-    ids = described.rows.select(described.id_column)
-    bought = ids.join(purchases, described.id_column, how="left", maintain_order="left")["purchases"].fill_null(0)
-    found: list[Counts] = []
+    ids = table.rows.select(table.id_column)
+    per_row = ids.join(purchases, table.id_column, how="left", maintain_order="left")["purchases"].fill_null(0)
+    hierarchies: list[Counts] = []
     used: set[str] = set()
-    for outer, inner in described.nestings:
-        if not {outer, inner} & used and len(found) < _NESTINGS:
-            found.append(Counts(described.table, inner, outer, _counted(described.rows, inner, outer, bought)))
+    for outer, inner in table.hierarchies:
+        if not {outer, inner} & used and len(hierarchies) < _MAX_HIERARCHIES:
+            hierarchies.append(Counts(table.table, inner, outer, _count_values(table.rows, inner, outer, per_row)))
             used |= {outer, inner}
-    singles = [column for column in described.categories if column not in used][:_SINGLES]
-    return *found, *(Counts(described.table, one, None, _counted(described.rows, one, None, bought)) for one in singles)
+    singles = [column for column in table.categories if column not in used][:_MAX_CATEGORIES]
+    return *hierarchies, *(
+        Counts(table.table, column, None, _count_values(table.rows, column, None, per_row)) for column in singles
+    )
 
 
-def _counted(rows: pl.DataFrame, column: str, within: str | None, bought: pl.Series) -> pl.DataFrame:
+def _count_values(rows: pl.DataFrame, column: str, within: str | None, purchases: pl.Series) -> pl.DataFrame:
     keys = {"value": column} | ({} if within is None else {"within": within})
-    told = rows.select(_text(source).alias(key) for key, source in keys.items()).with_columns(bought)
+    values = rows.select(_text(source).alias(key) for key, source in keys.items()).with_columns(purchases)
     sums = pl.len().cast(pl.Int64).alias("number"), pl.col("purchases").sum().cast(pl.Int64)
-    frame = told.group_by(*keys).agg(*sums)
+    frame = values.group_by(*keys).agg(*sums)
     if within is None:
         return frame.sort("number", "value", descending=[True, False])
     size = pl.col("number").sum().over("within")
     return frame.sort(size, "within", "number", "value", descending=[True, False, True, False])
 
 
-def histograms(described: Described) -> tuple[Histogram, ...]:
-    """Count each measure in bins, split by the table's first categories with few values."""
-    few = [column for column in described.categories if described.values[column] < _GROUPS][:_MEASURES]
-    splits: list[str | None] = [*few] or [None]
-    return tuple(_histogram(described, measure, by) for measure in described.measures[:_MEASURES] for by in splits)
+def histograms(table: ProfiledTable) -> tuple[Histogram, ...]:
+    """Count each measure in bins, split by the first categories of the table that have few values."""
+    categories = [column for column in table.categories if table.n_values[column] < _MAX_GROUPS]
+    splits: list[str | None] = [*categories[:_MAX_SPLITS]] or [None]
+    return tuple(_histogram(table, measure, by) for measure in table.measures[:_MAX_MEASURES] for by in splits)
 
 
-def _histogram(described: Described, column: str, by: str | None) -> Histogram:
+def _histogram(table: ProfiledTable, column: str, by: str | None) -> Histogram:
     group = pl.lit("") if by is None else _text(by)
-    rows = described.rows.select(value=pl.col(column).cast(pl.Float64), group=group)
+    rows = table.rows.select(value=pl.col(column).cast(pl.Float64), group=group)
     rows = rows.filter(pl.col("value").is_finite())
     values = rows["value"]
-    low, middle, high = (float(values.quantile(part, "nearest") or 0) for part in (0.001, 0.5, 0.999))
-    width = _round_width((high - low) / _BINS, whole=described.is_whole(column))
+    low, median, high = (float(values.quantile(part, "nearest") or 0) for part in (0.001, 0.5, 0.999))
+    width = _round_width((high - low) / _BINS, integer=table.is_integer(column))
     start = math.floor(low / width) * width
-    bins = max(1, math.ceil((high - start) / width + 1e-9))
-    place = ((pl.col("value") - start) / width).floor().clip(0, bins - 1).cast(pl.Int64)
-    counted = rows.group_by(place.alias("bin"), "group").agg(pl.len().cast(pl.Int64).alias("number"))
-    names = counted.group_by("group").agg(pl.col("number").sum()).sort("number", "group", descending=[True, False])
-    every = names.select("group").join(pl.DataFrame({"bin": range(bins)}), how="cross", maintain_order="left_right")
-    frame = every.join(counted, ["group", "bin"], how="left", maintain_order="left").select(
+    n_bins = max(1, math.ceil((high - start) / width + 1e-9))
+    bin_ = ((pl.col("value") - start) / width).floor().clip(0, n_bins - 1).cast(pl.Int64)
+    binned = rows.group_by(bin_.alias("bin"), "group").agg(pl.len().cast(pl.Int64).alias("number"))
+    groups = binned.group_by("group").agg(pl.col("number").sum()).sort("number", "group", descending=[True, False])
+    every = groups.select("group").join(pl.DataFrame({"bin": range(n_bins)}), how="cross", maintain_order="left_right")
+    frame = every.join(binned, ["group", "bin"], how="left", maintain_order="left").select(
         (start + pl.col("bin") * width).alias("low"), "group", pl.col("number").fill_null(0)
     )
-    return Histogram(described.table, column, by, width, middle, frame)
+    return Histogram(table.table, column, by, width, median, frame)
 
 
-def _round_width(width: float, whole: bool) -> float:
-    """Choose the round number, 1, 2 or 5 times a power of ten, that is nearest by ratio; whole numbers from 1 up."""
+def _round_width(width: float, integer: bool) -> float:
+    """Return the closest 1, 2 or 5 times a power of ten, by ratio; at least 1 for integers."""
     if width <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(width))
     nearest = min((power * step for step in (1, 2, 5, 10)), key=lambda step: abs(math.log(step / width)))
-    return max(1.0, nearest) if whole else nearest
+    return max(1.0, nearest) if integer else nearest
 
 
 def missing(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Count what is missing in each column of tables: null, or no number in a column of numbers.
+    """Count the missing values, null or NaN, in each column of each table.
 
     Returns
     -------
     polars.DataFrame
-        ``table``, ``column``, ``missing`` rows, their ``share`` of the table's rows; by falling share in a table.
+        ``table``, ``column``, the number of ``missing`` values and their ``share`` of the rows; most missing values
+        first within each table.
     """
     schema = {"table": pl.String, "column": pl.String, "missing": pl.Int64, "share": pl.Float64}
-    found = []
+    entries: list[tuple[str, str, int, float]] = []
     for table, rows in tables.items():
         floats = [column for column in rows.columns if rows.schema[column].is_float()]
         nulls = rows.select(pl.all().null_count()).row(0, named=True)
-        no_numbers = rows.select(pl.col(floats).is_nan().sum()).row(0, named=True) if floats else {}
-        numbers = {column: number + (no_numbers.get(column) or 0) for column, number in nulls.items()}
+        nans = rows.select(pl.col(floats).is_nan().sum()).row(0, named=True) if floats else {}
+        numbers = {column: number + (nans.get(column) or 0) for column, number in nulls.items()}
         most_first = sorted(numbers.items(), key=lambda pair: -pair[1])
-        found += [(table, column, number, number / max(1, rows.height)) for column, number in most_first]
-    return pl.DataFrame(found, schema=schema, orient="row")
+        entries += [(table, column, number, number / max(1, rows.height)) for column, number in most_first]
+    return pl.DataFrame(entries, schema=schema, orient="row")
 
 
 def _text(column: str) -> pl.Expr:
-    return pl.col(column).cast(pl.String).fill_null(NOT_KNOWN)
+    return pl.col(column).cast(pl.String).fill_null(UNKNOWN)

@@ -1,4 +1,4 @@
-"""What counting finds in a shop's tables; no charts, no words."""
+"""The statistics of a profile, without charts and sentences."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +8,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, NAME, ROLES, USER_ID
 from gingham.profiling import descriptions, prices, timeline
-from gingham.profiling.columns import Described
+from gingham.profiling.columns import ProfiledTable
 from gingham.profiling.demand import Spread, best_sellers, median_half_life
 from gingham.profiling.descriptions import Counts, Histogram
 from gingham.profiling.repeats import Repeats
@@ -18,40 +18,40 @@ from gingham.tables import Tables
 
 @dataclass(frozen=True)
 class Findings:
-    """What counting finds. Whatever a shop's tables have nothing of is None or empty.
+    """Statistics of the tables. An attribute is None or empty if the tables lack the columns for it.
 
     Attributes
     ----------
     steps : polars.DataFrame
-        What cleaning left: ``step``, ``rows``, ``users``, ``items``.
+        What was left after each cleaning step: ``step``, ``rows``, ``users``, ``items``.
     first_day, last_day : date, optional
-        Between which the transactions lie.
+        The days of the first and the last transaction.
     n_transactions : int
-        How many there are.
+        The number of transactions.
     n_users, n_items : int
-        How many users and items the shop knows, by its tables or its transactions.
+        The number of users and items, including those without transactions.
     days, weekdays : polars.DataFrame, optional
-        Transactions by ``day``; mean ``transactions`` by ``weekday``.
+        The number of transactions by ``day``; its mean by ``weekday``.
     cold : polars.DataFrame, optional
-        By ``week``: the shares of ``users`` and ``items`` that no earlier week has seen, in its transactions.
+        By ``week``: the shares of its transactions by new ``users`` and of new ``items``.
     price_by_period, price_by_channel : polars.DataFrame, optional
         Quantiles of prices, ``q10`` to ``q90``, by ``period`` and by ``channel``.
     channels : polars.DataFrame, optional
-        ``transactions`` by ``channel``.
+        The number of ``transactions`` by ``channel``.
     users, items : Spread
-        How purchases spread over them.
+        How transactions are distributed over users and items.
     best_sellers : polars.DataFrame
-        The items with the most purchases, and their half-lives; see `demand.best_sellers`.
+        The items with the most transactions, and how fast their sales fell; see `demand.best_sellers`.
     half_life : float, optional
-        The median of these, in days.
+        The median half-life of the best sellers, in days.
     repeats : Repeats
-        What is bought again, and after how long.
+        How often users buy the same item again, and after how many days.
     counts : tuple of Counts
-        Users and items by category.
+        The number of users and items by category.
     histograms : tuple of Histogram
-        Measures of users and items by category.
+        Distributions of the numeric columns of users and items.
     missing : polars.DataFrame
-        ``missing`` values by ``table`` and ``column``, and their ``share``.
+        The number of ``missing`` values by ``table`` and ``column``, and their ``share``.
     """
 
     steps: pl.DataFrame
@@ -77,20 +77,20 @@ class Findings:
 
     @classmethod
     def of(cls, tables: Tables) -> Self:
-        """Count cleaned tables."""
+        """Compute the statistics of cleaned tables."""
         transactions = tables.transactions.collect()
         sales = Sales.of(transactions)
         users, items = Spread.of(sales, USER), Spread.of(sales, ITEM)
-        described = _described(tables)
-        dated = sales.first_day is not None
-        daily = timeline.days(sales) if dated else None
-        best = best_sellers(sales, items, _names(tables))
-        bought = {"users": users.codes, "items": items.codes}
-        counted = [descriptions.counts(table, _purchases(table, bought[table.table])) for table in described]
-        measured = [descriptions.histograms(table) for table in described]
-        holes = {"transactions": transactions.select(role for role in ROLES if role in transactions.columns)}
-        holes |= {table.table: table.rows for table in described if table.columns}
-        known = {table.table: table.rows.height for table in described}
+        profiled = _profiled_tables(tables)
+        has_times = sales.first_day is not None
+        daily = timeline.days(sales) if has_times else None
+        best = best_sellers(sales, items, _item_names(tables))
+        spreads = {"users": users, "items": items}
+        counts = [descriptions.counts(table, _purchases(table, spreads[table.table])) for table in profiled]
+        histograms = [descriptions.histograms(table) for table in profiled]
+        frames = {"transactions": transactions.select(role for role in ROLES if role in transactions.columns)}
+        frames |= {table.table: table.rows for table in profiled if table.columns}
+        sizes = {table.table: table.rows.height for table in profiled}
         return cls(
             steps=pl.DataFrame(
                 [(step.name, step.rows, step.users, step.items) for step in tables.steps],
@@ -98,13 +98,13 @@ class Findings:
                 orient="row",
             ),
             first_day=sales.first_day,
-            last_day=sales.day_of(sales.n_days - 1) if dated else None,
+            last_day=sales.day_of(sales.n_days - 1) if has_times else None,
             n_transactions=transactions.height,
-            n_users=max(users.number, known.get("users", 0)),
-            n_items=max(items.number, known.get("items", 0)),
+            n_users=max(users.number, sizes.get("users", 0)),
+            n_items=max(items.number, sizes.get("items", 0)),
             days=daily,
             weekdays=None if daily is None else timeline.weekdays(daily),
-            cold=timeline.cold(sales) if dated else None,
+            cold=timeline.cold(sales) if has_times else None,
             price_by_period=prices.by_period(sales),
             price_by_channel=prices.by_channel(sales),
             channels=prices.channels(sales),
@@ -113,23 +113,23 @@ class Findings:
             best_sellers=best,
             half_life=median_half_life(best),
             repeats=Repeats.of(sales),
-            counts=tuple(count for table in counted for count in table),
-            histograms=tuple(histogram for table in measured for histogram in table),
-            missing=descriptions.missing(holes),
+            counts=tuple(count for table in counts for count in table),
+            histograms=tuple(histogram for table in histograms for histogram in table),
+            missing=descriptions.missing(frames),
         )
 
 
-def _described(tables: Tables) -> list[Described]:
+def _profiled_tables(tables: Tables) -> list[ProfiledTable]:
     frames = (("users", tables.users, USER_ID), ("items", tables.items, ITEM_ID))
-    return [Described(name, frame.collect(), role) for name, frame, role in frames if frame is not None]
+    return [ProfiledTable(name, frame.collect(), role) for name, frame, role in frames if frame is not None]
 
 
-def _names(tables: Tables) -> pl.DataFrame | None:
+def _item_names(tables: Tables) -> pl.DataFrame | None:
     if tables.items is None or tables.item_name is None:
         return None
     return tables.items.select(ITEM_ID, pl.col(tables.item_name).cast(pl.String).alias(NAME)).collect()
 
 
-def _purchases(table: Described, codes: pl.DataFrame) -> pl.DataFrame:
+def _purchases(table: ProfiledTable, spread: Spread) -> pl.DataFrame:
     id_column = table.id_column
-    return codes.select(pl.col(id_column).cast(table.rows.schema[id_column]), "purchases")
+    return spread.codes.select(pl.col(id_column).cast(table.rows.schema[id_column]), "purchases")

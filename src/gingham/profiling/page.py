@@ -1,4 +1,4 @@
-"""The profile as a page: which finding becomes which chart, and the sentence beside it."""
+"""The page of a profile: which statistic becomes which chart, and the sentence next to it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,259 +10,268 @@ from gingham.profiling import prices
 from gingham.profiling.demand import Spread
 from gingham.profiling.descriptions import Counts, Histogram
 from gingham.profiling.findings import Findings
-from gingham.profiling.words import count, day, percent, plain, sentence_case
+from gingham.profiling.words import PLURAL, SINGULAR, column_words, count, day, percent, sentence_case
 from gingham.report import Page, Section, Table, charts
 from gingham.report.charts import COUNT, SHARE, Axis
 
 _NOTE = (
-    "A purchase is a row of the transactions. Weeks are seven days, counted back from the last day. The sentences at "
-    "the top are, of all the figures that were looked at, the five that are furthest from what is usual in shops, "
-    "measured by how much shops differ in them; the first is the furthest."
+    "A transaction is one row of the transactions table. Weeks are counted back from the last day of the data. The "
+    "sentences at the top contain the five values that differ most from those of a typical shop, relative to how much "
+    "shops vary; the largest difference comes first."
 )
-# The gaps between repeats: up to so many days.
+# Upper ends of the bins of days between repeat purchases.
 _GAPS = (1, 3, 7, 14, 30, 60, 90, 180, 365)
 _BEST_SELLERS = 15
-# What a cleaning step counts, and its column.
-_LEFT = {"purchases": "rows", "users": "users", "items": "items"}
+_MAX_CHANNELS = 12
 
-PURCHASES = Axis("purchases", COUNT)
-
-
-def page(found: Findings, sentences: Sequence[str], title: str) -> Page:
-    """Draw what was found."""
-    parts = (_cleaning, _time, _prices, _spread, _repeats, _best_sellers, _counts, _histograms, _missing)
-    return Page(title, sentences, [section for part in parts for section in part(found)], _NOTE)
+_TRANSACTIONS = Axis("transactions", COUNT)
 
 
-def _cleaning(found: Findings) -> Iterator[Section]:
-    steps = found.steps
-    size = (
-        f"{count(found.n_transactions, 'purchase')} of {count(found.n_items, 'item')} by {count(found.n_users, 'user')}"
-    )
+def build_page(findings: Findings, sentences: Sequence[str], title: str) -> Page:
+    """Build the page of a profile."""
+    parts = (_cleaning, _time, _prices, _spreads, _repeats, _best_sellers, _counts, _histograms, _missing)
+    return Page(title, sentences, [section for part in parts for section in part(findings)], _NOTE)
+
+
+def _cleaning(findings: Findings) -> Iterator[Section]:
+    steps = findings.steps
     rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in steps.iter_rows()]
-    several = steps.height > 1
-    read, left = count(steps["rows"][0], "purchase"), percent(found.n_transactions / steps["rows"][0])
-    said = f"{read} were read; {left} are left. Users and items are those with purchases."
-    yield Section(
-        "Cleaning, step by step" if several else "The size of the shop",
-        said if several else f"These are {size} (users and items without a purchase included).",
-        Table(("step", "purchases", "users", "items"), rows),
-        wide=not several,
-    )
-    if several:
-        parts = {name: (steps[column] / steps[column][0]).to_list() for name, column in _LEFT.items()}
-        chart = charts.grouped_bars(steps["step"].to_list(), parts, Axis("of what was read", SHARE), horizontal=True)
-        yield Section(
-            "What cleaning left", "How much of the purchases, users and items was left after each step.", chart
+    table = Table(("step", "transactions", "customers", "items"), rows)
+    if steps.height == 1:
+        size = (
+            f"{count(findings.n_transactions, 'transaction')} of {count(findings.n_items, 'item')} by "
+            f"{count(findings.n_users, 'customer')}, including items and customers without transactions."
         )
+        yield Section("Size of the shop", size, table, wide=True)
+        return
+    n_read, kept = count(steps["rows"][0], "transaction"), percent(findings.n_transactions / steps["rows"][0])
+    sentence = f"{n_read} were read, and {kept} were kept. Customers and items without transactions are not counted."
+    yield Section("Cleaning steps", sentence, table)
+    columns = {"transactions": "rows", "customers": "users", "items": "items"}
+    shares = {name: (steps[column] / steps[column][0]).to_list() for name, column in columns.items()}
+    chart = charts.grouped_bars(steps["step"].to_list(), shares, Axis("share of what was read", SHARE), horizontal=True)
+    yield Section("Kept after each step", "Share of the transactions, customers and items after each step.", chart)
 
 
-def _time(found: Findings) -> Iterator[Section]:
-    daily = found.days
+def _time(findings: Findings) -> Iterator[Section]:
+    daily = findings.days
     if daily is not None and daily.height > 1:
-        sold = daily["transactions"]
-        best = daily.row(int(sold.arg_max() or 0), named=True)
-        mean = sold.rolling_mean(7, center=True) if daily.height >= 14 else None
-        lines = {"each day": sold.to_list()} | ({} if mean is None else {"mean of seven days": mean.to_list()})
-        chart = charts.line(daily["day"].to_list(), lines, PURCHASES, background="" if mean is None else "each day")
-        first, last, rate = daily["day"][0], daily["day"][-1], found.n_transactions / daily.height
-        said = (
-            f"From {day(first)} to {day(last)} there were {rate:,.{0 if rate >= 10 else 1}f} purchases a day "
-            f"on average, and most on {day(best['day'])}: {best['transactions']:,}."
+        transactions = daily["transactions"]
+        best = daily.row(int(transactions.arg_max() or 0), named=True)
+        mean = transactions.rolling_mean(7, center=True) if daily.height >= 14 else None
+        lines = {"each day": transactions.to_list()} | ({} if mean is None else {"7-day mean": mean.to_list()})
+        chart = charts.line(daily["day"].to_list(), lines, _TRANSACTIONS, background="" if mean is None else "each day")
+        first, last, rate = daily["day"][0], daily["day"][-1], findings.n_transactions / daily.height
+        sentence = (
+            f"From {day(first)} to {day(last)} there were {rate:,.{0 if rate >= 10 else 1}f} transactions per day on "
+            f"average. The busiest day was {day(best['day'])} with {best['transactions']:,}."
         )
-        yield Section("Purchases over time", said, chart, wide=True)
-    if found.weekdays is not None:
-        week = found.weekdays.sort("transactions", descending=True)
+        yield Section("Transactions over time", sentence, chart, wide=True)
+    if findings.weekdays is not None:
+        ranked = findings.weekdays.sort("transactions", descending=True)["weekday"]
         chart = charts.bars(
-            [name[:3] for name in found.weekdays["weekday"]], found.weekdays["transactions"].to_list(), PURCHASES
+            [name[:3] for name in findings.weekdays["weekday"]],
+            findings.weekdays["transactions"].to_list(),
+            _TRANSACTIONS,
         )
-        said = f"Most is bought on a {week['weekday'][0]}, least on a {week['weekday'][-1]}; means of each weekday."
-        yield Section("The week", said, chart)
-    if found.cold is not None:
-        shares = {f"new {name}": found.cold[name].to_list() for name in ("users", "items")}
-        chart = charts.line(found.cold["week"].to_list(), shares, Axis("of the week's purchases", SHARE))
-        said = "How much of each week's purchases is by users, and of items, that no earlier week has seen."
-        yield Section("New users and new items", said, chart)
+        sentence = f"Mean number of transactions per weekday. {ranked[0]} is the busiest, {ranked[-1]} the quietest."
+        yield Section("Weekdays", sentence, chart)
+    if findings.cold is not None:
+        shares = {f"new {PLURAL[table]}": findings.cold[table].to_list() for table in ("users", "items")}
+        axis = Axis("share of the week's transactions", SHARE)
+        chart = charts.line(findings.cold["week"].to_list(), shares, axis)
+        sentence = "Share of each week's transactions that belong to customers and items first seen in that week."
+        yield Section("New customers and new items", sentence, chart)
 
 
-def _prices(found: Findings) -> Iterator[Section]:
-    price, one_in = Axis("price", ",~g"), prices.one_in(found.n_transactions)
-    looked_at = "" if one_in == 1 else f" Prices are those of one purchase in {one_in}."
-    periods = found.price_by_period
+def _prices(findings: Findings) -> Iterator[Section]:
+    price, step = Axis("price", ",~g"), prices.sampling_step(findings.n_transactions)
+    sample = "" if step == 1 else f" Based on one in {step} transactions."
+    periods = findings.price_by_period
     if periods is not None:
-        names = {"q10": "10%", "q25": "25%", "q50": "half cost less", "q75": "75%", "q90": "90%"}
+        names = {"q10": "10%", "q25": "25%", "q50": "median price", "q75": "75%", "q90": "90%"}
         quantiles = {name: periods[column].to_list() for column, name in names.items()}
         first, last = periods["q50"][0], periods["q50"][-1]
-        said = (
-            f"The median price was {first:,.4g} at the start and {last:,.4g} at the end; the bands hold the middle "
-            f"half and the middle four fifths.{looked_at}"
+        sentence = (
+            f"The median price was {first:,.4g} at the start and {last:,.4g} at the end. The bands show the middle 50% "
+            f"and 80% of prices.{sample}"
         )
-        yield Section("Prices over time", said, charts.band(periods["period"].to_list(), quantiles, price))
-    channels = found.price_by_channel
+        yield Section("Prices over time", sentence, charts.band(periods["period"].to_list(), quantiles, price))
+    channels = findings.price_by_channel
     if channels is not None:
         boxes = channels.select("q10", "q25", "q50", "q75", "q90").rows()
-        said = "Each box holds the middle half of the prices in a channel, its whiskers all but a tenth at either end."
-        said += looked_at
+        sentence = "Each box shows the median and the middle 50% of prices, its whiskers the middle 80%."
         labels = [f"channel {name}" for name in channels["channel"]]
-        yield Section("Prices by channel", said, charts.boxes(labels, boxes, price))
-    if found.channels is not None and found.channels.height > 1:
-        top = found.channels.head(12)
-        share = (top["transactions"] / found.n_transactions).to_list()
+        yield Section("Prices by channel", sentence + sample, charts.boxes(labels, boxes, price))
+    if findings.channels is not None and findings.channels.height > 1:
+        top = findings.channels.head(_MAX_CHANNELS)
+        share = (top["transactions"] / findings.n_transactions).to_list()
         labels = [f"channel {name}" for name in top["channel"]]
-        chart = charts.grouped_bars(labels, {"": share}, Axis("of all purchases", SHARE), horizontal=True)
-        said = f"Channel {top['channel'][0]} sells most: {percent(share[0])} of all purchases."
-        yield Section("Channels", said, chart)
+        chart = charts.grouped_bars(labels, {"": share}, Axis("share of all transactions", SHARE), horizontal=True)
+        sentence = f"Channel {top['channel'][0]} has the most transactions: {percent(share[0])}."
+        yield Section("Channels", sentence, chart)
 
 
-def _spread(found: Findings) -> Iterator[Section]:
-    for noun, by, verb, spread in (
-        ("user", "by the user", "bought", found.users),
-        ("item", "of the item", "was bought", found.items),
-    ):
-        bins = spread.bins()
+def _spreads(findings: Findings) -> Iterator[Section]:
+    for table, spread in (("users", findings.users), ("items", findings.items)):
+        one, many, bins = SINGULAR[table], PLURAL[table], spread.bins()
         labels = [f"{low:,}" for low in bins["low"]]
-        chart = charts.bars(labels, bins["number"].to_list(), Axis(f"{noun}s", COUNT), x_title=f"purchases {by}")
-        middle, once = count(spread.median, "time"), percent(spread.share_with(1))
-        said = f"The {noun} in the middle {verb} {middle}; {once} of the {noun}s only once."
-        said += " A bar goes up to the next number."
-        yield Section(f"Purchases per {noun}", said, chart)
-    if found.n_transactions > 1:
-        curves = {"users": found.users.curve(), "items": found.items.curve()}
-        chart = charts.lorenz(curves, Axis("of users or items", SHARE), Axis("of purchases", SHARE))
-        said = (
-            f"{_half(found.users)} of the users make half of all purchases, {_half(found.items)} of the items get half."
+        x_title = f"transactions per {one}"
+        chart = charts.bars(labels, bins["number"].to_list(), Axis(many, COUNT), x_title=x_title)
+        median, once = count(spread.median, "transaction"), percent(spread.share_with(1))
+        sentence = (
+            f"The median {one} has {median}; {once} of the {many} have only one. {sentence_case(many)} without "
+            "transactions are not counted. Each bar ends before the next label."
         )
-        gini = f" Gini: {found.users.gini:.2f} for users, {found.items.gini:.2f} for items; 0 is all equal. "
-        gini += "The line shows what those with the fewest purchases have together."
-        yield Section("How unequal purchases are", said + gini, chart)
+        yield Section(f"Transactions per {one}", sentence, chart)
+    if findings.n_transactions > 1:
+        curves = {"customers": findings.users.curve(), "items": findings.items.curve()}
+        x, y = Axis("share of customers or items", SHARE), Axis("share of transactions", SHARE)
+        sentence = (
+            f"{_top_half(findings.users)} of the customers account for half of all transactions, and "
+            f"{_top_half(findings.items)} of the items. The curves start with the least active customers (items). The "
+            f"Gini coefficient is {findings.users.gini:.2f} for customers and {findings.items.gini:.2f} for items; 0 "
+            "means that all are equal."
+        )
+        yield Section("Concentration of transactions", sentence, charts.lorenz(curves, x, y))
 
 
-def _half(spread: Spread) -> str:
-    """Give the share of users (items), those with most purchases first, that have half of all."""
-    people, held = spread.curve(2001)
-    return percent(1 - next(share for share, has in zip(people, held, strict=True) if has >= 0.5))
+def _top_half(spread: Spread) -> str:
+    """Return the share of users (items), most active first, that accounts for half of all transactions."""
+    population, transactions = spread.curve(2001)
+    return percent(1 - next(x for x, share in zip(population, transactions, strict=True) if share >= 0.5))
 
 
-def _repeats(found: Findings) -> Iterator[Section]:
-    gaps, days = found.repeats.gaps, found.repeats.median_days
+def _repeats(findings: Findings) -> Iterator[Section]:
+    gaps, days = findings.repeats.gaps, findings.repeats.median_days
     if gaps is None or days is None:
         return
-    place = np.searchsorted(_GAPS, gaps["days"].to_numpy())
-    numbers = np.bincount(place, weights=gaps["number"].to_numpy()).astype(np.int64).tolist()
+    bins = np.searchsorted(_GAPS, gaps["days"].to_numpy())
+    numbers = np.bincount(bins, weights=gaps["number"].to_numpy()).astype(np.int64).tolist()
     lows = [1, *(edge + 1 for edge in _GAPS)]
-    labels = [_gap(low, high) for low, high in zip(lows, [*_GAPS, None], strict=True)]
-    said = (
-        f"{percent(found.repeats.share)} of all purchases are of an item the user had bought on an earlier day; half "
-        f"of these repeats come within {count(days, 'day')}."
+    labels = [_gap_label(low, high) for low, high in zip(lows, [*_GAPS, None], strict=True)]
+    sentence = (
+        f"In {percent(findings.repeats.share)} of all transactions the customer had bought the same item on an earlier "
+        f"day. The median time since the previous purchase is {count(days, 'day')}."
     )
     chart = charts.bars(
-        labels[: len(numbers)], numbers, Axis("repeats", COUNT), x_title="days since the purchase before"
+        labels[: len(numbers)], numbers, Axis("repeat purchases", COUNT), x_title="days since the previous purchase"
     )
-    yield Section("Bought again", said, chart)
+    yield Section("Repeat purchases", sentence, chart)
 
 
-def _gap(low: int, high: int | None) -> str:
+def _gap_label(low: int, high: int | None) -> str:
     if high is None:
         return f"{low}+"
     return str(low) if low == high else f"{low}–{high}"
 
 
-def _best_sellers(found: Findings) -> Iterator[Section]:
-    best = found.best_sellers.head(_BEST_SELLERS)
-    dated = "peak_week" in best.columns
+def _best_sellers(findings: Findings) -> Iterator[Section]:
+    best = findings.best_sellers.head(_BEST_SELLERS)
+    has_weeks = "peak_week" in best.columns
     texts = [column for column in ("item_id", "name") if column in best.columns]
-    header = [*("item" if column == "item_id" else column for column in texts), "purchases"]
+    header = [*("item" if column == "item_id" else column for column in texts), "transactions"]
     rows = []
     for row in best.iter_rows(named=True):
         cells = ["" if row[column] is None else str(row[column]) for column in texts]
         cells.append(f"{row['purchases']:,}")
-        if dated:
-            cells += [f"{row['peak_week']:%Y-%m-%d}", _life(row)]
+        if has_weeks:
+            cells += [f"{row['peak_week']:%Y-%m-%d}", _half_life(row)]
         rows.append(cells)
-    if dated:
+    if has_weeks:
         header += ["best week from", "half-life"]
-    said = f"The {count(len(rows), 'item')} with the most purchases."
-    if dated:
-        said += " Half-life: days from the best week to the first later week with at most half of its purchases."
-    if found.half_life is not None:
-        said += f" Its median over the {found.best_sellers.height} best sellers is {count(found.half_life, 'day')}."
-    yield Section("Best sellers", said, Table(header, rows, len(texts)), wide=True)
+    sentence = f"The {count(len(rows), 'item')} with the most transactions."
+    if len(rows) == 1:
+        sentence = "The item with the most transactions."
+    if has_weeks:
+        sentence += (
+            " The half-life is the time from an item's best week to the first later week with at most half as many "
+            "transactions."
+        )
+    if findings.half_life is not None:
+        n_best = findings.best_sellers.height
+        sentence += f" Its median over the top {count(n_best, 'item')} is {count(findings.half_life, 'day')}."
+    yield Section("Best sellers", sentence, Table(header, rows, len(texts)), wide=True)
 
 
-def _life(row: dict[str, Any]) -> str:
+def _half_life(row: dict[str, Any]) -> str:
     if not row["telling"]:
-        return "too few sales"
-    return "not yet" if row["half_life"] is None else f"{row['half_life']:,} days"
+        return "too few transactions"
+    return "not reached" if row["half_life"] is None else f"{row['half_life']:,} days"
 
 
-def _counts(found: Findings) -> Iterator[Section]:
-    for counts in found.counts:
+def _counts(findings: Findings) -> Iterator[Section]:
+    for counts in findings.counts:
         if counts.within is not None:
-            yield _nested(counts, counts.within)
+            yield _hierarchy(counts, counts.within)
         yield _shares(counts)
 
 
-def _nested(counts: Counts, within: str) -> Section:
-    """Draw how many there are of each inner value, in the colour of its outer one."""
-    frame = counts.frame
+def _hierarchy(counts: Counts, within: str) -> Section:
+    """Draw the number of users or items per inner value, coloured by the outer value."""
+    frame, many = counts.frame, PLURAL[counts.table]
     groups = {
-        outer: [number if place == outer else None for place, number in frame.select("within", "number").iter_rows()]
+        outer: [number if value == outer else None for value, number in frame.select("within", "number").iter_rows()]
         for outer in frame["within"].unique(maintain_order=True)
     }
-    chart = charts.grouped_bars(
-        frame["value"].to_list(), groups, Axis(counts.table, COUNT), horizontal=True, stacked=True
-    )
-    inner, outer = plain(counts.column), plain(within)
+    labels = frame["value"].to_list()
+    chart = charts.grouped_bars(labels, groups, Axis(many, COUNT), horizontal=True, stacked=True)
+    inner, outer = column_words(counts.column), column_words(within)
     largest = frame.sort("number", descending=True, maintain_order=True).row(0, named=True)
-    said = f"How many {counts.table} each {inner} has, by {outer}; most are {largest['value']}: {largest['number']:,}."
-    return Section(f"{sentence_case(counts.table)} by {outer} and {inner}", said, chart)
+    sentence = (
+        f"Number of {many} per {inner}, coloured by {outer}. The largest is {largest['value']} with "
+        f"{count(largest['number'], SINGULAR[counts.table])}."
+    )
+    return Section(f"{sentence_case(many)} by {outer} and {inner}", sentence, chart)
 
 
 def _shares(counts: Counts) -> Section:
-    """Draw what share of the users or items, and of purchases, each value has; the outer ones of nested values."""
+    """Draw the shares of rows and of transactions per value; of a hierarchy, per outer value."""
     column = counts.column if counts.within is None else counts.within
     key = "value" if counts.within is None else "within"
     frame = counts.frame.group_by(key, maintain_order=True).agg(pl.col("number", "purchases").sum())
     frame = frame.sort("number", descending=True, maintain_order=True)
-    bought = "of purchases"
-    shares = {
-        f"of {counts.table}": (frame["number"] / frame["number"].sum()).to_list(),
-        bought: (frame["purchases"] / max(1, frame["purchases"].sum())).to_list(),
-    }
-    top = max(zip(frame[key], shares[bought], strict=True), key=lambda pair: pair[1])
-    said = (
-        f"The share of the {counts.table} and of the purchases by {plain(column)}; {top[0]} has most purchases: "
-        f"{percent(top[1])}."
-    )
-    chart = charts.grouped_bars(frame[key].to_list(), shares, Axis("share", SHARE), horizontal=True)
-    return Section(f"{sentence_case(counts.table)} and purchases by {plain(column)}", said, chart)
+    many, name = PLURAL[counts.table], column_words(column)
+    rows = (frame["number"] / frame["number"].sum()).to_list()
+    transactions = (frame["purchases"] / max(1, frame["purchases"].sum())).to_list()
+    top, share = max(zip(frame[key], transactions, strict=True), key=lambda pair: pair[1])
+    sentence = f"Share of {many} and of transactions by {name}. {top} has the most transactions: {percent(share)}."
+    groups = {many: rows, "transactions": transactions}
+    chart = charts.grouped_bars(frame[key].to_list(), groups, Axis("share", SHARE), horizontal=True)
+    return Section(f"{sentence_case(many)} and transactions by {name}", sentence, chart)
 
 
-def _histograms(found: Findings) -> Iterator[Section]:
-    for histogram in found.histograms:
+def _histograms(findings: Findings) -> Iterator[Section]:
+    for histogram in findings.histograms:
         yield _histogram(histogram)
 
 
 def _histogram(histogram: Histogram) -> Section:
-    frame, column = histogram.frame, plain(histogram.column)
+    frame, column, many = histogram.frame, column_words(histogram.column), PLURAL[histogram.table]
     names = frame["group"].unique(maintain_order=True).to_list()
     groups = {name: frame.filter(pl.col("group") == name)["number"].to_list() for name in names}
     lows = frame.filter(pl.col("group") == names[0])["low"].to_list()
-    chart = charts.histogram(lows, histogram.width, groups, Axis(histogram.table, COUNT), x_title=column)
-    by = "" if histogram.by is None else f" by {plain(histogram.by)}"
-    also = "" if histogram.by is None else f" and {plain(histogram.by)}"
-    said = f"How many {histogram.table} there are by {column}{also}; the median is {histogram.median:,.6g}."
-    return Section(f"{sentence_case(column)}{by}", said, chart)
+    chart = charts.histogram(lows, histogram.width, groups, Axis(many, COUNT), x_title=column)
+    heading, grouping = sentence_case(column), ""
+    if histogram.by is not None:
+        by = column_words(histogram.by)
+        heading, grouping = f"{heading} by {by}", f" and {by}"
+    sentence = f"Number of {many} by {column}{grouping}. The median {column} is {histogram.median:,.6g}."
+    return Section(heading, sentence, chart)
 
 
-def _missing(found: Findings) -> Iterator[Section]:
-    holes = found.missing.filter(pl.col("missing") > 0)
-    full = found.missing.height - holes.height
-    if holes.is_empty():
+def _missing(findings: Findings) -> Iterator[Section]:
+    incomplete = findings.missing.filter(pl.col("missing") > 0)
+    n_complete = findings.missing.height - incomplete.height
+    if incomplete.is_empty():
         return
-    labels = [f"{column} ({table})" for table, column in holes.select("table", "column").iter_rows()]
-    worst = holes.sort("share", descending=True, maintain_order=True).row(0, named=True)
-    empty = f"{worst['column']} is empty in {percent(worst['share'])} of the {worst['table']}"
-    said = f"{empty}; {count(full, 'other column')} {'has' if full == 1 else 'have'} no gap."
-    chart = charts.grouped_bars(labels, {"": holes["share"].to_list()}, Axis("of the rows", SHARE), horizontal=True)
-    yield Section("Missing values", said, chart)
+    labels = [f"{column} ({table})" for table, column in incomplete.select("table", "column").iter_rows()]
+    worst = incomplete.sort("share", descending=True, maintain_order=True).row(0, named=True)
+    complete = f"{count(n_complete, 'column')} {'is' if n_complete == 1 else 'are'}" if n_complete else "No column is"
+    sentence = (
+        f"Column {worst['column']} of the {worst['table']} table has the most missing values: "
+        f"{percent(worst['share'])}. {complete} complete."
+    )
+    axis = Axis("share of rows", SHARE)
+    chart = charts.grouped_bars(labels, {"": incomplete["share"].to_list()}, axis, horizontal=True)
+    yield Section("Missing values", sentence, chart)

@@ -1,4 +1,4 @@
-"""The transactions in integers: who, what and on which day, as the counting wants them."""
+"""The transactions with users, items and days as integers, which the statistics count."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,17 +20,17 @@ Integers = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Sales:
-    """The transactions as numbers.
+    """The transactions with integer columns for user, item and day.
 
     Attributes
     ----------
     rows : polars.DataFrame
-        One row a transaction: ``user`` and ``item`` (UInt32 codes, which may have gaps) and, with a timestamp,
-        ``day`` (Int32, counted from the first one); then the columns of the transactions as they are.
+        One row per transaction: ``user`` and ``item`` (UInt32 codes, not necessarily consecutive) and, with timestamps,
+        ``day`` (Int32, 0 for the first day); then the columns of the transactions.
     first_day : date, optional
-        The day that is 0; None without a timestamp.
+        The date of day 0; None without timestamps.
     n_days : int
-        How many days there are from the first to the last, both counted; 1 without a timestamp.
+        The number of days from the first to the last transaction, both included; 1 without timestamps.
     """
 
     rows: pl.DataFrame
@@ -39,7 +39,7 @@ class Sales:
 
     @classmethod
     def of(cls, transactions: pl.DataFrame) -> "Sales":
-        """Make numbers of the ids and days of transactions, of which there is at least one."""
+        """Encode the ids and days of at least one transaction as integers."""
         coded = [
             pl.Series(name, codes(transactions[role])).cast(pl.UInt32)
             for role, name in ((USER_ID, USER), (ITEM_ID, ITEM))
@@ -55,28 +55,28 @@ class Sales:
 
     @property
     def n_weeks(self) -> int:
-        """How many weeks there are; see `week`."""
+        """The number of weeks; see `week`."""
         return -(-self.n_days // WEEK)
 
     @cached_property
     def week(self) -> Integers:
-        """The week of each transaction: seven days, counted so that the last week ends on the last day.
+        """The week of each transaction. Weeks are seven days and are counted back from the last day.
 
-        Only the first week may then be short; a short last one would look like sales that fall.
+        So only the first week can be shorter. A short last week would look as if sales fell.
         """
         return (self.array(DAY) + self._padding) // WEEK
 
     def week_start(self, week: int) -> date:
-        """Give the first day of a week."""
+        """Return the first day of a week."""
         return self.day_of(week * WEEK - self._padding)
 
     def day_of(self, day: int) -> date:
-        """Give the date of a day."""
+        """Return the date of a day."""
         assert self.first_day is not None
         return self.first_day + timedelta(days=day)
 
     def array(self, column: str) -> Integers:
-        """Give a column of `rows`, shape (n_transactions,)."""
+        """Return a column of `rows`, shape (n_transactions,)."""
         return self.rows[column].to_numpy()
 
     @property

@@ -1,8 +1,8 @@
-"""Five plain sentences on what stands out in a shop's tables.
+"""Sentences about what is unusual in the tables of a shop.
 
-Each candidate compares one figure with what is usual in shops, and knows by how much shops differ in it. The five that
-are furthest from the usual, measured so, are told: at first one on a subject, then, if there are too few subjects, the
-next on any.
+Each candidate sentence contains one value and knows what is typical for shops and how much shops vary. The sentences
+whose values are furthest from typical, in units of this variation, are shown: first one per subject, then, if there are
+too few subjects, the next ones of any subject.
 """
 
 import math
@@ -11,236 +11,248 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gingham.profiling.descriptions import NOT_KNOWN, Counts
+from gingham.profiling.descriptions import UNKNOWN, Counts
 from gingham.profiling.findings import Findings
-from gingham.profiling.words import compared, count, day, percent, plain
+from gingham.profiling.words import PLURAL, SINGULAR, column_words, count, day, difference, percent, sentence_case
 
-HOW_MANY = 5
+N_SENTENCES = 5
 
-_PEAK = 1.8  # the busiest week of a usual shop, in mean weeks
-_MONTH, _YEAR = 28, 364  # whole weeks, so that weekdays are compared with their like
+_TYPICAL_PEAK = 1.8  # the busiest week of a typical shop, relative to its mean week
+_MONTH, _YEAR = 28, 364  # full weeks, so that each weekday occurs equally often in what is compared
+_MIN_SHARE = 0.02  # a category value needs this share of the rows or of the transactions
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sentence that may be told.
+    """A sentence that may be shown.
 
     Attributes
     ----------
     subject : str
-        What it is about; one sentence on a subject is told before a second one.
+        The subject. A second sentence on a subject is only used when there are too few subjects.
     text : str
         The sentence.
-    figure, usual, spread : float
-        Its figure, the one that is usual in shops, and by how much shops commonly differ from that. Ratios are given
-        as logarithms. The usual ones are judgements, written down here alone.
+    value : float
+        The value in the sentence; ratios as logarithms.
+    typical : float
+        The value in a typical shop, by the judgement of the authors.
+    spread : float
+        How much the value commonly varies between shops.
     """
 
     subject: str
     text: str
-    figure: float
-    usual: float
+    value: float
+    typical: float
     spread: float
 
     @property
     def surprise(self) -> float:
-        """How far the figure is from the usual one, in spreads."""
-        return abs(self.figure - self.usual) / self.spread
+        """The distance of the value from the typical one, in units of the spread."""
+        return abs(self.value - self.typical) / self.spread
 
 
-def standing_out(found: Findings) -> tuple[str, ...]:
-    """Tell the five sentences, the most surprising first."""
-    ranked = sorted(candidates(found), key=lambda candidate: -candidate.surprise)
+def top_sentences(findings: Findings) -> tuple[str, ...]:
+    """Return the five sentences, the most surprising one first."""
+    ranked = sorted(candidates(findings), key=lambda candidate: -candidate.surprise)
     subjects: set[str] = set()
     first: list[Candidate] = []
     later: list[Candidate] = []
     for candidate in ranked:
         (later if candidate.subject in subjects else first).append(candidate)
         subjects.add(candidate.subject)
-    told = sorted((first + later)[:HOW_MANY], key=lambda candidate: -candidate.surprise)
-    return tuple(candidate.text for candidate in told)
+    top = sorted((first + later)[:N_SENTENCES], key=lambda candidate: -candidate.surprise)
+    return tuple(candidate.text for candidate in top)
 
 
-def candidates(found: Findings) -> list[Candidate]:
-    """Make every sentence that the tables allow."""
-    return [candidate for topic in _TOPICS for candidate in topic(found)]
+def candidates(findings: Findings) -> list[Candidate]:
+    """Return all sentences that the tables allow."""
+    return [candidate for topic in _TOPICS for candidate in topic(findings)]
 
 
-def _top(found: Findings) -> Iterator[Candidate]:
-    items, users = found.items, found.users
-    part, usual = (0.01, 0.2) if items.number >= 200 else (0.1, 0.4)
-    best, share = max(1, round(items.number * part)), items.share_of_top(part)
-    text = f"{_leading(best, items.number, 'best-selling item')} {percent(share)} of all purchases."
-    yield Candidate("items", text, share, usual, 0.12)
-    best, share = max(1, round(users.number * 0.1)), users.share_of_top(0.1)
-    text = f"{_leading(best, users.number, 'most active user')} {percent(share)} of all purchases."
+def _top(findings: Findings) -> Iterator[Candidate]:
+    items, users = findings.items, findings.users
+    part, typical = (0.01, 0.2) if items.number >= 200 else (0.1, 0.4)
+    n_top, share = max(1, round(items.number * part)), items.share_of_top(part)
+    text = f"{_leaders(n_top, items.number, 'best-selling item')} {percent(share)} of all transactions."
+    yield Candidate("items", text, share, typical, 0.12)
+    n_top, share = max(1, round(users.number * 0.1)), users.share_of_top(0.1)
+    text = f"{_leaders(n_top, users.number, 'most active customer')} {percent(share)} of all transactions."
     yield Candidate("users", text, share, 0.4, 0.12)
 
 
-def _leading(number: int, of: int, noun: str) -> str:
-    return f"The {noun} (of {of:,}) makes" if number == 1 else f"The {number:,} {noun}s (of {of:,}) make"
+def _leaders(number: int, total: int, noun: str) -> str:
+    if number == 1:
+        return f"The {noun} (of {total:,}) accounts for"
+    return f"The {number:,} {noun}s (of {total:,}) account for"
 
 
-def _once(found: Findings) -> Iterator[Candidate]:
-    share, middle = found.users.share_with(1), count(found.users.median, "purchase")
-    text = f"{percent(share)} of the users who bought did so only once; the user in the middle has {middle}."
+def _once(findings: Findings) -> Iterator[Candidate]:
+    share, median = findings.users.share_with(1), count(findings.users.median, "transaction")
+    text = f"{percent(share)} of the active customers have only one transaction; the median customer has {median}."
     yield Candidate("users", text, share, 0.25, 0.15)
-    share = found.items.share_with(1)
-    yield Candidate("items", f"{percent(share)} of the items that sold did so only once.", share, 0.1, 0.15)
+    share = findings.items.share_with(1)
+    yield Candidate("items", f"{percent(share)} of the items that were sold were sold only once.", share, 0.1, 0.15)
 
 
-def _repeats(found: Findings) -> Iterator[Candidate]:
-    share, days = found.repeats.share, found.repeats.median_days
-    wait = "" if days is None else f", typically {count(days, 'day')} later"
-    text = f"{percent(share)} of all purchases are of an item that the user had bought before{wait}."
-    if not found.repeats.number:
-        text = "Nobody came back for an item that they had bought before."
+def _repeats(findings: Findings) -> Iterator[Candidate]:
+    share, days = findings.repeats.share, findings.repeats.median_days
+    gap = "" if days is None else f", typically {count(days, 'day')} earlier"
+    text = f"In {percent(share)} of all transactions the customer had bought the same item before{gap}."
+    if not findings.repeats.number:
+        text = "No customer bought the same item again."
     yield Candidate("repeats", text, share, 0.15, 0.15)
 
 
-def _idle(found: Findings) -> Iterator[Candidate]:
-    for noun, all_, spread in (("user", found.n_users, found.users), ("item", found.n_items, found.items)):
-        idle = all_ - spread.number
-        if idle:
-            text = f"{percent(idle / all_)} of the {count(all_, noun)} the shop knows have no purchase in this time."
-            yield Candidate(f"idle {noun}s", text, idle / all_, 0.1, 0.2)
+def _inactive(findings: Findings) -> Iterator[Candidate]:
+    for table, total, spread in (
+        ("users", findings.n_users, findings.users),
+        ("items", findings.n_items, findings.items),
+    ):
+        inactive = total - spread.number
+        if inactive:
+            text = f"{percent(inactive / total)} of the {count(total, SINGULAR[table])} have no transactions."
+            yield Candidate(f"inactive {table}", text, inactive / total, 0.1, 0.2)
 
 
-def _cleaning(found: Findings) -> Iterator[Candidate]:
-    if found.steps.height > 1:
-        read, kept = found.steps["rows"][0], found.n_transactions
-        text = f"Cleaning kept {percent(kept / read)} of the {count(read, 'transaction')} that were read."
-        yield Candidate("cleaning", text, kept / read, 0.7, 0.3)
+def _cleaning(findings: Findings) -> Iterator[Candidate]:
+    if findings.steps.height > 1:
+        n_read, n_kept = findings.steps["rows"][0], findings.n_transactions
+        text = f"Cleaning kept {percent(n_kept / n_read)} of the {count(n_read, 'transaction')} that were read."
+        yield Candidate("cleaning", text, n_kept / n_read, 0.7, 0.3)
 
 
-def _week(found: Findings) -> Iterator[Candidate]:
-    if found.weekdays is not None:
-        week = found.weekdays.sort("transactions", descending=True, maintain_order=True)
-        (best, most), (worst, least) = week.row(0), week.row(-1)
-        # A shop that is closed on a weekday is as far from the usual as a hundredfold difference.
+def _weekdays(findings: Findings) -> Iterator[Candidate]:
+    if findings.weekdays is not None:
+        weekdays = findings.weekdays.sort("transactions", descending=True, maintain_order=True)
+        (best, most), (worst, least) = weekdays.row(0), weekdays.row(-1)
+        # A weekday without transactions counts as a difference of a factor of 100.
         ratio = most / max(least, 0.01 * most)
-        rest = (
-            f"its sales are {compared(most / least, f'on {worst}')}, the weakest"
-            if least
-            else f"nothing sells on a {worst}"
-        )
-        text = f"{best} is the strongest weekday; {rest}."
+        text = f"{best} is the busiest weekday; there are no transactions on {worst}s."
+        if least:
+            higher = difference(most / least, f"on {worst}")
+            text = f"{best} is the busiest weekday; its number of transactions is {higher}, the quietest one."
         yield Candidate("week", text, math.log(ratio), math.log(1.4), 0.3)
 
 
-def _peak(found: Findings) -> Iterator[Candidate]:
-    if found.days is not None and found.days.height >= _MONTH:
-        week = found.days.with_columns(pl.col("transactions").rolling_sum(7).alias("sum")).drop_nulls()
-        best = week.sort("sum", descending=True, maintain_order=True).row(0, named=True)
-        ratio = best["sum"] / (found.days["transactions"].sum() / found.days.height * 7)
-        much = f"{'only ' if ratio < _PEAK else ''}{ratio:.1f} times"
-        text = f"The busiest seven days, up to {day(best['day'])}, brought {much} the purchases of a mean week."
-        yield Candidate("peak", text, math.log(ratio), math.log(_PEAK), 0.35)
+def _peak(findings: Findings) -> Iterator[Candidate]:
+    if findings.days is not None and findings.days.height >= _MONTH:
+        weeks = findings.days.with_columns(pl.col("transactions").rolling_sum(7).alias("sum")).drop_nulls()
+        best = weeks.sort("sum", descending=True, maintain_order=True).row(0, named=True)
+        ratio = best["sum"] / (findings.days["transactions"].sum() / findings.days.height * 7)
+        times = f"{'only ' if ratio < _TYPICAL_PEAK else ''}{ratio:.1f} times"
+        text = f"The busiest seven days, up to {day(best['day'])}, had {times} the transactions of an average week."
+        yield Candidate("peak", text, math.log(ratio), math.log(_TYPICAL_PEAK), 0.35)
 
 
-def _growth(found: Findings) -> Iterator[Candidate]:
-    if found.days is None or found.days.height < 2 * _MONTH:
+def _growth(findings: Findings) -> Iterator[Candidate]:
+    if findings.days is None or findings.days.height < 2 * _MONTH:
         return
-    sold = found.days["transactions"]
-    if len(sold) >= _MONTH + _YEAR:
-        before, when = int(sold.slice(len(sold) - _MONTH - _YEAR, _MONTH).sum()), "a year before"
+    daily = findings.days["transactions"]
+    if len(daily) >= _MONTH + _YEAR:
+        before, when = int(daily.slice(len(daily) - _MONTH - _YEAR, _MONTH).sum()), "a year earlier"
     else:
-        before, when = int(sold.head(_MONTH).sum()), "in the first four weeks"
-    now = int(sold.tail(_MONTH).sum())
+        before, when = int(daily.head(_MONTH).sum()), "in the first four weeks"
+    now = int(daily.tail(_MONTH).sum())
     if before and now:
-        text = f"In the last four weeks the number of purchases was {compared(now / before, when)}."
+        text = f"In the last four weeks the number of transactions was {difference(now / before, when)}."
         yield Candidate("growth", text, math.log(now / before), 0.0, 0.3)
 
 
-def _cold(found: Findings) -> Iterator[Candidate]:
-    if found.cold is None:
+def _new(findings: Findings) -> Iterator[Candidate]:
+    if findings.cold is None:
         return
-    weeks = found.cold.tail(8)
-    for noun, text, usual in (
-        ("users", "In the last {} of purchases came from users who were new in that week.", 0.1),
-        ("items", "In the last {} of purchases went to items that were new in that week.", 0.05),
+    weeks = findings.cold.tail(8)
+    period = "In the last week" if weeks.height == 1 else f"In an average week of the last {weeks.height}"
+    for table, source, typical in (
+        ("users", "came from customers who were new in that week", 0.1),
+        ("items", "were of items that were new in that week", 0.05),
     ):
-        share = weeks[noun].mean()
+        share = weeks[table].mean()
         if isinstance(share, float):
-            span = "week" if weeks.height == 1 else f"{weeks.height} weeks"
-            yield Candidate(f"new {noun}", text.format(f"{span} {percent(share)}"), share, usual, 0.1)
+            text = f"{period}, {percent(share)} of the transactions {source}."
+            yield Candidate(f"new {table}", text, share, typical, 0.1)
 
 
-def _fading(found: Findings) -> Iterator[Candidate]:
-    if found.half_life is not None:
-        days = count(found.half_life, "day")
-        text = f"Half of the best sellers had lost half of their weekly sales {days} after their best week."
-        yield Candidate("fading", text, math.log(found.half_life), math.log(28), 0.7)
+def _half_life(findings: Findings) -> Iterator[Candidate]:
+    if findings.half_life is not None:
+        days = count(findings.half_life, "day")
+        text = f"The median best seller lost half of its weekly sales within {days} of its best week."
+        yield Candidate("half-life", text, math.log(findings.half_life), math.log(28), 0.7)
 
 
-def _missing(found: Findings) -> Iterator[Candidate]:
-    worst = found.missing.sort("share", descending=True, maintain_order=True).row(0, named=True)
+def _missing(findings: Findings) -> Iterator[Candidate]:
+    worst = findings.missing.sort("share", descending=True, maintain_order=True).row(0, named=True)
     if worst["missing"]:
-        text = f"The column {worst['column']} is empty in {percent(worst['share'])} of the {worst['table']} table."
+        share = percent(worst["share"])
+        text = f"In the {worst['table']} table, {share} of the values in column {worst['column']} are missing."
         yield Candidate("missing", text, worst["share"], 0.05, 0.25)
 
 
-def _prices(found: Findings) -> Iterator[Candidate]:
-    periods = found.price_by_period
+def _prices(findings: Findings) -> Iterator[Candidate]:
+    periods = findings.price_by_period
     if periods is not None and periods["q50"][0] > 0 and periods["q50"][-1] > 0:
         first, last = periods.row(0, named=True), periods.row(-1, named=True)
         ratio = last["q50"] / first["q50"]
         months = (periods["period"].dt.day() == 1).all()
-        start, end = (f"{row['period']:%B %Y}" if months else f"from {day(row['period'])}" for row in (first, last))
-        text = f"The median price at the end ({end}) is {compared(ratio, 'at the start')} ({start})."
+        start, end = (
+            f"in {row['period']:%B %Y}" if months else f"in the week from {day(row['period'])}" for row in (first, last)
+        )
+        text = f"The median price {end} is {difference(ratio, start)}."
         yield Candidate("prices", text, math.log(ratio), 0.0, 0.15)
 
 
-def _channels(found: Findings) -> Iterator[Candidate]:
-    if found.channels is not None and found.channels.height > 1:
-        name, number = found.channels.row(0)
-        share = number / found.n_transactions
-        text = f"Channel {name} makes {percent(share)} of all purchases."
+def _channels(findings: Findings) -> Iterator[Candidate]:
+    if findings.channels is not None and findings.channels.height > 1:
+        name, number = findings.channels.row(0)
+        share = number / findings.n_transactions
+        text = f"Channel {name} accounts for {percent(share)} of all transactions."
         yield Candidate("channels", text, share, 0.65, 0.2)
-    prices = found.price_by_channel
+    prices = findings.price_by_channel
     if prices is not None and prices["q50"][0] > 0 and prices["q50"][1] > 0:
         first, second = prices.row(0, named=True), prices.row(1, named=True)
         ratio = first["q50"] / second["q50"]
-        other = f"in channel {second['channel']}"
-        text = f"The median price in channel {first['channel']} is {compared(ratio, other)}."
+        reference = f"in channel {second['channel']}"
+        text = f"The median price in channel {first['channel']} is {difference(ratio, reference)}."
         yield Candidate("channels", text, math.log(ratio), 0.0, 0.25)
 
 
-def _classes(found: Findings) -> Iterator[Candidate]:
-    """Tell, for users and for items, which class buys or sells most out of proportion."""
+def _categories(findings: Findings) -> Iterator[Candidate]:
+    """Yield, for users and for items, the category value with the most disproportionate share of transactions."""
     for table in ("users", "items"):
-        told = [
-            candidate for counts in found.counts if counts.table == table for candidate in _out_of_proportion(counts)
+        sentences = [
+            candidate for counts in findings.counts if counts.table == table for candidate in _disproportionate(counts)
         ]
-        if told:
-            # Of two that differ as much, the one that buys more than its share.
-            yield max(told, key=lambda candidate: (round(candidate.surprise, 6), candidate.figure))
+        if sentences:
+            # Of two values that differ equally, prefer the one with more than its share.
+            yield max(sentences, key=lambda candidate: (round(candidate.surprise, 6), candidate.value))
 
 
-def _out_of_proportion(counts: Counts) -> Iterator[Candidate]:
-    total, bought = counts.frame["number"].sum(), counts.frame["purchases"].sum()
+def _disproportionate(counts: Counts) -> Iterator[Candidate]:
+    total, transactions = counts.frame["number"].sum(), counts.frame["purchases"].sum()
     for row in counts.frame.iter_rows(named=True):
-        share, weight = row["number"] / total, row["purchases"] / max(1, bought)
-        # A class of one in fifty is worth a sentence, and so is one of the others that buys as much.
-        if row["value"] != NOT_KNOWN and max(share, weight) >= 0.02 and weight > 0:
-            what = f"{row['value']} ({plain(counts.column)})"
-            text = f"{what} is {percent(share)} of the {counts.table} and {percent(weight)} of the purchases."
-            yield Candidate(f"classes of {counts.table}", text, math.log(weight / share), 0.0, 0.6)
+        share, weight = row["number"] / total, row["purchases"] / max(1, transactions)
+        if row["value"] != UNKNOWN and max(share, weight) >= _MIN_SHARE and weight > 0:
+            plural = PLURAL[counts.table]
+            group = f'{sentence_case(plural)} with {column_words(counts.column)} "{row["value"]}"'
+            shares = f"{percent(share)} of all {plural} and account for {percent(weight)} of the transactions"
+            text = f"{group} are {shares}."
+            yield Candidate(f"categories of {counts.table}", text, math.log(weight / share), 0.0, 0.6)
 
 
 _TOPICS: tuple[Callable[[Findings], Iterator[Candidate]], ...] = (
     _top,
     _once,
     _repeats,
-    _idle,
+    _inactive,
     _cleaning,
-    _week,
+    _weekdays,
     _peak,
     _growth,
-    _cold,
-    _fading,
+    _new,
+    _half_life,
     _missing,
     _prices,
     _channels,
-    _classes,
+    _categories,
 )
