@@ -10,6 +10,7 @@ from gingham.validation import (
     check_duration,
     check_integer,
     check_k,
+    check_num_threads,
     check_number,
     check_optional_duration,
 )
@@ -97,3 +98,15 @@ def test_k_is_at_most_the_number_of_items() -> None:
             check_k(wrong, 5)
     with pytest.raises(ParameterError, match="k=6 is larger than the number of items in the catalogue; use at most 5"):
         check_k(6, 5)
+
+
+def test_the_number_of_threads_is_zero_for_all_cores() -> None:
+    assert check_num_threads(0) >= 1
+    assert [check_num_threads(number) for number in (1, 3, np.int64(2), 1024)] == [1, 3, 2, 1024]
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, "2", None, True, 1025])
+def test_a_wrong_number_of_threads_is_refused(value: Any) -> None:
+    words = rf"num_threads must be an integer from 0 \(all cores\) to 1024, not {value!r}"
+    with pytest.raises(ParameterError, match=words):
+        check_num_threads(value)

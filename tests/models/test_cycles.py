@@ -1,4 +1,4 @@
-"""Chances to be bought again: by a slow count, person by person."""
+"""Repurchase hazards and rates, compared with a slow count user by user."""
 
 from collections import defaultdict
 
@@ -15,7 +15,7 @@ START = np.datetime64("2024-01-01", "us")
 
 
 def shop(seed: int = 0, n_rows: int = 600, days: int = 300) -> Interactions:
-    """Purchases of a year, some twice a day, some taken back; the last item is never bought."""
+    """Purchases of ten months, some on the same day, with returns; the last item is never bought."""
     rng = np.random.default_rng(seed)
     hours = rng.integers(0, days * 24, n_rows) * np.timedelta64(1, "h")
     values = rng.choice([1, 2, 0, -1], n_rows, p=[0.7, 0.2, 0.05, 0.05])
@@ -23,7 +23,7 @@ def shop(seed: int = 0, n_rows: int = 600, days: int = 300) -> Interactions:
 
 
 def waits(rows: Interactions) -> dict[tuple[int, int], list[int]]:
-    """The days that each user waited before each purchase of each item but the first, and since the last one."""
+    """The days between consecutive purchases of each pair, and from the last one to the end."""
     assert rows.timestamp is not None
     days = defaultdict(set)
     for user, item, value, time in zip(rows.user_index, rows.item_index, rows.value, rows.timestamp, strict=True):
@@ -34,46 +34,44 @@ def waits(rows: Interactions) -> dict[tuple[int, int], list[int]]:
 
 
 def table(rows: Interactions, smoothing: float = 50) -> dict[tuple[int, int], float]:
-    """The chance of each item in each week of waiting: how many bought again in it, of those who waited through it."""
-    ended, waited = np.zeros((7, 27)), np.zeros((7, 27))
-    for (_, item), mine in waits(rows).items():
-        for days in mine[:-1]:
+    """The hazard of each item in each week of waiting: repurchases in the week over users at risk in it."""
+    repurchases, at_risk = np.zeros((7, 27)), np.zeros((7, 27))
+    for (_, item), pair_waits in waits(rows).items():
+        for days in pair_waits[:-1]:
             week = min((days - 1) // 7, 26)
-            ended[item, week] += 1
-            waited[item, : week + 1] += 1
-        waited[item, : min(mine[-1] // 7, 26)] += 1
-    of_all = ended.sum(axis=0) / np.maximum(waited.sum(axis=0), 1)
-    chance = {}
+            repurchases[item, week] += 1
+            at_risk[item, : week + 1] += 1
+        at_risk[item, : min(pair_waits[-1] // 7, 26)] += 1
+    overall = repurchases.sum(axis=0) / np.maximum(at_risk.sum(axis=0), 1)
+    hazards = {}
     for item in range(7):
-        often = (ended[item].sum() + smoothing) / ((waited[item] * of_all).sum() + smoothing)
+        ratio = (repurchases[item].sum() + smoothing) / ((at_risk[item] * overall).sum() + smoothing)
         for week in range(27):
-            numerator = ended[item, week] + smoothing * often * of_all[week]
-            chance[item, week] = numerator / (waited[item, week] + smoothing)
-    return chance
+            numerator = repurchases[item, week] + smoothing * ratio * overall[week]
+            hazards[item, week] = numerator / (at_risk[item, week] + smoothing)
+    return hazards
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_chances_agree_with_a_slow_count(seed: int) -> None:
+def test_hazards_agree_with_a_slow_count(seed: int) -> None:
     rows = shop(seed)
-    bought = rows.matrix()
-    found = bought.copy()
-    found.data = repurchase_hazards(rows, bought)
-    chance, lasts = table(rows), waits(rows)
-    wanted = np.zeros(bought.shape)
-    for (user, item), mine in lasts.items():
-        wanted[user, item] = chance[item, min(mine[-1] // 7, 26)]
-    np.testing.assert_allclose(found.toarray(), wanted, rtol=1e-6)
-    assert (wanted > 0).sum() > 60
+    hazards = rows.matrix()
+    hazards.data = repurchase_hazards(rows, rows.matrix())
+    hazard_table, expected = table(rows), np.zeros(hazards.shape)
+    for (user, item), pair_waits in waits(rows).items():
+        expected[user, item] = hazard_table[item, min(pair_waits[-1] // 7, 26)]
+    np.testing.assert_allclose(hazards.toarray(), expected, rtol=1e-6)
+    assert (expected > 0).sum() > 60
 
 
-def test_of_one_purchase_nobody_knows_when_it_is_due() -> None:
+def test_a_single_purchase_has_a_hazard_of_zero() -> None:
     rows = Interactions([0], [0], 1, 1, timestamp=np.array([START]))
     assert repurchase_hazards(rows, rows.matrix()).tolist() == [0]
-    nothing = rows.take(np.empty(0, int))
-    assert repurchase_hazards(nothing, nothing.matrix()).shape == (0,)
+    empty = rows.take(np.empty(0, int))
+    assert repurchase_hazards(empty, empty.matrix()).shape == (0,)
 
 
-def test_what_is_due_comes_before_what_sells_better() -> None:
+def test_cycle_ranks_items_that_are_due_first() -> None:
     # A hundred users buy milk every week, a broom on the first day and the last; ann bought one of each five days ago.
     milk, broom, ann = 0, 1, 100
     others = np.arange(100)
@@ -82,16 +80,17 @@ def test_what_is_due_comes_before_what_sells_better() -> None:
     days = np.concatenate([np.repeat([*range(0, 70, 7), 0, 65], 100), [60, 60]])
     ids = [Ids.from_series(pl.Series(range(size))) for size in (101, 2)]
     data = Dataset(*ids, Interactions(users, items, 101, 2, timestamp=START + days * DAY))
-    for cycle, wanted in ((False, [broom, milk]), (True, [milk, broom])):
-        assert BuyAgain("1d", recency="60d", cycle=cycle).fit(data).recommend([ann], k=2)["item_id"].to_list() == wanted
+    for cycle, expected in ((False, [broom, milk]), (True, [milk, broom])):
+        model = BuyAgain("1d", recency="60d", cycle=cycle).fit(data)
+        assert model.recommend([ann], k=2)["item_id"].to_list() == expected
 
 
-def test_loyalty_is_the_smoothed_share_of_purchases_with_another_after_them() -> None:
+def test_rates_are_smoothed_shares_of_purchases_with_a_later_one() -> None:
     rows = shop()
-    bought, repeated = np.zeros(7), np.zeros(7)
-    for (_, item), mine in waits(rows).items():
-        bought[item] += len(mine)
-        repeated[item] += len(mine) - 1
-    usual = repeated.sum() / bought.sum()
-    np.testing.assert_allclose(repurchase_rates(rows), (repeated + 20 * usual) / (bought + 20))
-    assert repurchase_rates(rows)[6] == pytest.approx(usual)
+    n_purchases, n_repeated = np.zeros(7), np.zeros(7)
+    for (_, item), pair_waits in waits(rows).items():
+        n_purchases[item] += len(pair_waits)
+        n_repeated[item] += len(pair_waits) - 1
+    overall = n_repeated.sum() / n_purchases.sum()
+    np.testing.assert_allclose(repurchase_rates(rows), (n_repeated + 20 * overall) / (n_purchases + 20))
+    assert repurchase_rates(rows)[6] == pytest.approx(overall)

@@ -241,7 +241,7 @@ class ALS(EpochModel[Halves]):
         if axes is None:
             return np.nan
         if other.features is not None:
-            _native.als_rotate(rows=other.state, axes=axes.turn, num_threads=n_threads)
+            _native.als_rotate(rows=other.state, axes=axes.rotation, num_threads=n_threads)
         return half.solve(side, axes, self.unobserved_weight_, int(self.block_size), n_threads, progress)
 
     @property
@@ -256,12 +256,12 @@ class ALS(EpochModel[Halves]):
         assert axes is not None  # a model that is fitted is finite
         own = _blank(had.shape[0], None, size)
         own.embeddings[:] = shared
-        _native.als_rotate(rows=own.state, axes=axes.turn, num_threads=n_threads)
+        _native.als_rotate(rows=own.state, axes=axes.rotation, num_threads=n_threads)
         weight = self.unobserved_weight_
         half = Half.of(positives, None, self._penalties(weight * self.n_items))
         centre = own.state.copy()
         half.solve_rows(own.state, centre, half.penalty, axes, weight, size, n_threads)
-        _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.turn.T), num_threads=n_threads)
+        _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
         return own.embeddings.copy()
 
     # Storing ---------------------------------------------------------------------------------------------------------

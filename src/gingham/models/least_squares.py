@@ -1,35 +1,32 @@
-"""One half of an epoch of alternating least squares: a side's parameters are solved for while the other's are fixed."""
+"""One half of an epoch of alternating least squares: solve for one side's parameters while the other side is fixed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Floats, Indices, Pattern, aligned, pattern
+from gingham.arrays import Doubles, Floats, Indices, Pattern, aligned, pattern
 from gingham.models.side import Side
 
-Doubles = npt.NDArray[np.float64]
-
-# How many steps of conjugate gradients an epoch spends on shared features. They start from the epoch before's solution.
+# Conjugate gradient steps for the shared features in an epoch. They start from the solution of the previous epoch.
 _STEPS = 3
 
 
 @dataclass(frozen=True)
 class Penalties:
-    """The L2 penalty of a feature: `l2` times a power of how often it is met.
+    """The L2 penalty of a feature: `l2` times a power of its frequency.
 
-    Of an entity that is the sum of its pairs' weights, and what all other pairs weigh together; of a feature, its
-    entities', times the square of its weight.
+    The frequency of an entity (a user or an item) is the total weight of its pairs, observed and unobserved. The
+    frequency of a feature is the sum of its entities' frequencies, each times the square of the feature's weight.
 
     Attributes
     ----------
     l2, exponent : float
         The penalty, and the power.
     unobserved : float
-        What an entity's pairs with everything on the other side weigh together.
+        The total weight of an entity's pairs with all entities of the other side, as if none were observed.
     """
 
     l2: float
@@ -37,68 +34,68 @@ class Penalties:
     unobserved: float
 
     def of(self, pairs: sp.csr_matrix, features: sp.csr_matrix | None = None) -> Floats:
-        """Give the penalty of each feature; without features, of each row of pairs."""
-        met = pairs @ np.ones(pairs.shape[1]) + self.unobserved
+        """Return the penalty of each feature; without features, of each row of pairs."""
+        frequency = pairs @ np.ones(pairs.shape[1]) + self.unobserved
         if features is not None:
-            met = features.astype(np.float64).power(2).T @ met
-        with np.errstate(over="ignore"):  # what float32 cannot hold is found after the epoch
-            return np.asarray(self.l2 * met**self.exponent, np.float32)
+            frequency = features.astype(np.float64).power(2).T @ frequency
+        with np.errstate(over="ignore"):  # values too large for float32 are detected after the epoch
+            return np.asarray(self.l2 * frequency**self.exponent, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """The fixed side as the kernel takes it: in the principal axes of its Gram matrix.
+    """The fixed side as the kernel takes it: rotated to the principal axes of its Gram matrix.
 
     Attributes
     ----------
     fixed : float32 array, shape (n_entities, width)
-        Its representations.
+        The rotated representations.
     eigenvalues : float64 array, shape (n_components,)
-        Those of the Gram matrix, which is diagonal.
-    turn : float32 array, shape (n_components, n_components)
-        The axes, a row each: what anything else must be turned by.
+        The eigenvalues of the Gram matrix, which is diagonal after the rotation.
+    rotation : float32 array, shape (n_components, n_components)
+        The axes as rows; all other embeddings must be rotated by it too.
     """
 
     fixed: Floats
     eigenvalues: Doubles
-    turn: Floats
+    rotation: Floats
 
     @classmethod
     def of(cls, rows: Floats, n_components: int, n_threads: int) -> "Axes | None":
-        """Turn representations, in place; None if they are not finite."""
+        """Rotate representations in place; return None if they are not finite."""
         gram = np.empty((n_components, n_components))
         _native.als_gram(rows=rows, out=gram, num_threads=n_threads)
         if not np.isfinite(gram).all():
             return None
         eigenvalues, vectors = np.linalg.eigh(gram)
-        turn = np.ascontiguousarray(vectors.T, np.float32)
-        _native.als_rotate(rows=rows, axes=turn, num_threads=n_threads)
-        return cls(rows, np.maximum(eigenvalues, 0), turn)
+        rotation = np.ascontiguousarray(vectors.T, np.float32)
+        _native.als_rotate(rows=rows, axes=rotation, num_threads=n_threads)
+        return cls(rows, np.maximum(eigenvalues, 0), rotation)
 
     def spectrum(self, unobserved_weight: float) -> Floats:
-        """Give what the unobserved pairs add to every row's equations."""
+        """Return the diagonal that unobserved pairs add to the equations of every row."""
         return np.asarray(unobserved_weight * self.eigenvalues, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """What does not change of a side's problem from epoch to epoch.
+    """The part of one side's problem that stays the same in all epochs.
 
-    A feature that a single entity has is its own, and is solved for in closed form; an entity has one of these at most.
-    All others are shared.
+    A feature that only one entity has is the entity's own feature, and is solved for in closed form. An entity has at
+    most one own feature; all other features are shared.
 
     Attributes
     ----------
-    pairs
-        Each entity's positives, and their weights (None for ones).
+    pairs : tuple of (indptr, indices, weights)
+        The positives of each entity and their weights; the weights are None if all are one.
     penalty : float32 array, shape (n_features,)
         The L2 penalty of each feature.
     own : int32 array, shape (n_entities,), or None
-        The feature that is an entity's own, -1 where there is none; None: there are no features but these.
+        The own feature of each entity, -1 if it has none; None if every entity has only its own feature.
     own_weight : float32 array, shape (n_entities,), or None
-        Its weight.
+        The weight of the own feature; None if `own` is.
     shared : csr_matrix, shape (n_entities, n_features), or None
-        The weights of all other features; None if there are no others.
+        The weights of the shared features; None if there are none.
     """
 
     pairs: tuple[*Pattern, Floats | None]
@@ -112,25 +109,25 @@ class Half:
 
     @classmethod
     def of(cls, positives: sp.csr_matrix, features: sp.csr_matrix | None, penalties: Penalties) -> "Half":
-        """Find what is each entity's own.
+        """Set up the problem, and separate own from shared features.
 
         Parameters
         ----------
         positives : csr_matrix, shape (n_entities, n_others)
             The weights of the positives, above zero.
         features : csr_matrix, shape (n_entities, n_features), or None
-            The weight of each feature; None: each entity has its own alone.
+            The weight of each feature; None if every entity has only its own feature.
         penalties : Penalties
-            How features are penalised.
+            The L2 penalties.
         """
         weights = None if (positives.data == 1).all() else positives.data
         pairs, penalty = (*pattern(positives), weights), penalties.of(positives, features)
         if features is None:
             return cls(pairs, penalty)
         rows = np.repeat(np.arange(features.shape[0]), np.diff(features.indptr))
-        alone = np.flatnonzero((features.getnnz(axis=0)[features.indices] == 1) & (features.data != 0))
-        owners, first = np.unique(rows[alone], return_index=True)
-        entries = alone[first]
+        unshared = np.flatnonzero((features.getnnz(axis=0)[features.indices] == 1) & (features.data != 0))
+        owners, first = np.unique(rows[unshared], return_index=True)
+        entries = unshared[first]
         own, own_weight = np.full(features.shape[0], -1, np.int32), np.ones(features.shape[0], np.float32)
         own[owners], own_weight[owners] = features.indices[entries], features.data[entries]
         shared = features.copy()
@@ -152,28 +149,28 @@ class Half:
         Parameters
         ----------
         side : Side
-            What to solve for, in the fixed side's former axes.
+            The side to solve for, in the axes of the fixed side before its rotation.
         axes : Axes
-            What is fixed.
+            The fixed side.
         unobserved_weight : float
-            What a pair weighs that is not among the positives.
+            The weight of a pair that is not among the positives.
         block_size : int
-            How many of an entity's equations are solved at once.
+            The number of an entity's equations that are solved at once.
         n_threads, progress
             As for the kernel.
 
         Returns
         -------
         float
-            The positives' weighted squared errors and the unobserved's weighted squared scores, summed.
+            The sum of the weighted squared errors of the positives and the weighted squared scores of other pairs.
         """
         if self.own is None:
-            self._turn_long_rows(side, axes, block_size, n_threads)
+            self._rotate_long_rows(side, axes, block_size, n_threads)
             return self.solve_rows(
                 side.state, None, self.penalty, axes, unobserved_weight, block_size, n_threads, progress
             )
-        assert self.own_weight is not None  # as `own`
-        _native.als_rotate(rows=side.state, axes=axes.turn, num_threads=n_threads)
+        assert self.own_weight is not None  # because `own` is not
+        _native.als_rotate(rows=side.state, axes=axes.rotation, num_threads=n_threads)
         centre = None
         if self.shared is not None:
             self._solve_shared(side, self.shared, axes, axes.spectrum(unobserved_weight), n_threads)
@@ -186,12 +183,12 @@ class Half:
         side.state[self.own[owners]] = rest / self.own_weight[owners, None]
         return loss
 
-    def _turn_long_rows(self, side: Side, axes: Axes, block_size: int, n_threads: int) -> None:
-        """Turn what the kernel starts from; rows that it solves at once start from nothing."""
+    def _rotate_long_rows(self, side: Side, axes: Axes, block_size: int, n_threads: int) -> None:
+        """Rotate the rows that the kernel improves; rows that it solves at once need no starting point."""
         long = np.flatnonzero(np.diff(self.pairs[0]) > block_size)
         if block_size < side.n_components and len(long):
             rows = side.state[long]
-            _native.als_rotate(rows=rows, axes=axes.turn, num_threads=n_threads)
+            _native.als_rotate(rows=rows, axes=axes.rotation, num_threads=n_threads)
             side.state[long] = rows
 
     def solve_rows(
@@ -205,7 +202,7 @@ class Half:
         n_threads: int,
         progress: Callable[[int], object] | None = None,
     ) -> float:
-        """Solve for representations, in place, each pulled towards its row of `centre` by its penalty."""
+        """Solve for representations in place; the penalty pulls each towards its row of `centre` (None for zero)."""
         return _native.als_solve(
             pairs=self.pairs,
             fixed=axes.fixed,
@@ -219,13 +216,13 @@ class Half:
         )
 
     def _solve_shared(self, side: Side, shared: sp.csr_matrix, axes: Axes, spectrum: Floats, n_threads: int) -> None:
-        """Improve the shared features' embeddings together: conjugate gradients, scaled by the equations' diagonal."""
+        """Improve the embeddings of all shared features by conjugate gradients with a diagonal preconditioner."""
         used = np.flatnonzero(shared.getnnz(axis=0))
         weights, n_components = sp.csr_matrix(shared[:, used]), side.n_components
         embeddings = side.state[used, :n_components].astype(np.float64)
         penalty = self.penalty[used, None].astype(np.float64)
 
-        def descend(representations: Floats, target: float) -> Doubles:
+        def descent_direction(representations: Floats, target: float) -> Doubles:
             out = aligned(*representations.shape)
             _native.als_descend(
                 pairs=self.pairs,
@@ -238,32 +235,32 @@ class Half:
             )
             return np.asarray(weights.T @ out[:, :n_components].astype(np.float64))
 
-        def curved(direction: Doubles) -> Doubles:
+        def hessian_product(direction: Doubles) -> Doubles:
             state = aligned(len(side.state), side.state.shape[1])
             state[:] = 0
             state[used, :n_components] = direction
-            return penalty * direction - descend(Side(state, None, n_components).rows(shared), 0.0)
+            return penalty * direction - descent_direction(Side(state, None, n_components).rows(shared), 0.0)
 
         diagonal = (
             weights.astype(np.float64).power(2).T @ self._diagonals(axes.fixed[:, :n_components], spectrum) + penalty
         )
-        residual = descend(side.rows(), 1.0) - penalty * embeddings
+        residual = descent_direction(side.rows(), 1.0) - penalty * embeddings
         scaled = residual / diagonal
         direction, size = scaled, float((residual * scaled).sum())
         for _ in range(_STEPS):
             if size <= 0:
                 break
-            curve = curved(direction)
-            step = size / float((direction * curve).sum())
+            curvature = hessian_product(direction)
+            step = size / float((direction * curvature).sum())
             embeddings += step * direction
-            residual -= step * curve
+            residual -= step * curvature
             scaled = residual / diagonal
-            before, size = size, float((residual * scaled).sum())
-            direction = scaled + size / before * direction
+            previous_size, size = size, float((residual * scaled).sum())
+            direction = scaled + size / previous_size * direction
         side.state[used, :n_components] = embeddings
 
     def _diagonals(self, fixed: Floats, spectrum: Floats) -> Floats:
-        """Give the diagonal of each entity's equations, without penalties."""
+        """Return the diagonal of each entity's equations, without penalties."""
         indptr, indices, weights = self.pairs
         data = np.ones(len(indices), np.float32) if weights is None else weights
         matrix = sp.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, len(fixed)))
