@@ -84,10 +84,10 @@ def log2(number: int) -> float:
         ("auc", [(4 + 3) / 8, 4 / 5, (3 + 3 + 0) / 9]),
     ],
 )
-def test_a_table_worked_out_by_hand(name: str, values: list[float]) -> None:
-    found = metrics.compute(name, ranks_of([FALLING] * 3, TEST))
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, values, rtol=1e-12)
+def test_metrics_equal_values_computed_by_hand(name: str, values: list[float]) -> None:
+    computed = metrics.compute(name, ranks_of([FALLING] * 3, TEST))
+    assert computed.dtype == np.float64
+    np.testing.assert_allclose(computed, values, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_table_worked_out_by_hand(name: str, values: list[float]) -> None:
         ("auc", 2 / 4),
     ],
 )
-def test_what_was_seen_is_no_candidate(name: str, value: float) -> None:
+def test_seen_items_are_not_candidates(name: str, value: float) -> None:
     ranks = ranks_of([FALLING], [[0, 2, 4]], [[0, 3]])
     assert ranks.n_candidates.tolist() == [4]
     np.testing.assert_allclose(metrics.compute(name, ranks), [value], rtol=1e-12)
@@ -116,12 +116,12 @@ def test_what_was_seen_is_no_candidate(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("k", [N_ITEMS, N_ITEMS + 1, 12, 1000])
 @pytest.mark.parametrize("metric", metrics.AT_K)
-def test_what_was_seen_is_not_found_however_large_k_is(metric: str, k: int) -> None:
-    found = metrics.compute(f"{metric}@{k}", ranks_of([FALLING] * 2, [[0], [0, 1]], [[0], [0, 1, 2]]))
-    assert found.tolist() == [0, 0]
+def test_seen_items_are_never_hits_however_large_k_is(metric: str, k: int) -> None:
+    values = metrics.compute(f"{metric}@{k}", ranks_of([FALLING] * 2, [[0], [0, 1]], [[0], [0, 1, 2]]))
+    assert values.tolist() == [0, 0]
 
 
-def test_the_reciprocal_rank_of_what_was_seen_is_zero() -> None:
+def test_the_reciprocal_rank_of_seen_items_is_zero() -> None:
     ranks = ranks_of([FALLING] * 3, [[0], [0, 1], [0, 1]], [[0], [0, 1, 2], [0]])
     assert metrics.compute("reciprocal_rank", ranks).tolist() == [0, 0, 1]
 
@@ -138,34 +138,34 @@ def test_k_may_be_larger_than_the_catalogue() -> None:
         np.testing.assert_allclose(metrics.compute(metric, ranks), [value], rtol=1e-12)
 
 
-def test_ties_stand_in_the_order_of_items_but_count_half_in_the_auc() -> None:
-    level = ranks_of([[1.0] * N_ITEMS], [[1, 3]])
-    assert level.ranks.tolist() == [1, 3]
-    assert metrics.compute("auc", level).tolist() == [0.5]
-    assert metrics.compute("precision@2", level).tolist() == [1 / 2]
-    assert metrics.compute("reciprocal_rank", level).tolist() == [1 / 2]
-    # Test item 2 is level with 1 and 3, above 4 and 5, and below 0.
+def test_equal_scores_rank_by_item_index_and_count_half_in_the_auc() -> None:
+    tied = ranks_of([[1.0] * N_ITEMS], [[1, 3]])
+    assert tied.ranks.tolist() == [1, 3]
+    assert metrics.compute("auc", tied).tolist() == [0.5]
+    assert metrics.compute("precision@2", tied).tolist() == [1 / 2]
+    assert metrics.compute("reciprocal_rank", tied).tolist() == [1 / 2]
+    # Test item 2 scores as 1 and 3, higher than 4 and 5, and lower than 0.
     some = ranks_of([[3.0, 2.0, 2.0, 2.0, 1.0, 1.0]], [[2]])
     assert metrics.compute("auc", some).tolist() == [(0 + 0.5 + 0.5 + 1 + 1) / 5]
 
 
-def test_the_auc_of_the_best_and_of_the_worst() -> None:
+def test_the_auc_of_the_best_and_the_worst_ranking() -> None:
     assert metrics.compute("auc", ranks_of([FALLING] * 2, [[0, 1], [4, 5]])).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
     ("test", "seen"),
     [
-        ([0, 1, 2, 3, 4, 5], []),  # no others
-        ([0, 1], [2, 3, 4, 5]),  # none that were not seen
+        ([0, 1, 2, 3, 4, 5], []),  # no other items
+        ([0, 1], [2, 3, 4, 5]),  # all others were seen
         ([0, 1], [0, 1, 2]),  # no test items left
         ([0, 1, 2], [0, 1, 2, 3, 4, 5]),  # no candidates at all
     ],
 )
-def test_the_auc_of_nothing_to_order_is_nan(test: list[int], seen: list[int]) -> None:
-    found = metrics.compute("auc", ranks_of([FALLING] * 2, [test, [0]], [seen, []]))
-    assert np.isnan(found[0])
-    assert found[1] == 1
+def test_the_auc_without_pairs_is_nan(test: list[int], seen: list[int]) -> None:
+    values = metrics.compute("auc", ranks_of([FALLING] * 2, [test, [0]], [seen, []]))
+    assert np.isnan(values[0])
+    assert values[1] == 1
 
 
 def test_a_single_item() -> None:
@@ -174,13 +174,19 @@ def test_a_single_item() -> None:
         assert metrics.compute(name, ranks).tolist() == [1]
 
 
-def test_no_users_at_all() -> None:
+def test_no_users_give_empty_arrays() -> None:
     ranks = ranks_of([], [])
     for name in ("precision@2", "recall@2", "hit_rate@2", "ndcg@2", "map@2", "reciprocal_rank", "auc"):
         assert metrics.compute(name, ranks).shape == (0,)
 
 
-def test_sums_are_those_of_each_user() -> None:
+def test_ranks_written_by_hand_are_those_of_equal_rankings() -> None:
+    by_hand, ranked = TestRanks.from_ranks([[2, 0], [1], [0, 1, 5]], N_ITEMS), ranks_of([FALLING] * 3, TEST)
+    for name in ("users", "indptr", "ranks", "mid_ranks", "n_items", "n_candidates", "items"):
+        np.testing.assert_array_equal(getattr(by_hand, name), getattr(ranked, name), err_msg=name)
+
+
+def test_sums_are_per_user() -> None:
     ranks = TestRanks(
         np.array([4, 7], np.int32),
         np.array([0, 2, 3]),
@@ -197,7 +203,7 @@ def test_sums_are_those_of_each_user() -> None:
     assert ranks.sum(np.array([200, 100, 7], np.uint8)).tolist() == [300, 7]
 
 
-def test_some_of_the_test_items_leave_the_others_items_like_any_other() -> None:
+def test_the_ranks_of_some_test_items_treat_the_others_as_ordinary_items() -> None:
     ranks = ranks_of([FALLING] * 3, TEST)
     some = ranks.only(np.array([False, True, False, True, False, True]))  # items 2; none; 0 and 5
     assert some.users.tolist() == [0, 2]
@@ -232,16 +238,16 @@ def test_some_of_the_test_items_leave_the_others_items_like_any_other() -> None:
         "reciprocal_rank@3",
     ],
 )
-def test_an_unknown_metric_is_named_with_those_there_are(name: str) -> None:
+def test_an_unknown_metric_is_refused_with_the_list_of_metrics(name: str) -> None:
     with pytest.raises(ParameterError) as caught:
         metrics.compute(name, ranks_of([FALLING], [[0]]))
     message = str(caught.value)
     assert repr(name) in message
-    for known in ("precision@k", "recall@k", "ndcg@k", "map@k", "hit_rate@k", "reciprocal_rank", "auc"):
-        assert known in message
+    for valid in ("precision@k", "recall@k", "ndcg@k", "map@k", "hit_rate@k", "reciprocal_rank", "auc"):
+        assert valid in message
 
 
-# A twin that goes through each user's list ---------------------------------------------------------------------------
+# A slow reference that loops over each user's list -------------------------------------------------------------------
 
 User = tuple[list[int], set[int], set[int]]  # scores, test items, seen items
 
@@ -287,7 +293,7 @@ users = st.tuples(
 
 
 @given(st.lists(users, min_size=1, max_size=8), st.booleans(), st.integers(1, N_ITEMS))
-def test_every_metric_equals_a_slow_twin(shop: list[Any], filter_seen: bool, k: int) -> None:
+def test_every_metric_equals_a_slow_reference(shop: list[Any], filter_seen: bool, k: int) -> None:
     shop = [(scores, test, seen if filter_seen else set()) for scores, test, seen in shop]
     ranks = ranks_of(
         [scores for scores, _, _ in shop],

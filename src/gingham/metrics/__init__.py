@@ -1,6 +1,15 @@
-"""How good recommendations are: user by user, and as a whole."""
+"""Metrics of recommendations: of the ranking for each user, and of all recommended lists together."""
 
-from gingham.metrics.lists import OF_LISTS, Lists
+from gingham.metrics.lists import (
+    OF_LISTS,
+    Lists,
+    cold_share_at_k,
+    coverage_at_k,
+    diversity_at_k,
+    gini_at_k,
+    novelty_at_k,
+    repeat_share_at_k,
+)
 from gingham.metrics.ranks import (
     AT_K,
     OF_ALL,
@@ -26,16 +35,22 @@ __all__ = [
     "Lists",
     "TestRanks",
     "auc",
+    "cold_share_at_k",
     "compute",
+    "coverage_at_k",
+    "diversity_at_k",
     "f1_at_k",
+    "gini_at_k",
     "hit_rate_at_k",
     "main_metric",
     "map_at_k",
     "named",
     "names",
     "ndcg_at_k",
+    "novelty_at_k",
     "precision_at_k",
     "rank_test",
     "recall_at_k",
     "reciprocal_rank",
+    "repeat_share_at_k",
 ]

@@ -1,5 +1,6 @@
 """The ranks of test items, from which the metrics are computed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeAlias
@@ -48,24 +49,32 @@ class RankingModel(Protocol):
 
 @dataclass(frozen=True)
 class TestRanks:
-    """Where the test items of some users stand in the rankings for these users.
+    """The ranks of the test items of some users, as counted among all candidates of each user.
 
     Attributes
     ----------
     users : int32 array of length n_users
-        Their indices.
+        The indices of the users.
     indptr : int64 array of length n_users + 1
-        User i's test items are entries ``indptr[i]`` to ``indptr[i + 1]`` of the arrays below; at least one.
-    ranks : int array
-        The place of each, from zero; ``n_items`` for an item that was no candidate, so that it can't be found.
-    mid_ranks : float64 array
-        How many candidates score higher, plus half of those that score the same.
+        The test items of user i are the entries ``indptr[i]`` to ``indptr[i + 1]`` of the arrays below; at least one.
+    ranks : int array of length n_test
+        The rank of each test item, from 0; ``n_items`` for an item that was not a candidate.
+    mid_ranks : float64 array of length n_test
+        The number of candidates that score higher, plus half of those with the same score.
     n_items : int
         The number of items.
     n_candidates : int array of length n_users
-        How many items were ranked for each user.
-    items : int32 array
-        The test items' indices.
+        The number of items that were ranked for each user.
+    items : int32 array of length n_test
+        The indices of the test items.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> ranks, _ = gg.metrics.rank_test(gg.BuyAgain().fit(train), test)
+    >>> len(ranks.users) == len(gg.metrics.ndcg_at_k(ranks, k=5))
+    True
     """
 
     users: Indices
@@ -76,35 +85,59 @@ class TestRanks:
     n_candidates: npt.NDArray[np.integer]
     items: Indices
 
-    # Not a test class, whatever its name makes pytest think.
+    # pytest takes a class called Test... for a test class otherwise.
     __test__ = False
 
     @classmethod
     def of(cls, users: Indices, ranking: Ranking, test: sp.csr_matrix, seen: sp.csr_matrix | None) -> "TestRanks":
-        """Take them from a ranking of all items for some users, each of which has test items.
+        """Build from a ranking for users with test items.
 
         Parameters
         ----------
         users : int32 array of length n_users
-            Their indices.
+            The indices of the users.
         ranking : Ranking
-            Of these users, with the entries of `test` ranked.
+            The ranking for these users, with the ranks of the entries of `test`.
         test, seen : csr_matrix, shape (n_users, n_items)
-            The test items, and those that were no candidates.
+            The test items, and the items that were not candidates.
         """
         n_users, n_items = test.shape
         n_seen = np.zeros(n_users, np.int64) if seen is None else np.diff(seen.indptr)
         indptr, items = pattern(test)
         return cls(users, indptr, ranking.ranks, ranking.mid_ranks, n_items, n_items - n_seen, items)
 
+    @classmethod
+    def from_ranks(cls, ranks: Sequence[Sequence[int]], n_items: int) -> "TestRanks":
+        """Build from the ranks of each user's test items, if all items are candidates and no scores are equal.
+
+        Users are numbered from 0. Items are numbered by their rank, as if each user had the same ranking.
+
+        Parameters
+        ----------
+        ranks : sequence of sequences of int
+            For each user the ranks of the test items, from 0 to n_items - 1; at least one.
+        n_items : int
+            The number of items.
+
+        Examples
+        --------
+        >>> from gingham.metrics import TestRanks
+        >>> TestRanks.from_ranks([[0, 2], [1]], n_items=6).n_test.tolist()
+        [2, 1]
+        """
+        places = np.concatenate([np.sort(np.asarray(row, np.int32)) for row in ranks])
+        users = np.arange(len(ranks), dtype=np.int32)
+        indptr = np.append(0, np.cumsum([len(row) for row in ranks])).astype(np.int64)
+        return cls(users, indptr, places, places.astype(np.float64), n_items, np.full(len(users), n_items), places)
+
     @property
     def n_test(self) -> npt.NDArray[np.int64]:
-        """How many test items each user has."""
+        """The number of test items of each user."""
         return np.diff(self.indptr)
 
     @cached_property
     def nth(self) -> npt.NDArray[np.int64]:
-        """Number each user's test items by their ranks, from 1."""
+        """The position of each test item among the test items of its user, by rank, from 1."""
         users = np.repeat(np.arange(len(self.n_test)), self.n_test)
         order = np.lexsort((self.ranks, users))
         nth = np.empty(len(order), np.int64)
@@ -112,12 +145,14 @@ class TestRanks:
         return nth
 
     def only(self, items: npt.NDArray[np.bool_]) -> "TestRanks":
-        """Take some of the test items, and the users who have any; the others are items like any other.
+        """Return the ranks of some of the test items, and of the users who have any of these.
+
+        The other test items then count as items that the user did not choose.
 
         Parameters
         ----------
-        items : bool array, one a test item
-            Which to take.
+        items : bool array of length n_test
+            Which test items to include.
         """
         indptr = np.append(0, np.cumsum(items))[self.indptr]
         users = np.diff(indptr) > 0
@@ -132,7 +167,7 @@ class TestRanks:
         )
 
     def sum(self, values: npt.NDArray[np.generic]) -> Values:
-        """Sum the values of each user's test items."""
+        """Return the sum of the values of each user's test items."""
         starts = self.indptr[:-1]
         return np.asarray(np.add.reduceat(values, starts, dtype=np.float64) if len(starts) else np.empty(0))
 
@@ -166,6 +201,14 @@ def rank_test(
     ------
     NotFittedError, DataError
         If the model is not fitted, or the test has other users or items than the model.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> ranks, ranking = gg.metrics.rank_test(gg.BuyAgain().fit(train), test, k=5)
+    >>> ranking.items.shape == (len(ranks.users), 5)
+    True
     """
     matrix = model.test_matrix(test)
     users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
