@@ -1,8 +1,9 @@
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
-from gingham.duration import duration, time_limit
+from gingham.duration import duration, period_starts, time_limit
 from gingham.errors import ParameterError
 
 
@@ -29,3 +30,16 @@ def test_time_limits() -> None:
 def test_other_texts_are_not_time_limits(text: str) -> None:
     with pytest.raises(ParameterError, match=f"'{text}' is not a time limit"):
         time_limit(text)
+
+
+@pytest.mark.parametrize(
+    ("length", "starts"),
+    [
+        (timedelta(days=1), ["2024-03-08", "2024-03-09"]),
+        (timedelta(days=7), ["2024-02-25", "2024-03-03"]),
+        (timedelta(hours=12), ["2024-03-08T18:30:00.000001", "2024-03-09T06:30:00.000001"]),
+    ],
+)
+def test_periods_end_with_the_last_day_or_time(length: timedelta, starts: list[str]) -> None:
+    times = np.array(["2024-03-09T18:30", "2024-01-01"], "datetime64[us]")
+    assert period_starts(times, length, 2).tolist() == np.array(starts, "datetime64[us]").tolist()

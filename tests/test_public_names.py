@@ -96,7 +96,7 @@ def test_mypy_knows_the_public_names(tmp_path: Path) -> None:
         (7, "note: Revealed type is"),
         (8, 'note: Revealed type is "gingham.dataset.dataset.Dataset"'),
         (9, 'error: "Recommender" has no attribute "similar_items"'),
-        (10, 'error: Module "gingham.split" does not explicitly export attribute "np"'),
+        (10, 'error: Module has no attribute "np"'),
         (11, 'error: Module has no attribute "Dataste"'),
     ):
         assert words in by_line[line][0], by_line[line]

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset, Interactions
+from gingham.duration import period_starts
 from gingham.models.training_data import Data, TrainingData
-from gingham.split import period_starts
 
 Longs = npt.NDArray[np.int64]
 

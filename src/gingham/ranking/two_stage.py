@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset import Dataset
+from gingham.duration import period_starts
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some
@@ -29,7 +30,6 @@ from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
 from gingham.ranking.snapshot import Snapshot, times, untimed
 from gingham.ranking.suggestions import fused, score_names
 from gingham.scores import SharedScores, by_user
-from gingham.split import period_starts
 from gingham.store import Artifact
 from gingham.validation import check_duration, check_integer, check_num_threads, check_optional_duration
 
