@@ -140,7 +140,7 @@ def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str, name
     [
         ('"transactions.csv"', '"transaction.csv"', TableError, ["transaction.csv", "did you mean"]),
         ('"article"', '"artikel"', TableError, ["'artikel'", "'article'"]),
-        ("age > 20", "age > 200", TableError, ["age > 200", "leaves none"]),
+        ("age > 20", "age > 200", TableError, ["age > 200", "removes all"]),
         ("epochs = 3", "epoch = 3", ConfigError, ["'epoch'", "[model]"]),
         ("epochs = 3", "epochs = 0", ConfigError, ["model.epochs", "0"]),
         ("n_components = 8", "n_components = 0", ParameterError, ["n_components=0"]),

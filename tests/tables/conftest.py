@@ -8,14 +8,14 @@ from gingham.tables import ItemsSource, Tables, TransactionsSource, UsersSource,
 
 
 class Shop:
-    """A seeded little shop with H&M's column names, as CSV files and as pandas frames."""
+    """A small seeded shop with the column names of the H&M data, as CSV files and as pandas frames."""
 
     def __init__(self, folder: Path) -> None:
         rng = np.random.default_rng(7)
         users = [f"{number:08x}" for number in rng.choice(2**32, 60, replace=False)]
         items = [f"0{number}" for number in range(108775015, 108775055)]
         days = pd.date_range("2018-10-01", "2020-03-31").strftime("%Y-%m-%d")
-        # Zipf-like users, so that some are below and some above any bound.
+        # Zipf-distributed users, so that any minimum and maximum of transactions excludes some.
         weights = 1 / np.arange(1, len(users) + 1)
         n = 3000
         self.folder = folder

@@ -27,7 +27,7 @@ NOW = datetime(2020, 1, 1)
 
 
 def tables(**more: Any) -> Tables:
-    """Nothing to complain of."""
+    """Return tables without findings, some of them replaced."""
     transactions = pl.DataFrame(
         {
             "user_id": ["a", "a", "b"],
@@ -43,15 +43,15 @@ def tables(**more: Any) -> Tables:
 
 
 def rows(**columns: Any) -> pl.DataFrame:
-    """The good transactions with some columns changed."""
+    """Return the transactions of `tables` with some columns replaced."""
     return tables().transactions.collect().with_columns(**{name: pl.Series(values) for name, values in columns.items()})
 
 
-def told(findings: tuple[Finding, ...]) -> list[tuple[str, str, str | None, int]]:
+def summaries(findings: tuple[Finding, ...]) -> list[tuple[str, str, str | None, int]]:
     return [(finding.severity, finding.table, finding.column, finding.count) for finding in findings]
 
 
-def only(shop: Tables) -> Finding:
+def single_finding(shop: Tables) -> Finding:
     (finding,) = check(shop, now=NOW)
     return finding
 
@@ -68,8 +68,8 @@ def test_ids_may_be_text_or_categories(ids: Any) -> None:
 
 def test_ids_may_be_numbers() -> None:
     transactions = pl.DataFrame({"user_id": [1, 2, 3], "item_id": [1, 1, 2]})
-    finding = only(Tables(transactions, users=pl.DataFrame({"user_id": [1, 2]})))
-    assert told((finding,)) == [("warning", "transactions", "user_id", 1)]
+    finding = single_finding(Tables(transactions, users=pl.DataFrame({"user_id": [1, 2]})))
+    assert summaries((finding,)) == [("warning", "transactions", "user_id", 1)]
     assert finding.examples.rows() == [(3, 2)]
 
 
@@ -88,99 +88,111 @@ def test_ids_may_be_numbers() -> None:
         (
             {"transactions": rows(timestamp=[date(2019, 1, 1), date(2020, 1, 2), date(2020, 1, 1)])},
             ("warning", "transactions", "timestamp", 1),
-            "future (after 2020-01-01 00:00)",
+            "future (after 2020-01-01 00:00 UTC)",
         ),
         (
             {"transactions": rows(timestamp=[date(2019, 1, 1), date(1970, 1, 1), date(1990, 1, 1)])},
             ("warning", "transactions", "timestamp", 1),
             "before 1990",
         ),
-        ({"users": pl.DataFrame({"user_id": ["b", "d"]})}, ("warning", "transactions", "user_id", 2), "1 different"),
-        ({"items": pl.DataFrame({"item_id": ["y", "x", "z"]})}, ("note", "items", "item_id", 1), "no transaction"),
-        ({"users": pl.DataFrame({"user_id": ["a", "b", "a"]})}, ("error", "users", "user_id", 2), "not unique"),
+        (
+            {"users": pl.DataFrame({"user_id": ["b", "d"]})},
+            ("warning", "transactions", "user_id", 2),
+            "1 id that is not in the users table; add",
+        ),
+        (
+            {"items": pl.DataFrame({"item_id": ["y", "x", "z"]})},
+            ("note", "items", "item_id", 1),
+            "without transactions",
+        ),
+        (
+            {"users": pl.DataFrame({"user_id": ["a", "b", "a"]})},
+            ("error", "users", "user_id", 2),
+            "more than once; keep one row per user",
+        ),
         ({"users": pl.DataFrame({"user_id": ["a", "b", None]})}, ("error", "users", "user_id", 1), "null"),
         ({"users": pl.DataFrame({"user_id": ["a"]}).clear()}, ("error", "users", None, 0), "no rows"),
         ({"transactions": rows().clear()}, ("error", "transactions", None, 0), "no rows"),
         (
             {"users": pl.DataFrame({"user_id": ["a", "b"], "age": [None, float("nan")]}), "user_features": ["age"]},
             ("warning", "users", "age", 2),
-            "100% of it is null",
+            "null in 100% of the rows",
         ),
         (
             {"users": pl.DataFrame({"user_id": ["a", "b"], "age": [3, 3]}), "user_features": ["age"]},
             ("warning", "users", "age", 2),
-            "single value",
+            "the same value in all rows",
         ),
     ],
 )
-def test_what_is_found(shop: Any, expected: Any, words: str) -> None:
+def test_each_problem_is_a_finding(shop: Any, expected: Any, words: str) -> None:
     if "user_features" in shop:
         shop = shop | {"user_features": FeatureSpec(categorical=shop["user_features"])}
     findings = check(tables(**shop), now=NOW)
-    assert expected in told(findings)
-    assert words in next(finding.what for finding in findings if told((finding,)) == [expected])
+    assert expected in summaries(findings)
+    assert words in next(finding.what for finding in findings if summaries((finding,)) == [expected])
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
         (CleanSpec(users="agee > 3"), "'agee > 3'"),
-        (CleanSpec(items="kind = 'coat'"), "leaves none of the 3 transactions"),
+        (CleanSpec(items="kind = 'coat'"), "removes all 3 transactions"),
         (CleanSpec(start=date(2019, 1, 2)), None),
     ],
 )
-def test_cleaning_is_tried(spec: CleanSpec, words: str | None) -> None:
+def test_errors_of_cleaning_are_findings(spec: CleanSpec, words: str | None) -> None:
     findings = check(tables(), spec, now=NOW)
-    assert told(findings) == ([] if words is None else [("error", "transactions", None, 0)])
+    assert summaries(findings) == ([] if words is None else [("error", "transactions", None, 0)])
     assert all(words in finding.what for finding in findings if words)
-    # What is wrong with the rows themselves is said more precisely.
+    # Findings about rows are more precise than the error of cleaning.
     (finding,) = check(tables(users=pl.DataFrame({"user_id": ["a", "b", "a"]})), spec, now=NOW)
-    assert finding.what == "is not unique"
+    assert finding.what == "ids that appear more than once; keep one row per user"
 
 
 @pytest.mark.parametrize("share", [0.9, 0.95])
-def test_a_feature_is_nearly_all_null_from_95_percent_on(share: float) -> None:
+def test_a_feature_with_at_least_95_percent_null_is_a_finding(share: float) -> None:
     ages = [None] * round(100 * share) + list(range(round(100 * (1 - share))))
     users = pl.DataFrame({"user_id": [f"u{number}" for number in range(100)], "age": ages})
     findings = check(tables(users=users, user_features=FeatureSpec(quantile={"age": 2})), now=NOW)
     assert any("null" in finding.what for finding in findings) == (share == 0.95)
 
 
-def test_rows_that_repeat_others_are_normal_where_there_is_no_quantity() -> None:
-    twice = pl.concat([rows(), rows().head(2), rows().head(1)])
-    assert told((only(tables(transactions=twice)),)) == [("warning", "transactions", None, 3)]
-    finding = only(tables(transactions=twice.drop("quantity")))
-    assert told((finding,)) == [("note", "transactions", None, 3)]
+def test_duplicate_rows_are_a_note_without_quantity_and_a_warning_with_it() -> None:
+    duplicated = pl.concat([rows(), rows().head(2), rows().head(1)])
+    assert summaries((single_finding(tables(transactions=duplicated)),)) == [("warning", "transactions", None, 3)]
+    finding = single_finding(tables(transactions=duplicated.drop("quantity")))
+    assert summaries((finding,)) == [("note", "transactions", None, 3)]
     assert finding.examples.height == 5
     assert set(finding.examples.rows()) == set(rows().drop("quantity").head(2).rows())
 
 
-def test_lost_leading_zeros_are_suspected() -> None:
+def test_ids_that_differ_in_leading_zeros_are_counted() -> None:
     items = pl.DataFrame({"item_id": ["0x", "00y"]})
     findings = check(tables(items=items), now=NOW)
-    assert "2 of them would be without leading zeros" in findings[0].what
+    assert "2 of them only because of leading zeros" in findings[0].what
 
 
-def test_ids_with_spaces_are_suspicious() -> None:
+def test_ids_with_spaces_are_a_warning() -> None:
     findings = check(tables(transactions=rows(user_id=["a", "b ", ""]), users=None, items=None), now=NOW)
-    assert told(findings) == [("warning", "transactions", "user_id", 2)]
+    assert summaries(findings) == [("warning", "transactions", "user_id", 2)]
     assert findings[0].examples["user_id"].to_list() == ["b ", ""]
 
 
-def test_there_are_up_to_five_examples_in_the_files_own_names() -> None:
+def test_there_are_up_to_five_examples_with_the_column_names_of_the_file() -> None:
     many = pl.DataFrame({"user_id": ["a"] * 9, "item_id": [f"i{n}" for n in range(9)], "price": [-1.0] * 9})
     shop = Tables(many, origins={"transactions": Origin("transactions", "s.csv", {"price": "cost", "user_id": "who"})})
-    finding = only(shop)
+    finding = single_finding(shop)
     assert (finding.column, finding.count) == ("cost", 9)
     assert finding.examples.columns == ["who", "item_id", "cost"]
     assert finding.examples.height == 5
 
 
-def test_errors_come_first_and_everything_is_listed() -> None:
+def test_all_findings_are_returned_errors_first() -> None:
     findings = check(
         tables(transactions=rows(price=[None, -1.0, 1.0], user_id=["a", None, "c"], quantity=[-1, 1, 1])), now=NOW
     )
-    assert told(findings) == [
+    assert summaries(findings) == [
         ("error", "transactions", "user_id", 1),
         ("warning", "transactions", "price", 1),
         ("warning", "transactions", "quantity", 1),
@@ -206,13 +218,13 @@ def test_errors_come_first_and_everything_is_listed() -> None:
         {},
     ],
 )
-def test_there_is_an_error_exactly_if_cleaning_refuses(shop: Any) -> None:
+def test_there_is_an_error_if_and_only_if_cleaning_fails(shop: Any) -> None:
     try:
         clean(tables(**shop))
-        refused = False
+        fails = False
     except TableError:
-        refused = True
-    assert any(finding.severity == "error" for finding in check(tables(**shop), now=NOW)) == refused
+        fails = True
+    assert any(finding.severity == "error" for finding in check(tables(**shop), now=NOW)) == fails
 
 
 # Files --------------------------------------------------------------------------------------------------------------
@@ -228,21 +240,21 @@ def sources(folder: Path, sales: str = SALES, users: str = "who,age\n007,30\n9,4
     return {"transactions": source, "users": UsersSource(path="users.csv"), "base": folder}
 
 
-def test_files_without_a_flaw(tmp_path: Path) -> None:
+def test_valid_files_have_no_findings(tmp_path: Path) -> None:
     assert check_sources(**sources(tmp_path)) == ()
 
 
-def test_uneven_lines_are_listed(tmp_path: Path) -> None:
+def test_lines_with_more_or_fewer_fields_are_findings(tmp_path: Path) -> None:
     findings = check_sources(**sources(tmp_path, SALES + "9,0108,1,5\n9,0108\n\n007,0108,3,,\n"))
-    assert ("error", "transactions", None, 2) in told(findings)
-    assert ("warning", "transactions", None, 2) in told(findings)
+    assert ("error", "transactions", None, 2) in summaries(findings)
+    assert ("warning", "transactions", None, 2) in summaries(findings)
     assert findings[0].examples.rows() == [(4, "9,0108,1,5"), (7, "007,0108,3,,")]
 
 
-def test_every_table_that_is_refused_is_told_and_the_others_are_looked_at(tmp_path: Path) -> None:
-    wanted = sources(tmp_path, SALES + "9,0108,-1\n", "whose,age\n007,30\n")
-    findings = check_sources(**wanted, items=ItemsSource(path="items.csv"))
-    assert told(findings) == [
+def test_each_unreadable_table_is_a_finding_and_the_others_are_checked(tmp_path: Path) -> None:
+    arguments = sources(tmp_path, SALES + "9,0108,-1\n", "whose,age\n007,30\n")
+    findings = check_sources(**arguments, items=ItemsSource(path="items.csv"))
+    assert summaries(findings) == [
         ("error", "users", None, 0),
         ("error", "items", None, 0),
         ("warning", "transactions", "cost", 1),
@@ -256,9 +268,9 @@ def test_unreadable_transactions_are_one_finding(tmp_path: Path) -> None:
     assert "0 bytes" in finding.what
 
 
-def test_values_that_cannot_be_read_are_a_finding_beside_the_others(tmp_path: Path) -> None:
+def test_invalid_values_are_one_of_several_findings(tmp_path: Path) -> None:
     findings = check_sources(**sources(tmp_path, SALES + "9,0108,dear\n", "who,age\n007,30\n007,40\n"))
-    assert told(findings) == [("error", "users", "who", 2), ("error", "transactions", None, 0)]
+    assert summaries(findings) == [("error", "users", "who", 2), ("error", "transactions", None, 0)]
     assert "'dear' in column 'cost' in line 4" in findings[1].what
 
 
@@ -287,4 +299,4 @@ def test_counts_equal_an_independent_pandas_computation(tmp_path: Path) -> None:
         ("note", "items", "article_id", int((~articles.article_id.isin(sales.article_id)).sum())),
         ("note", "transactions", None, int(sales.duplicated(["t_dat", "customer_id", "article_id", "price"]).sum())),
     ]
-    assert sorted(map(str, told(findings))) == sorted(str(finding) for finding in expected if finding[-1])
+    assert sorted(map(str, summaries(findings))) == sorted(str(finding) for finding in expected if finding[-1])

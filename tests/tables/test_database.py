@@ -33,7 +33,7 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL server that listens to a socket in a folder."""
+    """A PostgreSQL server that listens on a socket in a folder."""
 
     folder: Path
 
@@ -51,7 +51,7 @@ class Server:
 def binary(name: str) -> str:
     place = shutil.which(name, path=os.pathsep.join([*map(str, BINARIES), os.environ["PATH"]]))
     if place is None:
-        pytest.fail(f"There is no {name}, which these tests start a server with: apt-get install postgresql")
+        pytest.fail(f"{name} is missing; install PostgreSQL to run these tests: apt-get install postgresql")
     return place
 
 
@@ -62,10 +62,10 @@ def server() -> Iterator[Server]:
     account: dict[str, object] = {}
     if os.geteuid() == 0:
         # The server refuses to run as root.
-        nobody = pwd.getpwnam("nobody")
-        account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        entry = pwd.getpwnam("nobody")
+        account = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
         for place in (folder, folder / "password"):
-            os.chown(place, nobody.pw_uid, nobody.pw_gid)
+            os.chown(place, entry.pw_uid, entry.pw_gid)
 
     def run(name: str, *arguments: str) -> None:
         done = subprocess.run(
@@ -124,27 +124,27 @@ def test_postgresql_is_read(shop: Server) -> None:
     assert tables.users.collect().rows() == [("007", 40), ("9", None)]
 
 
-def test_sqlite_is_read_from_the_recipes_folder(sqlite: Path) -> None:
+def test_sqlite_path_is_relative_to_the_recipe(sqlite: Path) -> None:
     tables = read(sales("sqlite:///shop.db"), items=ItemsSource(columns=["pieces"]), base=sqlite.parent)
     assert_sales(tables.transactions.collect())
     assert_sales(read(sales(f"sqlite:///{sqlite}")).transactions.collect())
 
 
-def test_tables_may_be_made_of_the_answers_other_columns(shop: Server) -> None:
+def test_items_may_come_from_columns_of_the_query(shop: Server) -> None:
     items = read(sales(shop.url()), items=ItemsSource(columns=["pieces"])).items
     assert items is not None
     assert items.collect().sort("item_id").rows() == [("0108775015", None), ("0200", 2)]
 
 
-def test_whole_numbers_stay_numbers_and_zones_become_utc(shop: Server) -> None:
+def test_integers_stay_integers_and_zones_become_utc(shop: Server) -> None:
     query = "SELECT 7::bigint AS who, 8::smallint AS what, timestamptz '2019-01-31 18:30+02' AS day, 1 AS cost"
     rows = read(sales(shop.url(), query)).transactions.collect()
     assert rows.rows() == [(7, 8, datetime(2019, 1, 31, 16, 30), 1)]
     assert rows.schema["user_id"] == rows.schema["item_id"] == pl.Int64
 
 
-def test_more_rows_than_a_batch_arrive_once_each(shop: Server) -> None:
-    # The first batches have no price at all, and the last one has.
+def test_all_rows_of_several_batches_are_read_once(shop: Server) -> None:
+    # Only the last batch has prices.
     query = """
         SELECT n AS who, n % 10 AS what, date '2019-01-01' AS day, CASE WHEN n > 119000 THEN n * 0.5 END AS cost
         FROM generate_series(1, 120000) AS n
@@ -155,7 +155,7 @@ def test_more_rows_than_a_batch_arrive_once_each(shop: Server) -> None:
     assert rows["price"].sum() == sum(range(119_001, 120_001)) / 2
 
 
-def test_ids_that_polars_has_no_type_for_are_text(shop: Server) -> None:
+def test_ids_without_a_polars_type_become_text(shop: Server) -> None:
     uuid = "0e37df36-f698-11e6-8dd4-cb9ced3df976"
     query = f"SELECT uuid '{uuid}' AS who, what, day, cost FROM sales"
     assert read(sales(shop.url(), query)).transactions.collect()["user_id"].to_list() == [uuid] * 3
@@ -163,16 +163,16 @@ def test_ids_that_polars_has_no_type_for_are_text(shop: Server) -> None:
 
 def test_a_query_cannot_change_anything(shop: Server, sqlite: Path) -> None:
     for url in (shop.url(), f"sqlite:///{sqlite}"):
-        assert "DELETE" in sentence(sales(url, "DELETE FROM sales"))
+        assert "DELETE" in read_error(sales(url, "DELETE FROM sales"))
         assert read(sales(url)).transactions.collect().height == 3
 
 
-def test_percent_signs_and_colons_are_the_querys_own(shop: Server) -> None:
+def test_percent_signs_and_colons_in_a_query_have_no_special_meaning(shop: Server) -> None:
     query = "SELECT who, what, day, cost FROM sales WHERE what LIKE '01%' AND to_char(day, 'HH24:MI') <> ':x'"
     assert read(sales(shop.url(), query)).transactions.collect().height == 2
 
 
-def test_an_empty_answer_has_no_rows(shop: Server) -> None:
+def test_an_empty_result_is_refused(shop: Server) -> None:
     with pytest.raises(TableError, match="no rows"):
         clean(read(sales(shop.url(), "SELECT * FROM sales WHERE cost > 99")))
 
@@ -185,7 +185,7 @@ def test_a_password_may_come_from_the_environment(shop: Server, monkeypatch: pyt
     assert_sales(read(sales("${SHOP_DB}")).transactions.collect())
 
 
-def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SHOP_DB", raising=False)
     with pytest.raises(TableError, match=r"transactions table \(\$\{SHOP_DB\}\) needs .* 'SHOP_DB', which is not set"):
         read(sales("${SHOP_DB}"))
@@ -207,8 +207,8 @@ def test_passwords_are_not_shown(url: str, shown: str) -> None:
     assert url == shown or url not in repr(sales(url))
 
 
-def sentence(source: TransactionsSource, base: Path = Path()) -> str:
-    """What reading and cleaning says, all that led to it included."""
+def read_error(source: TransactionsSource, base: Path = Path()) -> str:
+    """Return the message of reading and cleaning; check that neither it nor its causes show the password."""
     with pytest.raises(TableError) as caught:
         clean(read(source, base=base))
     message = str(caught.value)
@@ -221,14 +221,14 @@ def sentence(source: TransactionsSource, base: Path = Path()) -> str:
     return message
 
 
-def test_a_wrong_password_stays_secret(shop: Server) -> None:
-    message = sentence(sales(shop.url("pssst")))
+def test_a_wrong_password_is_not_shown(shop: Server) -> None:
+    message = read_error(sales(shop.url("pssst")))
     assert "password authentication failed" in message
     assert "shop:***@" in message
 
 
-def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    message = sentence(sales(f"postgresql+psycopg://shop:pssst@/postgres?host={tmp_path}"))
+def test_an_unreachable_server_is_one_sentence(tmp_path: Path) -> None:
+    message = read_error(sales(f"postgresql+psycopg://shop:pssst@/postgres?host={tmp_path}"))
     assert str(tmp_path) in message
 
 
@@ -244,8 +244,8 @@ def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
         ("SELECT NULL AS who, what, day, cost FROM sales", ["null", "'who'", "3 rows"]),
     ],
 )
-def test_a_wrong_query_is_one_sentence(shop: Server, query: str, words: list[str]) -> None:
-    message = sentence(sales(shop.url(), query))
+def test_an_invalid_query_is_one_sentence(shop: Server, query: str, words: list[str]) -> None:
+    message = read_error(sales(shop.url(), query))
     for word in words:
         assert word in message
 
@@ -259,15 +259,15 @@ def test_a_wrong_query_is_one_sentence(shop: Server, query: str, words: list[str
         ("mysql+pymysql://shop:pssst@host/db", ["pymysql", "driver"]),
     ],
 )
-def test_a_wrong_url_is_one_sentence(sqlite: Path, url: str, words: list[str]) -> None:
-    message = sentence(sales(url), sqlite.parent)
+def test_an_invalid_url_is_one_sentence(sqlite: Path, url: str, words: list[str]) -> None:
+    message = read_error(sales(url), sqlite.parent)
     for word in words:
         assert word in message
     assert [entry.name for entry in sqlite.parent.iterdir()] == ["shop.db"]
 
 
-def of_sqlite(sqlite: Path, rows: str) -> TransactionsSource:
-    """A table of SQLite, whose columns may hold anything."""
+def sqlite_source(sqlite: Path, rows: str) -> TransactionsSource:
+    """Return a table of SQLite whose columns have no type."""
     connection = sqlite3.connect(sqlite)
     connection.executescript(f"CREATE TABLE mixed (who, what, cost); INSERT INTO mixed {rows};")
     connection.close()
@@ -276,22 +276,22 @@ def of_sqlite(sqlite: Path, rows: str) -> TransactionsSource:
 
 
 def test_mixed_types_in_an_id_column_are_one_sentence(sqlite: Path) -> None:
-    message = sentence(of_sqlite(sqlite, "VALUES (1, 'x', 1), ('a', 'y', 1)"), sqlite.parent)
+    message = read_error(sqlite_source(sqlite, "VALUES (1, 'x', 1), ('a', 'y', 1)"), sqlite.parent)
     assert "mixes types in column 'who': int and str; CAST it" in message
 
 
-def test_types_that_change_after_many_rows_are_one_sentence(sqlite: Path) -> None:
+def test_types_that_change_between_batches_are_one_sentence(sqlite: Path) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i, 'x', 1 FROM n"
-    message = sentence(of_sqlite(sqlite, f"{numbers} UNION ALL SELECT '007', 'x', 1"), sqlite.parent)
+    message = read_error(sqlite_source(sqlite, f"{numbers} UNION ALL SELECT '007', 'x', 1"), sqlite.parent)
     assert "mixes types in column 'who': Int64 and String; CAST it" in message
 
 
-def test_whole_and_other_numbers_are_numbers(sqlite: Path) -> None:
-    rows = read(of_sqlite(sqlite, "VALUES (1, 'x', 1), (2, 'y', 0.5), (3, 'y', NULL)"), base=sqlite.parent)
+def test_integers_and_floats_in_a_column_are_floats(sqlite: Path) -> None:
+    rows = read(sqlite_source(sqlite, "VALUES (1, 'x', 1), (2, 'y', 0.5), (3, 'y', NULL)"), base=sqlite.parent)
     assert rows.transactions.collect()["price"].to_list() == [1.0, 0.5, None]
 
 
-def test_without_sqlalchemy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_sqlalchemy_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "sqlalchemy", None)
     with pytest.raises(TableError, match=r"pip install 'gingham\[sql\]'"):
         read(sales("sqlite:///shop.db"))

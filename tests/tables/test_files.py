@@ -10,7 +10,7 @@ import pytest
 
 from gingham.errors import TableError
 from gingham.tables import TransactionsSource, read
-from gingham.tables.files import find, is_csv, scan
+from gingham.tables.files import find_files, is_csv, scan
 from gingham.tables.origin import Origin
 
 ORIGIN = Origin("transactions", "sales")
@@ -30,54 +30,54 @@ def write(file: Path, rows: pl.DataFrame = ROWS) -> str:
     return file.name
 
 
-def opened(path: str | list[str], base: Path) -> pl.DataFrame:
-    return scan(find(path, base, ORIGIN), ORIGIN, texts=["who", "what"]).collect()
+def open_table(path: str | list[str], base: Path) -> pl.DataFrame:
+    return scan(find_files(path, base, ORIGIN), ORIGIN, texts=["who", "what"]).collect()
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.zst", "a.CSV", "a.parquet", "a.pq", "a[1]*.csv"])
-def test_one_file(tmp_path: Path, name: str) -> None:
+def test_a_file_is_one_table(tmp_path: Path, name: str) -> None:
     write(tmp_path / name.lower())
     (tmp_path / name.lower()).rename(tmp_path / name)
-    write(tmp_path / "a1.csv", ROWS.head(1))  # what a[1]*.csv would match, were it a pattern
-    assert opened(name, tmp_path).equals(ROWS)
+    write(tmp_path / "a1.csv", ROWS.head(1))  # a[1]*.csv as a pattern would match this file
+    assert open_table(name, tmp_path).equals(ROWS)
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "csv.zst", "parquet"])
-def test_a_list_is_one_table_in_its_order(tmp_path: Path, ending: str) -> None:
+def test_a_list_of_files_is_one_table_in_that_order(tmp_path: Path, ending: str) -> None:
     names = [write(tmp_path / f"{name}.{ending}", ROWS.with_columns(cost=float(name))) for name in (3, 1, 2)]
-    assert opened(names, tmp_path)["cost"].to_list() == [3, 3, 1, 1, 2, 2]
+    assert open_table(names, tmp_path)["cost"].to_list() == [3, 3, 1, 1, 2, 2]
 
 
-def test_a_list_may_hold_patterns_and_mix_ways_of_compression(tmp_path: Path) -> None:
+def test_a_list_may_contain_patterns_and_different_compressions(tmp_path: Path) -> None:
     write(tmp_path / "2024" / "b.csv", ROWS.with_columns(cost=2.0))
     write(tmp_path / "2024" / "a.csv.gz", ROWS.with_columns(cost=1.0))
     write(tmp_path / "2025" / "a.csv.zst", ROWS.with_columns(cost=3.0))
-    assert opened(["2024/*.csv*", "2025/a.csv.zst"], tmp_path)["cost"].to_list() == [1, 1, 2, 2, 3, 3]
+    assert open_table(["2024/*.csv*", "2025/a.csv.zst"], tmp_path)["cost"].to_list() == [1, 1, 2, 2, 3, 3]
 
 
 def test_a_folder_of_parquet_files_may_be_partitioned(tmp_path: Path) -> None:
     for year in (2024, 2025):
         write(tmp_path / "sales" / f"year={year}" / "part.parquet", ROWS)
-    assert opened("sales", tmp_path)["year"].to_list() == [2024, 2024, 2025, 2025]
-    assert opened("sales/*/*.parquet", tmp_path).height == 4
+    assert open_table("sales", tmp_path)["year"].to_list() == [2024, 2024, 2025, 2025]
+    assert open_table("sales/*/*.parquet", tmp_path).height == 4
 
 
-def test_many_files_with_columns_in_another_order_are_refused(tmp_path: Path) -> None:
-    # Polars looks at the header of the first ten, and takes the others' columns by position.
+def test_files_with_columns_in_another_order_are_refused(tmp_path: Path) -> None:
+    # Polars reads the headers of the first ten files, and matches the columns of the others by position.
     names = [write(tmp_path / f"{number:02}.csv") for number in range(12)]
     write(tmp_path / "11.csv", ROWS.select("what", "who", "cost"))
     with pytest.raises(TableError, match=r"what, who, cost in 11\.csv, but who, what, cost in 00\.csv"):
-        opened(names, tmp_path)
+        open_table(names, tmp_path)
 
 
-def test_the_type_of_a_column_is_that_of_all_files(tmp_path: Path) -> None:
+def test_types_are_inferred_from_all_files(tmp_path: Path) -> None:
     for number in range(12):
         write(tmp_path / f"{number:02}.csv", pl.DataFrame({"who": ["a"], "age": [number]}))
     write(tmp_path / "12.csv", pl.DataFrame({"who": ["a"], "age": ["old"]}))
-    assert scan(find("*.csv", tmp_path, ORIGIN), ORIGIN, texts=["who"]).collect()["age"][-1] == "old"
+    assert scan(find_files("*.csv", tmp_path, ORIGIN), ORIGIN, texts=["who"]).collect()["age"][-1] == "old"
 
 
-def test_endings() -> None:
+def test_is_csv_looks_at_the_end_of_the_name() -> None:
     assert is_csv("a.csv.gz")
     assert is_csv("A.CSV")
     assert not is_csv("a.parquet")
@@ -98,17 +98,17 @@ def test_endings() -> None:
         ("cut.csv.gz", ["cannot be read"]),
     ],
 )
-def test_what_is_no_file_ends_in_one_sentence(tmp_path: Path, path: Any, words: list[str]) -> None:
+def test_an_invalid_path_is_one_sentence(tmp_path: Path, path: Any, words: list[str]) -> None:
     write(tmp_path / "sales.csv")
     write(tmp_path / "sales.parquet")
     (tmp_path / "zero.csv").touch()
     (tmp_path / "notes.txt").write_text("who,what\n")
     (tmp_path / "empty").mkdir()
     (tmp_path / "utf16.csv").write_text("who,what\n", encoding="utf-16")
-    (tmp_path / "fake.parquet").write_text("PAR1 but no Parquet")
+    (tmp_path / "fake.parquet").write_text("PAR1 but not Parquet")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(ROWS.write_csv().encode() * 100)[:40])
     with pytest.raises(TableError) as caught:
-        opened(path, tmp_path)
+        open_table(path, tmp_path)
     message = str(caught.value)
     assert message.startswith("The transactions table (sales) ")
     assert "\n" not in message
@@ -117,7 +117,7 @@ def test_what_is_no_file_ends_in_one_sentence(tmp_path: Path, path: Any, words: 
 
 
 class Bucket(BaseHTTPRequestHandler):
-    """As much of S3 as reading needs: HEAD, and GET with or without a range."""
+    """The part of S3 that reading needs: HEAD, and GET with or without a range."""
 
     objects: dict[str, bytes] = {}  # noqa: RUF012 (each test's own subclass has its own)
 
@@ -150,12 +150,12 @@ class Bucket(BaseHTTPRequestHandler):
             self.wfile.write(content[start:end])
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet."""
+        """Do not log."""
 
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[dict[str, bytes]]:
-    """Objects, by their paths, that ``s3://`` finds on this machine; one server for all, for Polars remembers it."""
+    """Objects by path, which ``s3://`` reads from a local server; one for all tests, because Polars caches it."""
     objects: dict[str, bytes] = {}
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("OneBucket", (Bucket,), {"objects": objects}))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -164,8 +164,8 @@ def bucket() -> Iterator[dict[str, bytes]]:
         for name, value in {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}",
             "AWS_ALLOW_HTTP": "true",
-            "AWS_ACCESS_KEY_ID": "somebody",
-            "AWS_SECRET_ACCESS_KEY": "something",
+            "AWS_ACCESS_KEY_ID": "test-key",
+            "AWS_SECRET_ACCESS_KEY": "test-secret",
             "AWS_REGION": "eu-north-1",
             "AWS_CONFIG_FILE": "no-config",
             "AWS_SHARED_CREDENTIALS_FILE": "no-credentials",
@@ -182,12 +182,12 @@ def test_s3_is_read_through_polars(tmp_path: Path, bucket: dict[str, bytes], nam
     write(tmp_path / name)
     bucket[f"/shop/{name}"] = (tmp_path / name).read_bytes()
     source = TransactionsSource(path=f"s3://shop/{name}", user_id="who", item_id="what", price="cost")
-    # No folder of this machine has a say in it.
+    # The base folder does not matter for a URL, so it need not exist.
     rows = read(source, base=tmp_path / "nowhere").transactions.collect()
     assert rows.rows() == ROWS.rows()
 
 
-def test_a_missing_object_of_s3_is_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
+def test_a_missing_s3_object_is_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
     source = TransactionsSource(path="s3://shop/none.parquet", user_id="who", item_id="what")
     with pytest.raises(TableError, match=r"transactions table \(s3://shop/none\.parquet\) cannot be read") as caught:
         read(source, base=tmp_path)

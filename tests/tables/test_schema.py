@@ -21,10 +21,10 @@ def as_relation(frame: pl.DataFrame) -> duckdb.DuckDBPyRelation:
 
 
 @pytest.mark.parametrize(
-    "made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow, pl.DataFrame.to_pandas, as_relation]
+    "convert", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow, pl.DataFrame.to_pandas, as_relation]
 )
-def test_any_frame_becomes_the_same_lazy_one(made: Any) -> None:
-    tables = Tables(made(ROWS), users=made(ROWS.select("user_id")))
+def test_every_kind_of_frame_becomes_the_same_lazy_frame(convert: Any) -> None:
+    tables = Tables(convert(ROWS), users=convert(ROWS.select("user_id")))
     assert isinstance(tables.transactions, pl.LazyFrame)
     assert tables.transactions.collect().equals(ROWS.with_columns(pl.col("timestamp").cast(pl.Datetime("us"))))
     assert tables.users is not None
@@ -33,7 +33,7 @@ def test_any_frame_becomes_the_same_lazy_one(made: Any) -> None:
     assert tables.steps == ()
 
 
-def test_a_relation_may_be_a_query() -> None:
+def test_a_duckdb_query_is_a_frame() -> None:
     query = """
         SELECT '007' AS user_id, n % 3 AS item_id, TIMESTAMPTZ '2019-01-31 18:30+02' AS timestamp,
             CAST(n AS DECIMAL(8, 2)) / 2 AS price
@@ -47,19 +47,19 @@ def test_a_relation_may_be_a_query() -> None:
     assert rows["price"].dtype == pl.Float64
 
 
-@pytest.mark.parametrize("made", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow])
-def test_decimals_become_floats(made: Any) -> None:
+@pytest.mark.parametrize("convert", [lambda f: f, pl.DataFrame.lazy, pl.DataFrame.to_arrow])
+def test_decimals_become_floats(convert: Any) -> None:
     price = pl.Series([Decimal("1.50"), Decimal("2.25")])
-    kept = Tables(made(ROWS.with_columns(price=price))).transactions.collect()
-    assert kept["price"].dtype == pl.Float64
-    assert kept["price"].to_list() == [1.5, 2.25]
+    rows = Tables(convert(ROWS.with_columns(price=price))).transactions.collect()
+    assert rows["price"].dtype == pl.Float64
+    assert rows["price"].to_list() == [1.5, 2.25]
 
 
-def test_missing_values_of_pandas_are_null() -> None:
+def test_missing_values_in_pandas_become_null() -> None:
     users = pd.DataFrame({"user_id": ["a", "b"], "age": [1.0, float("nan")], "club": ["x", None]})
-    kept = Tables(ROWS, users=users).users
-    assert kept is not None
-    assert kept.collect().row(1) == ("b", None, None)
+    rows = Tables(ROWS, users=users).users
+    assert rows is not None
+    assert rows.collect().row(1) == ("b", None, None)
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_replacing_a_field_keeps_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("arguments", "words"),
     [
         ({"transactions": ROWS.drop("item_id")}, ["transactions table", "'item_id'"]),
         ({"transactions": ROWS.rename({"user_id": "userid"})}, ["transactions table", "'user_id'", "'userid'"]),
         ({"transactions": [1, 2]}, ["transactions table", "list"]),
         (
             {"transactions": pd.DataFrame({"item_id": [1, 2], "user_id": [1, "a"]})},
-            ["transactions table", "'user_id' mixes types"],
+            ["transactions table", "mixes types in column 'user_id'"],
         ),
         (
             {"transactions": duckdb.connect().sql("SELECT CAST(x AS INT) AS user_id FROM (VALUES ('a')) AS t(x)")},
@@ -105,19 +105,19 @@ def test_replacing_a_field_keeps_the_others() -> None:
             ["users table", "'agee'", "'age'"],
         ),
         ({"items": pl.DataFrame({"item_id": [1], "nom": [1]}), "item_name": "name"}, ["items table", "'name'"]),
-        ({"item_features": FeatureSpec(categorical=["colour"])}, ["'colour'", "no items table"]),
+        ({"item_features": FeatureSpec(categorical=["colour"])}, ["'colour'", "items table, which is missing"]),
     ],
 )
-def test_a_wrong_table_ends_in_one_sentence(given: Any, words: list[str]) -> None:
+def test_an_invalid_table_is_one_sentence(arguments: Any, words: list[str]) -> None:
     with pytest.raises(TableError) as caught:
-        Tables(**{"transactions": ROWS} | given)
+        Tables(**{"transactions": ROWS} | arguments)
     message = str(caught.value)
     assert "\n" not in message
     for word in words:
         assert word in message
 
 
-def test_errors_speak_of_the_file() -> None:
+def test_errors_name_the_file() -> None:
     origins = {"transactions": Origin("transactions", "sales.csv", {"price": "cost"})}
     with pytest.raises(TableError, match=r"\(sales\.csv\).*'cost'"):
         Tables(ROWS.with_columns(price=pl.lit("x")), origins=origins)
@@ -126,16 +126,16 @@ def test_errors_speak_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"categorical": ["age"], "quantile": {"age": 3}}, "'age' is named twice"),
+        ({"categorical": ["age"], "quantile": {"age": 3}}, "'age' is listed twice"),
         ({"quantile": {"age": 1}}, "'age' has 1 bins"),
         ({"multi": {"tags": ""}}, "'tags' has an empty separator"),
-        ({"scaled": ["age"], "date": {"age": 3}}, "'age' is named twice"),
+        ({"scaled": ["age"], "date": {"age": 3}}, "'age' is listed twice"),
         ({"date": {"launch": 1}}, "'launch' has 1 bins"),
-        ({"text": {"about": 0}}, "'about' has 0 features for its words"),
+        ({"text": {"about": 0}}, "'about' has 0 features"),
         ({"categorical": ["age"], "min_count": 0}, "min_count"),
     ],
 )
-def test_an_unsound_feature_spec_is_refused(spec: Any, words: str) -> None:
+def test_an_invalid_feature_spec_is_refused(spec: Any, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         FeatureSpec(**spec)
 
@@ -146,12 +146,12 @@ def test_an_empty_feature_spec_is_false() -> None:
     assert FeatureSpec(multi={"tags": "|"})
 
 
-def test_numbers_may_be_binned_and_scaled() -> None:
+def test_a_column_may_be_binned_and_scaled() -> None:
     spec = FeatureSpec(quantile={"age": 3}, scaled=["age", "spent"], text={"about": 64}, date={"launch": 4})
     assert spec.columns == ["age", "spent", "launch", "about"]
 
 
-def test_datetimes_pass_untouched() -> None:
+def test_datetimes_stay_as_they_are() -> None:
     moment = datetime(2019, 1, 1, 12, 30)
-    kept = Tables(ROWS.with_columns(timestamp=pl.lit(moment))).transactions.collect()
-    assert kept["timestamp"].to_list() == [moment, moment]
+    rows = Tables(ROWS.with_columns(timestamp=pl.lit(moment))).transactions.collect()
+    assert rows["timestamp"].to_list() == [moment, moment]

@@ -6,14 +6,14 @@ import pytest
 
 from gingham.errors import TableError
 from gingham.tables.origin import Origin
-from gingham.tables.timestamp import naive_utc
+from gingham.tables.timestamp import to_naive_utc
 
 ORIGIN = Origin("transactions", "sales.csv", {"timestamp": "t_dat"})
 
 
 def moments(values: Any, dtype: Any = None) -> list[datetime | None]:
     frame = pl.LazyFrame({"timestamp": pl.Series(values, dtype=dtype)})
-    column = frame.select(naive_utc(frame, "timestamp", ORIGIN)).collect(engine="streaming").to_series()
+    column = frame.select(to_naive_utc(frame, "timestamp", ORIGIN)).collect(engine="streaming").to_series()
     assert column.dtype == pl.Datetime("us")
     return column.to_list()
 
@@ -36,7 +36,7 @@ def moments(values: Any, dtype: Any = None) -> list[datetime | None]:
         ([1546387200], pl.UInt32),
     ],
 )
-def test_every_way_of_writing_the_second_of_january(values: Any, dtype: Any) -> None:
+def test_every_form_of_a_timestamp_is_converted(values: Any, dtype: Any) -> None:
     assert moments(values, dtype) == [datetime(2019, 1, 2)]
 
 
@@ -58,7 +58,7 @@ def test_nulls_stay_null() -> None:
         ([True], "Boolean"),
     ],
 )
-def test_what_is_not_a_time_is_named(values: Any, words: str) -> None:
+def test_invalid_timestamps_are_refused(values: Any, words: str) -> None:
     with pytest.raises(TableError, match=r"\(sales\.csv\).*'t_dat'") as caught:
         moments(values)
     assert words in str(caught.value)

@@ -19,31 +19,33 @@ def frame(text: bool) -> pl.LazyFrame:
 
 @pytest.mark.parametrize("text", [True, False])
 @pytest.mark.parametrize("batch", [1, 2, 100])
-@pytest.mark.parametrize("whole", [["user_id", "item_id"], ["item_id"]])
-def test_ids_are_known_as_a_whole_if_asked_whether_their_rows_are_kept_or_not(
-    text: bool, batch: int, whole: list[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count_all", [["user_id", "item_id"], ["item_id"]])
+def test_all_ids_are_counted_only_for_columns_in_count_all(
+    text: bool, batch: int, count_all: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transactions, "_BATCH", batch)
-    read = Transactions.read(frame(text), ORIGIN, pl.col("timestamp") < datetime(2024, 1, 3), whole)
+    read = Transactions.read(frame(text), ORIGIN, pl.col("timestamp") < datetime(2024, 1, 3), count_all)
     assert read.rows.columns == ["user_id", "item_id", "timestamp"]
     assert isinstance(read.rows.schema["user_id"], pl.Categorical) == text
     users = ["a", "b", "a"] if text else [10, 20, 10]
     assert read.rows.cast({pl.Categorical: pl.String}).rows() == [
         (user, item, day) for user, item, day in zip(users, [7, 8, 9], [DAYS[1], DAYS[2], DAYS[4]], strict=True)
     ]
-    everybody = ["a", "b", "c"] if text else [10, 20, 30]
-    known = everybody if "user_id" in whole else everybody[:2]
-    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, len(known), 3)
-    assert read.ids("user_id").to_list() == known
+    all_users = ["a", "b", "c"] if text else [10, 20, 30]
+    expected = all_users if "user_id" in count_all else all_users[:2]
+    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, len(expected), 3)
+    assert read.ids("user_id").to_list() == expected
 
 
-def test_nulls_are_counted_in_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nulls_of_all_batches_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_BATCH", 1)
-    holes = frame(True).with_columns(user_id=pl.when(pl.col("item_id") == 9).then(None).otherwise(pl.col("user_id")))
-    with pytest.raises(TableError, match=r"\(sales.csv\) has null in column 'who' in 2 rows"):
-        Transactions.read(holes, ORIGIN)
+    rows_with_nulls = frame(True).with_columns(
+        user_id=pl.when(pl.col("item_id") == 9).then(None).otherwise(pl.col("user_id"))
+    )
+    with pytest.raises(TableError, match=r"\(sales.csv\) has null values in column 'who' in 2 rows; fill them in"):
+        Transactions.read(rows_with_nulls, ORIGIN)
 
 
-def test_nothing_is_refused() -> None:
+def test_an_empty_table_is_refused() -> None:
     with pytest.raises(TableError, match="has no rows"):
         Transactions.read(frame(True).head(0), ORIGIN)

@@ -37,74 +37,74 @@ def per_pair(rows: pl.DataFrame) -> pd.Series:
 @pytest.mark.parametrize("half_life", [None, "3d", "12h"])
 @pytest.mark.parametrize("value", ["count", "quantity", "spend"])
 @pytest.mark.parametrize("logarithm", [False, True])
-def test_a_pairs_rows_sum_up_to_its_value(value: str, logarithm: bool, half_life: str | None) -> None:
+def test_values_of_a_user_and_item_sum_up(value: str, logarithm: bool, half_life: str | None) -> None:
     rows = sales()
-    worth = {"count": 1.0, "quantity": rows["quantity"], "spend": rows["price"] * rows["quantity"]}[value]
+    amount = {"count": 1.0, "quantity": rows["quantity"], "spend": rows["price"] * rows["quantity"]}[value]
     if half_life is not None:
         age = (rows["timestamp"].max() - rows["timestamp"]) / pd.Timedelta(half_life.replace("d", "D"))
-        worth = worth * 0.5**age
-    expected = rows.assign(value=worth).groupby(PAIR)["value"].sum()
+        amount = amount * 0.5**age
+    expected = rows.assign(value=amount).groupby(PAIR)["value"].sum()
     expected = np.log1p(expected) if logarithm else expected
     if value == "count" and not logarithm and half_life is None:
         assert "value" not in values(rows).columns  # each counts for one
         return
-    told = per_pair(values(rows, value=f"log-{value}" if logarithm else value, half_life=half_life))
-    pd.testing.assert_series_equal(told, expected, check_dtype=False, check_index_type=False, rtol=1e-5, atol=1e-6)
+    sums = per_pair(values(rows, value=f"log-{value}" if logarithm else value, half_life=half_life))
+    pd.testing.assert_series_equal(sums, expected, check_dtype=False, check_index_type=False, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("value", ["count", "log-count"])
-def test_what_is_very_old_has_still_happened(value: str) -> None:
+def test_very_old_transactions_have_a_positive_value(value: str) -> None:
     rows = pd.DataFrame({"user_id": [1, 2], "item_id": ["x", "x"], "timestamp": pd.to_datetime(["1970", "2024"])})
     old, new = values(rows, value=value, half_life="1h")["value"]
     assert 0 < old < 1e-20 < new
 
 
-def test_an_earlier_part_sums_up_to_its_own_logarithm() -> None:
+def test_values_of_an_earlier_part_sum_up_to_its_logarithm() -> None:
     rows = values(sales(), value="log-count")
     early = rows.filter(pl.col("timestamp") < datetime(2024, 1, 15))
     counts = per_pair(early.with_columns(value=pl.lit(1.0)))
     pd.testing.assert_series_equal(per_pair(early), np.log1p(counts), check_dtype=False, rtol=1e-5)
 
 
-def test_rows_keep_their_order_and_the_dataset_takes_their_values() -> None:
+def test_row_order_stays_and_the_dataset_has_the_values() -> None:
     rows = sales()
-    told = values(rows, value="log-spend")
-    assert told["timestamp"].to_list() == rows["timestamp"].to_list()
+    cleaned = values(rows, value="log-spend")
+    assert cleaned["timestamp"].to_list() == rows["timestamp"].to_list()
     dataset = Dataset.from_tables(clean(Tables(rows), CleanSpec(value="log-spend")))
-    np.testing.assert_array_equal(dataset.interactions.value, told["value"].to_numpy())
+    np.testing.assert_array_equal(dataset.interactions.value, cleaned["value"].to_numpy())
 
 
-def test_a_sale_without_a_quantity_is_of_one_piece() -> None:
+def test_quantity_is_one_without_a_quantity_column() -> None:
     rows = sales().drop(columns="quantity")
     np.testing.assert_allclose(values(rows, value="spend")["value"], rows["price"], rtol=1e-6)
 
 
-def test_returns_count_against_but_have_no_logarithm() -> None:
+def test_returns_have_negative_values_but_no_logarithm() -> None:
     rows = sales().assign(quantity=lambda table: table["quantity"] - 1)
     np.testing.assert_array_equal(values(rows, value="quantity")["value"], rows["quantity"])
-    with pytest.raises(TableError, match="transactions worth -1, of which log-quantity has no logarithm"):
+    with pytest.raises(TableError, match="value -1, but value='log-quantity' needs values of at least 0; use"):
         values(rows, value="log-quantity")
 
 
 @pytest.mark.parametrize(
     ("dropped", "spec", "words"),
     [
-        ("price", {"value": "spend"}, "no price for the value 'spend'"),
-        ("quantity", {"value": "log-quantity"}, "no quantity for the value 'log-quantity'"),
-        ("timestamp", {"half_life": "3d"}, "no timestamp to let values decay by"),
+        ("price", {"value": "spend"}, "no price, but value='spend' needs it"),
+        ("quantity", {"value": "log-quantity"}, "no quantity, but value='log-quantity' needs it"),
+        ("timestamp", {"half_life": "3d"}, "no timestamp, but half_life='3d' needs it"),
     ],
 )
-def test_what_a_value_needs_is_named(dropped: str, spec: dict[str, Any], words: str) -> None:
+def test_a_column_that_a_value_needs_must_exist(dropped: str, spec: dict[str, Any], words: str) -> None:
     with pytest.raises(TableError, match=words):
         values(sales().drop(columns=dropped), **spec)
 
 
 @pytest.mark.parametrize("price", [np.inf, -np.inf])
-def test_a_value_without_end_is_refused(price: float) -> None:
-    with pytest.raises(TableError, match="inf in column 'price' in 1 rows, and the value 'spend' needs numbers"):
+def test_infinite_prices_are_refused(price: float) -> None:
+    with pytest.raises(TableError, match="inf in column 'price' in 1 row, but value='spend' needs finite numbers"):
         values(sales().assign(price=lambda table: table["price"].where(table.index != 3, price)), value="spend")
 
 
-def test_a_value_of_nothing_is_refused() -> None:
-    with pytest.raises(TableError, match="null in column 'price' in 1 rows"):
+def test_null_prices_are_refused() -> None:
+    with pytest.raises(TableError, match="null values in column 'price' in 1 row, "):
         values(sales().assign(price=lambda table: table["price"].where(table.index != 3)), value="spend")

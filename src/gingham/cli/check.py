@@ -48,7 +48,7 @@ def _show(finding: Finding) -> None:
     where = finding.table if finding.column is None else f"{finding.table}, {finding.column}"
     rows = f" ({finding.count:,} row{'' if finding.count == 1 else 's'})" if finding.count else ""
     severity = Text(finding.severity, style=_STYLES[finding.severity])
-    output.print(Text.assemble(severity, f"  {where}: {finding.what}{rows}"), soft_wrap=True)
+    output.print(Text.assemble(severity, f"  {where}{rows}: {finding.what}"), soft_wrap=True)
     if not finding.examples.is_empty():
         output.print(_rows(finding))
     output.print()

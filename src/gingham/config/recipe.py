@@ -15,7 +15,7 @@ from gingham.metrics import names
 from gingham.ranking import KINDS, TwoStage
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
-from gingham.tables.value import roles_of
+from gingham.tables.value import required_roles
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
@@ -90,7 +90,7 @@ class Recipe(Section):
 
     def narrowed(self) -> "Recipe":
         """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
-        asked = {*roles_of(self.clean.value), *([PRICE] if self._two_stage else [])}
+        asked = {*required_roles(self.clean.value), *([PRICE] if self._two_stage else [])}
         counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - asked
         return self.model_copy(
             update={

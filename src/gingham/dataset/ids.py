@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gingham.errors import DataError, UnknownIdError
-from gingham.tables.codes import ascends
+from gingham.tables.id_codes import is_strictly_increasing
 
 IndexArray = npt.NDArray[np.int32]
 
@@ -37,13 +37,13 @@ class Ids:
     def __post_init__(self) -> None:
         if self.values.dtype not in (pl.Int64, pl.String):
             raise DataError(f"Ids are {self.values.dtype}; give whole numbers (Int64) or text (String).")
-        if not ascends(self.values):
+        if not is_strictly_increasing(self.values):
             raise DataError("Ids are not sorted, distinct and without nulls; make them with Ids.from_series.")
 
     @classmethod
     def from_series(cls, series: pl.Series) -> "Ids":
         """Sort the distinct values of a series of whole numbers or text; the order of its rows does not matter."""
-        if isinstance(series.dtype, pl.Categorical) or not ascends(series):
+        if isinstance(series.dtype, pl.Categorical) or not is_strictly_increasing(series):
             # Before they are typed, which is for text where categories have it once.
             series = series.unique(maintain_order=True)
         typed = _typed(series)

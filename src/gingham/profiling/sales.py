@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
-from gingham.tables.codes import codes
+from gingham.tables.id_codes import encode_ids
 
 USER, ITEM, DAY = "user", "item", "day"
 WEEK = 7
@@ -41,7 +41,7 @@ class Sales:
     def of(cls, transactions: pl.DataFrame) -> "Sales":
         """Encode the ids and days of at least one transaction as integers."""
         coded = [
-            pl.Series(name, codes(transactions[role])).cast(pl.UInt32)
+            pl.Series(name, encode_ids(transactions[role])).cast(pl.UInt32)
             for role, name in ((USER_ID, USER), (ITEM_ID, ITEM))
         ]
         if TIMESTAMP not in transactions.columns:

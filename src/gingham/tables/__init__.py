@@ -1,4 +1,4 @@
-"""The shop's three tables: their schema, how they are read, and how they are cleaned."""
+"""The three tables of a shop: reading, checking and cleaning them."""
 
 from gingham.tables.checks import Finding, check, check_sources
 from gingham.tables.cleaning import CleanSpec, clean

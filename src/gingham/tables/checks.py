@@ -1,17 +1,17 @@
-"""All that is wrong, or merely odd, in a shop's tables, with counts and examples."""
+"""Checks of the shop's tables: errors, and values that are unusual, with counts and examples."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
-from gingham.tables import lines
 from gingham.tables.cleaning import CleanSpec, clean
+from gingham.tables.csv_rows import LINE, SURPLUS, TEXT, uneven_rows
 from gingham.tables.files import is_csv
 from gingham.tables.origin import Origin
 from gingham.tables.reading import read
@@ -19,36 +19,52 @@ from gingham.tables.schema import FeatureSpec, Tables
 from gingham.tables.source import ItemsSource, TransactionsSource, UsersSource
 
 EXAMPLES = 5
-# An empty or zero date often becomes one long ago; no shop has kept single purchases since then.
+# An empty or zero date is often read as a date long ago. No shop has kept single transactions since before this year.
 _OLD = datetime(1990, 1, 1)
-# A feature that so many rows lack says little.
+# A feature carries little information if at least this share of its values is null.
 _NEARLY_ALL = 0.95
-_LONG_LINES = "has lines with more fields than columns"
-_SHORT_LINES = "has lines with fewer fields than columns; the missing ones are taken for null"
+_LONG_LINES = "lines with more fields than columns"
+_QUOTE_FIELDS = "quote fields that contain a comma, or correct the lines"
+_SHORT_LINES = "lines with fewer fields than columns"
+_FILL_FIELDS = "the missing fields are read as null; correct the lines if that is wrong"
+_UNTIDY = "ids that are empty, or start or end with a space; they match only if all tables write them the same way"
+_NULLS = "null values; fill them in, or remove these rows"
 _N = "gingham_rows"
 
-Severity = Literal["error", "warning", "note"]
+Severity: TypeAlias = Literal["error", "warning", "note"]
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something in a table that is wrong or odd.
+    """Something in a table that is wrong or unusual.
 
     Attributes
     ----------
     severity : {"error", "warning", "note"}
-        "error": the table cannot be read, or cleaning refuses it; "warning": hardly what the shop meant; "note": may
-        well be meant.
+        "error": the table cannot be read or cleaned; "warning": probably a mistake; "note": unusual, but may be
+        intended.
     table : str
         ``"transactions"``, ``"users"`` or ``"items"``.
     column : str or None
-        The column, as it is called where the table came from; None for whole rows or the whole table.
+        The column, with its name in the file; None if the finding is about whole rows or the whole table.
     what : str
-        What is found there.
+        What is wrong and, if there is something to do about it, what to do.
     count : int
-        In how many rows; 0 if the table cannot be read or cleaned.
+        The number of rows with the problem; 0 if the table cannot be read or cleaned.
     examples : polars.DataFrame
         Up to 5 of these rows.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> import polars as pl
+    >>> transactions = pl.DataFrame({"user_id": ["ann", "bob"], "item_id": ["tea", "tea"], "price": [2.5, -1.0]})
+    >>> (finding,) = gg.check(gg.Tables(transactions))
+    >>> finding.severity, finding.column, finding.count
+    ('warning', 'price', 1)
+    >>> finding.what
+    'negative values; remove these rows unless they are returns'
     """
 
     severity: Severity
@@ -60,48 +76,58 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class _Test:
-    """What is looked for in every transaction."""
+class _RowCheck:
+    """A condition that each transaction is checked for."""
 
     severity: Severity
     role: str
     what: str
-    where: pl.Expr
+    condition: pl.Expr
 
 
 def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = None) -> tuple[Finding, ...]:
-    """Look at every row of the tables, and list all that is wrong or odd.
+    """Check every row of the tables, and return everything that is wrong or unusual.
 
     Parameters
     ----------
     tables : Tables
-        As read.
+        The tables, not cleaned.
     spec : CleanSpec, optional
-        How they are to be cleaned; tried if nothing else stands in its way. By default it is not.
+        The cleaning to try if there are no errors; none by default.
     now : datetime, optional
-        A naive time in UTC; a transaction after it lies in the future. By default the time of the call.
+        The naive time in UTC after which a timestamp is in the future; by default the current time.
 
     Returns
     -------
     tuple of Finding
-        Errors first, then warnings, then notes; none if there is nothing to say.
+        Errors first, then warnings, then notes; empty if there is nothing to report.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> import polars as pl
+    >>> transactions = pl.DataFrame({"user_id": ["ann", "bob"], "item_id": ["tea", "tea"]})
+    >>> users = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "age": [31, 32, 45]})
+    >>> for finding in gg.check(gg.Tables(transactions, users)):
+    ...     print(f"{finding.severity}: {finding.table}, {finding.column}: {finding.what}")
+    error: users, user_id: ids that appear more than once; keep one row per user
     """
-    findings = list(_of_files(tables.origins.values()))
-    known: dict[str, pl.DataFrame] = {}
+    findings = list(_check_lines(tables.origins.values()))
+    entities: dict[str, pl.DataFrame] = {}
     for id_column, frame, features, origin in (
         (USER_ID, tables.users, tables.user_features, tables.origins["users"]),
         (ITEM_ID, tables.items, tables.item_features, tables.origins["items"]),
     ):
-        if frame is not None and (rows := _collected([frame], origin, findings)) is not None:
-            known[id_column] = rows[0]
-            findings += _of_described(rows[0], id_column, features, origin)
-    findings += _of_transactions(tables, known, now or datetime.now(UTC).replace(tzinfo=None), findings)
+        if frame is not None and (frames := _collect([frame], origin, findings)) is not None:
+            entities[id_column] = frames[0]
+            findings += _check_entities(frames[0], id_column, features, origin)
+    findings += _check_transactions(tables, entities, now or datetime.now(UTC).replace(tzinfo=None), findings)
     if spec is not None and not any(finding.severity == "error" for finding in findings):
         try:
             clean(tables, spec)
         except TableError as error:
-            findings.append(_refused("transactions", error))
-    return _in_order(findings)
+            findings.append(_to_finding("transactions", error))
+    return _sort(findings)
 
 
 def check_sources(
@@ -114,103 +140,106 @@ def check_sources(
     item_features: FeatureSpec | None = None,
     spec: CleanSpec | None = None,
 ) -> tuple[Finding, ...]:
-    """Check the tables that `read` opens with these arguments; that it refuses one is a finding, too."""
-    wanted: dict[str, dict[str, Any]] = {
+    """Read tables as `read` does, and check them; a table that cannot be read is a finding, too."""
+    arguments: dict[str, dict[str, Any]] = {
         "users": {"users": users, "user_features": user_features},
         "items": {"items": items, "item_features": item_features},
     }
-    refused: list[Finding] = []
+    errors: list[Finding] = []
 
-    def opened(table: str, *described: str) -> Tables | None:
-        sources = {key: value for name in described for key, value in wanted[name].items()}
+    def try_read(table: str, *entities: str) -> Tables | None:
+        sources = {key: value for name in entities for key, value in arguments[name].items()}
         try:
             return read(transactions, base=base, **sources)
         except TableError as error:
-            refused.append(_refused(table, error))
+            errors.append(_to_finding(table, error))
             return None
 
-    if (tables := opened("transactions", *wanted)) is not None:
+    if (tables := try_read("transactions", *arguments)) is not None:
         return check(tables, spec)
-    # One of them is refused; the others may have something to tell.
-    refused.clear()
-    readable = [] if opened("transactions") is None else [name for name in wanted if opened(name, name) is not None]
-    tables = opened("transactions", *readable)
-    if tables is None:
-        return _in_order(refused[:1])
-    return _in_order([*refused, *check(tables)])
+    # At least one table cannot be read. Report each of these, and check the others.
+    errors.clear()
+    if try_read("transactions") is None:
+        return _sort(errors)
+    readable = [name for name in arguments if try_read(name, name) is not None]
+    tables = try_read("transactions", *readable)
+    return _sort(errors if tables is None else [*errors, *check(tables)])
 
 
-def _refused(table: str, error: TableError) -> Finding:
+def _to_finding(table: str, error: TableError) -> Finding:
     return Finding("error", table, None, str(error), 0, pl.DataFrame())
 
 
-def _in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    order = ("error", "warning", "note")
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+def _sort(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
 
 
-def _collected(frames: list[pl.LazyFrame], origin: Origin, findings: list[Finding]) -> list[pl.DataFrame] | None:
-    """Read a table in one pass; if it cannot be read, that is a finding."""
+def _collect(frames: list[pl.LazyFrame], origin: Origin, findings: list[Finding]) -> list[pl.DataFrame] | None:
+    """Read a table in one pass; if it cannot be read, add a finding and return None."""
     try:
-        with origin.reading():
+        with origin.wrap_errors():
             return pl.collect_all(frames, engine="streaming")
     except TableError as error:
-        told = any(finding.table == origin.table and finding.what.startswith(_LONG_LINES) for finding in findings)
-        if not (told and "more fields" in str(error)):
-            findings.append(_refused(origin.table, error))
+        long_lines = any(finding.table == origin.table and finding.what.startswith(_LONG_LINES) for finding in findings)
+        if not (long_lines and "more fields than columns" in str(error)):
+            findings.append(_to_finding(origin.table, error))
         return None
 
 
-def _of_files(origins: Iterable[Origin]) -> Iterator[Finding]:
-    """Look for lines of CSV files that have more or fewer fields than columns."""
-    whose = {file: origin for origin in reversed(list(origins)) for file in origin.files if is_csv(file)}
-    for file, origin in whose.items():
+def _check_lines(origins: Iterable[Origin]) -> Iterator[Finding]:
+    """Find lines of local CSV files that have more or fewer fields than columns."""
+    # Users or items may come from the files of the transactions; these are checked once, as transactions.
+    owners = {file: origin for origin in reversed(list(origins)) for file in origin.files if is_csv(file)}
+    for file, origin in owners.items():
         if "://" in file:
             continue
         try:
-            with origin.reading():
-                uneven = lines.irregular(file)
+            with origin.wrap_errors():
+                rows = uneven_rows(file)
         except TableError:
-            continue  # that it cannot be read is said by whoever reads its columns
-        name = "" if len(origin.files) == 1 else f", in {Path(file).name}"
-        kinds: tuple[tuple[Severity, str, pl.Expr], ...] = (
-            ("error", _LONG_LINES, pl.col(lines.MORE) > 0),
-            ("warning", _SHORT_LINES, pl.col(lines.MORE) < 0),
+            continue  # reading its columns reports the same error
+        name = "" if len(origin.files) == 1 else f" in {Path(file).name}"
+        kinds: tuple[tuple[Severity, str, str, pl.Expr], ...] = (
+            ("error", _LONG_LINES, _QUOTE_FIELDS, pl.col(SURPLUS) > 0),
+            ("warning", _SHORT_LINES, _FILL_FIELDS, pl.col(SURPLUS) < 0),
         )
-        for severity, what, where in kinds:
-            found = uneven.filter(where)
-            if found.height:
-                examples = found.select(lines.LINE, lines.TEXT).head(EXAMPLES)
-                yield Finding(severity, origin.table, None, f"{what}{name}", found.height, examples)
+        for severity, problem, remedy, condition in kinds:
+            matches = rows.filter(condition)
+            if matches.height:
+                examples = matches.select(LINE, TEXT).head(EXAMPLES)
+                yield Finding(severity, origin.table, None, f"{problem}{name}; {remedy}", matches.height, examples)
 
 
-def _of_described(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin: Origin) -> Iterator[Finding]:
-    """Look at a users or items table."""
-    own = _renamed(rows, origin)
-    column = origin.column(id_column)
+def _check_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin: Origin) -> Iterator[Finding]:
+    """Check a users or items table."""
+    renamed = _rename_to_file(rows, origin)
+    id_name = origin.column(id_column)
 
-    def found(severity: Severity, column: str | None, what: str, where: pl.Expr) -> Iterator[Finding]:
-        some = own.filter(where)
-        if some.height:
-            yield Finding(severity, origin.table, column, what, some.height, some.head(EXAMPLES))
+    def find(severity: Severity, column: str, what: str, condition: pl.Expr) -> Iterator[Finding]:
+        matches = renamed.filter(condition)
+        if matches.height:
+            yield Finding(severity, origin.table, column, what, matches.height, matches.head(EXAMPLES))
 
     if rows.is_empty():
-        yield Finding("error", origin.table, None, "has no rows", 0, own)
+        yield Finding("error", origin.table, None, "the table has no rows; add rows, or leave it out", 0, renamed)
         return
-    ids = pl.col(column)
-    yield from found("error", column, "is null", ids.is_null())
-    twice = own.filter(ids.is_not_null() & ids.is_duplicated()).sort(column, maintain_order=True)
-    if twice.height:
-        yield Finding("error", origin.table, column, "is not unique", twice.height, twice.head(EXAMPLES))
-    if own.schema[column] == pl.String:
-        yield from found("warning", column, "begins or ends with a space, or is empty", _is_untidy(ids))
+    ids = pl.col(id_name)
+    yield from find("error", id_name, _NULLS, ids.is_null())
+    duplicates = renamed.filter(ids.is_not_null() & ids.is_duplicated()).sort(id_name, maintain_order=True)
+    if duplicates.height:
+        what = f"ids that appear more than once; keep one row per {id_column.removesuffix('_id')}"
+        yield Finding("error", origin.table, id_name, what, duplicates.height, duplicates.head(EXAMPLES))
+    if renamed.schema[id_name] == pl.String:
+        yield from find("warning", id_name, _UNTIDY, _is_untidy(ids))
     for feature in spec.columns:
-        missing = _is_missing(feature, own.schema[feature])
-        share = float(own.select(missing.mean()).item())
+        missing = _is_missing(feature, renamed.schema[feature])
+        share = float(renamed.select(missing.mean()).item())
         if share >= _NEARLY_ALL:
-            yield from found("warning", feature, f"is a feature, and {share:.0%} of it is null", missing)
-        elif not share and own[feature].n_unique() == 1:
-            yield from found("warning", feature, "is a feature, and has a single value", pl.lit(True))
+            what = f"null in {share:.0%} of the rows; it adds little as a feature"
+            yield from find("warning", feature, what, missing)
+        elif not share and renamed[feature].n_unique() == 1:
+            what = "the same value in all rows; it adds nothing as a feature"
+            yield from find("warning", feature, what, pl.lit(True))
 
 
 def _is_missing(column: str, dtype: pl.DataType) -> pl.Expr:
@@ -222,104 +251,111 @@ def _is_untidy(ids: pl.Expr) -> pl.Expr:
     return (ids.str.strip_chars() != ids) | (ids == "")
 
 
-def _renamed(rows: pl.DataFrame, origin: Origin) -> pl.DataFrame:
-    """Give columns the names that they have where the table came from."""
+def _rename_to_file(rows: pl.DataFrame, origin: Origin) -> pl.DataFrame:
+    """Rename role columns to their names in the file."""
     return rows.rename({role: column for role, column in origin.columns.items() if role in rows.columns})
 
 
-def _tests(frame: pl.LazyFrame, now: datetime) -> Iterator[_Test]:
-    """List what is looked for in every transaction, as far as there are columns for it."""
+def _row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[_RowCheck]:
+    """Yield the checks of each transaction for the columns that exist."""
     schema = frame.collect_schema()
-    yield _Test("error", USER_ID, "is null", pl.col(USER_ID).is_null())
-    yield _Test("error", ITEM_ID, "is null", pl.col(ITEM_ID).is_null())
+    yield _RowCheck("error", USER_ID, _NULLS, pl.col(USER_ID).is_null())
+    yield _RowCheck("error", ITEM_ID, _NULLS, pl.col(ITEM_ID).is_null())
     if TIMESTAMP in schema:
-        when = pl.col(TIMESTAMP)
-        yield _Test("error", TIMESTAMP, "is null", when.is_null())
-        yield _Test("warning", TIMESTAMP, f"lies in the future (after {now:%Y-%m-%d %H:%M})", when > now)
-        yield _Test("warning", TIMESTAMP, f"lies before {_OLD:%Y}", when < _OLD)
+        time = pl.col(TIMESTAMP)
+        future = f"times in the future (after {now:%Y-%m-%d %H:%M} UTC); check the date format and the time zone"
+        past = f"times before {_OLD:%Y}; check the date format, and whether these rows have a date"
+        yield _RowCheck("error", TIMESTAMP, _NULLS, time.is_null())
+        yield _RowCheck("warning", TIMESTAMP, future, time > now)
+        yield _RowCheck("warning", TIMESTAMP, past, time < _OLD)
     for role in (PRICE, QUANTITY):
         if role in schema and schema[role] != pl.Null:
-            yield _Test("warning", role, "is negative", pl.col(role) < 0)
-            yield _Test("note", role, "is null", _is_missing(role, schema[role]))
+            negative = "negative values; remove these rows unless they are returns"
+            yield _RowCheck("warning", role, negative, pl.col(role) < 0)
+            yield _RowCheck("note", role, "null values", _is_missing(role, schema[role]))
 
 
-def _of_transactions(
-    tables: Tables, known: Mapping[str, pl.DataFrame], now: datetime, findings: list[Finding]
+def _check_transactions(
+    tables: Tables, entities: Mapping[str, pl.DataFrame], now: datetime, findings: list[Finding]
 ) -> Iterator[Finding]:
-    """Look at the transactions, in one pass; a second one fetches examples of what only all of them show."""
+    """Check the transactions in one pass; a second pass fetches examples of duplicates and unknown ids."""
     origin, frame = tables.origins["transactions"], tables.transactions
-    tests = list(_tests(frame, now))
-    fingerprint = pl.struct(pl.all()).hash().alias(_N)
-    parts = _collected(
+    checks = list(_row_checks(frame, now))
+    row_hash = pl.struct(pl.all()).hash().alias(_N)
+    results = _collect(
         [
-            frame.select(pl.len().alias(_N), *(test.where.sum().alias(str(i)) for i, test in enumerate(tests))),
+            frame.select(pl.len().alias(_N), *(one.condition.sum().alias(str(i)) for i, one in enumerate(checks))),
             *(frame.group_by(id_column).agg(pl.len().alias(_N)) for id_column in (USER_ID, ITEM_ID)),
-            frame.select(fingerprint).group_by(_N).len("n").filter(pl.col("n") > 1),
-            *(frame.filter(test.where).head(EXAMPLES) for test in tests),
+            frame.select(row_hash).group_by(_N).len("n").filter(pl.col("n") > 1),
+            *(frame.filter(one.condition).head(EXAMPLES) for one in checks),
         ],
         origin,
         findings,
     )
-    if parts is None:
+    if results is None:
         return
-    totals, users, items, repeated, *examples = parts
+    totals, users, items, duplicates, *examples = results
     if not totals[_N][0]:
-        yield Finding("error", "transactions", None, "has no rows", 0, pl.DataFrame())
+        what = "the table has no rows; it needs at least one transaction"
+        yield Finding("error", "transactions", None, what, 0, pl.DataFrame())
         return
-    for i, (test, rows) in enumerate(zip(tests, examples, strict=True)):
+    for i, (one, rows) in enumerate(zip(checks, examples, strict=True)):
         if count := totals[str(i)][0]:
-            yield Finding(
-                test.severity, "transactions", origin.column(test.role), test.what, count, _renamed(rows, origin)
-            )
+            column = origin.column(one.role)
+            yield Finding(one.severity, "transactions", column, one.what, count, _rename_to_file(rows, origin))
     for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
-        yield from _of_ids(frame, counts, id_column, known.get(id_column), tables)
-    if repeated.height:
-        rows = _some(frame, fingerprint.is_in(repeated[_N].head(EXAMPLES).implode()), origin)
+        yield from _check_ids(frame, counts, id_column, entities.get(id_column), tables)
+    if duplicates.height:
+        rows = _examples(frame, row_hash.is_in(duplicates[_N].head(EXAMPLES).implode()), origin)
+        # Without a quantity, a user who buys two pieces has two equal rows.
         severity: Severity = "warning" if QUANTITY in frame.collect_schema() else "note"
-        what = "has rows that repeat another one in every column"
-        yield Finding(severity, "transactions", None, what, int((repeated["n"] - 1).sum()), rows)
+        what = "duplicate rows; set deduplicate = true in [clean] unless they are separate purchases"
+        yield Finding(severity, "transactions", None, what, int((duplicates["n"] - 1).sum()), rows)
 
 
-def _of_ids(
-    frame: pl.LazyFrame, counts: pl.DataFrame, id_column: str, table: pl.DataFrame | None, tables: Tables
+def _check_ids(
+    frame: pl.LazyFrame, counts: pl.DataFrame, id_column: str, entities: pl.DataFrame | None, tables: Tables
 ) -> Iterator[Finding]:
-    """Compare the ids of the transactions, and how often they are there, with those of the users or items table."""
-    origin = tables.origins["transactions"]
+    """Compare the ids of the transactions, and their counts, with those of the users or items table."""
     ids = pl.col(id_column)
     counts = counts.filter(ids.is_not_null())
     if not counts.schema[id_column].is_integer():
         counts = counts.with_columns(ids.cast(pl.String))
-        untidy = counts.filter(_is_untidy(ids))
-        yield from _having(frame, untidy, id_column, "begins or ends with a space, or is empty", origin)
-    if table is None:
+        yield from _warn_of_ids(frame, counts.filter(_is_untidy(ids)), id_column, _UNTIDY, tables)
+    if entities is None:
         return
-    described = tables.origins["users" if id_column == USER_ID else "items"]
-    own = table.select(ids.cast(counts.schema[id_column]))
-    unknown = counts.join(own, on=id_column, how="anti")
-    different = f"{unknown.height:,} different id{'' if unknown.height == 1 else 's'}"
-    what = f"is not in the {described.table} table, {different}"
+    origin = tables.origins["users" if id_column == USER_ID else "items"]
+    table_ids = entities.select(ids.cast(counts.schema[id_column]))
+    unknown = counts.join(table_ids, on=id_column, how="anti")
+    number = "1 id that is" if unknown.height == 1 else f"{unknown.height:,} different ids that are"
+    what = f"{number} not in the {origin.table} table"
     if unknown.height and unknown.schema[id_column] == pl.String:
         bare = ids.str.strip_chars_start("0")
-        zeros = unknown.with_columns(bare).join(own.with_columns(bare), on=id_column, how="semi").height
-        what += f"; {zeros:,} of them would be without leading zeros" if zeros else ""
-    yield from _having(frame, unknown, id_column, what, origin)
-    unseen = table.filter(ids.is_not_null() & ~ids.cast(own.schema[id_column]).is_in(counts[id_column].implode()))
-    if unseen.height:
-        rows = _renamed(unseen.head(EXAMPLES), described)
-        what = "is in no transaction"
-        yield Finding("note", described.table, described.column(id_column), what, unseen.height, rows)
+        n_zeros = unknown.with_columns(bare).join(table_ids.with_columns(bare), on=id_column, how="semi").height
+        what += f", {n_zeros:,} of them only because of leading zeros" if n_zeros else ""
+    what += f'; add them to the {origin.table} table, or set unknown = "drop" in [clean]'
+    yield from _warn_of_ids(frame, unknown, id_column, what, tables)
+    unused = entities.filter(
+        ids.is_not_null() & ~ids.cast(table_ids.schema[id_column]).is_in(counts[id_column].implode())
+    )
+    if unused.height:
+        rows = _rename_to_file(unused.head(EXAMPLES), origin)
+        yield Finding("note", origin.table, origin.column(id_column), "ids without transactions", unused.height, rows)
 
 
-def _having(frame: pl.LazyFrame, counts: pl.DataFrame, id_column: str, what: str, origin: Origin) -> Iterator[Finding]:
-    """Make a warning of transactions that have any of these ids."""
+def _warn_of_ids(
+    frame: pl.LazyFrame, counts: pl.DataFrame, id_column: str, what: str, tables: Tables
+) -> Iterator[Finding]:
+    """Yield a warning about the transactions that have any of the ids in `counts`, if there are any."""
     if counts.height:
-        some = counts[id_column].sort().head(EXAMPLES).implode()
+        origin = tables.origins["transactions"]
+        examples = counts[id_column].sort().head(EXAMPLES).implode()
         dtype = frame.collect_schema()[id_column]
         ids = pl.col(id_column) if dtype.is_integer() else pl.col(id_column).cast(pl.String)
-        rows = _some(frame, ids.is_in(some), origin)
+        rows = _examples(frame, ids.is_in(examples), origin)
         yield Finding("warning", "transactions", origin.column(id_column), what, int(counts[_N].sum()), rows)
 
 
-def _some(frame: pl.LazyFrame, where: pl.Expr, origin: Origin) -> pl.DataFrame:
-    with origin.reading():
-        return _renamed(frame.filter(where).head(EXAMPLES).collect(engine="streaming"), origin)
+def _examples(frame: pl.LazyFrame, condition: pl.Expr, origin: Origin) -> pl.DataFrame:
+    with origin.wrap_errors():
+        return _rename_to_file(frame.filter(condition).head(EXAMPLES).collect(engine="streaming"), origin)

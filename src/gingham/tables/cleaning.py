@@ -1,8 +1,8 @@
-"""The recipe's filters as ordered, named steps; each says what it left."""
+"""Cleaning: the filters of the recipe's ``[clean]``, applied in a fixed order with the number of rows after each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from typing import Literal, Self
 
@@ -12,47 +12,54 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.duration import duration
 from gingham.errors import TableError
-from gingham.tables.codes import among, ascends, n_distinct, occurring
-from gingham.tables.core import k_core
+from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
+from gingham.tables.k_core import keep_k_core
 from gingham.tables.origin import Origin, first_line
 from gingham.tables.schema import Step, Tables
 from gingham.tables.transactions import Transactions, require_no_nulls
-from gingham.tables.value import Value, valued
+from gingham.tables.value import Value, add_value
 
-_MOMENT = pl.Datetime("us")
+_DATETIME = pl.Datetime("us")
 
 
 class CleanSpec(BaseModel):
     """The recipe's ``[clean]``: which transactions, users and items to keep; everything by default.
 
-    The steps are taken in the order of this list, whatever the order in the recipe.
+    The filters are applied in the order of this list, independent of their order in the recipe.
 
     Attributes
     ----------
     start, end : date or datetime, optional
         Keep transactions with ``start <= timestamp < end``. A time with a zone is converted to UTC.
     last : str, optional
-        Keep transactions of so long before the latest one of those: ``"26w"``, ``"365d"``, ``"12h"``. Exactly as long
-        before it is too old.
+        Keep transactions of this period before the latest one: ``"26w"``, ``"365d"``, ``"12h"``. A transaction that is
+        exactly this old is removed.
     deduplicate : bool
-        Keep one of several transactions that are equal in every role; by default all, for who buys two of a thing may
-        well have two equal rows.
+        Keep one of several transactions that are equal in every role column. False by default, because a user who buys
+        two pieces of an item may have two equal rows.
     min_transactions, max_transactions : int, optional
-        Keep transactions of users who have at least and at most so many of those left so far.
+        Keep transactions of users with at least and at most this many of the transactions that are left.
     unknown : {"keep", "drop"}
-        What becomes of transactions whose user (item) has no row in the users (items) table: "keep" (default), as
-        those of users (items) about whom nothing is known; or "drop".
+        Whether to keep transactions whose user (item) has no row in the users (items) table; "keep" by default.
     users, items : str, optional
-        SQL expressions over the columns of the users and items tables, such as ``age > 16 AND age < 38``. A row for
-        which it is null is not kept, nor is who has no row.
+        SQL conditions on the columns of the users and items tables, such as ``age > 16 AND age < 38``. Transactions of
+        users (items) without a row, or for which the condition is null, are removed.
     k_core : int, optional
-        Keep users who bought so many different items, and items that so many different users bought, both counted
-        among those kept.
+        Keep users with at least this many different items and items with at least this many different users, both
+        counted in the transactions that are kept.
     value : {"count", "log-count", "quantity", "log-quantity", "spend", "log-spend"}
-        What a user's transactions of an item sum up to: how many there are (default), how many pieces, or price times
-        pieces; or the logarithm of one plus that.
+        The value of an interaction: the number of transactions of the user and the item (default), their quantity, or
+        the sum of price times quantity; or the logarithm of one plus that.
     half_life : str, optional
-        How long before the latest transaction one counts for half, such as ``"30d"``; by default all count alike.
+        A transaction that is this much older than the latest one counts half, such as ``"30d"``; by default all
+        transactions count equally.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> spec = gg.CleanSpec(min_transactions=2, users="age > 16")
+    >>> spec.min_transactions
+    2
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,207 +78,242 @@ class CleanSpec(BaseModel):
     half_life: str | None = None
 
     @model_validator(mode="after")
-    def _is_sound(self) -> Self:
-        if self.start is not None and self.end is not None and _moment(self.start) >= _moment(self.end):
-            raise ValueError(f"start {self.start} is not before end {self.end}; end is exclusive")
+    def _is_valid(self) -> Self:
+        if self.start is not None and self.end is not None and _to_datetime(self.start) >= _to_datetime(self.end):
+            raise ValueError(f"start {self.start} is not before end {self.end}; use a later end (it is exclusive)")
         low, high = self.min_transactions, self.max_transactions
         if low is not None and high is not None and low > high:
-            raise ValueError(f"min_transactions {low} is greater than max_transactions {high}")
-        for length in (self.last, self.half_life):
-            if length is not None:
-                duration(length)
+            raise ValueError(f"min_transactions {low} is greater than max_transactions {high}; lower it")
+        for text in (self.last, self.half_life):
+            if text is not None:
+                duration(text)
         return self
 
 
-def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True) -> Tables:
-    """Read the tables, check their rows, and keep what the recipe asks for.
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that were read. The mappings are by id column.
 
-    The users (items) table keeps whoever passes its expression, with or without transactions: the shop knows them.
-    Without such a table it holds every id that was read.
+    Attributes
+    ----------
+    transactions : Transactions
+        Those between the dates.
+    tables : mapping of str to polars.DataFrame or None
+        The users and items tables; None if there is none.
+    entities : mapping of str to polars.DataFrame
+        The same; instead of a missing table, the ids in all transactions that were read.
+    """
+
+    transactions: Transactions
+    tables: Mapping[str, pl.DataFrame | None]
+    entities: Mapping[str, pl.DataFrame]
+
+
+def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True) -> Tables:
+    """Read the rows of the tables, check them, and keep those that pass the filters.
+
+    The users (items) table keeps the rows that pass its condition, with or without transactions. Without such a table,
+    it contains every id that was read.
 
     Parameters
     ----------
     tables : Tables
-        As read.
+        The tables, as read or constructed.
     spec : CleanSpec, optional
-        The filters; by default none.
+        The filters; none by default.
     count_ids : bool
-        Whether steps tell how many users and items there were, too; True by default. Counting those whom the dates
-        leave out takes longer than anything else.
+        Whether to count users and items in each step; True by default. Counting users and items outside the date range
+        takes longer than anything else.
 
     Returns
     -------
     Tables
-        In memory, the transactions with their role columns alone and, if the recipe asks for any but "count" without
-        decay, their ``value``; ids that are text are Categorical in them. `steps` says what each filter left.
+        The tables in memory. The transactions have their role columns only and, unless the value is "count" without
+        half-life, the column ``value``; text ids are Categorical. `steps` contains the number of rows after each
+        filter.
 
     Raises
     ------
     TableError
-        If a table is empty or unreadable, an id is null, or is not unique where it should be, an expression cannot be
-        applied, a role that a filter needs is not there, or a filter leaves nothing.
+        If a table is empty or unreadable, an id is null, an id in the users or items table is not unique, a condition
+        is invalid, a column that a filter needs is missing, or a filter removes all transactions.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> import polars as pl
+    >>> transactions = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "milk", "tea"]})
+    >>> cleaned = gg.clean(gg.Tables(transactions), gg.CleanSpec(min_transactions=2))
+    >>> for step in cleaned.steps:
+    ...     print(f"{step.name}: {step.rows} transactions")
+    read: 3 transactions
+    users with at least 2 transactions: 2 transactions
     """
     spec = spec or CleanSpec()
     origin = tables.origins["transactions"]
-    rows, described, known, read = _read(tables, spec, count_ids)
-    wanted = {USER_ID: (spec.users, tables.origins["users"]), ITEM_ID: (spec.items, tables.origins["items"])}
-    kept = {
-        column: known[column] if expression is None else _where(known[column], expression, whose)
-        for column, (expression, whose) in wanted.items()
-    }
-    steps = [read]
-    for name, left in _filtered(rows, spec, described, kept, origin):
-        steps.append(_left(name, left, steps[-1].rows, count_ids))
-        rows = left
+    rows = _read(tables, spec, count_ids)
+    entities = dict(rows.entities)
+    for table, column, condition in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
+        if condition is not None:
+            entities[column] = _filter_entities(entities[column], condition, tables.origins[table])
+    read = rows.transactions
+    steps = [Step("read", read.n_rows, *(read.n_ids(column) if count_ids else None for column in entities))]
+    transactions = read.rows
+    for name, transactions in _apply_filters(read.rows, spec, rows.tables, entities, origin):
+        steps.append(_count(name, transactions, steps[-1].rows, count_ids))
     if spec.value != "count" or spec.half_life is not None:
-        rows = valued(rows, spec.value, spec.half_life, origin)
+        transactions = add_value(transactions, spec.value, spec.half_life, origin)
+    if TIMESTAMP in transactions.columns:
+        # Only now, because dates take half the memory of datetimes.
+        transactions = transactions.with_columns(pl.col(TIMESTAMP).cast(_DATETIME))
     return replace(
         tables,
-        # Dates take half the memory of moments, as long as there are many.
-        transactions=rows.with_columns(
-            pl.col(column).cast(_MOMENT) for column in rows.columns if column == TIMESTAMP
-        ).lazy(),
-        users=kept[USER_ID].lazy(),
-        items=kept[ITEM_ID].lazy(),
+        transactions=transactions.lazy(),
+        users=entities[USER_ID].lazy(),
+        items=entities[ITEM_ID].lazy(),
         steps=tuple(steps),
     )
 
 
-def _read(
-    tables: Tables, spec: CleanSpec, count_ids: bool
-) -> tuple[pl.DataFrame, dict[str, pl.DataFrame | None], dict[str, pl.DataFrame], Step]:
-    """Read the transactions of the dates asked for, what is told of users and items, and who all of them are."""
+def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> _Rows:
+    """Read the transactions between the dates, and the users and items tables at the same time."""
     origin = tables.origins["transactions"]
-    dated = spec.start is not None or spec.end is not None
-    within = _within(spec, tables.transactions.collect_schema().names(), origin) if dated else None
+    dates = _between_dates(spec, tables.transactions.collect_schema().names(), origin) if _has_dates(spec) else None
     frames = {USER_ID: (tables.users, tables.origins["users"]), ITEM_ID: (tables.items, tables.origins["items"])}
-    whole = [column for column, (frame, _) in frames.items() if count_ids or frame is None]
-    with ThreadPoolExecutor(1) as meanwhile:
-        reading = {
-            column: meanwhile.submit(_described, frame, column, whose) for column, (frame, whose) in frames.items()
-        }
-        told = Transactions.read(tables.transactions, origin, within, whole)
-        described = {column: table.result() for column, table in reading.items()}
-    known = {
-        column: told.ids(column).alias(column).to_frame() if table is None else table
-        for column, table in described.items()
+    count_all = [column for column, (frame, _) in frames.items() if count_ids or frame is None]
+    with ThreadPoolExecutor(1) as thread:
+        results = {column: thread.submit(_read_entities, frame, column, of) for column, (frame, of) in frames.items()}
+        transactions = Transactions.read(tables.transactions, origin, dates, count_all)
+        read_tables = {column: result.result() for column, result in results.items()}
+    entities = {
+        column: transactions.ids(column).alias(column).to_frame() if frame is None else frame
+        for column, frame in read_tables.items()
     }
-    read = Step("read", told.n_rows, *(told.n_ids(column) if count_ids else None for column in frames))
-    return told.rows, described, known, read
+    return _Rows(transactions, read_tables, entities)
 
 
-def _filtered(
+def _apply_filters(
     rows: pl.DataFrame,
     spec: CleanSpec,
-    described: dict[str, pl.DataFrame | None],
-    kept: dict[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame | None],
+    entities: Mapping[str, pl.DataFrame],
     origin: Origin,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Take the steps that a recipe asks for, one after another: each one's name, and the transactions it leaves."""
-    if spec.start is not None or spec.end is not None:
-        yield f"dates {_dates(spec)}", rows  # no others were kept when they were read
+    """Apply the filters of a recipe one after another; yield the name of each and the transactions that are left."""
+    if _has_dates(spec):
+        yield f"dates {_format_dates(spec)}", rows  # applied while the transactions were read
     if spec.last is not None:
-        rows = rows.filter(_recent(spec.last, rows.columns, origin))
-        yield f"the last {spec.last}", rows
+        rows = rows.filter(_is_recent(spec.last, rows.columns, origin))
+        yield f"last {spec.last}", rows
     if spec.deduplicate:
         rows = rows.unique(maintain_order=True)
-        yield "no duplicates", rows
+        yield "without duplicates", rows
     if spec.min_transactions is not None or spec.max_transactions is not None:
-        rows = rows.filter(occurring(rows[USER_ID], spec.min_transactions or 1, spec.max_transactions))
-        yield f"users with {_bounds(spec)} transactions", rows
+        rows = rows.filter(has_count(rows[USER_ID], spec.min_transactions or 1, spec.max_transactions))
+        yield f"users with {_format_range(spec.min_transactions, spec.max_transactions)}", rows
     if spec.unknown == "drop":
-        for column, table in described.items():
-            rows = rows if table is None else _of(rows, table, column)
-        yield "known users and items", rows
-    for what, column, expression in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
-        if expression is not None:
-            rows = _of(rows, kept[column], column)
-            yield f"{what} where {expression}", rows
+        for column, frame in tables.items():
+            rows = rows if frame is None else _keep_known(rows, frame, column)
+        yield "users and items in their tables", rows
+    for table, column, condition in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
+        if condition is not None:
+            rows = _keep_known(rows, entities[column], column)
+            yield f"{table} where {condition}", rows
     if spec.k_core is not None:
-        rows = k_core(rows, spec.k_core)
+        rows = keep_k_core(rows, spec.k_core)
         yield f"{spec.k_core}-core", rows
 
 
-def _described(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl.DataFrame | None:
-    """Read the users or items table, if there is one: one row an id."""
+def _read_entities(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -> pl.DataFrame | None:
+    """Read the users or items table, if there is one; refuse it if ids are null or not unique."""
     if frame is None:
         return None
-    with origin.reading():
+    with origin.wrap_errors():
         rows = frame.collect(engine="streaming")
     if rows.is_empty():
-        raise TableError(f"The {origin} has no rows; give it some, or leave the table out.")
+        raise TableError(f"The {origin} has no rows; add rows, or leave out the table.")
     if isinstance(rows.schema[id_column], pl.Categorical):
         rows = rows.with_columns(pl.col(id_column).cast(pl.String))
     ids, column = rows[id_column], origin.column(id_column)
     require_no_nulls(ids.null_count(), id_column, origin)
-    if not ascends(ids) and ids.n_unique() < rows.height:
-        twice = ids.filter(ids.is_duplicated())[0]
-        times = int((ids == twice).sum())
-        raise TableError(f"The {origin} has {twice!r} {times} times in column {column!r}; keep one row of them.")
+    if not is_strictly_increasing(ids) and ids.n_unique() < rows.height:
+        duplicate = ids.filter(ids.is_duplicated())[0]
+        count = int((ids == duplicate).sum())
+        times = "twice" if count == 2 else f"{count:,} times"
+        entity = id_column.removesuffix("_id")
+        raise TableError(f"{column} {duplicate!r} appears {times} in the {origin}; keep one row per {entity}.")
     return rows
 
 
-def _left(name: str, rows: pl.DataFrame, before: int, count_ids: bool) -> Step:
-    """Note what a step left, and refuse to go on with nothing."""
+def _count(name: str, rows: pl.DataFrame, n_before: int, count_ids: bool) -> Step:
+    """Count what a filter left; refuse a filter that removes all transactions."""
     if rows.is_empty():
+        number = "the only transaction" if n_before == 1 else f"all {n_before:,} transactions"
+        raise TableError(f"The cleaning step '{name}' removes {number}; relax it in the recipe's [clean].")
+    counts = (count_distinct(rows[column]) if count_ids else None for column in (USER_ID, ITEM_ID))
+    return Step(name, rows.height, *counts)
+
+
+def _is_recent(last: str, columns: list[str], origin: Origin) -> pl.Expr:
+    if TIMESTAMP not in columns:
+        raise TableError(f"The {origin} has no timestamp, but last={last!r} needs it; add a timestamp column.")
+    time = pl.col(TIMESTAMP).cast(_DATETIME)
+    return time > time.max() - duration(last)
+
+
+def _between_dates(spec: CleanSpec, columns: list[str], origin: Origin) -> pl.Expr:
+    if TIMESTAMP not in columns:
         raise TableError(
-            f"The cleaning step '{name}' leaves none of the {before:,} transactions before it; "
-            "loosen it in the recipe's [clean]."
+            f"The {origin} has no timestamp, but the dates {_format_dates(spec)} need it; add a timestamp column."
         )
-    return Step(name, rows.height, *(n_distinct(rows[column]) if count_ids else None for column in (USER_ID, ITEM_ID)))
-
-
-def _recent(last: str, roles: list[str], origin: Origin) -> pl.Expr:
-    if TIMESTAMP not in roles:
-        raise TableError(f"The {origin} has no timestamp to find the last {last} by; name its column.")
-    when = pl.col(TIMESTAMP).cast(_MOMENT)
-    return when > when.max() - duration(last)
-
-
-def _within(spec: CleanSpec, roles: list[str], origin: Origin) -> pl.Expr:
-    if TIMESTAMP not in roles:
-        raise TableError(f"The {origin} has no timestamp to compare with the dates {_dates(spec)}; name its column.")
-    keep = pl.lit(True)
+    condition = pl.lit(True)
     if spec.start is not None:
-        keep &= pl.col(TIMESTAMP) >= _moment(spec.start)
+        condition &= pl.col(TIMESTAMP) >= _to_datetime(spec.start)
     if spec.end is not None:
-        keep &= pl.col(TIMESTAMP) < _moment(spec.end)
-    return keep
+        condition &= pl.col(TIMESTAMP) < _to_datetime(spec.end)
+    return condition
 
 
-def _of(rows: pl.DataFrame, kept: pl.DataFrame, id_column: str) -> pl.DataFrame:
-    """Keep the transactions of the users (items) of a table, in their order."""
-    return rows.filter(among(rows[id_column], kept[id_column]))
+def _keep_known(rows: pl.DataFrame, entities: pl.DataFrame, id_column: str) -> pl.DataFrame:
+    """Keep the transactions whose user (item) has a row in `entities`."""
+    return rows.filter(is_among(rows[id_column], entities[id_column]))
 
 
-def _where(frame: pl.DataFrame, expression: str, origin: Origin) -> pl.DataFrame:
-    # The recipe speaks of the file's columns, the id's name included.
-    own = frame.rename({role: column for role, column in origin.columns.items() if role in frame.columns})
+def _filter_entities(frame: pl.DataFrame, condition: str, origin: Origin) -> pl.DataFrame:
+    # The condition uses the column names of the file, also for the id.
+    renamed = frame.rename({role: column for role, column in origin.columns.items() if role in frame.columns})
     try:
-        kept = own.filter(pl.sql_expr(expression))
+        rows = renamed.filter(pl.sql_expr(condition))
     except pl.exceptions.PolarsError as error:
-        said = first_line(error).partition("; valid columns")[0]
+        reason = first_line(error).partition("; valid columns")[0]
         raise TableError(
-            f"The expression {expression!r} cannot be applied to the {origin}: {said}; "
-            f"write SQL over its columns {', '.join(own.columns)}."
+            f"The condition {condition!r} cannot be applied to the {origin}: {reason}; "
+            f"use an SQL condition on its columns {', '.join(renamed.columns)}."
         ) from error
-    return kept.rename({column: role for role, column in origin.columns.items() if column in kept.columns})
+    return rows.rename({column: role for role, column in origin.columns.items() if column in rows.columns})
 
 
-def _moment(value: date | datetime) -> datetime:
-    """Take a date's first moment, or a time as a naive one in UTC."""
+def _to_datetime(value: date | datetime) -> datetime:
+    """Return the start of a date, or a time as a naive datetime in UTC."""
     if not isinstance(value, datetime):
         return datetime.combine(value, time())
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
-def _dates(spec: CleanSpec) -> str:
+def _has_dates(spec: CleanSpec) -> bool:
+    return spec.start is not None or spec.end is not None
+
+
+def _format_dates(spec: CleanSpec) -> str:
     parts = [f"from {spec.start}" if spec.start is not None else "", f"until {spec.end}" if spec.end else ""]
     return " ".join(part for part in parts if part)
 
 
-def _bounds(spec: CleanSpec) -> str:
-    low, high = spec.min_transactions, spec.max_transactions
+def _format_range(low: int | None, high: int | None) -> str:
     if low is None:
-        return f"at most {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"
+        number = f"at most {high}"
+    elif high is None:
+        number = f"at least {low}"
+    else:
+        number = f"{low} to {high}"
+    return f"{number} transaction{'' if (high or low) == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Files as tables: CSV and Parquet, local or behind a URL, one or several, scanned lazily."""
+"""Tables from files: CSV and Parquet, local or at a URL, one or several, scanned lazily."""
 
 import difflib
 import glob
@@ -14,54 +14,54 @@ from gingham.tables.origin import Origin
 _CSV = (".csv", ".csv.gz", ".csv.zst")
 _PARQUET = (".parquet", ".pq")
 _INFER_ROWS = 10_000
-_TRUTHS = ("true", "True", "TRUE", "false", "False", "FALSE")
+_BOOLEANS = ("true", "True", "TRUE", "false", "False", "FALSE")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
-# Polars reads CSV in pieces, several at a time, and has no other setting for their size. With those of 4 MB a shop of
-# H&M's size takes 0.2 GB less, and as long.
+# Polars reads CSV in chunks, several in parallel; this variable is the only way to set their size. With chunks of 4 MB,
+# the H&M data takes 0.2 GB less memory and the same time.
 os.environ.setdefault("POLARS_CSV_CHUNK_SIZE", str(4 * 2**20))
 
 
 def is_csv(file: str) -> bool:
-    """Tell by its name whether a file is CSV."""
+    """Return whether a file's name is that of a CSV file."""
     return file.lower().endswith(_CSV)
 
 
-def find(path: str | list[str], base: Path, origin: Origin) -> tuple[str, ...]:
-    """List the files that a recipe's path means: patterns are expanded, folders and URLs stay as they are.
+def find_files(path: str | list[str], base: Path, origin: Origin) -> tuple[str, ...]:
+    """Return the files of a recipe's path: patterns are expanded, folders and URLs stay.
 
     Raises
     ------
     TableError
-        If one is missing, empty, not readable or of a kind that Gingham does not read, or if there are two kinds.
+        If a file is missing, empty, not readable or neither CSV nor Parquet, or if there are files of both kinds.
     """
     paths = [path] if isinstance(path, str) else path
-    with origin.reading():
-        found = [file for one in paths for file in ([one] if _is_url(one) else _local(base / one, origin))]
-    if len({is_csv(file) for file in found}) > 1:
-        raise TableError(f"The {origin} mixes CSV and Parquet; give files of one kind.")
-    return tuple(found)
+    with origin.wrap_errors():
+        files = [file for one in paths for file in ([one] if _is_url(one) else _find_local(base / one, origin))]
+    if len({is_csv(file) for file in files}) > 1:
+        raise TableError(f"The {origin} mixes CSV and Parquet files; use one kind.")
+    return tuple(files)
 
 
 def scan(files: Sequence[str], origin: Origin, texts: list[str], numbers: Iterable[str] = ()) -> pl.LazyFrame:
-    """Open files as one table.
+    """Scan files as one table.
 
-    In CSV, columns `texts` are text and `numbers` are floats; the others are what the first 10,000 rows of each file
-    suggest.
+    In CSV, columns `texts` are text and `numbers` are floats. The types of other columns are inferred from the first
+    10,000 rows of each file.
 
     Raises
     ------
     TableError
-        If a file is no such file, or its columns are not those of the first.
+        If a file is not of the kind that its name says, or files have different columns.
     """
-    # A name with a bracket or star in it is a name, no pattern; only a URL's pattern is left to Polars.
-    patterns = any(map(_is_url, files))
-    with origin.reading():
+    # Local patterns are already expanded, so a bracket or star in a name is part of the name; Polars expands URLs.
+    has_patterns = any(map(_is_url, files))
+    with origin.wrap_errors():
         if not is_csv(files[0]):
-            # A folder that stands alone may be partitioned; Polars then makes columns of its folders' names.
-            frame = pl.scan_parquet(files[0] if len(files) == 1 else list(files), glob=patterns)
+            # A single folder may be partitioned; Polars then adds columns from the names of its folders.
+            frame = pl.scan_parquet(files[0] if len(files) == 1 else list(files), glob=has_patterns)
         else:
-            _require_same_columns(files, patterns, origin)
+            _require_same_columns(files, has_patterns, origin)
             types = dict.fromkeys(texts, pl.String()) | dict.fromkeys(numbers, pl.Float64())
             frame = pl.scan_csv(
                 list(files),
@@ -69,20 +69,19 @@ def scan(files: Sequence[str], origin: Origin, texts: list[str], numbers: Iterab
                 try_parse_dates=True,
                 infer_schema_length=_INFER_ROWS,
                 infer_schema_files=len(files),
-                glob=patterns,
+                glob=has_patterns,
             )
         frame.collect_schema()
     return frame
 
 
-def scan_settled(
+def scan_all_rows(
     files: Sequence[str], origin: Origin, id_column: str, columns: Sequence[str] | None = None
 ) -> pl.LazyFrame:
-    """Open files as one table whose columns are of types that all of their rows agree with.
+    """Scan files as one table, with column types inferred from all rows.
 
-    In CSV the id is text; another column is of the first of these types that it can be without losing a value: whole
-    numbers, other numbers, true or false, text. Polars would look at all rows of all columns, too, but twice, and ten
-    times as long.
+    In CSV, the id is text. Another column has the first of these types that keeps all of its values: integer, float,
+    boolean, text. Polars can infer types from all rows, too, but reads them twice and takes ten times as long.
 
     Parameters
     ----------
@@ -91,39 +90,38 @@ def scan_settled(
     id_column : str
         The column of the id.
     columns : list of str, optional
-        The only ones to look at; the others are text.
+        The columns whose types are inferred, the others being text; all by default.
 
     Raises
     ------
     TableError
-        If a file is no such file, its columns are not those of the first, or it has no such columns.
+        If a file is not of the kind that its name says, files have different columns, or a column is missing.
     """
     if not is_csv(files[0]):
         return scan(files, origin, [])
-    patterns = any(map(_is_url, files))
-    with origin.reading():
-        _require_same_columns(files, patterns, origin)
-        text = pl.scan_csv(list(files), infer_schema=False, glob=patterns)
+    has_patterns = any(map(_is_url, files))
+    with origin.wrap_errors():
+        _require_same_columns(files, has_patterns, origin)
+        text = pl.scan_csv(list(files), infer_schema=False, glob=has_patterns)
         names = text.collect_schema().names()
         for column in (id_column, *(columns or ())):
             if column not in names:
-                raise origin.missing(column, names)
-        looked_at = [column for column in columns or names if column != id_column]
-        types = _narrowest(text, looked_at)
-        return pl.scan_csv(list(files), infer_schema=False, schema_overrides=types, glob=patterns)
+                raise origin.missing_column(column, names)
+        types = _infer_types(text, [column for column in columns or names if column != id_column])
+        return pl.scan_csv(list(files), infer_schema=False, schema_overrides=types, glob=has_patterns)
 
 
-def _narrowest(text: pl.LazyFrame, columns: list[str]) -> dict[str, pl.DataType]:
-    """Find the first type that every value of a column of text can have, in one pass over them all."""
+def _infer_types(text: pl.LazyFrame, columns: list[str]) -> dict[str, pl.DataType]:
+    """Return the first type that keeps all values of each text column, in one pass over the rows."""
     fits: list[pl.Expr] = []
     for column in columns:
         value = pl.col(column)
-        whole, number = (value.cast(dtype, strict=False) for dtype in (pl.Int64, pl.Float64))
+        integer, number = (value.cast(dtype, strict=False) for dtype in (pl.Int64, pl.Float64))
         fits += [
             (value.count() == 0).alias(f"{pl.String()} {column}"),  # a column without values stays text
-            (whole.null_count() == value.null_count()).alias(f"{pl.Int64()} {column}"),
+            (integer.null_count() == value.null_count()).alias(f"{pl.Int64()} {column}"),
             (number.null_count() == value.null_count()).alias(f"{pl.Float64()} {column}"),
-            value.is_in(_TRUTHS).all().alias(f"{pl.Boolean()} {column}"),
+            value.is_in(_BOOLEANS).all().alias(f"{pl.Boolean()} {column}"),
         ]
     fitting = text.select(fits).collect(engine="streaming").row(0, named=True) if fits else {}
     order = (pl.String(), pl.Int64(), pl.Float64(), pl.Boolean())
@@ -134,29 +132,33 @@ def _is_url(path: str) -> bool:
     return "://" in path
 
 
-def _local(path: Path, origin: Origin) -> list[str]:
+def _find_local(path: Path, origin: Origin) -> list[str]:
     if path.exists():
         _require_readable(path, origin)
         return [str(path)]
-    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (any part may be a pattern)
-    if not found:
+    matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 (any part may be a pattern)
+    if not matches:
         siblings = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, siblings, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "check the path in the recipe."
+        similar = difflib.get_close_matches(path.name, siblings, n=1)
+        hint = f"did you mean {similar[0]!r}?" if similar else "check the path in the recipe."
         raise TableError(f"The {origin} does not exist: there is no file {path}; {hint}")
-    for file in found:
+    for file in matches:
         _require_readable(Path(file), origin)
-    return found
+    return matches
 
 
 def _require_readable(path: Path, origin: Origin) -> None:
     if path.is_dir():
         if not any(file for ending in _PARQUET for file in path.rglob(f"*{ending}")):
-            raise TableError(f"The {origin} is a folder without Parquet files: {path}; give files, or a pattern.")
+            raise TableError(
+                f"The {origin} is a folder without Parquet files: {path}; use the path of a file, "
+                "or a pattern such as 'sales/*.csv'."
+            )
         return
     if not path.name.lower().endswith(_CSV + _PARQUET):
         raise TableError(
-            f"The {origin} is not a file Gingham reads: {path.name}; give a {', '.join(_CSV + _PARQUET)} file."
+            f"The {origin} is not a CSV or Parquet file: {path.name}; use a file that ends in "
+            f"{', '.join(_CSV)} or {' or '.join(_PARQUET)}."
         )
     with path.open("rb") as stream:
         start = stream.read(2)
@@ -166,14 +168,14 @@ def _require_readable(path: Path, origin: Origin) -> None:
         raise TableError(f"The {origin} is UTF-16 text: {path}; save it as UTF-8.")
 
 
-def _require_same_columns(files: Sequence[str], patterns: bool, origin: Origin) -> None:
-    """Refuse files that don't agree: Polars takes the columns of many by their position, whatever their names."""
+def _require_same_columns(files: Sequence[str], has_patterns: bool, origin: Origin) -> None:
+    """Refuse files with different columns: Polars would match the columns of many files by position, not by name."""
     first: list[str] = []
     for file in files if len(files) > 1 else ():
-        names = pl.scan_csv(file, infer_schema=False, glob=patterns).collect_schema().names()
+        names = pl.scan_csv(file, infer_schema=False, glob=has_patterns).collect_schema().names()
         first = first or names
         if names != first:
             raise TableError(
                 f"The {origin} has columns {', '.join(names)} in {Path(file).name}, but {', '.join(first)} in "
-                f"{Path(files[0]).name}; give all files the same columns in the same order."
+                f"{Path(files[0]).name}; use the same columns in the same order in all files."
             )

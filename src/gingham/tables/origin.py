@@ -1,4 +1,4 @@
-"""Where a table came from; what error messages name."""
+"""The origin of a table: the file and column names that error messages use."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,23 +8,26 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from gingham.errors import TableError
-from gingham.tables.fault import explain
+from gingham.tables.read_errors import explain_error
+
+# How many columns a message lists.
+_LISTED = 20
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a table came from, in the shop's own words; what error messages name.
+    """Where a table was read from; error messages use its names.
 
     Attributes
     ----------
     table : str
         ``"transactions"``, ``"users"`` or ``"items"``.
     file : str, optional
-        What the recipe calls the file (or files, or database) it was read from; None for a data frame.
+        The file, files or database as the recipe writes them; None for a data frame.
     columns : mapping of str to str
-        Role to the file's own column name, where the two differ.
+        Role to the column's name in the file, where the two differ.
     files : tuple of str
-        The files themselves; empty for a data frame or a database.
+        The files; empty for a data frame or a database.
     """
 
     table: str
@@ -36,31 +39,42 @@ class Origin:
         return f"{self.table} table ({self.file})" if self.file else f"{self.table} table"
 
     def column(self, role: str) -> str:
-        """Call the column what it is called where the table came from."""
+        """Return the name that a role's column has in the file."""
         return self.columns.get(role, role)
 
-    def missing(self, column: str, columns: Iterable[str]) -> TableError:
-        """Make the error for a column that is not among `columns`; it names near ones."""
+    def missing_column(self, column: str, columns: Iterable[str]) -> TableError:
+        """Return the error for a column that is not one of `columns`; it names similar ones, or else lists them."""
         names = list(columns)
-        near = difflib.get_close_matches(column, names, n=3, cutoff=0.5) or names[:20]
-        return TableError(f"The {self} has no column {column!r}; use one it has, such as {', '.join(map(repr, near))}.")
+        similar = difflib.get_close_matches(column, names, n=3, cutoff=0.6)
+        if similar:
+            return TableError(f"The {self} has no column {column!r}; did you mean {' or '.join(map(repr, similar))}?")
+        more = ", ..." if len(names) > _LISTED else ""
+        listed = ", ".join(map(repr, names[:_LISTED])) + more
+        return TableError(f"The {self} has no column {column!r}; use one of its columns: {listed}.")
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Turn what Polars and the system say about unreadable data into a `TableError` about this table."""
+    def wrap_errors(self) -> Iterator[None]:
+        """Raise errors of Polars and the operating system as a `TableError` about this table."""
         try:
             yield
         except (pl.exceptions.PolarsError, OSError) as error:
-            said = explain(error, self.files, self.columns) or f"cannot be read: {self._renamed(first_line(error))}"
-            raise TableError(f"The {self} {said}.") from error
+            explanation = explain_error(error, self.files, self.columns)
+            reason = explanation or f"cannot be read: {self._rename_roles(first_line(error))}"
+            raise TableError(f"The {self} {reason}.") from error
 
-    def _renamed(self, said: str) -> str:
+    def _rename_roles(self, text: str) -> str:
+        """Replace quoted role names in a message by the names of their columns in the file."""
         for role, column in self.columns.items():
-            said = said.replace(f"'{role}'", f"'{column}'").replace(f'"{role}"', f"'{column}'")
-        return said
+            text = text.replace(f"'{role}'", f"'{column}'").replace(f'"{role}"', f"'{column}'")
+        return text
 
 
 def first_line(error: Exception) -> str:
-    """Cut off the advice on Polars' own parameters that follows what `error` says."""
+    """Return the first line of an error's message; Polars adds lines of advice about its own parameters."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")
+
+
+def format_rows(number: int) -> str:
+    """Return a number of rows as text: "1 row" or "2,000 rows"."""
+    return "1 row" if number == 1 else f"{number:,} rows"

@@ -1,4 +1,4 @@
-"""What the three tables are: the columns that play a role, and their types."""
+"""The three tables, with the columns that have a role and their types, and the specification of their features."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,39 +11,46 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables.origin import Origin, first_line
-from gingham.tables.timestamp import naive_utc
+from gingham.tables.timestamp import to_naive_utc
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class FeatureSpec(BaseModel):
+    """Which columns of the users or items table become features, and how they are encoded.
 
-
-class FeatureSpec(_Section):
-    """Which columns of the users or items table become features, and how; each has a feature of its own for null.
+    Each column also has a feature for null.
 
     Attributes
     ----------
     categorical : list of str
-        One feature a distinct value.
+        One feature per distinct value.
     quantile : dict of str to int
-        Numeric column to number of bins, at least 2: one feature a bin, bins holding about equally many rows.
+        Numeric column to number of bins, at least 2: one feature per bin. Bins contain about equally many rows.
     scaled : list of str
-        Numeric columns: one feature, whose weight is the value less the mean, in standard deviations. A column may be
-        in `quantile` as well.
+        Numeric columns: one feature whose weight is the standardized value (mean 0, standard deviation 1). A column may
+        also be in `quantile`.
     multi : dict of str to str
-        Text column to separator: one feature a distinct part.
+        Text column to separator: one feature per distinct part of the text.
     date : dict of str to int
-        Column of dates to number of bins, at least 2: one feature a day of the week, a month, and a bin of the age in
-        days on the latest date in the column.
+        Column of dates to number of bins, at least 2: one feature per day of the week, per month, and per bin of the
+        age in days, counted from the latest date in the column.
     text : dict of str to int
-        Text column to number of features, at least 2: words and pairs of neighbouring words, in lower case, spread over
-        so many by a hash.
+        Text column to number of features, at least 2: lower-case words and pairs of adjacent words, hashed to this
+        many features.
     min_count : int
-        Values and parts that fewer rows have share one feature; 1 (default) gives each its own.
+        Values and parts that fewer rows have share one feature. 1 (default) means that each has its own.
     normalize : bool
-        Whether each row's weights, the identity's among them, are divided by their sum, signs left out; False by
-        default.
+        Whether the weights of each row, including its identity feature, are divided by the sum of their absolute
+        values; False by default.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> spec = gg.FeatureSpec(categorical=["club"], quantile={"age": 4})
+    >>> spec.columns
+    ['club', 'age']
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     categorical: list[str] = Field(default_factory=list)
     quantile: dict[str, int] = Field(default_factory=dict)
@@ -56,35 +63,42 @@ class FeatureSpec(_Section):
 
     @property
     def columns(self) -> list[str]:
-        """The columns used, in the order of their features."""
-        scaled_alone = [column for column in self.scaled if column not in self.quantile]
-        return [*self.categorical, *self.quantile, *scaled_alone, *self.multi, *self.date, *self.text]
+        """The columns that are used, in the order of their features."""
+        only_scaled = [column for column in self.scaled if column not in self.quantile]
+        return [*self.categorical, *self.quantile, *only_scaled, *self.multi, *self.date, *self.text]
 
     def __bool__(self) -> bool:
         return bool(self.columns)
 
     @model_validator(mode="after")
-    def _is_sound(self) -> Self:
-        twice = [column for column in self.columns if self.columns.count(column) > 1]
-        if twice:
+    def _is_valid(self) -> Self:
+        duplicates = [column for column in self.columns if self.columns.count(column) > 1]
+        if duplicates:
             raise ValueError(
-                f"column {twice[0]!r} is named twice; a column is encoded in one way, or in quantile and scaled"
+                f"column {duplicates[0]!r} is listed twice; use one encoding per column, or quantile and scaled"
             )
-        for numbers, what in ((self.quantile, "bins"), (self.date, "bins"), (self.text, "features for its words")):
+        for numbers, what in ((self.quantile, "bins"), (self.date, "bins"), (self.text, "features")):
             for column, number in numbers.items():
                 if number < 2:
-                    raise ValueError(f"column {column!r} has {number} {what}; give 2 or more")
+                    raise ValueError(f"column {column!r} has {number} {what}; use at least 2")
         for column, separator in self.multi.items():
             if not separator:
-                raise ValueError(f"column {column!r} has an empty separator; give the text that stands between parts")
+                raise ValueError(f"column {column!r} has an empty separator; use the text between parts, such as '|'")
         return self
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one step of cleaning left: `rows` transactions of so many distinct `users` and `items`.
+    """The number of transactions after one step of cleaning, and of the distinct users and items in them.
 
-    The latter are None where nobody asked to count them.
+    Attributes
+    ----------
+    name : str
+        What the step keeps, such as "users with at least 5 transactions"; "read" for the tables as read.
+    rows : int
+        The number of transactions.
+    users, items : int or None
+        The number of distinct users and items; None if they were not counted.
     """
 
     name: str
@@ -95,36 +109,53 @@ class Step:
 
 @dataclass(frozen=True, init=False)
 class Tables:
-    """A shop's transactions and, if it has them, its users and items.
+    """The tables of a shop: transactions and, if it has them, users and items.
 
     Parameters
     ----------
     transactions : data frame
-        One row a transaction: columns ``user_id`` and ``item_id`` and, optionally, ``timestamp``, ``price``,
-        ``quantity``. Any frame narwhals knows, eager or lazy: pandas, Polars, PyArrow, DuckDB and others.
+        One row per transaction, with columns ``user_id`` and ``item_id`` and, optionally, ``timestamp``, ``price``,
+        ``quantity`` and ``channel``. Any eager or lazy frame that narwhals supports: pandas, Polars, PyArrow, DuckDB
+        and others.
     users, items : data frame, optional
-        One row a user (``user_id``) or item (``item_id``); the other columns describe them. None: whoever is in the
-        transactions.
+        One row per user (``user_id``) or item (``item_id``); the other columns describe them. None: the users and items
+        in the transactions, without a description.
     user_features, item_features : FeatureSpec
-        The columns of these to make features of; none by default.
+        The columns of `users` and `items` that become features; none by default.
     item_name, item_type : str, optional
-        The columns of `items` that hold an item's display name and type.
+        The columns of `items` with an item's display name and type.
     steps : tuple of Step
-        What cleaning did so far; empty if these tables were not cleaned.
+        The steps of cleaning so far; empty if the tables are not cleaned.
     origins : mapping of str to Origin, optional
-        Where each table came from, by its name; for error messages only.
+        Where each table was read from, by its name; for error messages only.
 
     Attributes
     ----------
     transactions, users, items : polars.LazyFrame
-        The tables. Ids are Int64 or text (String; Categorical in transactions that were cleaned), ``timestamp`` is a
-        naive ``Datetime("us")`` in UTC (a Date, if it came as one and was not cleaned).
+        The tables. Ids are Int64 or text (String; Categorical in cleaned transactions). ``timestamp`` is a naive
+        ``Datetime("us")`` in UTC; dates stay Date until the tables are cleaned.
 
     Raises
     ------
     TableError
-        If a column is missing or has the wrong type, or an id is text in one table and a number in another. Only
-        schemas are looked at here; rows are checked when the tables are cleaned.
+        If a column is missing or has the wrong type, or an id is text in one table and an integer in another. Only
+        schemas are checked here; rows are checked when the tables are cleaned.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> import polars as pl
+    >>> transactions = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "milk", "tea"]})
+    >>> tables = gg.Tables(transactions)
+    >>> tables.transactions.collect().shape
+    (3, 2)
+
+    A column that is missing is an error:
+
+    >>> gg.Tables(transactions.rename({"item_id": "item"}))
+    Traceback (most recent call last):
+        ...
+    gingham.errors.TableError: The transactions table has no column 'item_id'; did you mean 'item'?
     """
 
     transactions: pl.LazyFrame
@@ -157,8 +188,8 @@ class Tables:
         labels = [label for label in (item_name, item_type) if label is not None]
         values = {
             "transactions": transactions,
-            "users": _described(users, USER_ID, user_features.columns, transactions, origins),
-            "items": _described(items, ITEM_ID, [*item_features.columns, *labels], transactions, origins),
+            "users": _entities(users, USER_ID, user_features.columns, transactions, origins),
+            "items": _entities(items, ITEM_ID, [*item_features.columns, *labels], transactions, origins),
             "user_features": user_features,
             "item_features": item_features,
             "item_name": item_name,
@@ -170,24 +201,30 @@ class Tables:
             object.__setattr__(self, name, value)  # the dataclass is frozen
 
 
-def _lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
-    """Take any frame; decimals, which databases write prices in, become floats."""
+def _to_lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
+    """Convert any frame to Polars; decimals, which databases use for prices, become floats."""
     if not isinstance(frame, pl.LazyFrame):
-        known: Any = None
+        wrapped: Any = None
         try:
-            known = nw.from_native(frame)
-            known = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
-            frame = known.to_polars().lazy()
-        except Exception as error:  # every engine behind narwhals has errors of its own
-            column = _mixed_column(known)
-            said = first_line(error) if column is None else f"column {column!r} mixes types: {first_line(error)}"
-            raise TableError(f"The {origin} cannot be taken as a data frame: {said}.") from error
+            wrapped = nw.from_native(frame)
+            wrapped = wrapped.collect("polars") if isinstance(wrapped, nw.LazyFrame) else wrapped
+            frame = wrapped.to_polars().lazy()
+        except Exception as error:  # each library behind narwhals has its own errors
+            column = _mixed_column(wrapped)
+            if column is not None:
+                raise TableError(
+                    f"The {origin} mixes types in column {column!r}: {first_line(error)}; convert it to one type."
+                ) from error
+            raise TableError(
+                f"The {origin} cannot be converted to Polars: {first_line(error)}; "
+                "pass a data frame of pandas, Polars, PyArrow or DuckDB."
+            ) from error
     lazy: pl.LazyFrame = frame
     return lazy.with_columns(pl.selectors.decimal().cast(pl.Float64))
 
 
 def _mixed_column(frame: Any) -> str | None:
-    """Find the first column of a frame that has no type of its own."""
+    """Return the first column of a frame that Polars has no type for."""
     for column in frame.columns if isinstance(frame, nw.DataFrame) else ():
         try:
             frame.select(column).to_polars()
@@ -197,61 +234,69 @@ def _mixed_column(frame: Any) -> str | None:
 
 
 def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:
-    with origin.reading():
+    with origin.wrap_errors():
         schema = frame.collect_schema()
     for role in required:
         if role not in schema:
-            raise origin.missing(origin.column(role), schema)
+            raise origin.missing_column(origin.column(role), schema)
     return schema
 
 
 def _transactions(frame: Any, origin: Origin) -> pl.LazyFrame:
-    rows = _lazy(frame, origin)
+    """Check the columns of the transactions, and convert their types."""
+    rows = _to_lazy(frame, origin)
     schema = _schema(rows, origin, (USER_ID, ITEM_ID))
     for role in (PRICE, QUANTITY):
         if role in schema and not (schema[role].is_numeric() or schema[role] == pl.Null):
             raise TableError(
-                f"The {origin} has {schema[role]} in column {origin.column(role)!r}; "
-                f"give a column of numbers as the {role}."
+                f"The {origin} has {schema[role]} in column {origin.column(role)!r}, but the {role} must be numeric; "
+                "convert the column to numbers."
             )
-    rows = _with_id(_with_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
+    rows = _convert_id(_convert_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
     if TIMESTAMP in schema and schema[TIMESTAMP] not in (pl.Date, pl.Datetime("us")):
-        rows = rows.with_columns(naive_utc(rows, TIMESTAMP, origin))
+        rows = rows.with_columns(to_naive_utc(rows, TIMESTAMP, origin))
     return rows
 
 
-def _described(
+def _entities(
     frame: Any, id_column: str, columns: list[str], transactions: pl.LazyFrame, origins: Mapping[str, Origin]
 ) -> pl.LazyFrame | None:
-    """Check the users or items table, if there is one; its id has the transactions' type."""
+    """Check the columns of the users or items table, if there is one; its id must have the transactions' type."""
     origin = origins["users" if id_column == USER_ID else "items"]
     if frame is None:
         if columns:
-            raise TableError(f"Column {columns[0]!r} describes {origin.table}, but there is no {origin}; give one.")
+            raise TableError(
+                f"Column {columns[0]!r} needs the {origin}, which is missing; pass the table, or leave out the column."
+            )
         return None
-    rows = _lazy(frame, origin)
-    rows = _with_id(rows, id_column, _schema(rows, origin, [id_column, *columns]), origin)
-    ours, theirs = (_kind(table.collect_schema()[id_column]) for table in (rows, transactions))
-    if ours != theirs:
+    rows = _to_lazy(frame, origin)
+    rows = _convert_id(rows, id_column, _schema(rows, origin, [id_column, *columns]), origin)
+    dtype, expected = (_without_categories(table.collect_schema()[id_column]) for table in (rows, transactions))
+    if dtype != expected:
+        other = origins["transactions"]
         raise TableError(
-            f"The {origin} has {ours} in column {origin.column(id_column)!r}, the {origins['transactions']} has "
-            f"{theirs} in column {origins['transactions'].column(id_column)!r}; give both the same type."
+            f"The {origin} has {dtype} in column {origin.column(id_column)!r}, but the {other} has {expected} in "
+            f"column {other.column(id_column)!r}; use the same type in both."
         )
     return rows
 
 
-def _kind(dtype: pl.DataType) -> pl.DataType:
-    """Take categories for the text that they are."""
+def _without_categories(dtype: pl.DataType) -> pl.DataType:
+    """Return String for Categorical, and any other type as it is."""
     return pl.String() if isinstance(dtype, pl.Categorical) else dtype
 
 
-def _with_id(frame: pl.LazyFrame, column: str, schema: pl.Schema, origin: Origin) -> pl.LazyFrame:
+def _convert_id(frame: pl.LazyFrame, column: str, schema: pl.Schema, origin: Origin) -> pl.LazyFrame:
+    """Convert an id column to Int64 or text."""
     dtype = schema[column]
     if dtype.is_integer():
         return frame if dtype == pl.Int64 else frame.with_columns(pl.col(column).cast(pl.Int64))
     if dtype == pl.String or isinstance(dtype, pl.Categorical):
         return frame
-    # pandas gives a column without any value no type; that it is empty is said when its rows are read.
+    # A column without values has no type in pandas. Cleaning refuses the empty table.
     if dtype in (pl.Enum, pl.Null):
         return frame.with_columns(pl.col(column).cast(pl.String))
-    raise TableError(f"The {origin} has {dtype} in column {origin.column(column)!r}; ids are whole numbers or text.")
+    raise TableError(
+        f"The {origin} has {dtype} in column {origin.column(column)!r}, but ids must be integers or text; "
+        "convert the column."
+    )

@@ -1,4 +1,4 @@
-"""Where the three tables come from: the recipe's ``[transactions]``, ``[users]`` and ``[items]``."""
+"""The recipe's ``[transactions]``, ``[users]`` and ``[items]``: where each table is, and which columns have a role."""
 
 from typing import Self
 
@@ -7,23 +7,23 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from gingham.tables.database import without_password
 
 # How many files of a list a message names.
-_NAMED = 3
+_LISTED = 3
 
 
-class Source(BaseModel):
-    """Where a table's rows are.
+class TableSource(BaseModel):
+    """Where the rows of a table are: files or a database.
 
     Attributes
     ----------
     path : str or list of str, optional
-        ``.csv``, ``.csv.gz``, ``.csv.zst`` or ``.parquet`` files: one, several in a list, or a glob; a folder of
-        Parquet files; or the URL of any of these, such as ``s3://shop/sales/*.parquet``.
+        ``.csv``, ``.csv.gz``, ``.csv.zst`` or ``.parquet`` files: one, several in a list, or a glob pattern; a folder
+        of Parquet files; or a URL, such as ``s3://shop/sales/*.parquet``.
     url, query : str, optional
-        Instead of a path, an SQLAlchemy URL and what to ask that database. ``${NAME}`` in the URL stands for an
-        environment variable; a password belongs there.
+        Instead of a path, an SQLAlchemy URL and a SELECT statement. ``${NAME}`` in the URL is replaced by an
+        environment variable; use one for the password.
     """
 
-    # A URL may hold a password; what Pydantic says and shows must not.
+    # A URL may contain a password, which Pydantic must not show in errors.
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     path: str | list[str] | None = None
@@ -33,49 +33,52 @@ class Source(BaseModel):
     @field_validator("url", mode="before")
     @classmethod
     def _is_text(cls, url: object) -> object:
-        # Said here, for what Pydantic says of a wrong type shows the value.
+        # Checked before Pydantic does, because its error for a wrong type shows the value.
         if url is not None and not isinstance(url, str):
-            raise ValueError("the url is no text; write it in quotation marks")
+            raise ValueError("url is not text; write it in quotation marks")
         return url
 
     @property
     def place(self) -> str | None:
-        """What to call the files or the database in messages; None if the rows are the transactions' own."""
+        """The files or the database as error messages name them; None if the rows come from the transactions."""
         if self.url is not None:
             return without_password(self.url)
         if not isinstance(self.path, list):
             return self.path
-        more = f" and {len(self.path) - _NAMED:,} more" if len(self.path) > _NAMED else ""
-        return ", ".join(self.path[:_NAMED]) + more
+        more = f" and {len(self.path) - _LISTED:,} more" if len(self.path) > _LISTED else ""
+        return ", ".join(self.path[:_LISTED]) + more
 
     @model_validator(mode="after")
-    def _is_in_one_place(self) -> Self:
+    def _has_one_place(self) -> Self:
         if self.path is not None and self.url is not None:
-            raise ValueError("give the path of files or the url of a database, not both")
-        if (self.url is None) != (self.query is None):
-            raise ValueError("give a database's url and the query to ask it, both of them")
+            raise ValueError("path and url are both set; use one of them")
+        if self.url is None and self.query is not None:
+            raise ValueError("query is set without url; add the url of the database")
+        if self.url is not None and self.query is None:
+            raise ValueError("url is set without query; add a SELECT statement as query")
         if self.path is not None and not (self.path and all(self.path)):
-            raise ValueError("the path is empty; give the path of a file")
+            raise ValueError("path is empty; use the path of a file")
         return self
 
 
-class TransactionsSource(Source):
-    """The recipe's ``[transactions]``: where they are, and which of their columns play which role.
+class TransactionsSource(TableSource):
+    """The recipe's ``[transactions]``: where the transactions are, and which of their columns have a role.
 
     Attributes
     ----------
     path, url, query : optional
-        Files or a database, as in `Source`.
+        Files or a database, as in `TableSource`.
     user_id, item_id : str
-        The columns that say who bought what.
+        The columns with the ids of the user and the item.
     timestamp : str, optional
-        When: an ISO 8601 date or time, or whole unix seconds. Without one, nothing can be filtered or split by time.
+        The column with the time: ISO 8601 dates or times, or integer Unix seconds. Without it, transactions cannot be
+        filtered or split by time.
     timestamp_format : str, optional
-        How text that is not ISO 8601 says when, such as ``"%m/%d/%Y"`` for 1/31/2019: the codes of strftime.
+        The strftime format of timestamps that are other text, such as ``"%m/%d/%Y"`` for 1/31/2019.
     price, quantity : str, optional
-        The numeric columns that hold these.
+        The numeric columns with the price and the quantity.
     channel : str, optional
-        The column that says where it was sold, such as a shop or online; text or whole numbers.
+        The column with the sales channel, such as a shop or online; text or integers.
     """
 
     user_id: str
@@ -87,49 +90,49 @@ class TransactionsSource(Source):
     channel: str | None = None
 
     @model_validator(mode="after")
-    def _has_origin(self) -> Self:
+    def _has_place(self) -> Self:
         if self.place is None:
-            raise ValueError("give the path of files, or the url and the query of a database")
+            raise ValueError("path and url are missing; add the path of files, or the url and query of a database")
         if self.timestamp_format is not None and self.timestamp is None:
-            raise ValueError("timestamp_format needs timestamp; name that column")
+            raise ValueError("timestamp_format is set without timestamp; add the name of the timestamp column")
         return self
 
 
-class UsersSource(Source):
-    """The recipe's ``[users]``: a table with one row a user, or columns of the transactions that describe users.
+class UsersSource(TableSource):
+    """The recipe's ``[users]``: a table with one row per user, or columns of the transactions that describe users.
 
     Attributes
     ----------
     path, url, query : optional
-        Files or a database, as in `Source`. Without them, the table is made of `columns` of the
-        transactions: one row a user, the latest by timestamp (by position, if there is no timestamp).
+        Files or a database, as in `TableSource`. Without them, the table is made from `columns` of the transactions,
+        with the values of each user's latest transaction (by position, if there is no timestamp).
     user_id : str, optional
-        The column of the id; by default named as in the transactions.
+        The column with the id; by default it has the same name as in the transactions.
     columns : list of str, optional
-        The columns to keep; by default all of the file's.
+        The columns to keep; all columns of the file by default.
     """
 
     user_id: str | None = None
     columns: list[str] | None = None
 
     @model_validator(mode="after")
-    def _has_origin(self) -> Self:
+    def _has_place(self) -> Self:
         if not (self.place or self.columns):
-            raise ValueError("give the table's path, or the columns of the transactions it is made of")
+            raise ValueError("path and columns are missing; add the path of a file, or columns of the transactions")
         return self
 
 
-class ItemsSource(Source):
-    """The recipe's ``[items]``: a table with one row an item, or columns of the transactions that describe items.
+class ItemsSource(TableSource):
+    """The recipe's ``[items]``: a table with one row per item, or columns of the transactions that describe items.
 
     Attributes
     ----------
     path, url, query, columns
         As in `UsersSource`.
     item_id : str, optional
-        The column of the id; by default named as in the transactions.
+        The column with the id; by default it has the same name as in the transactions.
     name, type : str, optional
-        The columns that hold an item's display name and type. They are kept whatever `columns` says.
+        The columns with an item's display name and type. They are always kept, even if `columns` does not list them.
     """
 
     item_id: str | None = None
@@ -138,7 +141,7 @@ class ItemsSource(Source):
     columns: list[str] | None = None
 
     @model_validator(mode="after")
-    def _has_origin(self) -> Self:
+    def _has_place(self) -> Self:
         if not (self.place or self.columns or self.name or self.type):
-            raise ValueError("give the table's path, or the columns of the transactions it is made of")
+            raise ValueError("path and columns are missing; add the path of a file, or columns of the transactions")
         return self

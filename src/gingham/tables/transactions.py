@@ -1,4 +1,4 @@
-"""The transactions, read once, batch by batch."""
+"""The transactions, read once in batches."""
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -9,28 +9,28 @@ import polars as pl
 from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables.numbering import Numbering
-from gingham.tables.origin import Origin
+from gingham.tables.origin import Origin, format_rows
 
-# Enough rows that a batch's fixed costs don't matter, few enough that it is small beside what is kept.
+# Large enough that the fixed cost of a batch does not matter, small compared with the rows that are kept.
 _BATCH = 100_000
 
 
 @dataclass(frozen=True)
 class Transactions:
-    """What was read.
+    """The transactions that were read.
 
     Attributes
     ----------
     rows : polars.DataFrame
-        The transactions that are kept: their role columns. Ids that were text are Categorical, of categories that are
-        theirs alone.
+        The role columns of the transactions that are kept. Text ids are Categorical; the categories of each column are
+        its own.
     n_rows : int
-        How many were read.
+        The number of transactions that were read, kept or not.
     """
 
     rows: pl.DataFrame
     n_rows: int
-    _read: dict[str, "_Ids"]
+    _collectors: dict[str, "_IdCollector"]
 
     @classmethod
     def read(
@@ -38,90 +38,90 @@ class Transactions:
         frame: pl.LazyFrame,
         origin: Origin,
         keep: pl.Expr | None = None,
-        whole: Collection[str] = (USER_ID, ITEM_ID),
+        count_all: Collection[str] = (USER_ID, ITEM_ID),
     ) -> "Transactions":
         """Read the role columns of a table.
 
-        Text is compared and stored once a distinct id, while the file is being read; what is not to be kept is never
-        in memory at once.
+        Each distinct text id is stored once, while the file is read. Rows that are not kept are never in memory
+        together.
 
         Parameters
         ----------
         frame : polars.LazyFrame
             The transactions.
         origin : Origin
-            What errors call them.
+            The table's name in error messages.
         keep : polars.Expr, optional
-            Which to keep, by other columns than the ids; all by default.
-        whole : collection of str
-            The columns of ids of which `n_ids` and `ids` are to know all that were read; both by default. It costs
-            about as much as reading.
+            Which transactions to keep, as a condition on columns other than the ids; all by default.
+        count_all : collection of str
+            The id columns for which `n_ids` and `ids` include ids of transactions that are not kept; both by default.
+            This takes about as long as reading.
 
         Raises
         ------
         TableError
-            If there are none, an id or timestamp is null, or they cannot be read.
+            If there are no rows, an id or timestamp is null, or the table cannot be read.
         """
         schema = frame.collect_schema()
         roles = [role for role in ROLES if role in schema]
-        ids = {str(role): _Ids(schema[role]) for role in (USER_ID, ITEM_ID)}
-        nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP) if role in roles}
-        types = schema | {role: read.dtype for role, read in ids.items()}
-        n_rows, kept = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
-        with origin.reading(), ThreadPoolExecutor(len(ids)) as threads:
+        collectors = {str(role): _IdCollector(schema[role]) for role in (USER_ID, ITEM_ID)}
+        n_nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP) if role in roles}
+        types = schema | {role: collector.dtype for role, collector in collectors.items()}
+        before_filter = [role for role in collectors if role in count_all]
+        after_filter = [role for role in collectors if role not in count_all]
+        n_rows, batches = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
+        with origin.wrap_errors(), ThreadPoolExecutor(len(collectors)) as threads:
 
-            def coded(batch: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
-                add = threads.map(lambda column: ids[column].add(batch[column]), columns)
-                return batch.with_columns(add)
+            def collect_ids(batch: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+                return batch.with_columns(threads.map(lambda column: collectors[column].add(batch[column]), columns))
 
-            early = [role for role in ids if role in whole]
-            late = [role for role in ids if role not in whole]
             for batch in frame.select(roles).collect_batches(chunk_size=_BATCH, engine="streaming"):
                 n_rows += batch.height
-                for role in nulls:
-                    nulls[role] += batch[role].null_count()
-                if any(nulls.values()):
-                    continue  # only how many there are is still of interest
-                left = coded(batch, early)
-                kept.append(coded(left if keep is None else left.filter(keep), late))
+                for role in n_nulls:
+                    n_nulls[role] += batch[role].null_count()
+                if any(n_nulls.values()):
+                    continue  # the table is refused; only the number of nulls is still needed
+                rows = collect_ids(batch, before_filter)
+                batches.append(collect_ids(rows if keep is None else rows.filter(keep), after_filter))
         if not n_rows:
-            raise TableError(f"The {origin} has no rows; give at least one transaction.")
-        for role, number in nulls.items():
+            raise TableError(f"The {origin} has no rows; it needs at least one transaction.")
+        for role, number in n_nulls.items():
             require_no_nulls(number, role, origin)
-        rows = pl.concat(kept)  # in pieces as they are, for all of them are much of the memory there is
-        return cls(rows.with_columns(read.restored(rows[role]) for role, read in ids.items()), n_rows, ids)
+        rows = pl.concat(batches)  # not rechunked: a copy would double the peak of memory
+        ids = (collector.restore(rows[role]) for role, collector in collectors.items())
+        return cls(rows.with_columns(ids), n_rows, collectors)
 
     def n_ids(self, column: str) -> int:
-        """Count the different ids of all that were read, kept or not, if the column was to be known as a whole."""
-        return len(self._read[column])
+        """Return the number of distinct ids; those of all transactions that were read if in `count_all`."""
+        return len(self._collectors[column])
 
     def ids(self, column: str) -> pl.Series:
-        """List the different ids that `n_ids` counts: whole numbers or text, sorted."""
-        return self._read[column].values()
+        """Return the distinct ids that `n_ids` counts, sorted; Int64 or String."""
+        return self._collectors[column].values()
 
 
-class _Ids:
-    """The ids of batches: texts are numbered, whole numbers stay as they are."""
+class _IdCollector:
+    """Collects the distinct ids of batches; text ids are replaced by numbers, integers stay."""
 
     def __init__(self, dtype: pl.DataType) -> None:
         self.dtype: pl.DataType = dtype if dtype.is_integer() else pl.UInt32()
         self._numbering = None if dtype.is_integer() else Numbering()
-        self._whole: list[pl.Series] = []
+        self._distinct: list[pl.Series] = []
 
     def add(self, ids: pl.Series) -> pl.Series:
-        """Take a batch; give it as it is kept."""
+        """Return the ids of a batch as integers."""
         if self._numbering is None:
-            self._whole.append(ids.unique())
+            self._distinct.append(ids.unique())
             return ids
         return self._numbering.add(ids.cast(pl.String)).alias(ids.name)
 
-    def restored(self, ids: pl.Series) -> pl.Series:
-        """Make categories of numbers."""
+    def restore(self, ids: pl.Series) -> pl.Series:
+        """Return the numbers of text ids as Categorical, and integer ids as they are."""
         if self._numbering is None:
             return ids
         dtype = pl.Categorical(pl.Categories.random())
         categories = self._numbering.texts().cast(dtype)
-        # Polars numbers the categories of a new kind as they come, which is what these were numbered by.
+        # Polars numbers new categories in the order of their first occurrence, as the numbering does.
         assert len(self) == 0 or categories.to_physical()[-1] == len(self) - 1
         return ids.cat.to(dtype)
 
@@ -129,18 +129,19 @@ class _Ids:
         return len(self.values()) if self._numbering is None else len(self._numbering)
 
     def values(self) -> pl.Series:
-        return (pl.concat(self._whole).unique() if self._numbering is None else self._numbering.texts()).sort()
+        return (pl.concat(self._distinct).unique() if self._numbering is None else self._numbering.texts()).sort()
 
 
 def require_no_nulls(number: int, role: str, origin: Origin) -> None:
-    """Refuse a column with nulls.
+    """Refuse a column that has `number` nulls.
 
     Raises
     ------
     TableError
-        If there is one.
+        If `number` is not 0.
     """
     if number:
-        rows = "1 row" if number == 1 else f"{number:,} rows"
-        column = origin.column(role)
-        raise TableError(f"The {origin} has null in column {column!r} in {rows}; fill them in or leave them out.")
+        raise TableError(
+            f"The {origin} has null values in column {origin.column(role)!r} in {format_rows(number)}; "
+            "fill them in, or remove these rows."
+        )

@@ -1,4 +1,4 @@
-"""What an interaction counts for."""
+"""The value of an interaction: the number of transactions, the quantity or the amount spent."""
 
 from typing import Literal, TypeAlias
 
@@ -7,90 +7,99 @@ import polars as pl
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID, VALUE
 from gingham.duration import FADED, duration
 from gingham.errors import TableError
-from gingham.tables.origin import Origin
+from gingham.tables.origin import Origin, format_rows
 
 Value: TypeAlias = Literal["count", "log-count", "quantity", "log-quantity", "spend", "log-spend"]
 
+_LOG = "log-"
 _PAIR = (USER_ID, ITEM_ID)
 
 
-def roles_of(value: Value) -> tuple[str, ...]:
-    """Name the roles that a value is made of."""
-    what = value.removeprefix("log-")
-    return {"count": (), "quantity": (QUANTITY,), "spend": (PRICE, QUANTITY)}[what]
+def required_roles(value: Value) -> tuple[str, ...]:
+    """Return the roles that a value is computed from; ``quantity`` is optional for the amount spent."""
+    return {"count": (), "quantity": (QUANTITY,), "spend": (PRICE, QUANTITY)}[value.removeprefix(_LOG)]
 
 
-def valued(rows: pl.DataFrame, value: Value, half_life: str | None, origin: Origin) -> pl.DataFrame:
-    """Add a column with what each transaction adds to the value of its user and item's interaction.
+def add_value(rows: pl.DataFrame, value: Value, half_life: str | None, origin: Origin) -> pl.DataFrame:
+    """Add a column with what each transaction adds to the value of its user's interaction with its item.
 
     Parameters
     ----------
     rows : polars.DataFrame
         Transactions.
     value : {"count", "log-count", "quantity", "log-quantity", "spend", "log-spend"}
-        What the sum over a user's transactions of an item is to be: how many there are; how many pieces; or price
-        times pieces (one piece each, without a quantity). The logarithm is that of one plus the sum.
+        What the transactions of a user and an item sum up to: their number, their quantity, or price times quantity
+        (1 if there is no quantity column). "log-" is the logarithm of one plus that sum.
     half_life : str or None
-        How long before the latest transaction one counts for half. None: all count alike.
+        A transaction that is this much older than the latest one counts half. None: all transactions count equally.
     origin : Origin
-        What errors call the table.
+        The table's name in error messages.
 
     Returns
     -------
     polars.DataFrame
-        `rows`, and ``value`` as Float32. Each row's logarithm is what it adds to that of the rows before it in time,
-        so that the rows of any earlier part sum up to that part's own logarithm.
+        `rows` with the column ``value`` (Float32). For "log-", each transaction has the increase of the logarithm over
+        the earlier transactions of its user and item. The sum over any earlier part of the transactions is therefore
+        the logarithm of that part.
 
     Raises
     ------
     TableError
-        If a column that this needs is not there, or has nulls or what is not finite.
+        If a column that is needed is missing, or contains nulls or numbers that are not finite, or if the value is
+        negative and its logarithm is needed.
     """
-    what = value.removeprefix("log-")
-    worth = pl.lit(1.0)
-    if what == "quantity":
-        worth = _number(rows, QUANTITY, value, origin)
-    elif what == "spend":
-        worth = _number(rows, PRICE, value, origin)
+    measure = value.removeprefix(_LOG)
+    amount = pl.lit(1.0)
+    if measure == "quantity":
+        amount = _finite_number(rows, QUANTITY, value, origin)
+    elif measure == "spend":
+        amount = _finite_number(rows, PRICE, value, origin)
         if QUANTITY in rows.columns:
-            worth *= _number(rows, QUANTITY, value, origin)
+            amount *= _finite_number(rows, QUANTITY, value, origin)
     if half_life is not None:
         if TIMESTAMP not in rows.columns:
-            raise TableError(f"The {origin} has no timestamp to let values decay by; name its column.")
+            raise TableError(
+                f"The {origin} has no timestamp, but half_life={half_life!r} needs it; add a timestamp column, "
+                "or leave out half_life."
+            )
         age = (pl.col(TIMESTAMP).max() - pl.col(TIMESTAMP)).dt.total_microseconds()
-        worth *= (2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))).clip(lower_bound=FADED)
-    if value == what:
-        return rows.with_columns(worth.cast(pl.Float32).alias(VALUE))
-    return _logarithms(rows.with_columns(worth.alias(VALUE)), value, origin)
+        amount *= (2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))).clip(lower_bound=FADED)
+    if value == measure:
+        return rows.with_columns(amount.cast(pl.Float32).alias(VALUE))
+    return _add_logarithm(rows.with_columns(amount.alias(VALUE)), value, origin)
 
 
-def _logarithms(rows: pl.DataFrame, value: Value, origin: Origin) -> pl.DataFrame:
+def _add_logarithm(rows: pl.DataFrame, value: Value, origin: Origin) -> pl.DataFrame:
     least = rows[VALUE].min()
     if isinstance(least, float) and least < 0:
         raise TableError(
-            f"The {origin} has transactions worth {least:g}, of which {value} has no logarithm; take "
-            f"{value.removeprefix('log-')!r} for the value, or leave returns out."
+            f"The {origin} has a transaction with the value {least:g}, but value={value!r} needs values of at least 0; "
+            f"use value={value.removeprefix(_LOG)!r}, or remove returns."
         )
     order = [TIMESTAMP] if TIMESTAMP in rows.columns else []
     sorted_rows = rows.with_row_index("row").sort([*_PAIR, *order], maintain_order=True)
-    upto = pl.col(VALUE).cum_sum().over(_PAIR)
-    added = upto.log1p() - (upto - pl.col(VALUE)).log1p()
-    return sorted_rows.with_columns(added.cast(pl.Float32).alias(VALUE)).sort("row").drop("row")
+    total = pl.col(VALUE).cum_sum().over(_PAIR)
+    increase = total.log1p() - (total - pl.col(VALUE)).log1p()
+    return sorted_rows.with_columns(increase.cast(pl.Float32).alias(VALUE)).sort("row").drop("row")
 
 
-def _number(rows: pl.DataFrame, role: str, value: str, origin: Origin) -> pl.Expr:
+def _finite_number(rows: pl.DataFrame, role: str, value: str, origin: Origin) -> pl.Expr:
+    """Return a column as floats; refuse it if it is missing or has values that are null or not finite."""
     if role not in rows.columns:
-        raise TableError(f"The {origin} has no {role} for the value {value!r}; name its column, or take 'count'.")
-    nulls = rows[role].null_count()
-    if nulls:
         raise TableError(
-            f"The {origin} has null in column {origin.column(role)!r} in {nulls:,} rows, which the value {value!r} "
-            "needs; fill them in, or take 'count'."
+            f"The {origin} has no {role}, but value={value!r} needs it; add a {role} column, or use value='count'."
         )
-    wrong = rows.filter(~pl.col(role).cast(pl.Float64).is_finite())
-    if len(wrong):
+    n_nulls = rows[role].null_count()
+    if n_nulls:
         raise TableError(
-            f"The {origin} has {wrong[role][0]} in column {origin.column(role)!r} in {len(wrong):,} rows, and the "
-            f"value {value!r} needs numbers; correct them, or take 'count'."
+            f"The {origin} has null values in column {origin.column(role)!r} in {format_rows(n_nulls)}, but "
+            f"value={value!r} needs all of them; fill them in, or use value='count'."
         )
-    return pl.col(role).cast(pl.Float64)
+    number = pl.col(role).cast(pl.Float64)
+    invalid = rows.filter(~number.is_finite())
+    if len(invalid):
+        raise TableError(
+            f"The {origin} has {invalid[role][0]} in column {origin.column(role)!r} in {format_rows(len(invalid))}, "
+            f"but value={value!r} needs finite numbers; correct them, or use value='count'."
+        )
+    return number

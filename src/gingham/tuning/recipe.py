@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gingham.config import Recipe
-from gingham.tables.database import file_of
+from gingham.tables.database import sqlite_file
 
 _TABLES = ("transactions", "users", "items")
 
@@ -45,7 +45,7 @@ def _found_from_anywhere(url: str, base: Path) -> str:
 
     address = sqlalchemy.make_url(url)
     # Where a variable stands for a part of it, nobody knows yet which file it is.
-    file = None if "${" in url else file_of(address, base)
+    file = None if "${" in url else sqlite_file(address, base)
     return url if file is None else str(address.set(database=str(file.absolute())))
 
 

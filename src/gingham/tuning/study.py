@@ -13,7 +13,7 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.extras import extra
 from gingham.split import SplitSpec
-from gingham.tables.database import hidden, without_password
+from gingham.tables.database import hide_password, without_password
 from gingham.tables.origin import first_line
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _open(tool: Any, url: str, name: str, spec: TuneSpec) -> "Study":
             storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(tool, spec)
         )
     except (sqlalchemy.exc.SQLAlchemyError, tool.exceptions.OptunaError, ImportError, RuntimeError) as error:
-        said = hidden(first_line(getattr(error, "orig", None) or error), address)
+        said = hide_password(first_line(getattr(error, "orig", None) or error), address)
         place = without_password(url)
         raise ConfigError(
             f"The study's database {place} cannot be used: {said.rstrip('.')}; choose another --storage."
