@@ -31,9 +31,9 @@ class GraphFilter(LinearModel):
     BSPM: the scores s follow ds/dt = -s R'R up to the time `sharpening`, which removes what all neighbours have in
     common.
 
-    There is no iterative training. The singular vectors come from subspace iterations with a fixed start: the same data
-    give the same vectors, the last few of them only approximately. The model stores no matrix of items by items. Scores
-    are computed for a few hundred users at a time, and take several times as long with sharpening.
+    The singular vectors come from subspace iterations with a fixed start: the same data give the same vectors, the last
+    few of them only approximately. The model stores no matrix of items by items. Scores are computed for a few hundred
+    users at a time, and take several times as long with sharpening.
 
     Parameters
     ----------

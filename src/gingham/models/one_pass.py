@@ -22,6 +22,8 @@ class OnePassModel(Recommender):
     ) -> Self:
         """Fit the model to a dataset or a matrix, and discard an earlier fit.
 
+        If an error is raised, the model keeps its earlier fit.
+
         Parameters
         ----------
         interactions : Dataset or sparse matrix, shape (n_users, n_items)
@@ -41,7 +43,7 @@ class OnePassModel(Recommender):
         Raises
         ------
         ParameterError
-            If a parameter or `num_threads` is out of range. The model keeps its earlier fit after any error.
+            If a parameter or `num_threads` is out of range.
         DataError
             If the data hold a value that is not finite.
         MissingExtraError

@@ -13,7 +13,7 @@ from gingham.dataset.codes import Codes
 from gingham.scores import Block, SharedScores
 from gingham.store import csr_arrays, csr_of
 
-# The number of sales, distributed as all sales, that are added to a segment's own; docs/models.md compares others.
+# The number of sales, distributed as all sales, that are added to a segment's own. The documentation compares values.
 _SMOOTHING = 1000.0
 
 
