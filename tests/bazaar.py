@@ -9,7 +9,7 @@ N_USERS, N_ITEMS = 60, 12
 
 
 def users() -> pl.DataFrame:
-    """Everyone's age and club; the last user is in no club."""
+    """Return the users' ages and clubs; the last user has no club."""
     ids = range(N_USERS)
     return pl.DataFrame(
         {
@@ -21,7 +21,7 @@ def users() -> pl.DataFrame:
 
 
 def bazaar(features: bool = False) -> gg.Dataset:
-    """Sixty days; users from 50 on and item 11 come in the last ten."""
+    """Return sixty days of transactions; users from 50 on and item 11 appear in the last ten days."""
     rng = np.random.default_rng(4)
     rows = 900
     user, item, day = rng.integers(0, N_USERS, rows), rng.zipf(1.6, rows) % 11, rng.integers(0, 60, rows)

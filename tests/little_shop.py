@@ -1,4 +1,4 @@
-"""A seeded little shop as files, with a recipe, for the tests of whole runs."""
+"""A small seeded shop as files, with a recipe, for the tests of whole runs."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ k = 4
 
 
 def write_shop(folder: Path, n_users: int = 40, n_items: int = 25) -> Path:
-    """Write three tables and a recipe; give the recipe's path. One customer never bought anything."""
+    """Write three tables and a recipe, and return the recipe's path. One customer has no purchases."""
     rng = np.random.default_rng(5)
     users = [f"c{number:03}" for number in range(n_users)]
     items = [f"0{number}" for number in range(n_items)]

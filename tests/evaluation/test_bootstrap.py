@@ -8,7 +8,7 @@ from gingham.evaluation.bootstrap import resampled_means, summarize
 
 
 @given(st.integers(0, 1000), st.integers(1, 30), st.integers(1, 4), st.integers(1, 12), st.integers(1, 500))
-def test_a_resample_is_as_many_users_drawn_again(
+def test_a_resample_draws_as_many_users_with_replacement(
     seed: int, n_users: int, n_columns: int, resamples: int, at_once: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -21,8 +21,8 @@ def test_a_resample_is_as_many_users_drawn_again(
     for row in means:
         drawn = values[draws.integers(n_users, size=n_users)]
         for column, mean in enumerate(row):
-            there = drawn[:, column][np.isfinite(drawn[:, column])]
-            assert mean == pytest.approx(there.mean(), abs=1e-5) if len(there) else np.isnan(mean)
+            values_of_drawn = drawn[:, column][np.isfinite(drawn[:, column])]
+            assert mean == pytest.approx(values_of_drawn.mean(), abs=1e-5) if len(values_of_drawn) else np.isnan(mean)
 
 
 def test_a_summary_is_the_mean_and_percentiles_of_the_resamples() -> None:
@@ -44,26 +44,26 @@ def test_intervals_cover_the_mean_about_95_times_in_100() -> None:
     np.testing.assert_allclose((summary.high - summary.low).mean(), 2 * 1.96 / np.sqrt(300), rtol=0.05)
 
 
-def test_users_who_do_not_count_for_a_metric_leave_its_interval_alone() -> None:
+def test_users_without_a_value_do_not_affect_the_interval() -> None:
     values = np.random.default_rng(4).random((400, 1))
     summary = summarize(np.vstack([values, np.full((400, 1), np.nan)]))
     assert summary.low[0] < values.mean() < summary.high[0]
     assert summary.high[0] - summary.low[0] == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.15)
 
 
-def test_nobody_who_counts_is_no_mean() -> None:
+def test_a_column_without_values_has_no_mean() -> None:
     summary = summarize(np.array([[np.nan, 1.0], [np.nan, 2.0]]))
     assert np.isnan([summary.mean[0], summary.low[0], summary.high[0]]).all()
     assert (summary.mean[1], summary.users.tolist()) == (1.5, [0, 2])
 
 
-def test_one_user_who_counts_has_an_interval_of_one_point() -> None:
-    # Most resamples of a hundred users don't draw the one who counts once; some don't draw them at all.
+def test_a_single_value_has_an_interval_of_one_point() -> None:
+    # Resamples draw the only user with a value once, several times or never.
     summary = summarize(np.array([[0.25], *[[np.nan]] * 99]))
     assert (summary.mean[0], summary.low[0], summary.high[0]) == (0.25, 0.25, 0.25)
 
 
-def test_equally_many_users_are_drawn_alike_so_that_differences_are_paired() -> None:
+def test_resamples_are_the_same_for_equally_many_users_so_that_differences_are_paired() -> None:
     one, other = np.random.default_rng(2).random((2, 50, 3))
     paired = resampled_means(one - other)
     np.testing.assert_allclose(paired, resampled_means(one) - resampled_means(other), atol=1e-5)

@@ -16,11 +16,11 @@ from gingham.scores import DenseScores
 from tests.bazaar import bazaar
 
 TRAIN = sp.csr_matrix(np.array([[3, 0, 0, 0], [2, 2, 1, 0], [1, 0, 0, 0]]))
-# Best sellers are items 0, 1, 2, 3 in this order for everybody.
+# Best sellers are items 0, 1, 2, 3 in this order for every user.
 TEST = sp.csr_matrix(np.array([[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]))
 
 
-def test_a_hand_made_shop() -> None:
+def test_metrics_equal_values_computed_by_hand() -> None:
     result = gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=2)
     assert result.table["metric"].to_list() == [
         "precision@2",
@@ -32,7 +32,7 @@ def test_a_hand_made_shop() -> None:
         "reciprocal_rank",
         "auc",
     ]
-    # User 0 finds its item in second place, user 1 in the last; user 2 has no test items and does not count.
+    # The test item of user 0 has rank 2, that of user 1 the last rank; user 2 has no test items and is left out.
     expected = [
         (1 / 2 + 0) / 2,
         1 / 2,
@@ -52,7 +52,7 @@ def test_a_hand_made_shop() -> None:
 def test_seen_items_can_be_left_out() -> None:
     test = sp.csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]))
     result = gg.evaluate(gg.Popularity().fit(TRAIN), test, k=2, filter_seen=True, allow_overlap=True)
-    # User 0's item was seen, so it cannot be found; user 1's is the only one left.
+    # User 0's test item was seen, so it is filtered; user 1's is the only candidate.
     assert result.per_user["reciprocal_rank"].to_list() == [0, 1]
     auc = result.to_dict()["auc"]
     assert auc == {"mean": None, "low": None, "high": None, "users": 0}
@@ -77,14 +77,14 @@ def test_the_same_test_gives_the_same_intervals() -> None:
 
 
 @pytest.mark.parametrize("model", ["popularity", gg.Popularity])
-def test_what_is_no_model_is_refused(model: Any) -> None:
-    with pytest.raises(ParameterError, match="give a fitted model"):
+def test_only_models_are_evaluated(model: Any) -> None:
+    with pytest.raises(ParameterError, match="model must be a fitted model"):
         gg.evaluate(model, TEST, k=2)
 
 
 @pytest.mark.parametrize("k", [0, 5, 2.5, True])
-def test_k_must_be_within_the_catalogue(k: object) -> None:
-    with pytest.raises(ParameterError, match="k="):
+def test_k_must_not_exceed_the_number_of_items(k: object) -> None:
+    with pytest.raises(ParameterError, match=r"^k(=5 is larger| must be a positive integer)"):
         gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=k)  # type: ignore[arg-type]
 
 
@@ -98,7 +98,7 @@ def test_an_empty_test_or_another_shape_is_refused() -> None:
         gg.evaluate(gg.Popularity(), TEST, k=2)
 
 
-def test_user_ids_are_the_shops_own() -> None:
+def test_user_ids_are_external_ids() -> None:
     frame = pl.DataFrame({"user_id": ["b", "b", "a", "c"], "item_id": ["x", "y", "x", "y"]})
     dataset = gg.Dataset.from_tables(gg.Tables(frame))
     result = gg.evaluate(gg.Popularity().fit(dataset), dataset, k=1, allow_overlap=True)
@@ -108,7 +108,7 @@ def test_user_ids_are_the_shops_own() -> None:
 # Several k ------------------------------------------------------------------------------------------------------------
 
 
-def test_several_k_are_measured_as_if_one_by_one() -> None:
+def test_several_k_give_the_same_values_as_one_by_one() -> None:
     train, test = gg.split.random(bazaar(), random_state=1)
     model = gg.BuyAgain().fit(train)
     together = gg.evaluate(model, test, k=[5, 1, 5])
@@ -116,14 +116,14 @@ def test_several_k_are_measured_as_if_one_by_one() -> None:
     assert together.per_user.columns == ["user_id", *together.table["metric"]]
     for k in (1, 5):
         alone = gg.evaluate(model, test, k=k)
-        ours = together.table.filter(pl.col("metric").is_in(alone.table["metric"].implode()))
-        assert_frame_equal(ours, alone.table)
+        rows = together.table.filter(pl.col("metric").is_in(alone.table["metric"].implode()))
+        assert_frame_equal(rows, alone.table)
         assert_frame_equal(together.lists.filter(pl.col("metric").is_in(alone.lists["metric"].implode())), alone.lists)
 
 
 @pytest.mark.parametrize("k", [[], [1, 0], [1, 5], "2", None, [1, "2"]])
-def test_each_k_must_be_within_the_catalogue(k: object) -> None:
-    with pytest.raises(ParameterError, match="k="):
+def test_every_k_must_not_exceed_the_number_of_items(k: object) -> None:
+    with pytest.raises(ParameterError, match=r"^k(=5 is larger| must be a positive integer)"):
         gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=k)  # type: ignore[arg-type]
 
 
@@ -131,7 +131,7 @@ def test_each_k_must_be_within_the_catalogue(k: object) -> None:
 
 
 def test_lists_are_those_of_the_users_with_test_items() -> None:
-    # Two lists of items 0 and 1. User 0 had item 0 before, user 1 both; item 0 was had by all three, item 1 by one.
+    # Two lists of items 0 and 1. User 0 bought item 0 before, user 1 both; all three bought item 0, one bought item 1.
     lists = dict(gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=2).lists.iter_rows())
     assert list(lists) == ["coverage@2", "gini@2", "novelty@2", "repeat_share@2", "cold_share@2"]
     assert lists["coverage@2"] == 2 / 4
@@ -145,7 +145,7 @@ def test_items_with_features_have_a_diversity() -> None:
     model = gg.Popularity().fit(train)
     result = gg.evaluate(model, test, k=3)
     shown = model.recommend([result.per_user["user_id"][0]], k=3)["item_id"].to_list()
-    # Their kinds differ where the numbers do, by three: two items of another kind have nothing in common.
+    # The kind of an item is its number modulo 3; items of different kinds share no feature.
     pairs = [one % 3 != other % 3 for one, other in combinations(shown, 2)]
     assert dict(result.lists.iter_rows())["diversity@3"] == pytest.approx(sum(pairs) / 3)
 
@@ -161,21 +161,21 @@ def test_a_model_fitted_to_the_test_is_refused() -> None:
         gg.evaluate(leaky, test, k=2)
     with pytest.raises(DataError, match=r"pairs of the test.*allow_overlap=True"):
         gg.evaluate(leaky, test.matrix(), k=2)
-    # Purchases are repeated after the cut, and no leak.
+    # A repeat purchase in the test period is not an overlap.
     assert np.isin(test.interactions.pairs(), train.interactions.pairs()).any()
     assert gg.evaluate(gg.Popularity().fit(train), test, k=2).overlap == 0
 
 
-def test_who_insists_on_overlap_is_told_so() -> None:
+def test_allowed_overlap_is_shown_as_a_warning() -> None:
     dataset = bazaar()
     _, test = gg.split.by_time(dataset, test="10d")
     result = gg.evaluate(gg.Popularity().fit(dataset), test, k=2, allow_overlap=True)
     assert result.overlap == len(test.interactions)
     for text in (str(result), result._repr_html_()):
-        assert f"the model was fitted to {result.overlap} rows of this test" in text
+        assert f"The model was fitted to {result.overlap} rows of this test" in text
     honest = gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=2, allow_overlap=True)
     assert (honest.overlap, honest.warning) == (0, "")
-    assert "verlap" not in str(honest) + honest._repr_html_()
+    assert "fitted to" not in str(honest) + honest._repr_html_()
 
 
 def test_a_test_with_unknown_users_names_one() -> None:
@@ -186,7 +186,7 @@ def test_a_test_with_unknown_users_names_one() -> None:
 
 
 class Own(gg.models.Recommender):
-    """A model of somebody's own, which may well be wrong."""
+    """A model of a user of the package, which may return invalid scores."""
 
     def __init__(self, wrong: float = 1.0) -> None:
         self.wrong = wrong
@@ -210,14 +210,14 @@ class Own(gg.models.Recommender):
         pass
 
 
-def test_a_model_of_ones_own_is_measured() -> None:
+def test_a_users_own_model_is_evaluated() -> None:
     own, best = gg.evaluate(Own().fit(TRAIN), TEST, k=2), gg.evaluate(gg.Popularity().fit(TRAIN), TEST, k=2)
     assert_frame_equal(own.per_user.drop("auc"), best.per_user.drop("auc"))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, -np.inf])
-def test_a_score_that_is_no_number_is_refused(wrong: float) -> None:
-    with pytest.raises(DataError, match=f"item index 2 the score {wrong} for user index 1"):
+def test_a_score_that_is_not_finite_is_refused(wrong: float) -> None:
+    with pytest.raises(DataError, match=f"item index 2 for user index 1 is {wrong}"):
         gg.evaluate(Own(wrong).fit(TRAIN), TEST, k=2)
 
 
@@ -227,28 +227,28 @@ def test_a_score_that_is_no_number_is_refused(wrong: float) -> None:
 def test_a_difference_is_paired() -> None:
     train, test = gg.split.by_time(bazaar(), test="10d")
     one, other = (gg.evaluate(model.fit(train), test, k=3) for model in (gg.BuyAgain(), gg.Popularity()))
-    found = differences(one, other)
-    assert found["metric"].to_list() == one.table["metric"].to_list()
-    np.testing.assert_allclose(found["mean"], one.table["mean"] - other.table["mean"], atol=1e-12)
-    # The same users are drawn for both, so that the interval is of the differences of means.
+    paired = differences(one, other)
+    assert paired["metric"].to_list() == one.table["metric"].to_list()
+    np.testing.assert_allclose(paired["mean"], one.table["mean"] - other.table["mean"], atol=1e-12)
+    # The same users are drawn for both, so the interval is that of the differences of the means.
     per_user = [evaluation.per_user["ndcg@3"].to_numpy()[:, None] for evaluation in (one, other)]
     drawn = resampled_means(per_user[0]) - resampled_means(per_user[1])
-    row = found.row(by_predicate=pl.col("metric") == "ndcg@3", named=True)
+    row = paired.row(by_predicate=pl.col("metric") == "ndcg@3", named=True)
     np.testing.assert_allclose([row["low"], row["high"]], np.percentile(drawn, [2.5, 97.5]), atol=1e-5)
     same = differences(one, one)
     assert same.select("mean", "low", "high").unique().rows() == [(0.0, 0.0, 0.0)]
 
 
-def test_a_difference_over_other_users_is_refused() -> None:
+def test_differences_need_the_same_users() -> None:
     train, test = gg.split.by_time(bazaar(), test="10d")
     model = gg.Popularity().fit(train)
     fewer = test.with_interactions(test.interactions.take(np.arange(5)))
-    with pytest.raises(DataError, match="other users"):
+    with pytest.raises(DataError, match="have different users"):
         differences(gg.evaluate(model, test, k=2), gg.evaluate(model, fewer, k=2))
 
 
 @pytest.mark.parametrize("by", ["age", ["history", "age"], {"user_id": [0, 0], "age": [1, 2]}])
-def test_what_users_are_not_known_by_is_refused_before_the_work(by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_segmentation_is_refused_before_ranking(by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = gg.Popularity().fit(TRAIN)
     monkeypatch.setattr(gg.Popularity, "rank", lambda *_: pytest.fail("the test was ranked"))
     with pytest.raises((ParameterError, DataError), match="by"):

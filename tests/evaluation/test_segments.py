@@ -56,28 +56,28 @@ def test_users_by_the_length_of_their_history() -> None:
         bands = {"0": (0, 0), "1": (1, 1), "2-4": (2, 4), "5-9": (5, 9), "10-19": (10, 19)}
         return next(name for name, (low, high) in bands.items() if low <= length <= high)
 
-    found = recalls("history")
-    assert found == expected({user: band(length) for user, length in histories().items()})
-    assert list(found) == ["0", "2-4", "5-9", "10-19"][: len(found)]
+    segments = recalls("history")
+    assert segments == expected({user: band(length) for user, length in histories().items()})
+    assert list(segments) == ["0", "2-4", "5-9", "10-19"][: len(segments)]
 
 
 def test_users_by_whether_they_are_new() -> None:
-    found = recalls("new users")
-    assert found == expected({user: "known" if length else "new" for user, length in histories().items()})
-    assert found["new"][0] == 10
+    segments = recalls("new users")
+    assert segments == expected({user: "known" if length else "new" for user, length in histories().items()})
+    assert segments["new"][0] == 10
 
 
-def test_test_items_by_whether_anyone_had_them() -> None:
+def test_test_items_by_whether_they_are_cold() -> None:
     model, _, test = parts()
-    found = recalls("cold items")
+    segments = recalls("cold items")
     for value, cold in (("cold", True), ("known", False)):
         rows = test.interactions.take((test.interactions.item_index == 11) == cold)
         alone = gg.evaluate(model, test.with_interactions(rows), k=K)
         recall = alone.to_dict()[f"recall@{K}"]
-        assert found[value] == (recall["users"], pytest.approx(recall["mean"]))
+        assert segments[value] == (recall["users"], pytest.approx(recall["mean"]))
 
 
-def test_all_metrics_of_a_segment_are_those_of_its_users_alone() -> None:
+def test_metrics_of_a_segment_equal_an_evaluation_of_its_users() -> None:
     model, _, test = parts()
     result = gg.evaluate(model, test, k=K, by="new users")
     new = np.isin(test.interactions.user_index, np.arange(50, 60))
@@ -88,18 +88,18 @@ def test_all_metrics_of_a_segment_are_those_of_its_users_alone() -> None:
     assert_frame_equal(segment.drop("segment", "value"), alone.table)
 
 
-def test_users_by_what_their_features_are_made_of() -> None:
+def test_users_by_columns_of_their_features() -> None:
     clubs = dict(users().select("user_id", pl.col("club").fill_null("null")).iter_rows())
     assert recalls("club", features=True) == expected(clubs)
-    found = recalls("age", features=True)
+    segments = recalls("age", features=True)
     ages = dict(users().select("user_id", "age").iter_rows())
 
     def bin_of(age: int) -> str:
-        bins = [(name, *map(float, name.strip("(]").split(","))) for name in found]
+        bins = [(name, *map(float, name.strip("(]").split(","))) for name in segments]
         return next(name for name, low, high in bins if low < age <= high)
 
-    assert found == expected({user: bin_of(age) for user, age in ages.items()})
-    assert len(found) == 3
+    assert segments == expected({user: bin_of(age) for user, age in ages.items()})
+    assert len(segments) == 3
 
 
 def test_columns_and_values_may_contain_equals_signs() -> None:
@@ -142,33 +142,34 @@ def test_users_by_the_columns_of_a_frame() -> None:
     table = users().select("user_id", "club")
     for frame in (table, table.lazy(), table.to_pandas(), table.to_dict(as_series=False)):
         assert recalls(frame) == expected(clubs)
-    found = recalls(users().select("user_id", "age"))
-    borders = [int(name.split()[-1]) for name in found][:3]
+    segments = recalls(users().select("user_id", "age"))
+    borders = [int(name.split()[-1]) for name in segments][:3]
 
     def band(age: int) -> str:
-        return list(found)[sum(age > border for border in borders)]
+        return list(segments)[sum(age > border for border in borders)]
 
-    assert found == expected({user: band(age) for user, age in ages.items()})
-    assert len(found) == 4
-    assert max(number for number, _ in found.values()) < 1.5 * min(number for number, _ in found.values())
+    assert segments == expected({user: band(age) for user, age in ages.items()})
+    assert len(segments) == 4
+    sizes = [n_users for n_users, _ in segments.values()]
+    assert max(sizes) < 1.5 * min(sizes)
 
 
-def test_whom_a_frame_does_not_know_is_unknown() -> None:
+def test_users_missing_from_a_frame_are_unknown() -> None:
     some = pl.DataFrame({"user_id": [0, 1, 2, 999], "town": ["x", "y", "x", "z"]})
     labels = {user: "x" if user in (0, 2) else "y" if user == 1 else "unknown" for user in range(60)}
     assert recalls(some) == expected(labels)
 
 
-def test_rare_values_are_taken_together() -> None:
+def test_rare_values_are_combined() -> None:
     towns = {user: f"t{user % 12:02}" if user < 48 else "big" for user in range(60)}
     frame = pl.DataFrame({"user_id": list(towns), "town": list(towns.values())})
-    found = recalls(frame)
-    assert "other" in found
-    assert len(found) == 9
-    assert sum(number for number, _ in found.values()) == sum(number for number, _ in recalls("history").values())
+    segments = recalls(frame)
+    assert "other" in segments
+    assert len(segments) == 9
+    assert sum(number for number, _ in segments.values()) == sum(number for number, _ in recalls("history").values())
 
 
-def test_a_value_called_unknown_or_other_is_the_segment_of_that_name() -> None:
+def test_values_called_unknown_or_other_join_the_segment_of_that_name() -> None:
     towns = [None if user < 6 else "unknown" if user < 30 else "other" for user in range(60)]
     labels = {user: town or "unknown" for user, town in enumerate(towns)}
     assert recalls({"user_id": range(60), "town": towns}) == expected(labels)
@@ -179,7 +180,7 @@ def test_a_value_called_unknown_or_other_is_the_segment_of_that_name() -> None:
 
 
 @pytest.mark.parametrize("dtype", [pl.Float64, pl.Decimal(10, 2)])
-def test_numbers_that_are_missing_are_unknown(dtype: Any) -> None:
+def test_missing_numbers_are_unknown(dtype: Any) -> None:
     ages = pl.Series("age", [float(user) for user in range(60)]).cast(dtype)
     frame = pl.DataFrame({"user_id": range(60), "age": ages})
     gaps = frame.with_columns(pl.when(pl.col("user_id") >= 20).then("age"))
@@ -189,7 +190,7 @@ def test_numbers_that_are_missing_are_unknown(dtype: Any) -> None:
     assert recalls(gaps) == recalls(nans)
 
 
-def test_several_at_once_come_in_the_order_asked_for() -> None:
+def test_several_segmentations_keep_their_order() -> None:
     model, _, test = parts()
     segments = gg.evaluate(model, test, k=K, by=["new users", users(), "history"]).segments
     assert segments is not None
@@ -204,18 +205,18 @@ def test_several_at_once_come_in_the_order_asked_for() -> None:
         ([None], ParameterError, "by is a NoneType"),
         (pl.DataFrame({"user": [1]}), DataError, r"columns \['user'\]"),
         (pl.DataFrame({"user_id": [1]}), DataError, r"columns \['user_id'\]"),
-        (pl.DataFrame({"user_id": [1, 1], "a": [1, 2]}), DataError, "user 1 twice"),
-        (pl.DataFrame({"user_id": [1], "a": [[1, 2]]}), DataError, "lists in column 'a'"),
+        (pl.DataFrame({"user_id": [1, 1], "a": [1, 2]}), DataError, "user_id 1 appears more than once in by"),
+        (pl.DataFrame({"user_id": [1], "a": [[1, 2]]}), DataError, "Column 'a' of by contains lists"),
         (
             pl.DataFrame({"user_id": ["1", "2"], "a": [1, 2]}),
             DataError,
-            "none of the .* its first is '1'; give user_id",
+            "none of the .* its first user_id is '1'; use the same user_id",
         ),
         (pl.DataFrame({"user_id": [], "a": []}), DataError, "none of the .* it is empty"),
-        ({"user_id": [1, 2], "a": [1]}, DataError, "columns of several lengths"),
+        ({"user_id": [1, 2], "a": [1]}, DataError, "columns of by have different lengths"),
     ],
 )
-def test_what_users_are_not_known_by_is_refused(by: Any, error: type[Exception], words: str) -> None:
+def test_a_wrong_segmentation_is_refused(by: Any, error: type[Exception], words: str) -> None:
     model, _, test = parts(features=True)
     with pytest.raises(error, match=words):
         gg.evaluate(model, test, k=K, by=by)

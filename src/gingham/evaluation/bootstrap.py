@@ -1,4 +1,4 @@
-"""How far a mean over users can be trusted: the bootstrap."""
+"""Bootstrap confidence intervals of means over users."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ Means = npt.NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
-# Resampling one or two users over and over finds a narrow interval, however little they say; of fewer than these,
-# nothing is concluded.
+# Resamples of one or two users are almost equal, so the interval is narrow although it is based on little data. With
+# fewer users than this there is no verdict.
 FEWEST = 10
-# Counts of draws are held for so many users at once, whatever resample they belong to.
+# The largest number of counts of draws that are in memory at the same time, over all resamples.
 _AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """Means over users and their intervals, a value a column.
+    """Means over users and their confidence intervals, one value per column.
 
     Attributes
     ----------
     mean, low, high : float64 array of length n_columns
-        The mean, and the ends of its 95% interval; NaN where no user counts.
+        The mean, and the limits of its 95% interval; NaN if all values of the column are NaN.
     users : int array of length n_columns
-        How many users the mean is over.
+        The number of users who count for the mean.
     """
 
     mean: Means
@@ -35,23 +35,36 @@ class Summary:
 
 
 def summarize(values: npt.NDArray[np.float64], resamples: int = RESAMPLES, seed: int = 0) -> Summary:
-    """Take the means of columns, and the bootstrap percentile intervals of these.
+    """Compute the means of columns and their bootstrap percentile intervals [1]_.
 
-    Equally many users are resampled alike, always, and so are all columns: the interval of the difference of two models
-    is that of their values' differences, user by user. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.
+    The same number of users and the same seed always give the same resamples, for all columns and across calls. The
+    interval of the difference of two models is therefore the interval of their differences per user.
 
     Parameters
     ----------
     values : float64 array, shape (n_users, n_columns)
         NaN where a user does not count.
     resamples : int
-        How often as many users as there are are drawn from them, with replacement; 1,000 by default.
+        The number of resamples; 1,000 by default. Each draws n_users users with replacement.
     seed : int
-        Of the draws; 0 by default.
+        The seed of the draws; 0 by default.
+
+    References
+    ----------
+    .. [1] Efron, "Bootstrap Methods: Another Look at the Jackknife", The Annals of Statistics, 1979.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gingham.evaluation.bootstrap import summarize
+    >>> hits = np.array([[0.0], [1.0]] * 50)
+    >>> summary = summarize(hits)
+    >>> summary.mean.tolist(), summary.low.round(1).tolist(), summary.high.round(1).tolist()
+    ([0.5], [0.4], [0.6])
     """
-    there = np.isfinite(values)
-    counts = there.sum(axis=0)
-    sums = np.where(there, values, 0).sum(axis=0)
+    finite = np.isfinite(values)
+    counts = finite.sum(axis=0)
+    sums = np.where(finite, values, 0).sum(axis=0)
     means = resampled_means(values, resamples, seed)
     tail = 50 * (1 - CONFIDENCE)
     some = counts > 0
@@ -61,7 +74,7 @@ def summarize(values: npt.NDArray[np.float64], resamples: int = RESAMPLES, seed:
 
 
 def resampled_means(values: npt.NDArray[np.float64], resamples: int = RESAMPLES, seed: int = 0) -> Means:
-    """Draw users again and again, and take the means of columns each time.
+    """Compute the means of columns over resamples of the users.
 
     Parameters
     ----------
@@ -71,17 +84,17 @@ def resampled_means(values: npt.NDArray[np.float64], resamples: int = RESAMPLES,
     Returns
     -------
     float64 array, shape (resamples, n_columns)
-        NaN where none of the users drawn counts.
+        NaN if all values of the drawn users are NaN.
     """
     rng, (n_users, n_columns) = np.random.default_rng(seed), values.shape
-    there = np.isfinite(values)
-    gaps = ~there.all(axis=0)
-    # float32 halves the memory to read a thousand times; an interval needs no more digits.
-    terms = np.hstack([np.where(there, values, 0), there[:, gaps]]).astype(np.float32)
+    finite = np.isfinite(values)
+    gaps = ~finite.all(axis=0)
+    # float32 halves the memory that is read a thousand times, and is precise enough for an interval.
+    terms = np.hstack([np.where(finite, values, 0), finite[:, gaps]]).astype(np.float32)
     means = np.empty((resamples, n_columns))
     block = max(1, _AT_ONCE // max(n_users, 1))
     for start in range(0, resamples, block):
-        # How often each user is drawn, which takes less memory than who is.
+        # The number of draws of each user, which takes less memory than a list of the drawn users.
         times = np.empty((min(block, resamples - start), n_users), np.float32)
         for row in times:
             row[:] = np.bincount(rng.integers(n_users, size=n_users), minlength=n_users)

@@ -1,4 +1,4 @@
-"""For whom a model is good: users (and test items) by what they have in common."""
+"""Segments of the users (and test items) by which an evaluation is broken down."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,9 +25,9 @@ HISTORY = "history"
 NEW_USERS = "new users"
 COLD_ITEMS = "cold items"
 
-# The least pairs of each band of history.
+# The smallest number of items in each band of history.
 _BANDS = (0, 1, 2, 5, 10, 20, 50)
-# A column with more values has bands of equally many users, or keeps its most frequent values.
+# Numbers with more values are cut into bands of about equally many users; of other values, the most frequent are shown.
 _VALUES = 8
 _QUARTERS = (0.25, 0.5, 0.75)
 _OTHER, _UNKNOWN = "other", "unknown"
@@ -35,16 +35,16 @@ _OTHER, _UNKNOWN = "other", "unknown"
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Some of the users, or some of their test items.
+    """A part of the users with test items, or of their test items.
 
     Attributes
     ----------
     name, value : str
-        What they have in common, such as "history" and "2-4".
+        The attribute and its value, such as "history" and "2-4".
     users : bool array of length n_users
-        Which of the users with test items.
+        Which of the users with test items are in the segment.
     items : bool array of length n_test, or None
-        Which of their test items; None for all.
+        Which of their test items are in the segment; None for all.
     """
 
     name: str
@@ -56,40 +56,40 @@ class Segment:
 Splitter: TypeAlias = Callable[[TestRanks], Iterator[Segment]]
 
 
-def segments(by: By | Sequence[By], known: TrainingData, test: Data) -> Splitter:
-    """Say how to split the users of a test as asked; see `gingham.evaluate` for what can be.
+def build_splitter(by: By | Sequence[By], training_data: TrainingData, test: Data) -> Splitter:
+    """Build the function that splits the users of a test into segments.
 
     Parameters
     ----------
     by : str, data frame, mapping, or a sequence of these
-        What to split by.
-    known : TrainingData
-        What the model was fitted to.
+        The attributes to split by, as for `gingham.evaluate`.
+    training_data : TrainingData
+        The data that the model was fitted to.
     test : Dataset or sparse matrix
-        As it was given.
+        The test data.
 
     Returns
     -------
     callable
-        Takes the ranks of the users with test items, and gives the segments.
+        Takes the ranks of the test items, and returns an iterator of segments.
 
     Raises
     ------
     ParameterError
-        If there is no such attribute.
+        If `by` names no attribute of the users.
     DataError
-        If a frame has no ``user_id``, a user twice, or lists.
+        If a frame has no ``user_id``, a duplicate user, or a column of lists.
     """
     several = isinstance(by, Sequence) and not isinstance(by, str)
-    splitters = [_splitter(one, known, test) for one in (by if several else [by])]
+    splitters = [_splitter(one, training_data, test) for one in (by if several else [by])]
     return lambda ranks: (segment for split in splitters for segment in split(ranks))
 
 
-def _splitter(by: By, known: TrainingData, test: Data) -> Splitter:
+def _splitter(by: By, training_data: TrainingData, test: Data) -> Splitter:
     if not isinstance(by, str):
-        return partial(_by_table, _table(by), known)
-    if by in _OF_KNOWN:
-        return partial(_OF_KNOWN[by], known)
+        return partial(_by_table, _table(by), training_data)
+    if by in _OF_TRAINING_DATA:
+        return partial(_OF_TRAINING_DATA[by], training_data)
     return partial(_by_feature, by, _feature(by, test))
 
 
@@ -100,26 +100,27 @@ def _labelled(name: str, codes: npt.NDArray[np.integer], labels: Sequence[str]) 
             yield Segment(name, label, users)
 
 
-def _by_history(known: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
-    lengths = np.diff(known.matrix.indptr)[ranks.users]
+def _by_history(training_data: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
+    lengths = np.diff(training_data.matrix.indptr)[ranks.users]
     bands = [f"{low}-{high - 1}" if high - low > 1 else f"{low}" for low, high in pairwise(_BANDS)]
     yield from _labelled(HISTORY, np.searchsorted(_BANDS, lengths, side="right") - 1, [*bands, f"{_BANDS[-1]}+"])
 
 
-def _by_newness(known: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
-    new = np.diff(known.matrix.indptr)[ranks.users] == 0
+def _by_newness(training_data: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
+    new = np.diff(training_data.matrix.indptr)[ranks.users] == 0
     yield from _labelled(NEW_USERS, new.astype(np.int64), ["known", "new"])
 
 
-def _by_item(known: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
-    sold = np.bincount(known.matrix.indices, minlength=known.matrix.shape[1]) > 0
-    for value, chosen in (("known", sold[ranks.items]), ("cold", ~sold[ranks.items])):
-        users = ranks.sum(chosen) > 0
+def _by_item(training_data: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
+    matrix = training_data.matrix
+    is_known = (np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0)[ranks.items]
+    for value, items in (("known", is_known), ("cold", ~is_known)):
+        users = ranks.sum(items) > 0
         if users.any():
-            yield Segment(COLD_ITEMS, value, users, chosen)
+            yield Segment(COLD_ITEMS, value, users, items)
 
 
-_OF_KNOWN = {HISTORY: _by_history, NEW_USERS: _by_newness, COLD_ITEMS: _by_item}
+_OF_TRAINING_DATA = {HISTORY: _by_history, NEW_USERS: _by_newness, COLD_ITEMS: _by_item}
 
 
 def _feature(name: str, test: Data) -> Codes:
@@ -128,7 +129,7 @@ def _feature(name: str, test: Data) -> Codes:
     categories = {} if features is None else features.categories()
     columns = {column: codes for column, codes in categories.items() if codes.is_exclusive}
     if name not in columns:
-        choices = ", ".join(map(repr, (*_OF_KNOWN, *columns)))
+        choices = ", ".join(map(repr, (*_OF_TRAINING_DATA, *columns)))
         raise ParameterError(f"by={name!r} is not a segmentation of the users; use one of {choices}, or a data frame.")
     return columns[name]
 
@@ -144,49 +145,55 @@ def _by_feature(name: str, codes: Codes, ranks: TestRanks) -> Iterator[Segment]:
 
 
 def _table(frame: Any) -> pl.DataFrame:
-    """Take a frame of users."""
+    """Return a data frame of users after checking it."""
     table = _polars(frame)
     if USER_ID not in table.columns or table.width < 2:
-        raise DataError(f"by has the columns {table.columns}; give {USER_ID} and what to split its users by.")
+        raise DataError(f"by has the columns {table.columns}; use {USER_ID} and at least one column to split by.")
     if table[USER_ID].is_duplicated().any():
-        twice = table[USER_ID].filter(table[USER_ID].is_duplicated())[0]
-        raise DataError(f"by has the user {twice!r} twice; give one row a user.")
+        duplicate = table[USER_ID].filter(table[USER_ID].is_duplicated())[0]
+        raise DataError(f"{USER_ID} {duplicate!r} appears more than once in by; keep one row per user.")
     nested = [column.name for column in table if column.dtype.is_nested()]
     if nested:
-        raise DataError(f"by has lists in column {nested[0]!r}; give a number or a text a user.")
+        raise DataError(f"Column {nested[0]!r} of by contains lists; use one number or text per user.")
     return table
 
 
-def _by_table(table: pl.DataFrame, known: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
+def _by_table(table: pl.DataFrame, training_data: TrainingData, ranks: TestRanks) -> Iterator[Segment]:
     """Split by each column of a frame of users."""
-    place = np.full(len(known.user_ids), -1)
-    found = known.user_ids.find(table[USER_ID])
-    if not (found >= 0).any() and len(ranks.users):
-        asked = f"its first is {table[USER_ID][0]!r}" if len(table) else "it is empty"
+    user_ids = training_data.user_ids
+    row_of_user = np.full(len(user_ids), -1)
+    user_index = user_ids.find(table[USER_ID])
+    matches = user_index >= 0
+    if not matches.any() and len(ranks.users):
+        content = f"its first {USER_ID} is {table[USER_ID][0]!r}" if len(table) else "it is empty"
         raise DataError(
-            f"by has none of the {len(known.user_ids):,} users that the model knows, such as "
-            f"{known.user_ids.values[0]!r}: {asked}; give {USER_ID} as the transactions have it."
+            f"by contains none of the {len(user_ids):,} users of the training data, such as {user_ids.values[0]!r}: "
+            f"{content}; use the same {USER_ID} as in the transactions."
         )
-    place[found[found >= 0]] = np.flatnonzero(found >= 0)
-    rows = pl.Series(place[ranks.users]).replace(-1, None)
+    row_of_user[user_index[matches]] = np.flatnonzero(matches)
+    rows = pl.Series(row_of_user[ranks.users]).replace(-1, None)
     for column in table.drop(USER_ID):
         yield from _by_values(column.gather(rows))
 
 
 def _polars(frame: Any) -> pl.DataFrame:
-    """Take any frame, or a mapping of columns; what is not a number is null, whoever made it."""
+    """Convert any data frame or a mapping of columns to polars, with null for NaN."""
     try:
         native = nw.from_native(pl.DataFrame(frame) if isinstance(frame, Mapping) else frame)
     except TypeError as error:
-        raise ParameterError(f"by is a {type(frame).__name__}; give names, or a data frame of users.") from error
+        raise ParameterError(
+            f"by is a {type(frame).__name__}; use names of attributes, or a data frame of users."
+        ) from error
     except pl.exceptions.ShapeError as error:
-        raise DataError(f"by has columns of several lengths: {error}; give one entry a user in each.") from error
+        raise DataError(
+            f"The columns of by have different lengths: {error}; use one entry per user in each column."
+        ) from error
     table: pl.DataFrame = (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
     return table.with_columns(cs.decimal().cast(pl.Float64)).with_columns(cs.float().fill_nan(None))
 
 
 def _by_values(values: pl.Series) -> Iterator[Segment]:
-    """Split by a column: numbers in bands of about equally many users, other values as they are, null as unknown."""
+    """Split by a column: numbers in bands of about equally many users, other values as they are, null as "unknown"."""
     numeric = values.dtype.is_numeric()
     if numeric and values.drop_nulls().n_unique() > _VALUES:
         borders = np.unique([values.quantile(share, "nearest") for share in _QUARTERS])
@@ -196,11 +203,11 @@ def _by_values(values: pl.Series) -> Iterator[Segment]:
         yield from _labelled(values.name, codes, [f"<= {borders[0]:g}", *middle, f"> {borders[-1]:g}", _UNKNOWN])
         return
     texts = values.cast(pl.String)
-    often = texts.drop_nulls().value_counts(sort=True)[values.name].head(_VALUES)
-    kept = values.drop_nulls().unique().sort().cast(pl.String) if numeric else often.sort()
-    # A table may have values of these names itself, which are the same segments then.
-    labels = list(dict.fromkeys([*kept, _OTHER, _UNKNOWN]))
-    numbers = {label: code for code, label in enumerate(labels)}
-    found = {**{label: numbers[label] for label in kept}, None: numbers[_UNKNOWN]}
-    codes = texts.replace_strict(found, default=numbers[_OTHER], return_dtype=pl.Int64).to_numpy()
+    frequent = texts.drop_nulls().value_counts(sort=True)[values.name].head(_VALUES)
+    shown = values.drop_nulls().unique().sort().cast(pl.String) if numeric else frequent.sort()
+    # The column may contain "other" or "unknown" itself; these values join the segment of the same name.
+    labels = list(dict.fromkeys([*shown, _OTHER, _UNKNOWN]))
+    code_of = {label: code for code, label in enumerate(labels)}
+    codes_of_values = {**{label: code_of[label] for label in shown}, None: code_of[_UNKNOWN]}
+    codes = texts.replace_strict(codes_of_values, default=code_of[_OTHER], return_dtype=pl.Int64).to_numpy()
     yield from _labelled(values.name, codes, labels)
