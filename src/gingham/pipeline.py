@@ -13,10 +13,10 @@ from gingham import store
 from gingham.comparison import BASELINES, Comparison, Fitted, Fitting
 from gingham.comparison import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
-from gingham.config.models import build, fit, fit_to_train
+from gingham.config.models import build, fit
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError
-from gingham.models import EpochModel, Recommender
+from gingham.models import Recommender
 from gingham.progress import Progress, Silent
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
@@ -147,8 +147,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
         model, comparison = fit_and_compare(name, fitting, parts, progress, **how)
         if recipe.refit:
             with progress.stage("Fitting the model to everything"):
-                epochs = len(model.history_) if isinstance(model, EpochModel) else recipe.model.epochs
-                model = fit(recipe.model.model_copy(update={"epochs": epochs}), dataset)
+                model = _refit(recipe.model, model, dataset)
         with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(
                 k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
@@ -242,8 +241,16 @@ def name_of(spec: ModelSpec) -> str:
     return f"{spec.kind} (recipe)" if spec.kind in BASELINES else spec.kind
 
 
+def _refit(spec: ModelSpec, model: Recommender, dataset: Dataset) -> Recommender:
+    """Fit a recipe's model to everything, for as many epochs as early stopping found."""
+    again = build(spec)
+    if "epochs" in model.supports:
+        again.set_params(epochs=model.best_epoch_, early_stopping=None)
+    return again.fit(dataset, num_threads=spec.num_threads)
+
+
 def _fitting(spec: ModelSpec, recipe: Recipe) -> Fitting:
-    return partial(fit_to_train, spec, split=recipe.split, filter_seen=recipe.filter_seen)
+    return partial(fit, spec, split=recipe.split, filter_seen=recipe.filter_seen)
 
 
 def _how(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Small matrices for training in the tests."""
+"""Small matrices that the tests train on."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +12,6 @@ def bought(seed: int = 0, density: float = 0.2) -> sp.coo_matrix:
 
 
 def features(n_rows: int, seed: int = 0) -> sp.csr_matrix:
-    """Return one own feature per row, and some of five shared features."""
+    """Each row's own feature and some of five that are shared."""
     rng = np.random.default_rng(seed)
     return sp.csr_matrix(np.hstack([np.eye(n_rows), rng.random((n_rows, 5)) < 0.4]), dtype=np.float32)

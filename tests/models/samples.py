@@ -1,7 +1,5 @@
 """Small shops that the tests of models train on, and what they compare."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -9,7 +7,7 @@ import scipy.sparse as sp
 
 from gingham import metrics
 from gingham.dataset import Dataset, Features, Ids, Interactions
-from gingham.models import EpochModel, HybridMF, Recommender
+from gingham.models import HybridMF, Recommender
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 RANKING = ("bpr", "warp", "warp-kos")
@@ -18,7 +16,7 @@ SCHEDULES = ("adagrad", "adadelta")
 State = dict[str, npt.NDArray[np.float32]]
 
 
-def state(model: EpochModel[Any]) -> State:
+def state(model: Recommender) -> State:
     """A copy of every number a fitted model trains, the optimizer's memory included."""
     return {name: array.copy() for name, array in model.artifact().arrays.items() if name.endswith(".state")}
 

@@ -91,22 +91,22 @@ def test_the_loss_of_an_epoch_is_the_objective_after_it(given: dict[str, Any], w
         seen.append(epoch.loss)
         assert epoch.loss == pytest.approx(Twin(fitted, noise(), sample_weight, **given).loss(), rel=1e-5)
 
-    model().fit(noise(), sample_weight=sample_weight, epochs=12, callbacks=[compare], **given)
+    model(epochs=12).fit(noise(), sample_weight=sample_weight, callbacks=[compare], **given)
     assert len(seen) == 12
     assert all(after <= before * (1 + 1e-6) for before, after in pairwise(seen))
 
 
 def test_items_are_the_solution_given_the_users() -> None:
-    fitted = model().fit(noise(), sample_weight=weights(), epochs=3)
+    fitted = model(epochs=3).fit(noise(), sample_weight=weights())
     assert np.abs(Twin(fitted, noise(), weights()).item_gradient()).max() < 1e-4
 
 
 @pytest.mark.parametrize("given", FEATURES)
 def test_training_ends_where_nothing_pulls(given: dict[str, Any]) -> None:
-    fitted = model(n_components=3).fit(noise(), epochs=400, **given)
+    fitted = model(n_components=3, epochs=400).fit(noise(), **given)
     gradient, start = (
         np.abs(Twin(one, noise(), **given).item_gradient()).max()
-        for one in (fitted, model(n_components=3).fit(noise(), epochs=1, **given))
+        for one in (fitted, model(n_components=3, epochs=1).fit(noise(), **given))
     )
     assert gradient < max(2e-3, 0.01 * start)
 
@@ -115,7 +115,7 @@ def test_blocks_of_components_find_as_good_a_solution() -> None:
     train, _ = clustered_shop("warp")
     dense_train = sp.csr_matrix((train + sp.random(40, 40, 0.5, "csr", random_state=np.random.default_rng(0))) > 0)
     whole, blocks = (
-        model(n_components=36, block_size=block_size).fit(dense_train.astype(np.float32), epochs=60)
+        model(n_components=36, block_size=block_size, epochs=60).fit(dense_train.astype(np.float32))
         for block_size in (128, 16)
     )
     assert differs(state(whole), state(blocks))
@@ -127,18 +127,18 @@ def test_blocks_of_components_find_as_good_a_solution() -> None:
 @pytest.mark.parametrize("block_size", [16, 128])
 def test_neither_threads_nor_repetition_change_a_bit(given: dict[str, Any], block_size: int) -> None:
     first, *others = (
-        model(n_components=20, block_size=block_size).fit(noise(), epochs=3, num_threads=num_threads, **given)
+        model(n_components=20, block_size=block_size, epochs=3).fit(noise(), num_threads=num_threads, **given)
         for num_threads in (1, 2, 5, 1)
     )
     for other in others:
         assert_same(state(first), state(other))
         assert [epoch.loss for epoch in first.history_] == [epoch.loss for epoch in other.history_]
-    assert differs(state(first), state(model(n_components=20, random_state=2).fit(noise(), epochs=3, **given)))
+    assert differs(state(first), state(model(n_components=20, random_state=2, epochs=3).fit(noise(), **given)))
 
 
 def test_it_learns_who_buys_what() -> None:
     train, held = clustered_shop("warp")
-    fitted = ALS(8, random_state=0).fit(train, epochs=10)
+    fitted = ALS(8, random_state=0, epochs=10).fit(train)
     assert mean_auc(fitted, held) > 0.9
 
 
@@ -148,30 +148,30 @@ def test_only_positives_with_a_weight_count() -> None:
     kept.data[(kept.data <= 0) | (weighed.data == 0)] = 0
     kept.eliminate_zeros()
     rest = sp.csr_matrix(weighed.multiply(kept != 0))
-    one = model().fit(noise(), sample_weight=weighed, epochs=4)
-    other = model().fit(kept, sample_weight=rest, epochs=4)
+    one = model(epochs=4).fit(noise(), sample_weight=weighed)
+    other = model(epochs=4).fit(kept, sample_weight=rest)
     assert_same(state(one), state(other))
 
 
 def test_the_unobserved_weigh_twenty_times_what_is_observed() -> None:
     train = sp.random(200, 300, 0.01, "csr", np.float32, np.random.default_rng(0))
     train.data[:] = 1
-    fitted = ALS(4, random_state=0).fit(train, epochs=1)
+    fitted = ALS(4, random_state=0, epochs=1).fit(train)
     assert fitted.unobserved_weight_ * 200 * 300 == pytest.approx(20 * train.nnz)
-    assert ALS(4, unobserved_weight=0.3).fit(train, epochs=1).unobserved_weight_ == 0.3
+    assert ALS(4, unobserved_weight=0.3, epochs=1).fit(train).unobserved_weight_ == 0.3
     # Ten times the weights: the same model, as all that counts is what weighs how much beside what else.
-    heavy = ALS(4, random_state=0).fit(train, sample_weight=train * 10, epochs=3)
+    heavy = ALS(4, random_state=0, epochs=3).fit(train, sample_weight=train * 10)
     np.testing.assert_allclose(
-        heavy.user_embeddings, ALS(4, random_state=0).fit(train, epochs=3).user_embeddings, atol=1e-4
+        heavy.user_embeddings, ALS(4, random_state=0, epochs=3).fit(train).user_embeddings, atol=1e-4
     )
     dense = sp.csr_matrix(np.ones((5, 6), np.float32))
-    assert ALS(4).fit(dense, sample_weight=dense * 3, epochs=1).unobserved_weight_ == pytest.approx(3)
+    assert ALS(4, epochs=1).fit(dense, sample_weight=dense * 3).unobserved_weight_ == pytest.approx(3)
 
 
 def test_who_has_no_history_has_what_features_say() -> None:
-    assert not model().fit(noise(), epochs=3).user_representations()[0][-1].any()
+    assert not model(epochs=3).fit(noise()).user_representations()[0][-1].any()
     features = groups(25, 3)
-    fitted = model().fit(noise(), epochs=3, user_features=features)
+    fitted = model(epochs=3).fit(noise(), user_features=features)
     embeddings, biases = fitted.user_representations()
     assert np.linalg.norm(embeddings[-1]) > 0.01
     assert not biases.any()
@@ -181,13 +181,13 @@ def test_who_has_no_history_has_what_features_say() -> None:
 def test_a_feature_of_nobody_stays_zero() -> None:
     features = sp.csr_matrix(sp.hstack([groups(18, 4), sp.csr_matrix((18, 2))]))
     for exponent in (0, 1):
-        fitted = model(l2_exponent=exponent).fit(noise(), epochs=2, item_features=features)
+        fitted = model(l2_exponent=exponent, epochs=2).fit(noise(), item_features=features)
         assert not fitted.item_embeddings[-2:].any()
         assert fitted.item_embeddings[:-2].any(axis=1).all()
 
 
 def test_interrupted_training_keeps_the_last_finished_epoch() -> None:
-    whole = model().fit(noise(), epochs=2)
+    whole = model(epochs=2).fit(noise())
 
     def stop(_: ALS, epoch: Epoch) -> None:
         if epoch.epoch == 2:
@@ -195,38 +195,38 @@ def test_interrupted_training_keeps_the_last_finished_epoch() -> None:
 
     fitted = model()
     with pytest.raises(KeyboardInterrupt):
-        fitted.fit(noise(), epochs=5, callbacks=[stop])
+        fitted.set_params(epochs=5).fit(noise(), callbacks=[stop])
     assert_same(state(fitted), state(whole))
 
 
 def test_early_stopping_keeps_the_best_epoch() -> None:
     train, held = clustered_shop("warp")
-    watch = EarlyStopping(held, "ndcg@5", patience=2, filter_seen=True)
-    fitted = ALS(30, l2=1e-6, random_state=0).fit(train, epochs=50, early_stopping=watch)
-    assert len(fitted.history_) == watch.best_epoch + 2
-    again = ALS(30, l2=1e-6, random_state=0).fit(train, epochs=watch.best_epoch)
+    watch = EarlyStopping("ndcg@5", validation=held, patience=2, filter_seen=True)
+    fitted = ALS(30, l2=1e-6, random_state=0, epochs=50, early_stopping=watch).fit(train)
+    assert len(fitted.history_) == fitted.best_epoch_ + 2
+    again = ALS(30, l2=1e-6, random_state=0, epochs=fitted.best_epoch_).fit(train)
     assert_same(state(fitted), state(again))
 
 
 def test_what_overflows_is_said() -> None:
-    fitted = model().fit(noise(), epochs=1)
+    fitted = model(epochs=1).fit(noise())
     before = state(fitted)
     with pytest.raises(DivergedError, match=r"no longer finite after epoch 1; .* smaller weights"):
-        fitted.fit(noise(), item_features=groups(18, 4) * np.float32(1e30), epochs=2)
+        fitted.set_params(epochs=2).fit(noise(), item_features=groups(18, 4) * np.float32(1e30))
     assert_same(state(fitted), before)
 
 
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"n_components": 0}, "n_components=0"),
-        ({"block_size": 0}, "block_size=0"),
-        ({"block_size": 2.5}, "block_size=2.5"),
-        ({"unobserved_weight": 0}, "unobserved_weight=0"),
-        ({"l2": 0.0}, "l2=0.0"),
-        ({"l2": np.nan}, "l2=nan"),
-        ({"l2_exponent": -0.1}, "l2_exponent=-0.1"),
-        ({"l2_exponent": 1.1}, "l2_exponent=1.1"),
+        ({"n_components": 0}, "n_components must be .*, not 0"),
+        ({"block_size": 0}, "block_size must be .*, not 0"),
+        ({"block_size": 2.5}, "block_size must be .*, not 2.5"),
+        ({"unobserved_weight": 0}, "unobserved_weight must be .*, not 0"),
+        ({"l2": 0.0}, "l2 must be .*, not 0.0"),
+        ({"l2": np.nan}, "l2 must be .*, not nan"),
+        ({"l2_exponent": -0.1}, "l2_exponent must be .*, not -0.1"),
+        ({"l2_exponent": 1.1}, "l2_exponent must be .*, not 1.1"),
         ({"random_state": "x"}, "random_state='x'"),
     ],
 )
@@ -262,7 +262,7 @@ def folded(fitted: ALS, baskets: Doubles, centre: Doubles | None = None) -> Doub
 
 @pytest.mark.parametrize("n_components", [6, 40])
 def test_a_basket_is_folded_in_by_one_solve(n_components: int) -> None:
-    fitted = model(n_components=n_components, block_size=16).fit(noise(), epochs=4, item_features=groups(18, 4))
+    fitted = model(n_components=n_components, block_size=16, epochs=4).fit(noise(), item_features=groups(18, 4))
     before = state(fitted)
     baskets = sp.random(9, 18, 0.3, "csr", np.float64, np.random.default_rng(3))
     there = (baskets.toarray() > 0).astype(np.float64)
@@ -278,7 +278,7 @@ def test_a_basket_is_folded_in_by_one_solve(n_components: int) -> None:
 
 
 def test_who_is_folded_in_may_share_features() -> None:
-    fitted = model().fit(noise(), epochs=4, user_features=groups(25, 3))
+    fitted = model(epochs=4).fit(noise(), user_features=groups(25, 3))
     shared = sp.csr_matrix(sp.hstack([sp.csr_matrix((2, 25)), sp.csr_matrix([[0.5, 0, 0], [0, 0, 0.5]])]))
     centre = fitted.user_representations(shared)[0].astype(np.float64)
     baskets = np.zeros((2, 18))
@@ -288,7 +288,7 @@ def test_who_is_folded_in_may_share_features() -> None:
 
 
 def test_what_is_folded_in_is_checked() -> None:
-    fitted = model().fit(noise(), epochs=1, user_features=groups(25, 3))
+    fitted = model(epochs=1).fit(noise(), user_features=groups(25, 3))
     with pytest.raises(DataError, match=r"interactions has shape \(2, 17\)"):
         fitted.fold_in(sp.csr_matrix((2, 17)))
     with pytest.raises(DataError, match="user_features has 3 rows for 2 users"):
@@ -302,7 +302,7 @@ def test_baskets_are_recommended_to() -> None:
     pairs = train.tocoo()
     ids = Ids.from_series(pl.Series([f"i{item:02}" for item in range(40)]))
     data = Dataset(Ids.from_series(pl.Series(range(40))), ids, Interactions(pairs.row, pairs.col, 40, 40))
-    fitted = ALS(8, random_state=0).fit(data, epochs=10)
+    fitted = ALS(8, random_state=0, epochs=10).fit(data)
     baskets = {"new": ["i04", "i12", "i12"], "none": [], "one": "i07"}
     table = fitted.recommend_baskets(baskets, k=3)
     assert table.columns == ["user_id", "item_id", "rank", "score"]
@@ -325,7 +325,7 @@ def test_baskets_are_recommended_to() -> None:
 
 
 def test_what_was_learned_is_stored(tmp_path: Any) -> None:
-    fitted = model().fit(noise(), epochs=3, item_features=groups(18, 4))
+    fitted = model(epochs=3).fit(noise(), item_features=groups(18, 4))
     fitted.save(tmp_path / "model")
     loaded = load(tmp_path / "model")
     assert isinstance(loaded, ALS)

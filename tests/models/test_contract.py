@@ -1,12 +1,10 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.contract")
+from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity
+from gingham.ranking import LightGBMRanker, Source, TwoStage
+from tests.contract import Case, Contract, MatrixContract
 
-from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity  # noqa: E402
-from gingham.ranking import LightGBMRanker, Source, TwoStage  # noqa: E402
-from tests.contract import Case, Contract, MatrixContract  # noqa: E402
-
-MIXED = [NextBasket(), Source(HybridMF(4, random_state=1), 3, {"epochs": 2}), Source(ItemKNN(5), 0)]
+MIXED = [NextBasket(), Source(HybridMF(4, epochs=2, random_state=1), 3), Source(ItemKNN(5), 0)]
 SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
 
 CASES = [
@@ -24,15 +22,15 @@ CASES = [
     Case("NextBasket, neighbours", lambda: NextBasket(smoothing=3, n_neighbours=4)),
     Case("GraphFilter", lambda: GraphFilter(8)),
     Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
-    Case("ALS", lambda: ALS(8, random_state=1), fit={"epochs": 3}),
-    Case("ALS, blocks", lambda: ALS(40, block_size=16, random_state=2), fit={"epochs": 3}),
-    Case("ALS, features", lambda: ALS(5, random_state=3), features=True, fit={"epochs": 3}),
-    Case("HybridMF", lambda: HybridMF(random_state=1), fit={"epochs": 3}),
-    Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", random_state=2), fit={"epochs": 20}),
-    Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", random_state=3), fit={"epochs": 3}),
-    Case("HybridMF, logistic", lambda: HybridMF(16, "logistic", random_state=4), fit={"epochs": 3}),
-    Case("HybridMF, features", lambda: HybridMF(5, random_state=5), features=True, fit={"epochs": 3}),
-    Case("HybridMF, logistic, features", lambda: HybridMF(7, "logistic", random_state=6), True, {"epochs": 3}),
+    Case("ALS", lambda: ALS(8, epochs=3, random_state=1)),
+    Case("ALS, blocks", lambda: ALS(40, block_size=16, epochs=3, random_state=2)),
+    Case("ALS, features", lambda: ALS(5, epochs=3, random_state=3), features=True),
+    Case("HybridMF", lambda: HybridMF(epochs=3, random_state=1)),
+    Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", epochs=20, random_state=2)),
+    Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", epochs=3, random_state=3)),
+    Case("HybridMF, logistic", lambda: HybridMF(16, "logistic", epochs=3, random_state=4)),
+    Case("HybridMF, features", lambda: HybridMF(5, epochs=3, random_state=5), features=True),
+    Case("HybridMF, logistic, features", lambda: HybridMF(7, "logistic", epochs=3, random_state=6), features=True),
     Case("TwoStage", lambda: TwoStage([NextBasket("30d"), Popularity()], SMALL, 4, random_state=7), timed=True),
     Case("TwoStage, mixed", lambda: TwoStage(MIXED, SMALL, 6, "5d", 3, random_state=8), timed=True),
     Case("TwoStage, no time", lambda: TwoStage([NextBasket(), Popularity()], n_candidates=5)),

@@ -9,6 +9,7 @@ from gingham import pipeline
 from gingham.cli.console import show_items
 from gingham.columns import NAME, SIMILAR_ITEM_ID
 from gingham.errors import ParameterError
+from gingham.models import Recommender
 from gingham.models.embedding import EmbeddingModel
 
 
@@ -29,7 +30,7 @@ def similar(
     show_items(f"Similar to item {item}{_name(model, item)}", rows, SIMILAR_ITEM_ID, known.item_labels)
 
 
-def _name(model: EmbeddingModel, item: str) -> str:
+def _name(model: Recommender, item: str) -> str:
     labels = model.training_data_.item_labels
     if labels is None or NAME not in labels.columns:
         return ""

@@ -12,7 +12,6 @@ from gingham.config.problems import sentences
 from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, Section, TuneSpec
 from gingham.errors import ConfigError
 from gingham.metrics import names
-from gingham.ranking import KINDS, TwoStage
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
@@ -90,7 +89,7 @@ class Recipe(Section):
 
     def narrowed(self) -> "Recipe":
         """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
-        asked = {*required_roles(self.clean.value), *([PRICE] if self._two_stage else [])}
+        asked = {*required_roles(self.clean.value), *self._model_columns}
         counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - asked
         return self.model_copy(
             update={
@@ -101,9 +100,10 @@ class Recipe(Section):
         )
 
     @property
-    def _two_stage(self) -> bool:
-        """Whether a model is among those asked for that looks at prices."""
-        return any(issubclass(KINDS[model.kind], TwoStage) for model in (self.model, *self.compare.models))
+    def _model_columns(self) -> set[str]:
+        """The optional columns of the transactions that the recipe's models use."""
+        models = (self.model, *self.compare.models)
+        return {column for model in models for column in model.model_class.columns}
 
     @classmethod
     def read(cls, path: Path | str) -> "Recipe":

@@ -1,17 +1,17 @@
 """The sections of a recipe that are about what is done with the tables, each with defaults of its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from gingham import models
+import gingham.ranking  # noqa: F401 (registers TwoStage)
 from gingham.config.problems import sentences
 from gingham.config.space import Distribution, Preset, Space, preset
 from gingham.duration import duration, time_limit
 from gingham.errors import ConfigError
 from gingham.metrics import named
-from gingham.ranking import KINDS
+from gingham.models import Recommender, model_class
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
 from gingham.validation import MAX_THREADS
@@ -50,114 +50,44 @@ class FeaturesSpec(Section):
     items: FeatureSpec = FeatureSpec()
 
 
-class EarlyStoppingSpec(Section):
-    """The recipe's ``[model.early_stopping]``: how many epochs to train is found on a validation part of train.
-
-    That part is taken from train as the test was taken from everything. The model is then fitted to all of train.
-
-    Attributes
-    ----------
-    metric : str
-        What has to improve; "map@12" by default.
-    patience : int
-        How many epochs without improvement end the search; 3 by default.
-    """
-
-    metric: str = "map@12"
-    patience: int = Field(default=3, ge=1)
-
-    @field_validator("metric")
-    @classmethod
-    def _check(cls, metric: str) -> str:
-        named(metric)
-        return metric
-
-
-def _one_of(kind: str, kinds: Iterable[str]) -> str:
-    if kind not in kinds:
-        raise ValueError(f"there is no model {kind!r}; give one of {', '.join(kinds)}")
-    return kind
-
-
-class CandidateSpec(Section):
-    """One of the recipe's ``[[model.candidates]]``: a model that suggests candidates, trained by the model's threads.
-
-    Attributes
-    ----------
-    kind : str
-        Which model, by the names of `gingham.models.KINDS`.
-    n_candidates : int, optional
-        How many items it suggests to each user; by default as many as the model's `n_candidates` says.
-    epochs : int, optional
-        How often a model that is trained in epochs goes through the interactions; by default as often as its own.
-
-    Every other key is a hyper-parameter of this model.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    kind: str
-    n_candidates: int | None = Field(default=None, ge=0)
-    epochs: int | None = Field(default=None, ge=1)
-
-    @field_validator("kind")
-    @classmethod
-    def _check(cls, kind: str) -> str:
-        return _one_of(kind, models.KINDS)
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The hyper-parameters: every other key and its value."""
-        return dict(self.model_extra or {})
-
-
 class ModelSpec(ChangeableSection):
     """The recipe's ``[model]``.
 
     Attributes
     ----------
     kind : str
-        Which model, by the names of `gingham.ranking.KINDS`; "hybrid" by default.
-    epochs : int
-        How often training goes through the interactions, at most if it stops early; 10 by default.
+        The model, by one of the names of `gingham.models.kinds`; "hybrid" by default.
     num_threads : int
-        How many threads train; 0 (default) for all cores.
-    weighted : bool
-        Whether an interaction's value ([clean] value) is its weight in training a "hybrid" or "als" model; by default
-        all that are above zero count alike.
-    early_stopping : EarlyStoppingSpec, optional
-        How a "hybrid" or "als" model finds its number of epochs; by default all are trained.
+        The number of threads that fit the model; 0 (default) for all cores.
 
-    candidates : list of CandidateSpec, optional
-        The models that suggest candidates to a "two-stage" model, each a ``[[model.candidates]]``; by default that
-        model's own.
-    ranker : mapping of str to value, optional
-        The ``[model.ranker]`` of a "two-stage" model: the hyper-parameters of what orders candidates.
-
-    Every other key is a hyper-parameter of the model, which has their defaults and refuses those it does not know.
+    Every other key is a parameter of the model: its constructor's, ``epochs`` and ``early_stopping`` included. A
+    "two-stage" model has tables of its own, ``[[model.candidates]]`` and ``[model.ranker]``.
     """
 
     place: ClassVar[str] = "model"
     model_config = ConfigDict(extra="allow", frozen=True)
 
     kind: str = "hybrid"
-    epochs: int = Field(default=10, ge=1)
     num_threads: int = Field(default=0, ge=0, le=MAX_THREADS)
-    weighted: bool = False
-    early_stopping: EarlyStoppingSpec | None = None
-    candidates: list[CandidateSpec] | None = None
-    ranker: dict[str, Any] | None = None
 
     @field_validator("kind")
     @classmethod
-    def _check(cls, kind: str) -> str:
-        return _one_of(kind, KINDS)
+    def _check_kind(cls, kind: str) -> str:
+        try:
+            model_class(kind)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        return kind
+
+    @property
+    def model_class(self) -> type[Recommender]:
+        """The class of the model."""
+        return model_class(self.kind)
 
     @property
     def params(self) -> dict[str, Any]:
-        """The hyper-parameters: every other key and its value, and the two of a model in two stages, if given."""
-        stages = {"candidates": self.candidates, "ranker": self.ranker}
-        return {**(self.model_extra or {}), **{name: value for name, value in stages.items() if value is not None}}
+        """The model's parameters, as the recipe writes them."""
+        return dict(self.model_extra or {})
 
 
 class ComparedSpec(ModelSpec):
@@ -304,6 +234,6 @@ class TuneSpec(ChangeableSection):
         """
         chosen = self.preset or (None if self.space else "default")
         try:
-            return {**(preset(chosen, kind) if chosen else {}), **self.space}
+            return {**(preset(chosen, kind, model_class(kind).default_space) if chosen else {}), **self.space}
         except ValueError as error:
             raise ConfigError(f"Section [tune]: {error}.") from None

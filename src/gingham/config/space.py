@@ -112,53 +112,6 @@ Distribution: TypeAlias = Annotated[
 Space: TypeAlias = Mapping[str, Range | Exponential | list[Scalar]]
 Preset: TypeAlias = Literal["default", "hm-study"]
 
-_WINDOWS: Space = {"window": ["1d", "3d", "7d", "14d", "30d", "90d"]}
-DEFAULTS: Mapping[str, Space] = {
-    "hybrid": {
-        "loss": ["warp", "warp-kos", "bpr"],
-        "n_components": Range(8, 128, log=True),
-        "learning_schedule": ["adagrad", "adadelta"],
-        "learning_rate": Range(0.003, 0.3, log=True),
-        "user_alpha": Range(1e-8, 1e-2, log=True),
-        "item_alpha": Range(1e-8, 1e-2, log=True),
-        "max_sampled": Range(3, 50, log=True),
-        "epochs": Range(5, 50),
-        "weighted": [False, True],
-    },
-    "als": {
-        "n_components": Range(16, 256, log=True),
-        "unobserved_weight": Range(0.001, 1.0, log=True),
-        "l2": Range(1e-4, 0.1, log=True),
-        "l2_exponent": Range(0.0, 1.0),
-        "epochs": Range(3, 20),
-        "weighted": [False, True],
-    },
-    "popularity": _WINDOWS,
-    "buy-again": _WINDOWS,
-    "item-knn": {
-        "n_neighbours": Range(10, 1000, log=True),
-        "weighting": ["cosine", "tf-idf", "bm25"],
-    },
-    "ease": {"l2": Range(10.0, 10_000.0, log=True)},
-    "graph-filter": {
-        "n_components": Range(32, 512, log=True),
-        "low_pass": Range(0.0, 1.0),
-        "user_exponent": Range(0.0, 1.0),
-        "item_exponent": Range(0.0, 1.0),
-    },
-    "next-basket": {
-        "half_life": ["7d", "14d", "30d", "60d", "120d"],
-        "smoothing": Range(10.0, 5000.0, log=True),
-        "sales_half_life": ["3d", "7d", "20d", "60d"],
-        "n_neighbours": [0, 100, 300, 900],
-        "alpha": Range(0.0, 1.0),
-        "loyalty": Range(0.0, 1.0),
-    },
-    "two-stage": {
-        "n_candidates": Range(20, 100),
-        "n_periods": Range(2, 8),
-    },
-}
 # The distributions of the H&M study that this package grew from.
 HM_STUDY: Space = {
     "n_components": Range(16, 63),
@@ -173,18 +126,26 @@ HM_STUDY: Space = {
 }
 
 
-def preset(name: Preset, kind: str) -> Space:
-    """Give the distributions of a name; "default" are those of a kind of model.
+def preset(name: Preset, kind: str, default: Mapping[str, Any]) -> Space:
+    """Return the distributions of a preset.
+
+    Parameters
+    ----------
+    name : {"default", "hm-study"}
+    kind : str
+        The model's name in recipes.
+    default : mapping of str to distribution
+        The model's default space, as a recipe writes it.
 
     Raises
     ------
     ValueError
-        If the model has none of that name.
+        If the model has no such preset.
     """
     if name == "default":
-        if kind not in DEFAULTS:
-            raise ValueError(f"there is no default space for a model of kind {kind!r}; write a section [tune.space]")
-        return DEFAULTS[kind]
+        if not default:
+            raise ValueError(f"there is no default space for a model of kind {kind!r}; add a section [tune.space]")
+        return {parameter: distribution(written) for parameter, written in default.items()}
     if kind != "hybrid":
-        raise ValueError(f"preset = {name!r} is of the parameters of 'hybrid', not of {kind!r}; leave it out")
+        raise ValueError(f"preset = {name!r} has parameters of 'hybrid', not of {kind!r}; leave it out")
     return HM_STUDY

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices, Matrix, canonical
 from gingham.errors import DataError
-from gingham.models.training_pairs import Entries
+from gingham.models.training_pairs import Observations
 
 
 def as_coo(data: Any, name: str) -> sp.coo_matrix:
@@ -25,7 +25,7 @@ def as_coo(data: Any, name: str) -> sp.coo_matrix:
     return sp.coo_matrix(data)
 
 
-def entries(coo: sp.coo_matrix, sample_weight: Any) -> Entries:
+def entries(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
     """Take interactions one by one, duplicates as they come, each with its weight.
 
     Raises
@@ -35,7 +35,7 @@ def entries(coo: sp.coo_matrix, sample_weight: Any) -> Entries:
     """
     values = coo.data.astype(np.float32, copy=False)
     if sample_weight is None:
-        return Entries(coo.row, coo.col, values, None)
+        return Observations(coo.row, coo.col, values, None)
     if getattr(sample_weight, "format", None) != "coo":
         raise DataError(f"sample_weight is a {type(sample_weight).__name__}; give a COO matrix.")
     same = (
@@ -51,10 +51,10 @@ def entries(coo: sp.coo_matrix, sample_weight: Any) -> Entries:
     weights = sample_weight.data.astype(np.float32, copy=False)
     if not np.isfinite(weights).all():
         raise DataError("sample_weight holds a value that is not finite; leave out what is not known.")
-    return Entries(coo.row, coo.col, values, weights)
+    return Observations(coo.row, coo.col, values, weights)
 
 
-def positive_weights(given: Entries, matrix: sp.csr_matrix) -> Floats | None:
+def positive_weights(given: Observations, matrix: sp.csr_matrix) -> Floats | None:
     """Give the mean weight of the entries behind each entry of the matrix that sums them up."""
     if given.weights is None:
         return None

@@ -18,10 +18,14 @@ from gingham.lightfm.scoring import Scorer, require_threads
 from gingham.lightfm.state import ARRAYS
 from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
+from gingham.models.hybrid import HybridState
+from gingham.models.inputs import read_inputs
+from gingham.models.loss import LOSSES
 from gingham.models.parametrized import to_json
 from gingham.models.side import INITIAL_MEMORY, Side
+from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import TrainingData
-from gingham.models.training_pairs import Training, inputs
+from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
 from gingham.validation import check_integer
 
@@ -168,7 +172,7 @@ class LightFM(Scorer):
         coo = as_coo(interactions, "interactions")
         n_users, n_items = coo.shape
         given = entries(coo, sample_weight)
-        known, features = inputs(
+        known, features = read_inputs(
             coo,
             feature_rows(user_features, "user_features", n_users),
             feature_rows(item_features, "item_features", n_items),
@@ -177,9 +181,10 @@ class LightFM(Scorer):
         if self._seed is None:
             self._seed = int(rng.integers(2**62))
         users, items = self._sides(known, features, rng)
-        weights = positive_weights(given, known.matrix) if hybrid.loss == "warp-kos" else None
-        training = Training.of_entries(given, known.matrix, weights, hybrid.loss, self._seed)
-        hybrid.resume(known, users, items, self._seed, self._history)
+        loss = LOSSES[hybrid.loss]
+        weights = positive_weights(given, known.matrix) if loss.draws_positives else None
+        pairs = TrainingPairs.of_observations(given, known.matrix, weights, loss, self._seed)
+        state = HybridState(users, items, self._history, seed=self._seed, schedule=self.learning_schedule)
         with tqdm(total=int(epochs), desc="Epoch", disable=not verbose) as bar:
 
             def show(_: Recommender, epoch: Epoch) -> None:
@@ -188,9 +193,9 @@ class LightFM(Scorer):
 
             try:
                 with translated():
-                    hybrid.train(training, epochs if len(training) else 0, num_threads, callbacks=[show], verbose=False)
+                    n_epochs = int(epochs) if len(pairs) else 0
+                    train(hybrid, known, state, pairs, TrainingOptions(n_epochs, num_threads, [show], verbose=False))
             finally:
-                self._history = hybrid.history_
                 self._learn("user", users)
                 self._learn("item", items)
         return self
@@ -319,7 +324,7 @@ class LightFM(Scorer):
             for what, features in (("user", user_features), ("item", item_features))
         )
         seen = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions
-        known, features = inputs(seen, user_features, item_features)
+        known, features = read_inputs(seen, user_features, item_features)
         users, items = self._sides(known, features, generator(self.random_state))
         return self._engine().resume(known, users, items, self._seed, self._history)
 

@@ -1,12 +1,11 @@
 """The models: one contract, one file each."""
 
-from collections.abc import Mapping
-
 from gingham.models.als import ALS
 from gingham.models.base import Callback, Recommender
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
-from gingham.models.epochs import Epoch, EpochModel
+from gingham.models.epoch_model import EpochModel
+from gingham.models.epochs import Epoch
 from gingham.models.graph_filter import GraphFilter
 from gingham.models.hybrid import HybridMF
 from gingham.models.neighbours import ItemKNN
@@ -17,7 +16,6 @@ from gingham.models.registry import build_model, kinds, model_class
 __all__ = [
     "ALS",
     "EASE",
-    "KINDS",
     "BuyAgain",
     "Callback",
     "EarlyStopping",
@@ -36,15 +34,3 @@ __all__ = [
 ]
 
 load = Recommender.load
-
-# What recipes call each.
-KINDS: Mapping[str, type[Recommender]] = {
-    "hybrid": HybridMF,
-    "als": ALS,
-    "popularity": Popularity,
-    "buy-again": BuyAgain,
-    "item-knn": ItemKNN,
-    "ease": EASE,
-    "graph-filter": GraphFilter,
-    "next-basket": NextBasket,
-}

@@ -1,8 +1,9 @@
 """ALS: matrix factorisation with features for implicit feedback, by alternating least squares in the native kernel."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,19 +12,20 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import DataError
-from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.epochs import EpochModel
+from gingham.models.embedding import stored_sides
+from gingham.models.epoch_model import EpochModel
+from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
+from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.side import Side
-from gingham.models.training_data import Data
-from gingham.models.training_pairs import inputs, weights_of
+from gingham.models.training_data import TrainingData
 from gingham.randomness import RandomState, generator
-from gingham.validation import check_integer, check_number
+from gingham.validation import Check, check_integer, check_number, optional
 
-# The standard deviation of the items' first embeddings, times the root of their size.
+# The standard deviation of the items' initial embeddings, times the square root of their size.
 _SPREAD = 0.1
-# What all pairs together weigh by default as unobserved ones, for each unit that the positives weigh.
+# The default total weight of all pairs as unobserved ones, per unit of the positives' total weight.
 _UNOBSERVED = 20.0
 
 
@@ -34,7 +36,6 @@ class Halves:
     Attributes
     ----------
     users, items : Half
-        The two.
     """
 
     users: Half
@@ -44,47 +45,68 @@ class Halves:
         return len(self.users) + len(self.items)
 
 
-class ALS(EpochModel[Halves]):
-    r"""Matrix factorisation by implicit alternating least squares: every pair counts, the unobserved a little.
+@dataclass(eq=False, kw_only=True)
+class ALSState(EmbeddingState):
+    """The parameters of an `ALS`.
+
+    Attributes
+    ----------
+    unobserved_weight : float
+        The weight of a pair that was not observed.
+    """
+
+    unobserved_weight: float
+
+
+class ALS(EpochModel[ALSState, Halves]):
+    r"""Matrix factorisation by implicit alternating least squares: all pairs count, unobserved ones a little.
 
     Minimises, over positives (u, i) with weights c, and over all pairs of users and items,
 
     .. math:: \sum_{positives} c_{ui} (1 - s_{ui})^2 + w \sum_{all} s_{ui}^2 + \sum_f \lambda_f |v_f|^2,
 
-    where a score s is the dot product of two representations, and a representation the weighted sum of the embeddings v
-    of an entity's features, its identity among them. There are no biases. The penalty of a feature is `l2` times the
-    number of pairs that it is in (weighed, the unobserved included) to the power of `l2_exponent` [1]_. What is an
-    entity's own is solved for in closed form, what is shared by conjugate gradients; nothing is sampled, and
-    results do not depend on the number of threads.
+    where the score s is the dot product of two representations, and a representation is the weighted sum of the
+    embeddings v of an entity's features, its identity among them. There are no biases. The penalty of a feature is `l2`
+    times the total weight of the pairs that it occurs in, unobserved ones included, to the power of `l2_exponent` [1]_.
+    Features that only one entity has are solved for in closed form, shared ones by conjugate gradients. Nothing is
+    sampled, and the result does not depend on the number of threads.
 
     Parameters
     ----------
     n_components : int
         The size of an embedding; 64 by default.
-    unobserved_weight : float, optional
-        What a pair weighs that was not observed, w. By default all together weigh 20 times what the positives do, but
-        none more than a positive in the mean. What is best depends on how dense the interactions are: 20 times is near
-        it on Gowalla and for MovieLens 20M [1]_, on the Complete Journey twice as much is. This and `l2` are the
-        parameters to tune.
+    unobserved_weight : float or None
+        The weight w of an unobserved pair. By default (None) all pairs together weigh 20 times as much as the
+        positives, but no pair more than an average positive. The best value depends on the density of the interactions:
+        20 times is near it on Gowalla and for MovieLens 20M [1]_, on the Complete Journey it is twice that. This and
+        `l2` are the parameters to tune.
     l2 : float
         The penalty; 0.01 by default.
     l2_exponent : float
-        From 0 (all embeddings alike) to 1 (default: by how often each is met).
+        From 0 (all embeddings have the same penalty) to 1 (default: in proportion to the weight of their pairs).
     block_size : int
-        How many of an entity's equations are solved at once, at the most; 64 by default. An entity with more positives
-        than that, in an embedding that is larger, is solved for by blocks of components, once through them an epoch
-        [2]_; all others exactly.
+        The largest number of an entity's equations that are solved at once; 64 by default. An entity with more
+        positives, in a larger embedding, is solved for by blocks of components, once per epoch [2]_; all others are
+        solved exactly.
+    epochs : int
+        The number of times that users and items are solved for; 10 by default.
+    early_stopping : EarlyStopping or None
+        How to end training before that; by default (None) all epochs are trained.
+    weighted : bool
+        Whether the value of a positive is its weight; False by default: all have the same weight.
     random_state : int, Generator, RandomState or None
-        Where the items' first embeddings come from. With an int every fit to the same data on the same kind of
+        The source of the items' initial embeddings. With an int, every fit to the same data on the same kind of
         processor gives the same model. None (default): each fit differs.
 
     Attributes
     ----------
     history_ : list of Epoch
-        Number, loss and seconds of each epoch of the last `fit`, and what callbacks measured. The loss is what is
-        minimised, exactly, as it is after the epoch, divided by the number of positives.
+        Number, loss, seconds and measured metrics of each epoch of the last `fit`. The loss is the exact objective
+        after the epoch, divided by the number of positives.
+    best_epoch_ : int
+        The number of epochs that early stopping chose.
     unobserved_weight_ : float
-        What a pair that was not observed weighed in the last `fit`.
+        The weight of an unobserved pair in the last `fit`.
 
     References
     ----------
@@ -93,10 +115,35 @@ class ALS(EpochModel[Halves]):
        Datasets", ICDM 2008.
     .. [2] Rendle, Krichene, Zhang and Koren, "iALS++: Speeding up Matrix Factorization with Subspace Optimization",
        2021. arXiv:2110.14044.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> model = gg.ALS(8, epochs=5, random_state=0).fit(train)
+    >>> model.recommend(["u00"], k=3).columns
+    ['user_id', 'item_id', 'rank', 'score']
+    >>> model.history_[-1].loss < model.history_[0].loss
+    True
     """
 
     kind = "als"
-    unobserved_weight_: float
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "n_components": {"low": 16, "high": 256, "log": True},
+        "unobserved_weight": {"low": 0.001, "high": 1.0, "log": True},
+        "l2": {"low": 1e-4, "high": 0.1, "log": True},
+        "l2_exponent": {"low": 0.0, "high": 1.0},
+        "epochs": {"low": 3, "high": 20},
+        "weighted": [False, True],
+    }
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "n_components": check_integer,
+        "block_size": check_integer,
+        "unobserved_weight": optional(partial(check_number, above=0)),
+        "l2": partial(check_number, above=0),
+        "l2_exponent": partial(check_number, least=0, most=1),
+        **EpochModel.constraints,
+    }
 
     def __init__(
         self,
@@ -105,6 +152,9 @@ class ALS(EpochModel[Halves]):
         l2: float = 0.01,
         l2_exponent: float = 1.0,
         block_size: int = 64,
+        epochs: int = 10,
+        early_stopping: EarlyStopping | None = None,
+        weighted: bool = False,
         random_state: RandomState = None,
     ) -> None:
         self.n_components = n_components
@@ -112,107 +162,43 @@ class ALS(EpochModel[Halves]):
         self.l2 = l2
         self.l2_exponent = l2_exponent
         self.block_size = block_size
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.weighted = weighted
         self.random_state = random_state
+
+    @property
+    def unobserved_weight_(self) -> float:
+        """The weight of an unobserved pair in the last fit."""
+        return self._fitted_state.unobserved_weight
 
     # Training --------------------------------------------------------------------------------------------------------
 
-    def fit(
-        self,
-        interactions: Data,
-        *,
-        user_features: Matrix | None = None,
-        item_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        epochs: int = 10,
-        num_threads: int = 0,
-        callbacks: Iterable[Callback] = (),
-        early_stopping: EarlyStopping | None = None,
-        verbose: bool = True,
-    ) -> Self:
-        """Train from scratch.
-
-        An interaction with a value above zero is a positive; all others are as good as unobserved. Entries for the same
-        user and item are summed first.
-
-        Parameters
-        ----------
-        interactions : Dataset or sparse matrix, shape (n_users, n_items)
-            A dataset brings its features; for a matrix, row and column numbers are the ids.
-        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
-            Weights of features, for a matrix of interactions; the identity is a feature only if it is in there. By
-            default it is the only one.
-        sample_weight : sparse matrix, shape (n_users, n_items)
-            How much each positive weighs, at least 0, at the very places of the interactions; by default 1.
-        epochs : int
-            How often users and items are solved for; 10 by default.
-        num_threads : int
-            0 (default) for all cores. The result does not depend on it.
-        callbacks : iterable of callable
-            Each is called with the model and the `Epoch` after every epoch; training ends when one returns True.
-        early_stopping : EarlyStopping
-            When to end for want of improvement; the model then is the best epoch's. By default all epochs are trained.
-        verbose : bool
-            Whether a terminal shows a progress bar; True by default.
-
-        Returns
-        -------
-        ALS
-            This model. If training is interrupted, by Ctrl-C or an error, it is as after the last finished epoch.
-
-        Raises
-        ------
-        ParameterError
-            If a parameter is out of its range.
-        DataError
-            If shapes disagree, a value is not finite, or there are no positives.
-        DivergedError
-            If a parameter stops being finite.
-        """
-        self.validate()
-        known, (of_users, of_items) = inputs(interactions, user_features, item_features)
-        positives = _positives(known.matrix, sample_weight)
+    def _start(
+        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+    ) -> tuple[ALSState, Halves]:
+        positives = _positives(training_data.matrix, weights)
         if not positives.nnz:
             raise DataError(
-                f"None of the {known.matrix.nnz:,} interactions has a value and a weight above zero, so there is "
-                "nothing to learn from; give each positive interaction a value such as 1."
+                f"None of the {training_data.matrix.nnz:,} interactions has a value and a weight above zero, so there "
+                "is nothing to fit; use a value such as 1 for each positive interaction."
             )
-        weight, by_item = self._weight(positives), sp.csr_matrix(positives.T)
+        user_features, item_features = features
+        weight, by_item = self._unobserved_weight(positives), sp.csr_matrix(positives.T)
         halves = Halves(
-            Half.of(positives, of_users, self._penalties(weight * positives.shape[1])),
-            Half.of(by_item, of_items, self._penalties(weight * by_item.shape[1])),
+            Half.of(positives, user_features, self._penalties(weight * positives.shape[1])),
+            Half.of(by_item, item_features, self._penalties(weight * by_item.shape[1])),
         )
-        # Users come first, and are solved for from what is random about items.
-        users = _blank(len(halves.users.penalty), of_users, int(self.n_components))
-        items = _blank(len(halves.items.penalty), of_items, int(self.n_components))
+        # Users are solved for first, against random item embeddings.
+        users = _zero_side(len(halves.users.penalty), user_features, int(self.n_components))
+        items = _zero_side(len(halves.items.penalty), item_features, int(self.n_components))
         first = generator(self.random_state).standard_normal(items.embeddings.shape, np.float32)
         np.multiply(first, np.float32(_SPREAD / np.sqrt(items.n_components)), out=items.embeddings)
-        if of_items is not None:
-            items.embeddings[of_items.getnnz(axis=0) == 0] = 0  # features of nothing
-        fresh = {
-            "_training_data": known,
-            "_users": users,
-            "_items": items,
-            "history_": [],
-            "unobserved_weight_": weight,
-        }
-        return self._train(fresh, halves, epochs, num_threads, callbacks, early_stopping, verbose)
+        if item_features is not None:
+            items.embeddings[item_features.getnnz(axis=0) == 0] = 0  # features that no item has
+        return ALSState(users, items, unobserved_weight=weight), halves
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
-
-        Raises
-        ------
-        ParameterError
-            If one is out of its range.
-        """
-        for name in ("n_components", "block_size"):
-            check_integer(name, getattr(self, name), 1)
-        if self.unobserved_weight is not None:
-            check_number("unobserved_weight", self.unobserved_weight, above=0)
-        check_number("l2", self.l2, above=0)
-        check_number("l2_exponent", self.l2_exponent, least=0, most=1)
-
-    def _weight(self, positives: sp.csr_matrix) -> float:
+    def _unobserved_weight(self, positives: sp.csr_matrix) -> float:
         if self.unobserved_weight is not None:
             return float(self.unobserved_weight)
         n_users, n_items = positives.shape
@@ -221,48 +207,48 @@ class ALS(EpochModel[Halves]):
     def _penalties(self, unobserved: float) -> Penalties:
         return Penalties(float(self.l2), float(self.l2_exponent), unobserved)
 
-    def _run_epoch(self, training: Halves, n_threads: int, progress: Callable[[int], None]) -> float:
-        with np.errstate(all="ignore"):  # the loop looks for what is not finite
-            return self._solve_both(training, n_threads, progress)
+    def _run_epoch(self, state: ALSState, problem: Halves, n_threads: int, progress: ProgressFunction | None) -> float:
+        with np.errstate(all="ignore"):  # the training loop checks that parameters are finite
+            self._solve(state, problem.users, state.users, state.items, n_threads, progress)
+            before = len(problem.users)
+            later = None if progress is None else lambda done: progress(before + done)
+            loss = self._solve(state, problem.items, state.items, state.users, n_threads, later)
+            for half, side in ((problem.users, state.users), (problem.items, state.items)):
+                squares = np.einsum("ij,ij->i", side.embeddings, side.embeddings)
+                loss += float(half.penalty.astype(np.float64) @ squares)
+        return loss / len(problem.items)
 
-    def _solve_both(self, training: Halves, n_threads: int, progress: Callable[[int], None]) -> float:
-        self._solve(training.users, self._users, self._items, n_threads, progress)
-        before = len(training.users)
-        loss = self._solve(training.items, self._items, self._users, n_threads, lambda done: progress(before + done))
-        for half, side in ((training.users, self._users), (training.items, self._items)):
-            squares = np.einsum("ij,ij->i", side.embeddings, side.embeddings)
-            loss += float(half.penalty.astype(np.float64) @ squares)
-        return loss / len(training.items)
-
-    def _solve(self, half: Half, side: Side, other: Side, n_threads: int, progress: Callable[[int], None]) -> float:
-        """Solve for one side, after both are turned into the other's axes; give the loss without penalties."""
-        rows = other.rows()
-        axes = Axes.of(rows, other.n_components, n_threads)
+    def _solve(
+        self, state: ALSState, half: Half, side: Side, other: Side, n_threads: int, progress: ProgressFunction | None
+    ) -> float:
+        """Solve for one side, after rotating both to the other's principal axes; return the loss without penalties."""
+        axes = Axes.of(other.rows(), other.n_components, n_threads)
         if axes is None:
             return np.nan
         if other.features is not None:
             _native.als_rotate(rows=other.state, axes=axes.rotation, num_threads=n_threads)
-        return half.solve(side, axes, self.unobserved_weight_, int(self.block_size), n_threads, progress)
+        return half.solve(side, axes, state.unobserved_weight, int(self.block_size), n_threads, progress)
 
     @property
-    def _calmer(self) -> str:
+    def _divergence_remedy(self) -> str:
         return "smaller weights of features and samples, or another l2"
 
-    # Users the model has never met -----------------------------------------------------------------------------------
+    # Cold users ------------------------------------------------------------------------------------------------------
 
-    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
-        positives = _positives(had, sample_weight)
-        size, axes = self._items.n_components, Axes.of(self._items.rows().copy(), self._items.n_components, n_threads)
-        assert axes is not None  # a model that is fitted is finite
-        own = _blank(had.shape[0], None, size)
-        own.embeddings[:] = shared
-        _native.als_rotate(rows=own.state, axes=axes.rotation, num_threads=n_threads)
-        weight = self.unobserved_weight_
+    def _fold_in(
+        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    ) -> Floats:
+        positives = _positives(interactions, entry_weights(interactions, sample_weight, self.weighted))
+        items, weight = self._state.items, self._state.unobserved_weight
+        size, axes = items.n_components, Axes.of(items.rows().copy(), items.n_components, n_threads)
+        assert axes is not None  # a fitted model is finite
+        users = _zero_side(interactions.shape[0], None, size)
+        users.embeddings[:] = shared
+        _native.als_rotate(rows=users.state, axes=axes.rotation, num_threads=n_threads)
         half = Half.of(positives, None, self._penalties(weight * self.n_items))
-        centre = own.state.copy()
-        half.solve_rows(own.state, centre, half.penalty, axes, weight, size, n_threads)
-        _native.als_rotate(rows=own.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
-        return own.embeddings.copy()
+        half.solve_rows(users.state, users.state.copy(), half.penalty, axes, weight, size, n_threads)
+        _native.als_rotate(rows=users.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
+        return users.embeddings.copy()
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
@@ -271,21 +257,21 @@ class ALS(EpochModel[Halves]):
         return state | {"unobserved_weight": self.unobserved_weight_}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        super()._relearn(state, arrays)
-        self.unobserved_weight_ = state["unobserved_weight"]
+        history = [Epoch.of_json(epoch) for epoch in state["history"]]
+        users, items = stored_sides(state["n_components"], arrays)
+        self._state = ALSState(users, items, history, unobserved_weight=state["unobserved_weight"])
 
 
-def _positives(matrix: sp.csr_matrix, sample_weight: Matrix | None) -> sp.csr_matrix:
-    """Make the matrix of the positives' weights."""
-    weights = np.ones(matrix.nnz, np.float32) if sample_weight is None else weights_of(sample_weight, matrix)
-    data = np.where(matrix.data > 0, weights, 0).astype(np.float32, copy=False)
-    positives = sp.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape, copy=True)
+def _positives(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_matrix:
+    """Return the weights of the positive interactions as a matrix."""
+    data = np.where(interactions.data > 0, np.float32(1) if weights is None else weights, np.float32(0))
+    positives = sp.csr_matrix((data, interactions.indices, interactions.indptr), shape=interactions.shape, copy=True)
     positives.eliminate_zeros()
     return positives
 
 
-def _blank(n_features: int, features: sp.csr_matrix | None, n_components: int) -> Side:
-    """Make a side of zeros."""
+def _zero_side(n_features: int, features: sp.csr_matrix | None, n_components: int) -> Side:
+    """Return a side whose parameters are zero."""
     state = aligned(n_features, _native.padded_width(n_components))
     state[:] = 0
     return Side(state, features, n_components)

@@ -1,6 +1,5 @@
-"""The contract of every model: what it can be asked."""
+"""The contract of every model."""
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,8 +11,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham import store
-from gingham.arrays import Floats, Indices, canonical
-from gingham.dataset import Dataset
+from gingham.arrays import Floats, Indices
 from gingham.errors import ArtifactError, DataError, NotFittedError
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.training_data import Data, TrainingData
@@ -65,9 +63,8 @@ class Recommender(Parametrized, ABC):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if not inspect.isabstract(cls):
-            cls.classes_by_name[cls.__name__] = cls
         if "kind" in vars(cls):
+            cls.classes_by_name[cls.__name__] = cls
             cls.classes_by_kind[cls.kind] = cls
 
     @classmethod
@@ -84,42 +81,79 @@ class Recommender(Parametrized, ABC):
         return cls(**params)
 
     @abstractmethod
-    def fit(self, interactions: Data) -> Self:
-        """Fit the model to a dataset or a matrix, and discard an earlier fit."""
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),
+        verbose: bool = True,
+    ) -> Self:
+        """Fit the model to a dataset or a matrix, and discard an earlier fit.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            The training data.
+        num_threads : int
+            The number of threads; 0 (default) for all cores.
+        callbacks : iterable of callable
+            Called with the model and the `Epoch` after each epoch, by models that support "epochs"; training ends when
+            one returns True.
+        verbose : bool
+            Whether long training shows a progress bar on a terminal; True by default.
+        """
 
     @abstractmethod
     def _scores(self) -> Scores:
-        """Give the scores to rank by."""
+        """Return the scores that items are ranked by."""
 
     @abstractmethod
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Give what was learned: JSON values and arrays."""
+        """Return what the fit computed, for storing: JSON values and arrays."""
 
     @abstractmethod
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Take what `_learned` gave."""
+        """Restore what `_learned` returned; `training_data_` is restored already."""
 
     @property
     def training_data_(self) -> TrainingData:
-        """What the model was fitted to.
+        """The users, items and interactions of the last fit.
 
         Raises
         ------
         NotFittedError
-            If it was not.
+            If the model is not fitted.
         """
         if self._training_data is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
         return self._training_data
 
     @property
+    def history_(self) -> list["Epoch"]:
+        """The epochs of the last fit; empty for a model that is not trained in epochs."""
+        self.training_data_  # noqa: B018 (raises if the model is not fitted)
+        return []
+
+    @property
+    def validation_history_(self) -> list["Epoch"]:
+        """The epochs of the search for the number of epochs; empty without such a search."""
+        self.training_data_  # noqa: B018 (raises if the model is not fitted)
+        return []
+
+    @property
+    def best_epoch_(self) -> int:
+        """The number of epochs that early stopping chose; without it, the number of all epochs."""
+        return len(self.history_)
+
+    @property
     def n_users(self) -> int:
-        """How many users the model knows."""
+        """The number of users in the training data."""
         return len(self.training_data_.user_ids)
 
     @property
     def n_items(self) -> int:
-        """How many items the model knows."""
+        """The number of items in the training data."""
         return len(self.training_data_.item_ids)
 
     # Scoring ---------------------------------------------------------------------------------------------------------
@@ -138,58 +172,74 @@ class Recommender(Parametrized, ABC):
         Parameters
         ----------
         user_ids : series or iterable of ids
-            To whom; by default everybody the model knows.
+            The users; all users of the training data by default.
         k : int
-            How many items each; 12 by default.
+            The number of items for each user; 12 by default.
         filter_seen : bool
-            Whether items a user had in the data the model was fitted to are left out; False by default, for shops
-            live on repeats.
+            Whether to leave out items that the user interacted with in the training data; False by default, because
+            repeat purchases matter to a shop.
         items : series or iterable of ids
-            Allow-list: recommend these alone; all by default.
+            Allow-list: recommend only these items; all items by default.
         exclude : series or iterable of ids
-            Deny-list: never recommend these; none by default.
+            Deny-list: never recommend these items; none by default.
         num_threads : int
-            0 (default) for all cores. The result does not depend on it.
+            The number of threads; 0 (default) for all cores. The result does not depend on it.
 
         Returns
         -------
         polars.DataFrame
-            ``user_id``, ``item_id``, ``rank`` (from 1) and ``score``: users in the order given, best items first;
-            fewer than k rows for a user to whom fewer items are left. Of equal scores, the lower id comes first.
+            ``user_id``, ``item_id``, ``rank`` (from 1) and ``score``: users in the order of `user_ids`, best items
+            first. Of equal scores, the lower id comes first. A user with fewer than k candidates has fewer rows.
 
         Raises
         ------
         NotFittedError, UnknownIdError, ParameterError
             If the model is not fitted, an id is unknown, or `k` is less than 1 or greater than the number of items.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.BuyAgain().fit(gg.synth.sample_dataset())
+        >>> model.recommend(["u00"], k=2).select("user_id", "rank").rows()
+        [('u00', 1), ('u00', 2)]
         """
-        known = self.training_data_
+        training_data = self.training_data_
         check_k(k, self.n_items)
         users, candidates = self._user_index(user_ids), self._candidates(items, exclude)
         ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
-        return frame(ranking, known.user_ids.ids(users), known.item_ids)
+        return frame(ranking, training_data.user_ids.ids(users), training_data.item_ids)
 
     def predict(self, user_ids: Some, item_ids: Some) -> Floats:
-        """Score pairs.
+        """Score pairs of users and items.
 
         Parameters
         ----------
         user_ids, item_ids : series or iterable of ids
-            The pairs; either may be a single id, for all of the other.
+            The pairs. One of them may be a single id, which is paired with every id of the other.
 
         Returns
         -------
-        float32 array, one a pair
+        float32 array, shape (n_pairs,)
 
         Raises
         ------
         NotFittedError, UnknownIdError, DataError
-            If the model is not fitted, an id is unknown, or the two are not equally long.
+            If the model is not fitted, an id is unknown, or the lengths differ.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.BuyAgain().fit(gg.synth.sample_dataset())
+        >>> model.predict("u00", ["i00", "i01"]).shape
+        (2,)
         """
-        known = self.training_data_
-        users = known.user_ids.index(listed(user_ids), "user")
-        items = known.item_ids.index(listed(item_ids), "item")
+        training_data = self.training_data_
+        users = training_data.user_ids.index(listed(user_ids), "user")
+        items = training_data.item_ids.index(listed(item_ids), "item")
         if len(users) != len(items) and 1 not in (len(users), len(items)):
-            raise DataError(f"There are {len(users)} user ids and {len(items)} item ids; give as many of each, or one.")
+            raise DataError(
+                f"There are {len(users)} user ids and {len(items)} item ids; pass equally many, or a single id."
+            )
         return self._scores().pairs(*np.broadcast_arrays(users, items))
 
     def rank(
@@ -205,48 +255,48 @@ class Recommender(Parametrized, ABC):
         Parameters
         ----------
         user_ids : series or iterable of ids
-            Whose; by default everybody's the model knows.
+            The users; all users of the training data by default.
         test : Dataset or sparse matrix, shape (n_users, n_items)
-            Which items to rank, with the users and items of the data the model was fitted to; by default none.
+            The items to rank, with the users and items of the training data; none by default.
         k : int
-            How many of the best items; by default none.
+            The number of best items; 0 by default.
         filter_seen, num_threads
-            As for `recommend`. Seen items are no candidates, also where they are test items.
+            As for `recommend`. A test item that is filtered is not ranked.
 
         Returns
         -------
         Ranking
-            In indices, a row a user; `ranks` and `mid_ranks` in the order of these users' test entries.
+            In indices, one row per user; `ranks` and `mid_ranks` in the order of these users' test entries.
 
         Raises
         ------
         NotFittedError, UnknownIdError, DataError
-            If the model is not fitted, an id is unknown, or the test is about other users and items.
+            If the model is not fitted, an id is unknown, or the test has other users or items.
         """
         users = self._user_index(user_ids)
-        tested = None if test is None else self.test_matrix(test)[users]
-        return self._rank(users, k=k, test=tested, filter_seen=filter_seen, num_threads=num_threads)
+        rows = None if test is None else self.test_matrix(test)[users]
+        return self._rank(users, k=k, test=rows, filter_seen=filter_seen, num_threads=num_threads)
 
     def predict_rank(self, test: Data, filter_seen: bool = False, num_threads: int = 0) -> sp.csr_matrix:
-        """Find the place of each test item among all items for its user.
+        """Return the rank of each test item among all items for its user.
 
         Parameters
         ----------
         test : Dataset or sparse matrix, shape (n_users, n_items)
-            With the users and items of the data the model was fitted to.
+            The items to rank, with the users and items of the training data.
         filter_seen, num_threads
             As for `recommend`.
 
         Returns
         -------
         csr_matrix of int32, shape (n_users, n_items)
-            An entry for each of the test's: the place in the order, 0 is best (an explicit zero); the number of items
-            where the item is filtered.
+            One entry for each entry of the test: the item's rank from 0 (an explicit zero), or the number of items if
+            the item is filtered.
 
         Raises
         ------
         NotFittedError, DataError
-            If the model is not fitted, or the shape is another.
+            If the model is not fitted, or the test has other users or items.
         """
         matrix = self.test_matrix(test)
         ranks = self._rank(self._user_index(None), test=matrix, filter_seen=filter_seen, num_threads=num_threads).ranks
@@ -258,7 +308,7 @@ class Recommender(Parametrized, ABC):
         Parameters
         ----------
         test : Dataset or sparse matrix, shape (n_users, n_items)
-            With the users and items of the data the model was fitted to.
+            With the users and items of the training data.
 
         Returns
         -------
@@ -270,21 +320,10 @@ class Recommender(Parametrized, ABC):
         NotFittedError, DataError
             If the model is not fitted, or the test has other users or items.
         """
-        known = self.training_data_
-        if isinstance(test, Dataset):
-            for what, ids, others in (("user", known.user_ids, test.user_ids), ("item", known.item_ids, test.item_ids)):
-                if not others.values.equals(ids.values):
-                    unknown = others.values.filter(~pl.Series(ids.contains(others.values)))
-                    which = f"{what} {unknown[0]!r} is unknown" if len(unknown) else f"some {what}s are missing"
-                    raise DataError(
-                        f"The test has other ids ({len(others):,} {what}s, {which}) than the model was fitted to "
-                        f"({len(ids):,} {what}s); split one dataset in two."
-                    )
-            return test.matrix()
-        return canonical(test, "test", (self.n_users, self.n_items))
+        return self.training_data_.test_matrix(test)
 
-    def _rank(self, users: Indices, *, filter_seen: bool, **how: Any) -> Ranking:
-        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **how)
+    def _rank(self, users: Indices, *, filter_seen: bool, **options: Any) -> Ranking:
+        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **options)
 
     def _user_index(self, user_ids: Some | None) -> Indices:
         if user_ids is None:
@@ -305,35 +344,45 @@ class Recommender(Parametrized, ABC):
     # Storing ---------------------------------------------------------------------------------------------------------
 
     def artifact(self) -> store.Artifact:
-        """Give what is stored of the model.
+        """Return everything that `save` stores.
 
         Raises
         ------
         NotFittedError
             If the model is not fitted.
         """
-        known_state, known_arrays, tables = self.training_data_.stored()
+        data_state, data_arrays, tables = self.training_data_.stored()
         state, arrays = self._learned()
         return store.Artifact(
-            type(self).__name__, self._stored_params(), state | known_state, arrays | known_arrays, tables
+            type(self).__name__, self._stored_params(), state | data_state, arrays | data_arrays, tables
         )
 
     def _stored_params(self) -> dict[str, Any]:
-        # A source of randomness is no JSON, and was drawn from when the model was fitted.
+        # A random generator cannot be stored as JSON and becomes None.
         return {name: to_json(value) for name, value in self.get_params().items()}
 
     @classmethod
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Take what `_stored_params` gave."""
+        """Return the constructor's arguments from what `_stored_params` returned."""
         return dict(stored)
 
     def save(self, path: Path | str) -> None:
-        """Store the model as a folder; an artifact that is there is replaced when this one is complete.
+        """Store the model as a folder; an existing artifact is replaced when the new one is complete.
 
         Raises
         ------
         NotFittedError, ArtifactError
-            If the model is not fitted, or `path` is something else than an artifact or can't be written.
+            If the model is not fitted, or `path` is not an artifact or cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import gingham as gg
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     gg.Popularity().fit(gg.synth.sample_dataset()).save(Path(folder) / "model")
+        ...     gg.load(Path(folder) / "model")
+        Popularity(window='7d', half_life=None, by=None)
         """
         store.write(path, self.artifact())
 
@@ -344,15 +393,18 @@ class Recommender(Parametrized, ABC):
         Raises
         ------
         ArtifactError
-            If there is none at `path`, it is damaged or of a newer format, or it is another kind of model.
+            If there is no artifact at `path`, it is damaged or has a newer format, or it holds another kind of model.
         """
         stored = store.read(path)
-        kind = cls.classes_by_name.get(stored.kind)
-        if kind is None:
-            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, which this version does not know.")
-        if not issubclass(kind, cls):
-            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, no {cls.__name__}; use gingham.load.")
-        model = kind(**kind._restored_params(stored.params))
+        model_class = cls.classes_by_name.get(stored.kind)
+        if model_class is None:
+            raise ArtifactError(
+                f"The artifact {path} holds a {stored.kind}, which is not a model of this version; import the module "
+                "that defines it, or upgrade gingham."
+            )
+        if not issubclass(model_class, cls):
+            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not a {cls.__name__}; use gingham.load.")
+        model = model_class(**model_class._restored_params(stored.params))
         model._restore(stored)
         return model
 
@@ -362,5 +414,5 @@ class Recommender(Parametrized, ABC):
 
 
 def listed(ids: Some) -> Some:
-    """Take a single id for a list of one."""
+    """Return a single id as a list with one element."""
     return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,17 +14,29 @@ from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_
 from gingham.dataset import Ids
 from gingham.errors import DataError
 from gingham.models.base import Recommender, Some, listed
+from gingham.models.epochs import EmbeddingState
 from gingham.models.side import Side
+from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, frame, rank
 from gingham.store import csr_arrays, csr_of
 from gingham.validation import check_k, check_num_threads
 
+StateT = TypeVar("StateT", bound=EmbeddingState)
 
-class EmbeddingModel(Recommender):
+
+class EmbeddingModel(Recommender, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
-    _users: Side
-    _items: Side
+    _state: StateT
+
+    def _adopt(self, training_data: TrainingData, state: StateT) -> None:
+        """Take over training data and parameters."""
+        self._training_data, self._state = training_data, state
+
+    @property
+    def _fitted_state(self) -> StateT:
+        self.training_data_  # noqa: B018 (raises if the model is not fitted)
+        return self._state
 
     @property
     def user_embeddings(self) -> Floats:
@@ -71,8 +83,8 @@ class EmbeddingModel(Recommender):
         return self._represent(self._fitted(ITEM_ID), features, "item_features")
 
     def _fitted(self, column: str) -> Side:
-        self.training_data_  # noqa: B018 (raises if the model is not fitted)
-        return self._users if column == USER_ID else self._items
+        state = self._fitted_state
+        return state.users if column == USER_ID else state.items
 
     def _represent(self, side: Side, features: Matrix | None, name: str) -> tuple[Floats, Floats]:
         if features is None:
@@ -86,11 +98,11 @@ class EmbeddingModel(Recommender):
         return self._split(side.rows(given))
 
     def _split(self, rows: Floats) -> tuple[Floats, Floats]:
-        size = self._users.n_components  # not the parameter, which may have been set anew
+        size = self._state.users.n_components  # not the parameter, which may have been set anew
         return rows[:, :size].copy(), rows[:, size].copy()
 
     def _scores(self) -> RepresentationScores:
-        return RepresentationScores(self._users.rows_of, self._items.rows(), self._items.n_components)
+        return RepresentationScores(self._state.users.rows_of, self._state.items.rows(), self._state.items.n_components)
 
     def fold_in(
         self,
@@ -128,7 +140,7 @@ class EmbeddingModel(Recommender):
         n_threads = check_num_threads(num_threads)
         given = canonical(interactions, "interactions")
         given = canonical(given, "interactions", (given.shape[0], self.n_items))
-        shared = np.zeros((given.shape[0], self._items.n_components), np.float32)
+        shared = np.zeros((given.shape[0], self._state.items.n_components), np.float32)
         if user_features is not None:
             shared, _ = self.user_representations(user_features)
         if len(shared) != given.shape[0]:
@@ -180,7 +192,7 @@ class EmbeddingModel(Recommender):
         embeddings = self.fold_in(had, num_threads=num_threads)
         users = Side.of_parts([(embeddings, np.zeros(len(rows), np.float32))], None)
         ranking = rank(
-            RepresentationScores(users.rows_of, self._items.rows(), users.n_components),
+            RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components),
             np.arange(len(rows), dtype=np.int32),
             k=k,
             seen=had if filter_seen else None,
@@ -234,18 +246,20 @@ class EmbeddingModel(Recommender):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         arrays: dict[str, npt.NDArray[Any]] = {}
-        for what, side in (("user", self._users), ("item", self._items)):
+        for what, side in (("user", self._state.users), ("item", self._state.items)):
             arrays[f"{what}.state"] = side.state
             if side.features is not None:
                 arrays[f"{what}.features.shape"] = np.asarray(side.features.shape, np.int64)
                 arrays |= csr_arrays(f"{what}.features", side.features)
-        return {"n_components": self._users.n_components}, arrays
-
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self._users, self._items = (_stored_side(what, state["n_components"], arrays) for what in ("user", "item"))
+        return {"n_components": self._state.users.n_components}, arrays
 
 
-def _stored_side(what: str, n_components: int, arrays: dict[str, npt.NDArray[Any]]) -> Side:
+def stored_sides(n_components: int, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Side, Side]:
+    """Return the users' and the items' parameters of an artifact."""
+    return _stored_side("user", n_components, arrays), _stored_side("item", n_components, arrays)
+
+
+def _stored_side(what: str, n_components: int, arrays: Mapping[str, npt.NDArray[Any]]) -> Side:
     stored, features = arrays[f"{what}.state"], None
     if f"{what}.features.shape" in arrays:
         n_entities, n_features = arrays[f"{what}.features.shape"].tolist()

@@ -1,4 +1,4 @@
-"""Users whom a model has never met: trained alone, while all else stays as it is."""
+"""Fold-in: embeddings of cold users, trained one by one against fixed items."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,47 +9,46 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
+from gingham.models.loss import Loss
 from gingham.models.side import Side
-from gingham.models.training_pairs import Entries, Training
+from gingham.models.training_pairs import Observations, TrainingPairs
 
-# Takes what to train on, a side for the user and one for the items; trains the user.
-Train: TypeAlias = Callable[[Training, Side, Side], None]
+# Trains one user on pairs: takes the pairs, the user's parameters and the items'.
+TrainUser: TypeAlias = Callable[[TrainingPairs, Side, Side], None]
 
 
 def fold_in(
-    train: Train,
+    train_user: TrainUser,
     items: Side,
     shared: Floats,
-    had: sp.csr_matrix,
+    interactions: sp.csr_matrix,
     weights: Floats | None,
     *,
     pool: Indices,
-    loss: str,
+    loss: Loss,
     seed: int,
     n_threads: int,
 ) -> Floats:
-    """Train users one by one, so that nobody's embedding depends on who else is there.
+    """Train cold users one by one, so that no embedding depends on the other users.
 
     Parameters
     ----------
-    train : callable
-        Trains one of them.
+    train_user : callable
+        Trains one user.
     items : Side
-        What a model has learned about items.
+        The items' parameters, which stay fixed.
     shared : float32 array, shape (n, n_components)
-        What it has learned about features that each of the users has.
-    had : csr_matrix of float32, shape (n, n_items)
-        What they had.
-    weights : float32 array
-        What each entry of `had` weighs; None for ones.
+        The sum of the embeddings of the features that each user has.
+    interactions : csr_matrix of float32, shape (n, n_items)
+    weights : float32 array or None
+        The weight of each entry of `interactions`; None if all are 1.
     pool : int32 array
-        The items that "bpr" draws from.
-    loss : str
-        One of HybridMF's.
+        The items that "bpr" samples negatives from.
+    loss : Loss
     seed : int
-        What the order of training depends on.
+        Determines the order of the examples.
     n_threads : int
-        How many users are trained at the same time.
+        The number of users that are trained at the same time.
 
     Returns
     -------
@@ -58,19 +57,19 @@ def fold_in(
     size = items.n_components
     fixed = Side.fixed(items.rows()[:, : size + 1])
 
-    def trained(user: int) -> Floats:
-        entries = slice(had.indptr[user], had.indptr[user + 1])
-        weighed = None if weights is None else weights[entries]
-        mine = had[[user]]
-        given = Entries(np.zeros(mine.nnz, np.int32), mine.indices, mine.data, weighed)
-        training = replace(Training.of_entries(given, mine, weighed, loss, seed), pool=pool)
+    def embedding(user: int) -> Floats:
+        entries = slice(interactions.indptr[user], interactions.indptr[user + 1])
+        own_weights = None if weights is None else weights[entries]
+        row = interactions[[user]]
+        observations = Observations(np.zeros(row.nnz, np.int32), row.indices, row.data, own_weights)
+        pairs = replace(TrainingPairs.of_observations(observations, row, own_weights, loss, seed), pool=pool)
         side = Side.newcomer(shared[user])
-        if len(training):
-            train(training, side, fixed)
+        if len(pairs):
+            train_user(pairs, side, fixed)
         return side.rows()[0, :size]
 
-    out = np.empty((had.shape[0], size), np.float32)
-    with ThreadPoolExecutor(n_threads) as workers:
-        for user, row in enumerate(workers.map(trained, range(len(out)))):
+    out = np.empty((interactions.shape[0], size), np.float32)
+    with ThreadPoolExecutor(n_threads) as executor:
+        for user, row in enumerate(executor.map(embedding, range(len(out)))):
             out[user] = row
     return out

@@ -1,8 +1,9 @@
 """HybridMF: matrix factorisation with features, trained by stochastic gradient descent in the native kernel."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,58 +14,87 @@ from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import ParameterError
 from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.epochs import Epoch, EpochModel
+from gingham.models.embedding import stored_sides
+from gingham.models.epoch_model import EpochModel
+from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
 from gingham.models.fold_in import fold_in
+from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, read_inputs
+from gingham.models.loss import LOSSES, Loss
 from gingham.models.side import INITIAL_MEMORY, Side
+from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
-from gingham.models.training_pairs import Training, inputs, require_same, weights_of
+from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
-from gingham.validation import check_choice, check_integer, check_number
+from gingham.validation import Check, check_choice, check_integer, check_num_threads, check_number
 
-LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = tuple(INITIAL_MEMORY)
 
 
-class HybridMF(EpochModel[Training]):
-    """Hybrid matrix factorisation: who shares features shares what is learned about them.
+@dataclass(eq=False, kw_only=True)
+class HybridState(EmbeddingState):
+    """The parameters of a `HybridMF`, and what determines its next epoch.
+
+    Attributes
+    ----------
+    seed : int
+        The source of an epoch's draws, together with the epoch's number.
+    schedule : str
+        The learning schedule that the sides have memory for.
+    """
+
+    seed: int
+    schedule: str
+
+
+class HybridMF(EpochModel[HybridState, TrainingPairs]):
+    """Hybrid matrix factorisation: users and items are represented by the sums of their features' embeddings.
 
     A user's or item's representation is the weighted sum of the embeddings and biases of its features, its identity
-    among them; a score is the dot product of two representations plus both biases [1]_.
+    among them. A score is the dot product of two representations plus both biases [1]_. Users or items that share
+    features share what is learned about these.
 
     Parameters
     ----------
     n_components : int
         The size of an embedding; 50 by default.
     loss : {"warp", "warp-kos", "bpr", "logistic"}
-        What training minimises. "warp" (default) looks for a negative that ranks too high, and pushes harder the sooner
-        one turns up [2]_. "warp-kos" does so for the k-th best of n of the user's positives [3]_. "bpr" ranks a
-        positive above one negative, drawn by popularity [4]_. "logistic" tells positives from entries that are zero or
-        negative, and needs some of these.
+        The loss. "warp" (default) searches for a negative that ranks above the positive, and takes larger steps the
+        fewer draws that needs [2]_. "warp-kos" does the same for the k-th best of n of the user's positives [3]_. "bpr"
+        ranks a positive above one negative, sampled by popularity [4]_. "logistic" classifies positives and negatives,
+        which are entries of zero or less, and needs some of these.
     learning_schedule : {"adagrad", "adadelta"}
         How step sizes adapt [5]_ [6]_; "adagrad" by default.
     learning_rate : float
-        The first step size of adagrad; 0.05 by default. Adadelta has none.
+        The initial step size of adagrad; 0.05 by default. Adadelta does not use it.
     rho, epsilon : float
-        Adadelta's decay, 0.95 by default, and the constant that gets it going, 1e-6 by default.
+        Adadelta's decay, 0.95 by default, and a small constant for numerical stability, 1e-6 by default.
     user_alpha, item_alpha : float
         L2 penalties on the parameters of users' and items' features; 0 by default. A step adds
-        ``alpha * parameter`` to the gradient of every parameter that it touches.
+        ``alpha * parameter`` to the gradient of every parameter that it updates.
     max_sampled : int
-        How many negatives "warp" and "warp-kos" try before they give up; 10 by default.
+        The largest number of negatives that "warp" and "warp-kos" draw for a positive; 10 by default.
     k, n : int
         "warp-kos" draws n of a user's positives, 10 by default, and trains the k-th best, 5 by default.
     averaging : float
-        How much earlier epochs count in the parameters that the model has after an epoch: those it had after the one
-        before count `averaging`, from 0 to below 1, and those just trained count the rest [7]_. 0 (default): none.
-        Training itself goes on from what was just trained; `fit_partial` goes on from the mean.
+        The weight of earlier epochs in an exponential moving average of the parameters, from 0 (default: no averaging)
+        to below 1 [7]_. After an epoch the model has the average; the next epoch goes on from the parameters before
+        averaging. `fit_partial` goes on from the average.
+    epochs : int
+        The number of passes over the interactions; 10 by default.
+    early_stopping : EarlyStopping or None
+        How to end training before that; by default (None) all epochs are trained.
+    weighted : bool
+        Whether the value of a positive is its weight; False by default: all have the same weight.
     random_state : int, Generator, RandomState or None
-        Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data
-        on the same kind of processor gives the same model, bit for bit. None (default): each fit differs.
+        The source of the initial embeddings and of all draws. With an int and ``num_threads=1``, every fit to the same
+        data on the same kind of processor gives the same model, bit for bit. None (default): each fit differs.
 
     Attributes
     ----------
     history_ : list of Epoch
-        Number, mean loss and seconds of each epoch since the last `fit`, and what callbacks measured.
+        Number, mean loss, seconds and measured metrics of each epoch since the last `fit`.
+    best_epoch_ : int
+        The number of epochs that early stopping chose.
 
     References
     ----------
@@ -77,10 +107,45 @@ class HybridMF(EpochModel[Training]):
     .. [6] Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012. arXiv:1212.5701.
     .. [7] Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM J. Control and
        Optimization, 1992.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> model = gg.HybridMF(8, epochs=5, random_state=0).fit(train, num_threads=1)
+    >>> model.recommend(["u00"], k=3).columns
+    ['user_id', 'item_id', 'rank', 'score']
+    >>> len(model.history_)
+    5
     """
 
     kind = "hybrid"
-    _seed: int
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "loss": ["warp", "warp-kos", "bpr"],
+        "n_components": {"low": 8, "high": 128, "log": True},
+        "learning_schedule": ["adagrad", "adadelta"],
+        "learning_rate": {"low": 0.003, "high": 0.3, "log": True},
+        "user_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
+        "item_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
+        "max_sampled": {"low": 3, "high": 50, "log": True},
+        "epochs": {"low": 5, "high": 50},
+        "weighted": [False, True],
+    }
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "loss": partial(check_choice, choices=tuple(LOSSES)),
+        "learning_schedule": partial(check_choice, choices=SCHEDULES),
+        "n_components": check_integer,
+        "max_sampled": check_integer,
+        "k": check_integer,
+        "n": check_integer,
+        "learning_rate": partial(check_number, above=0),
+        "epsilon": partial(check_number, above=0),
+        "rho": partial(check_number, above=0, below=1),
+        "user_alpha": partial(check_number, least=0),
+        "item_alpha": partial(check_number, least=0),
+        "averaging": partial(check_number, least=0, below=1),
+        **EpochModel.constraints,
+    }
 
     def __init__(
         self,
@@ -96,6 +161,9 @@ class HybridMF(EpochModel[Training]):
         k: int = 5,
         n: int = 10,
         averaging: float = 0.0,
+        epochs: int = 10,
+        early_stopping: EarlyStopping | None = None,
+        weighted: bool = False,
         random_state: RandomState = None,
     ) -> None:
         self.n_components = n_components
@@ -110,75 +178,24 @@ class HybridMF(EpochModel[Training]):
         self.k = k
         self.n = n
         self.averaging = averaging
+        self.epochs = epochs
+        self.early_stopping = early_stopping
+        self.weighted = weighted
         self.random_state = random_state
 
-    # Training --------------------------------------------------------------------------------------------------------
-
-    def fit(
-        self,
-        interactions: Data,
-        *,
-        user_features: Matrix | None = None,
-        item_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        epochs: int = 10,
-        num_threads: int = 1,
-        callbacks: Iterable[Callback] = (),
-        early_stopping: EarlyStopping | None = None,
-        verbose: bool = True,
-    ) -> Self:
-        """Train from scratch.
-
-        An interaction with a value above zero is a positive. One of zero or less is a negative for "logistic"; the
-        ranking losses never take it for a positive, and may draw it as a negative. Entries for the same user and item
-        are summed first; `Interactions.matrix` offers other ways.
-
-        Parameters
-        ----------
-        interactions : Dataset or sparse matrix, shape (n_users, n_items)
-            A dataset brings its features; for a matrix, row and column numbers are the ids.
-        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
-            Weights of features, for a matrix of interactions; the identity is a feature only if it is in there. By
-            default it is the only one.
-        sample_weight : sparse matrix, shape (n_users, n_items)
-            How much each interaction counts, at least 0, at the very places of the interactions; by default 1.
-        epochs : int
-            How often training goes through the interactions; 10 by default.
-        num_threads : int
-            1 by default, which makes training reproducible; 0 for all cores. Threads update the same parameters
-            without locks (Recht et al., "Hogwild!", 2011), which changes results a little from run to run.
-        callbacks : iterable of callable
-            Each is called with the model and the `Epoch` after every epoch; training ends when one returns True.
-        early_stopping : EarlyStopping
-            When to end for want of improvement; the model then is the best epoch's. By default all epochs are trained.
-        verbose : bool
-            Whether a terminal shows a progress bar; True by default.
-
-        Returns
-        -------
-        HybridMF
-            This model. If training is interrupted, by Ctrl-C or an error, it is as after the last finished epoch.
+    def validate(self) -> None:
+        """Check the parameters; `fit` calls this first.
 
         Raises
         ------
         ParameterError
-            If a parameter is out of its range.
-        DataError
-            If shapes disagree, a value is not finite, or the loss finds nothing to learn from.
-        DivergedError
-            If a parameter stops being finite.
+            If a value is not allowed.
         """
-        self.validate()
-        known, features = inputs(interactions, user_features, item_features)
-        rng = generator(self.random_state)
-        seed = int(rng.integers(2**62))
-        training = Training.of(known, sample_weight, self.loss, seed)
-        users, items = (
-            Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
-            for matrix, active in zip(features, training.active, strict=True)
-        )
-        fresh = {"_training_data": known, "_users": users, "_items": items, "_seed": seed, "history_": []}
-        return self._train(fresh, training, epochs, num_threads, callbacks, early_stopping, verbose)
+        super().validate()
+        if self.k > self.n:
+            raise ParameterError(f"k={self.k} is larger than n={self.n}; warp-kos takes the k-th best of n positives.")
+
+    # Training --------------------------------------------------------------------------------------------------------
 
     def fit_partial(
         self,
@@ -188,167 +205,162 @@ class HybridMF(EpochModel[Training]):
         item_features: Matrix | None = None,
         sample_weight: Matrix | None = None,
         epochs: int = 1,
-        num_threads: int = 1,
+        num_threads: int = 0,
         callbacks: Iterable[Callback] = (),
-        early_stopping: EarlyStopping | None = None,
         verbose: bool = True,
     ) -> Self:
-        """Train on, or from scratch if the model was not fitted yet.
+        """Train a fitted model further, or fit it if it is not fitted.
 
-        Training twice for an epoch is training once for two. The interactions may be others than before, of the same
-        users and items with as many features; from then on they are what the model remembers as seen.
+        Training twice for one epoch equals training once for two. The interactions may be new, of the same users and
+        items with the same features; they replace the training data. Early stopping has no effect here.
 
         Parameters
         ----------
-        interactions, user_features, item_features, sample_weight, epochs, num_threads, callbacks,
-        early_stopping, verbose
-            As for `fit`, with one epoch by default.
+        interactions, user_features, item_features, sample_weight, num_threads, callbacks, verbose
+            As for `fit`.
+        epochs : int
+            The number of epochs; 1 by default.
+
+        Returns
+        -------
+        HybridMF
+            This model.
 
         Raises
         ------
         ParameterError, DataError, DivergedError
-            As `fit` does; also if the users, items, number of features, `n_components` or schedule are not those the
-            model was fitted with.
+            As for `fit`; also if the users, items, features, `n_components` or `learning_schedule` differ from those
+            that the model was fitted with.
         """
-        if self._training_data is None:
-            return self.fit(
-                interactions,
-                user_features=user_features,
-                item_features=item_features,
-                sample_weight=sample_weight,
-                epochs=epochs,
-                num_threads=num_threads,
-                callbacks=callbacks,
-                early_stopping=early_stopping,
-                verbose=verbose,
-            )
         self.validate()
-        known, features = inputs(interactions, user_features, item_features)
-        training = Training.of(known, sample_weight, self.loss, self._seed)
-        require_same(
-            (self.training_data_, known),
-            (self._users, self._items),
-            features,
-            self.n_components,
-            self.learning_schedule,
-        )
+        check_integer("epochs", epochs, 0)
+        n_threads = check_num_threads(num_threads)
+        training_data, features = read_inputs(interactions, user_features, item_features)
+        weights = entry_weights(training_data.matrix, sample_weight, self.weighted)
+        if self._training_data is None:
+            state, pairs = self._start(training_data, features, weights)
+        else:
+            state, training_data = self._continue(training_data, features)
+            pairs = TrainingPairs.of_matrix(training_data.matrix, weights, self._loss, state.seed)
+        options = TrainingOptions(epochs, n_threads, list(callbacks), None, verbose, self.averaging)
+        train(self, training_data, state, pairs, options)
+        return self
+
+    def _continue(self, training_data: TrainingData, features: FeatureMatrices) -> tuple[HybridState, TrainingData]:
+        """Return a state that goes on from the model's parameters, and training data that remember the earlier ones."""
+        before, state = self.training_data_, self._state
+        check_same_inputs(before, training_data, (state.users, state.items), features)
+        if (state.users.n_components, state.schedule) != (self.n_components, self.learning_schedule):
+            raise ParameterError(
+                f"n_components={self.n_components} or learning_schedule={self.learning_schedule!r} differs from the "
+                "value that the model was fitted with; call fit."
+            )
         users, items = (
-            replace(side, features=matrix) for side, matrix in zip((self._users, self._items), features, strict=True)
+            replace(side, features=matrix) for side, matrix in zip((state.users, state.items), features, strict=True)
         )
-        before = self.training_data_
-        known = replace(known, rows=known.rows.after(before.rows, before.matrix, known.matrix))
-        same = {"_training_data": known, "_users": users, "_items": items}
-        return self._train(same, training, epochs, num_threads, callbacks, early_stopping, verbose)
+        rows = training_data.rows.after(before.rows, before.matrix, training_data.matrix)
+        same = replace(state, users=users, items=items, history=list(state.history))
+        return same, replace(training_data, rows=rows)
 
     def resume(
-        self, known: TrainingData, users: Side, items: Side, seed: int | None = None, history: Iterable[Epoch] = ()
+        self, training_data: TrainingData, users: Side, items: Side, seed: int | None, history: Iterable[Epoch] = ()
     ) -> Self:
-        """Take what was learned elsewhere, such as by another model; `fit_partial` and `train` go on from there.
+        """Take over parameters that were trained elsewhere, such as by another model.
 
         Parameters
         ----------
-        known : TrainingData
-            The users, the items and what each user had.
+        training_data : TrainingData
+            The users, the items and the interactions.
         users, items : Side
-            What is learned about them; the model trains these very arrays.
-        seed : int
-            Where the draws of an epoch come from, together with the number of epochs before it; by default drawn from
-            `random_state`.
+            The parameters; further training changes these arrays in place.
+        seed : int or None
+            The source of an epoch's draws, together with its number; None to draw it from `random_state`.
         history : iterable of Epoch
-            The epochs so far; by default none.
+            The epochs so far; none by default.
 
         Returns
         -------
         HybridMF
             This model.
         """
-        self._training_data, self._users, self._items = known, users, items
-        self._seed = int(generator(self.random_state).integers(2**62)) if seed is None else seed
-        self.history_ = list(history)
+        seed = self._draw_seed() if seed is None else seed
+        state = HybridState(users, items, list(history), seed=seed, schedule=self.learning_schedule)
+        self._adopt(training_data, state)
         return self
 
-    def validate(self) -> None:
-        """Check the parameters; `fit` does so first.
+    @property
+    def _loss(self) -> Loss:
+        return LOSSES[self.loss]
 
-        Raises
-        ------
-        ParameterError
-            If one is out of its range.
-        """
-        check_choice("loss", self.loss, LOSSES)
-        check_choice("learning_schedule", self.learning_schedule, SCHEDULES)
-        for name in ("n_components", "max_sampled", "k", "n"):
-            check_integer(name, getattr(self, name), 1)
-        if self.k > self.n:
-            raise ParameterError(f"k={self.k} is larger than n={self.n}; warp-kos takes the k-th best of n positives.")
-        for name in ("learning_rate", "epsilon"):
-            check_number(name, getattr(self, name), above=0)
-        check_number("rho", self.rho, above=0, below=1)
-        for name in ("user_alpha", "item_alpha"):
-            check_number(name, getattr(self, name), least=0)
-        check_number("averaging", self.averaging, least=0, below=1)
+    def _draw_seed(self) -> int:
+        return int(generator(self.random_state).integers(2**62))
 
-    def _run_epoch(self, training: Training, n_threads: int, progress: Callable[[int], None]) -> float:
-        sides = self._users, self._items
-        return self._epoch(len(self.history_), training, *sides, self.learning_schedule, n_threads, progress)
+    def _start(
+        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+    ) -> tuple[HybridState, TrainingPairs]:
+        rng = generator(self.random_state)
+        seed = int(rng.integers(2**62))
+        pairs = TrainingPairs.of_matrix(training_data.matrix, weights, self._loss, seed)
+        users, items = (
+            Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
+            for matrix, active in zip(features, pairs.active, strict=True)
+        )
+        return HybridState(users, items, seed=seed, schedule=self.learning_schedule), pairs
 
-    def _epoch(
-        self,
-        number: int,
-        training: Training,
-        users: Side,
-        items: Side,
-        schedule: str,
-        n_threads: int,
-        progress: Callable[[int], None] | None,
+    def _run_epoch(
+        self, state: HybridState, problem: TrainingPairs, n_threads: int, progress: ProgressFunction | None
     ) -> float:
-        """Change what is learned about both sides in place; give the mean loss."""
-        cache = None if items.features is None else aligned(self.n_items, _native.padded_width(items.n_components))
+        items = state.items
+        n_items = len(items.state) if items.features is None else items.features.shape[0]
+        cache = None if items.features is None else aligned(n_items, _native.padded_width(items.n_components))
         total = _native.train_epoch(
             loss=self.loss,
-            schedule=schedule,
-            examples=training.examples,
-            positives=training.positives,
-            pool=training.pool,
-            users=users.native(self.user_alpha),
+            schedule=state.schedule,
+            examples=problem.examples,
+            positives=problem.positives,
+            pool=problem.pool,
+            users=state.users.native(self.user_alpha),
             items=items.native(self.item_alpha),
             item_cache=cache,
             n_components=items.n_components,
-            n_items=self.n_items,
+            n_items=n_items,
             learning_rate=self.learning_rate,
             rho=self.rho,
             epsilon=self.epsilon,
             max_sampled=self.max_sampled,
             k=self.k,
             n=self.n,
-            # Each epoch draws from streams of its own, which depend on nothing but its number.
-            seed=self._seed + number,
+            # Each epoch has random streams of its own, which depend only on its number.
+            seed=state.seed + len(state.history),
             num_threads=n_threads,
             progress=progress,
         )
-        return total / len(training)
+        return total / len(problem)
 
     @property
-    def _calmer(self) -> str:
+    def _divergence_remedy(self) -> str:
         return f"a learning_rate below {self.learning_rate}, or smaller weights of features and samples"
 
-    # Users the model has never met -----------------------------------------------------------------------------------
+    # Cold users ------------------------------------------------------------------------------------------------------
 
-    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
-        def train(training: Training, user: Side, items: Side) -> None:
-            for number in range(len(self.history_)):
-                self._epoch(number, training, user, items, "adagrad", 1, None)
+    def _fold_in(
+        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    ) -> Floats:
+        def train_user(pairs: TrainingPairs, user: Side, items: Side) -> None:
+            state = HybridState(user, items, seed=self._state.seed, schedule="adagrad")
+            for epoch in self.history_:
+                self._run_epoch(state, pairs, 1, None)
+                state.history.append(epoch)
 
-        weights = None if sample_weight is None else weights_of(sample_weight, had)
         return fold_in(
-            train,
-            self._items,
+            train_user,
+            self._state.items,
             shared,
-            had,
-            weights,
+            interactions,
+            entry_weights(interactions, sample_weight, self.weighted),
             pool=self.training_data_.matrix.indices.astype(np.int32, copy=False),
-            loss=self.loss,
-            seed=self._seed,
+            loss=self._loss,
+            seed=self._state.seed,
             n_threads=n_threads,
         )
 
@@ -356,8 +368,9 @@ class HybridMF(EpochModel[Training]):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
-        return state | {"seed": self._seed}, arrays
+        return state | {"seed": self._state.seed}, arrays
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        super()._relearn(state, arrays)
-        self._seed = state["seed"]
+        history = [Epoch.of_json(epoch) for epoch in state["history"]]
+        users, items = stored_sides(state["n_components"], arrays)
+        self._state = HybridState(users, items, history, seed=state["seed"], schedule=self.learning_schedule)

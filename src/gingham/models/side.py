@@ -147,7 +147,7 @@ class Side:
         return self.state[entities, : _native.padded_width(self.n_components)]
 
 
-class Snapshot:
+class Checkpoint:
     """Remembers what some sides have learned, to go back to it."""
 
     def __init__(self, *sides: Side) -> None:

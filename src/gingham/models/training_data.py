@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from gingham.arrays import Matrix, canonical
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
+from gingham.errors import DataError
 from gingham.models.training_rows import TrainingRows
 from gingham.store import Artifact, csr_arrays, csr_of
 
@@ -83,6 +84,29 @@ class TrainingData:
         if decay is not None and isinstance(data, Dataset):
             matrix = data.interactions.decayed(decay).matrix()
         return sp.csr_matrix((np.maximum(matrix.data, 0), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+    def test_matrix(self, test: Data) -> sp.csr_matrix:
+        """Return test data as a matrix of these users and items.
+
+        Raises
+        ------
+        DataError
+            If the test has other users or items.
+        """
+        if not isinstance(test, Dataset):
+            return canonical(test, "test", (len(self.user_ids), len(self.item_ids)))
+        for what, ids, test_ids in (
+            ("user", self.user_ids, test.user_ids),
+            ("item", self.item_ids, test.item_ids),
+        ):
+            if not test_ids.values.equals(ids.values):
+                unknown = test_ids.values.filter(~pl.Series(ids.contains(test_ids.values)))
+                which = f"{what} {unknown[0]!r} is unknown" if len(unknown) else f"some {what}s are missing"
+                raise DataError(
+                    f"The test has other ids ({len(test_ids):,} {what}s, {which}) than the model was fitted to "
+                    f"({len(ids):,} {what}s); use the parts of one split."
+                )
+        return test.matrix()
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:
         """Give what an artifact keeps of it: JSON values, arrays and tables."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from gingham.arrays import Indices
 from gingham.errors import ParameterError
-from gingham.models import EpochModel, Recommender
+from gingham.models import Recommender, build_model
 from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
@@ -64,6 +64,13 @@ class Source:
             if not isinstance(value, bool | int | np.integer):
                 raise ParameterError(f"fit={dict(self.fit)!r} has {name}={value!r}; give {what} a number.")
 
+    @classmethod
+    def from_recipe(cls, keys: Mapping[str, Any], section: str) -> "Source":
+        """Build it from one of a recipe's ``[[model.candidates]]``."""
+        params = dict(keys)
+        kind, n_candidates = params.pop("kind", ""), params.pop("n_candidates", None)
+        return cls(build_model(kind, params, section), n_candidates)
+
     def stored(self) -> dict[str, Any]:
         """Give it as JSON values."""
         model = {"kind": type(self.model).__name__, "params": self.model._stored_params()}
@@ -84,8 +91,7 @@ class Source:
     def fitted(self, snapshot: Snapshot) -> Recommender:
         """Fit a copy to what was known at a moment."""
         copy = type(self.model)(**self.model.get_params())
-        quiet = {"verbose": False} if isinstance(copy, EpochModel) else {}
-        return copy.fit(snapshot.dataset, **{**quiet, **self.fit})
+        return copy.fit(snapshot.dataset, **{"verbose": False, **self.fit})
 
 
 class Candidates:

@@ -1,9 +1,9 @@
 """TwoStage: several models suggest candidates, a ranker that knows time puts them in order."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from datetime import timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,15 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham.arrays import Indices
-from gingham.columns import ITEM_ID, RANK, USER_ID
+from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
 from gingham.duration import period_starts
 from gingham.errors import DataError, ParameterError
 from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.base import Some
+from gingham.models.base import Callback, Some
 from gingham.models.parametrized import to_json
 from gingham.models.popularity import item_totals, rank_scores
+from gingham.models.registry import check_names
 from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
 from gingham.ranking.candidates import Source
@@ -82,6 +83,14 @@ class TwoStage(Recommender):
     Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", 2009.
     """
 
+    kind = "two-stage"
+    default_space: ClassVar[Mapping[str, Any]] = {
+        "n_candidates": {"low": 20, "high": 100},
+        "n_periods": {"low": 2, "high": 8},
+    }
+    columns = frozenset({PRICE})
+    supports = frozenset({"explanations"})
+
     _stage: Stage
     _sizes: list[int]
     _trees: Trees | None
@@ -105,6 +114,22 @@ class TwoStage(Recommender):
         self.stride = stride
         self.max_users = max_users
         self.random_state = random_state
+
+    @classmethod
+    def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:
+        """Build an unfitted model from a recipe's section, of which candidates and ranker are tables."""
+        params = dict(params)
+        if "candidates" in params:
+            params["candidates"] = [
+                Source.from_recipe(keys, f"{section}.candidates.{number}")
+                for number, keys in enumerate(params["candidates"])
+            ]
+        if "ranker" in params:
+            keys = {name: value for name, value in params["ranker"].items() if name != "kind"}
+            names = [field.name for field in fields(LightGBMRanker)]
+            check_names(keys, names, f"{section}.ranker", "the ranker")
+            params["ranker"] = LightGBMRanker(**keys)
+        return cls(**params)
 
     def validate(self) -> None:
         """Check the parameters, those of the models and of the ranker too; `fit` does so first.
@@ -149,7 +174,14 @@ class TwoStage(Recommender):
 
     # Fitting ---------------------------------------------------------------------------------------------------------
 
-    def fit(self, interactions: Data, num_threads: int = 0, verbose: bool = True) -> Self:
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),  # noqa: ARG002
+        verbose: bool = True,
+    ) -> Self:
         """Teach the ranker, period by period, then fit the models to everything.
 
         Parameters

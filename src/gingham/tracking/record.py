@@ -10,8 +10,6 @@ import polars as pl
 from gingham import pipeline
 from gingham.comparison import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
-from gingham.models import EpochModel
-from gingham.ranking import KINDS
 from gingham.tuning import Tuning, folder
 from gingham.tuning.trials import parameters
 
@@ -116,9 +114,7 @@ def _models(comparison: Comparison, specs: Mapping[str, ModelSpec]) -> Iterator[
 
 def _given(spec: ModelSpec) -> dict[str, Any]:
     """Give what a recipe says about a model beside its hyper-parameters, and of the models it is made of."""
-    training = ("epochs", "weighted", "early_stopping") if issubclass(KINDS[spec.kind], EpochModel) else ()
-    told = {"kind", "num_threads", "candidates", "ranker", *training}
-    return spec.model_dump(mode="json", include=told, exclude_none=True)
+    return spec.model_dump(mode="json", exclude_none=True)
 
 
 def _how(recipe: Recipe) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from gingham.config.models import fit
+from gingham.config.models import build
 from gingham.errors import DataError, GinghamError
 from gingham.metrics import compute, rank_test
-from gingham.models import EarlyStopping, EpochModel, Recommender
+from gingham.models import EarlyStopping, Recommender
+from gingham.models.early_stopping import Monitor
 from gingham.models.epochs import Epoch
 from gingham.tuning import job
 from gingham.tuning.job import Fold, Settings
@@ -65,26 +66,25 @@ def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], liste
 
 def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Listener) -> tuple[Recommender, int] | None:
     """Fit one model; give it and the epoch that it is of, or None if the listener ended it."""
-    watch = EarlyStopping(
-        fold.watched, settings.metric, max(1, settings.patience), settings.filter_seen, settings.num_threads
-    )
+    stopping = EarlyStopping(settings.metric, max(1, settings.patience), fold.watched, settings.filter_seen)
+    monitor = Monitor(stopping, settings.num_threads)
     going = True
 
-    def measured(model: EpochModel[Any], epoch: Epoch) -> None:
-        watch.improved(model, epoch)
+    def measured(model: Recommender, epoch: Epoch) -> None:
+        monitor.improved(model, epoch)
 
-    def heard(_: EpochModel[Any], epoch: Epoch) -> bool:
+    def heard(_: Recommender, epoch: Epoch) -> bool:
         nonlocal going
         going = listener(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
         return not going
 
-    how: dict[str, Any] = {"callbacks": [measured, heard]}
-    if settings.patience:
-        how = {"callbacks": [heard], "early_stopping": watch}
-    spec = settings.model.changed({**params, "num_threads": settings.num_threads})
-    model = fit(spec, fold.train, verbose=False, **how)
-    last = len(model.history_) if isinstance(model, EpochModel) else 0
-    return (model, watch.best_epoch if settings.patience else last) if going else None
+    model = build(settings.model.changed(params))
+    has_epochs = "epochs" in model.supports
+    callbacks = [heard] if settings.patience else [measured, heard]
+    if has_epochs:
+        model.set_params(early_stopping=stopping if settings.patience else None)
+    model.fit(fold.train, num_threads=settings.num_threads, callbacks=callbacks, verbose=False)
+    return (model, model.best_epoch_ if has_epochs else 0) if going else None
 
 
 def log_of(folder: Path, number: int) -> Path:

@@ -1,0 +1,194 @@
+"""Models of embeddings that are trained in epochs."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sized
+from functools import partial
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy.typing as npt
+
+from gingham.arrays import Floats, Matrix
+from gingham.errors import ParameterError
+from gingham.models.base import Callback
+from gingham.models.early_stopping import EarlyStopping, Monitor
+from gingham.models.embedding import EmbeddingModel
+from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
+from gingham.models.inputs import FeatureMatrices, entry_weights, read_inputs
+from gingham.models.training import TrainingOptions, train
+from gingham.models.training_data import Data, TrainingData
+from gingham.validation import Check, check_bool, check_integer, check_num_threads, optional
+
+StateT = TypeVar("StateT", bound=EmbeddingState)
+ProblemT = TypeVar("ProblemT", bound=Sized)
+
+
+def check_early_stopping(name: str, value: Any) -> None:
+    """Check that a value is an `EarlyStopping` with valid parameters."""
+    if not isinstance(value, EarlyStopping):
+        raise ParameterError(f"{name} must be a gingham.EarlyStopping, not {value!r}.")
+    value.validate()
+
+
+class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
+    """A model of embeddings that is trained in epochs, on a problem whose length is the unit of progress.
+
+    Attributes
+    ----------
+    history_ : list of Epoch
+        The epochs of the last fit.
+    validation_history_ : list of Epoch
+        The epochs of the search for their number, if early stopping split validation data off the training data.
+    best_epoch_ : int
+        The number of epochs that early stopping chose; without it, that of `history_`.
+    """
+
+    supports = frozenset({"features", "epochs", "baskets", "similar_items"})
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "epochs": partial(check_integer, least=0),
+        "weighted": check_bool,
+        "early_stopping": optional(check_early_stopping),
+    }
+
+    epochs: int
+    early_stopping: EarlyStopping | None
+    weighted: bool
+    # The weight of earlier epochs in the parameters after each epoch; a parameter of models that offer it.
+    averaging: float = 0.0
+
+    @property
+    def history_(self) -> list[Epoch]:
+        """The epochs of the last fit."""
+        return self._fitted_state.history
+
+    @property
+    def validation_history_(self) -> list[Epoch]:
+        """The epochs of the search for the number of epochs; empty without such a search."""
+        return self._fitted_state.validation_history
+
+    @property
+    def best_epoch_(self) -> int:
+        """The number of epochs that early stopping chose; without it, the number of all epochs."""
+        state = self._fitted_state
+        return len(state.history) if state.best_epoch is None else state.best_epoch
+
+    @classmethod
+    def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:
+        """Build an unfitted model from a recipe's section, of which ``early_stopping`` is a table."""
+        params = dict(params)
+        if params.get("early_stopping") is not None:
+            keys = params["early_stopping"]
+            params["early_stopping"] = EarlyStopping.from_recipe(keys, f"{section}.early_stopping")
+        return cls(**params)
+
+    def fit(
+        self,
+        interactions: Data,
+        *,
+        user_features: Matrix | None = None,
+        item_features: Matrix | None = None,
+        sample_weight: Matrix | None = None,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),
+        verbose: bool = True,
+    ) -> Self:
+        """Fit the model, and discard an earlier fit.
+
+        An interaction with a value above zero is a positive. Entries for the same user and item are summed first;
+        `Interactions.matrix` offers other ways.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            The training data. A dataset has its own features; for a matrix, row and column numbers are the ids.
+        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
+            Weights of features, for a matrix of interactions. The identity is a feature only if the matrix contains it;
+            by default it is the only feature.
+        sample_weight : sparse matrix, shape (n_users, n_items)
+            The weight of each interaction, at least 0, with the sparsity pattern of the interactions; 1 by default.
+        num_threads : int
+            The number of threads; 0 (default) for all cores.
+        callbacks : iterable of callable
+            Called with the model and the `Epoch` after each epoch; training ends when one returns True.
+        verbose : bool
+            Whether a terminal shows a progress bar; True by default.
+
+        Returns
+        -------
+        Self
+            This model. After an error or Ctrl-C it is as after the last finished epoch.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter's value is not allowed.
+        DataError
+            If shapes disagree, a value is not finite, or there are no training examples.
+        DivergedError
+            If a parameter is no longer finite.
+        """
+        self.validate()
+        n_threads, epochs, callbacks = check_num_threads(num_threads), int(self.epochs), list(callbacks)
+        stopping, search, monitor = self.early_stopping, None, None
+        if stopping is not None and stopping.splits_training_data:
+            rest, validation = stopping.split(interactions)
+            search = self.copy(early_stopping=stopping.with_validation(validation))
+            search.fit(rest, num_threads=num_threads, callbacks=callbacks, verbose=verbose)
+            epochs = search.best_epoch_
+        elif stopping is not None:
+            monitor = Monitor(stopping, n_threads)
+        training_data, features = read_inputs(interactions, user_features, item_features)
+        weights = entry_weights(training_data.matrix, sample_weight, self.weighted)
+        state, problem = self._start(training_data, features, weights)
+        if search is not None:
+            state.validation_history, state.best_epoch = search.history_, search.best_epoch_
+        train(
+            self,
+            training_data,
+            state,
+            problem,
+            TrainingOptions(epochs, n_threads, callbacks, monitor, verbose, self.averaging),
+        )
+        if monitor is not None:
+            state.best_epoch = monitor.best_epoch
+        return self
+
+    @abstractmethod
+    def _start(
+        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+    ) -> tuple[StateT, ProblemT]:
+        """Return the initial parameters and what an epoch goes through.
+
+        Parameters
+        ----------
+        training_data : TrainingData
+        features : pair of csr_matrix or None
+            Of users and of items; None where each has only its own feature.
+        weights : float32 array or None
+            The weight of each entry of the interaction matrix; None if all are 1.
+        """
+
+    @abstractmethod
+    def _run_epoch(self, state: StateT, problem: ProblemT, n_threads: int, progress: ProgressFunction | None) -> float:
+        """Train one epoch in place, and return the mean loss of its examples."""
+
+    @property
+    @abstractmethod
+    def _divergence_remedy(self) -> str:
+        """What to change after training has diverged: the end of the sentence "fit again with"."""
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        state, arrays = super()._learned()
+        return state | {"history": [epoch.to_json() for epoch in self.history_]}, arrays
+
+    def _stored_params(self) -> dict[str, Any]:
+        stopping = self.early_stopping
+        stored = stopping.to_json() if isinstance(stopping, EarlyStopping) else None
+        return {**super()._stored_params(), "early_stopping": stored}
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        params = super()._restored_params(stored)
+        if params.get("early_stopping") is not None:
+            keys = {name: value for name, value in params["early_stopping"].items() if value is not None}
+            params["early_stopping"] = EarlyStopping.from_recipe(keys, "early_stopping")
+        return params
