@@ -242,7 +242,7 @@ def test_only_role_columns_are_kept() -> None:
         ),
     ],
 )
-def test_invalid_rows_and_filters_are_one_sentence(more: Any, spec: Any, words: list[str]) -> None:
+def test_invalid_rows_and_filters_raise_one_sentence(more: Any, spec: Any, words: list[str]) -> None:
     with pytest.raises(TableError) as caught:
         clean(tables(**more), CleanSpec(**spec))
     message = str(caught.value)

@@ -227,7 +227,7 @@ def test_a_wrong_password_is_not_shown(shop: Server) -> None:
     assert "shop:***@" in message
 
 
-def test_an_unreachable_server_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unreachable_server_raises_one_sentence(tmp_path: Path) -> None:
     message = read_error(sales(f"postgresql+psycopg://shop:pssst@/postgres?host={tmp_path}"))
     assert str(tmp_path) in message
 
@@ -244,7 +244,7 @@ def test_an_unreachable_server_is_one_sentence(tmp_path: Path) -> None:
         ("SELECT NULL AS who, what, day, cost FROM sales", ["null", "'who'", "3 rows"]),
     ],
 )
-def test_an_invalid_query_is_one_sentence(shop: Server, query: str, words: list[str]) -> None:
+def test_an_invalid_query_raises_one_sentence(shop: Server, query: str, words: list[str]) -> None:
     message = read_error(sales(shop.url(), query))
     for word in words:
         assert word in message
@@ -259,7 +259,7 @@ def test_an_invalid_query_is_one_sentence(shop: Server, query: str, words: list[
         ("mysql+pymysql://shop:pssst@host/db", ["pymysql", "driver"]),
     ],
 )
-def test_an_invalid_url_is_one_sentence(sqlite: Path, url: str, words: list[str]) -> None:
+def test_an_invalid_url_raises_one_sentence(sqlite: Path, url: str, words: list[str]) -> None:
     message = read_error(sales(url), sqlite.parent)
     for word in words:
         assert word in message
@@ -275,12 +275,12 @@ def sqlite_source(sqlite: Path, rows: str) -> TransactionsSource:
     return TransactionsSource(url="sqlite:///shop.db", query=query, user_id="who", item_id="what", price="cost")
 
 
-def test_mixed_types_in_an_id_column_are_one_sentence(sqlite: Path) -> None:
+def test_mixed_types_in_an_id_column_raise_one_sentence(sqlite: Path) -> None:
     message = read_error(sqlite_source(sqlite, "VALUES (1, 'x', 1), ('a', 'y', 1)"), sqlite.parent)
     assert "mixes types in column 'who': int and str; CAST it" in message
 
 
-def test_types_that_change_between_batches_are_one_sentence(sqlite: Path) -> None:
+def test_types_that_change_between_batches_raise_one_sentence(sqlite: Path) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) SELECT i, 'x', 1 FROM n"
     message = read_error(sqlite_source(sqlite, f"{numbers} UNION ALL SELECT '007', 'x', 1"), sqlite.parent)
     assert "mixes types in column 'who': Int64 and String; CAST it" in message

@@ -98,7 +98,7 @@ def test_is_csv_looks_at_the_end_of_the_name() -> None:
         ("cut.csv.gz", ["cannot be read"]),
     ],
 )
-def test_an_invalid_path_is_one_sentence(tmp_path: Path, path: Any, words: list[str]) -> None:
+def test_an_invalid_path_raises_one_sentence(tmp_path: Path, path: Any, words: list[str]) -> None:
     write(tmp_path / "sales.csv")
     write(tmp_path / "sales.parquet")
     (tmp_path / "zero.csv").touch()
@@ -187,7 +187,7 @@ def test_s3_is_read_through_polars(tmp_path: Path, bucket: dict[str, bytes], nam
     assert rows.rows() == ROWS.rows()
 
 
-def test_a_missing_s3_object_is_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
+def test_a_missing_s3_object_raises_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
     source = TransactionsSource(path="s3://shop/none.parquet", user_id="who", item_id="what")
     with pytest.raises(TableError, match=r"transactions table \(s3://shop/none\.parquet\) cannot be read") as caught:
         read(source, base=tmp_path)

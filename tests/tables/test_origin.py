@@ -35,4 +35,11 @@ def test_error_for_an_invalid_value_names_value_and_column() -> None:
     origin = Origin("users", "u.csv", {"user_id": "customer"})
     with pytest.raises(TableError) as caught, origin.wrap_errors():
         pl.DataFrame({"user_id": ["1", "x"]}).select(pl.col("user_id").cast(pl.Int64))
-    assert "(u.csv) has 'x' in column 'customer', but an integer is expected; correct it" in str(caught.value)
+    assert "(u.csv) has 'x' in column 'customer', but expected an integer; correct it" in str(caught.value)
+
+
+def test_error_for_a_missing_role_says_where_to_set_it() -> None:
+    words = "has no timestamp, but last='7d' needs it; "
+    assert words + "add a column 'timestamp'" in str(Origin("transactions").missing_role("timestamp", "last='7d'"))
+    message = str(Origin("transactions", "sales.csv").missing_role("timestamp", "last='7d'"))
+    assert words + "set timestamp in the recipe's [transactions]" in message

@@ -158,7 +158,7 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_file_without_read_permission_is_one_sentence(open_folder: Path) -> None:
+def test_a_file_without_read_permission_raises_one_sentence(open_folder: Path) -> None:
     rows = pl.DataFrame({"who": ["a"], "what": ["x"]})
     rows.write_csv(open_folder / "good.csv")
     closed = ["sales.csv", "sales.csv.gz", "sales.parquet", "sales*.csv", "closed/sales.csv"]

@@ -166,7 +166,9 @@ def test_types_of_a_users_table_are_inferred_from_all_rows(tmp_path: Path) -> No
         (SALES.replace("2019-01-0", "2019010"), "sales.csv", {}, ["sales.csv", "20190101", "'when'"]),
     ],
 )
-def test_an_invalid_file_is_one_sentence(tmp_path: Path, text: Any, name: str, roles: Any, words: list[str]) -> None:
+def test_an_invalid_file_raises_one_sentence(
+    tmp_path: Path, text: Any, name: str, roles: Any, words: list[str]
+) -> None:
     with pytest.raises(TableError) as caught:
         read(sales(tmp_path, text, name, **roles), base=tmp_path)
     message = str(caught.value)
@@ -184,7 +186,7 @@ def test_an_invalid_file_is_one_sentence(tmp_path: Path, text: Any, name: str, r
         ("when,who,what\n", {}, ["sales.csv", "no rows"]),
     ],
 )
-def test_invalid_lines_are_one_sentence_when_they_are_read(
+def test_invalid_lines_raise_one_sentence_when_they_are_read(
     tmp_path: Path, text: str, roles: Any, words: list[str]
 ) -> None:
     with pytest.raises(TableError) as caught:

@@ -16,7 +16,7 @@ ROWS = pl.DataFrame({"user_id": ["a", "b"], "item_id": [1, 2], "timestamp": [dat
 
 
 def as_relation(frame: pl.DataFrame) -> duckdb.DuckDBPyRelation:
-    """A DuckDB relation, with a connection of its own."""
+    """Return a DuckDB relation with its own connection."""
     return duckdb.connect().from_arrow(frame.to_arrow())
 
 
@@ -108,7 +108,7 @@ def test_replacing_a_field_keeps_the_others() -> None:
         ({"item_features": FeatureSpec(categorical=["colour"])}, ["'colour'", "items table, which is missing"]),
     ],
 )
-def test_an_invalid_table_is_one_sentence(arguments: Any, words: list[str]) -> None:
+def test_an_invalid_table_raises_one_sentence(arguments: Any, words: list[str]) -> None:
     with pytest.raises(TableError) as caught:
         Tables(**{"transactions": ROWS} | arguments)
     message = str(caught.value)
@@ -127,11 +127,11 @@ def test_errors_name_the_file() -> None:
     ("spec", "words"),
     [
         ({"categorical": ["age"], "quantile": {"age": 3}}, "'age' is listed twice"),
-        ({"quantile": {"age": 1}}, "'age' has 1 bins"),
+        ({"quantile": {"age": 1}}, "number of bins of column 'age' must be at least 2, not 1"),
         ({"multi": {"tags": ""}}, "'tags' has an empty separator"),
         ({"scaled": ["age"], "date": {"age": 3}}, "'age' is listed twice"),
-        ({"date": {"launch": 1}}, "'launch' has 1 bins"),
-        ({"text": {"about": 0}}, "'about' has 0 features"),
+        ({"date": {"launch": 1}}, "number of bins of column 'launch' must be at least 2, not 1"),
+        ({"text": {"about": 0}}, "number of features of column 'about' must be at least 2, not 0"),
         ({"categorical": ["age"], "min_count": 0}, "min_count"),
     ],
 )

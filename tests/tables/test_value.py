@@ -46,7 +46,7 @@ def test_values_of_a_user_and_item_sum_up(value: str, logarithm: bool, half_life
     expected = rows.assign(value=amount).groupby(PAIR)["value"].sum()
     expected = np.log1p(expected) if logarithm else expected
     if value == "count" and not logarithm and half_life is None:
-        assert "value" not in values(rows).columns  # each counts for one
+        assert "value" not in values(rows).columns  # every transaction counts 1
         return
     sums = per_pair(values(rows, value=f"log-{value}" if logarithm else value, half_life=half_life))
     pd.testing.assert_series_equal(sums, expected, check_dtype=False, check_index_type=False, rtol=1e-5, atol=1e-6)

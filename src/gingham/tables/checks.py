@@ -26,8 +26,8 @@ _NEARLY_ALL = 0.95
 _LONG_LINES = "lines with more fields than columns"
 _QUOTE_FIELDS = "quote fields that contain a comma, or correct the lines"
 _SHORT_LINES = "lines with fewer fields than columns"
-_FILL_FIELDS = "the missing fields are read as null; correct the lines if that is wrong"
-_UNTIDY = "ids that are empty, or start or end with a space; they match only if all tables write them the same way"
+_FILL_FIELDS = "correct them unless the missing fields are empty (they are read as null)"
+_UNTIDY = "ids that are empty, or start or end with a space; correct them in all tables, or they may not match"
 _NULLS = "null values; fill them in, or remove these rows"
 _N = "gingham_rows"
 

@@ -256,16 +256,14 @@ def _count(name: str, rows: pl.DataFrame, n_before: int, count_ids: bool) -> Ste
 
 def _is_recent(last: str, columns: list[str], origin: Origin) -> pl.Expr:
     if TIMESTAMP not in columns:
-        raise TableError(f"The {origin} has no timestamp, but last={last!r} needs it; add a timestamp column.")
+        raise origin.missing_role(TIMESTAMP, f"last={last!r}")
     time = pl.col(TIMESTAMP).cast(_DATETIME)
     return time > time.max() - duration(last)
 
 
 def _between_dates(spec: CleanSpec, columns: list[str], origin: Origin) -> pl.Expr:
     if TIMESTAMP not in columns:
-        raise TableError(
-            f"The {origin} has no timestamp, but the dates {_format_dates(spec)} need it; add a timestamp column."
-        )
+        raise origin.missing_role(TIMESTAMP, f"the filter of dates {_format_dates(spec)}")
     condition = pl.lit(True)
     if spec.start is not None:
         condition &= pl.col(TIMESTAMP) >= _to_datetime(spec.start)

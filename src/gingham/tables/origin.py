@@ -52,6 +52,11 @@ class Origin:
         listed = ", ".join(map(repr, names[:_LISTED])) + more
         return TableError(f"The {self} has no column {column!r}; use one of its columns: {listed}.")
 
+    def missing_role(self, role: str, needed_by: str) -> TableError:
+        """Return the error for a role without a column, such as the timestamp that ``last="7d"`` needs."""
+        remedy = f"add a column {role!r}" if self.file is None else f"set {role} in the recipe's [{self.table}]"
+        return TableError(f"The {self} has no {role}, but {needed_by} needs it; {remedy}.")
+
     @contextmanager
     def wrap_errors(self) -> Iterator[None]:
         """Raise errors of Polars and the operating system as a `TableError` about this table."""

@@ -10,7 +10,7 @@ from gingham.tables.csv_rows import numbered_rows, open_bytes, open_csv
 # for text that is converted. Not a regular expression, because the value may be as long as a file.
 _FIELD = (("could not parse `", "` as dtype `"), ("` as dtype `", "`"), ("` at column '", "' (column number"))
 _TEXT = ((' values: ["', '"'), ("conversion from `str` to `", "`"), ("` failed in column '", "' for "))
-_DATE = "a date or time in the format of the first rows (timestamp_format if the recipe sets it, otherwise ISO 8601)"
+_DATE = "a date or time in the same format as in the first rows: ISO 8601, or timestamp_format if it is set"
 _EXPECTED = {"f": "a number", "i": "an integer", "u": "an integer", "d": _DATE, "t": _DATE, "b": "true or false"}
 # How many characters of a value are shown.
 _LONG = 60
@@ -37,15 +37,14 @@ def explain_error(error: Exception, files: Sequence[str], columns: Mapping[str, 
     if isinstance(error, PermissionError) or "Permission denied" in text:
         return "cannot be read: permission denied; allow the user who runs Gingham to read it"
     if "not properly escaped" in text or "CSV malformed" in text:
-        where = _first_line(files, _line_of_bad_quote)
-        return (
-            f"has a quotation mark{where} that is not closed or is followed by text; double quotation marks in a field"
-        )
+        where = _find_line(files, _line_of_bad_quote)
+        remedy = 'write a quotation mark inside a field as two ("")'
+        return f"has a quotation mark{where} that is not closed or is followed by text; {remedy}"
     if "found more fields than defined" in text:
-        where = _first_line(files, _line_of_long_row)
+        where = _find_line(files, _line_of_long_row)
         return f"has more fields than columns{where}; quote fields that contain a comma, or correct the line"
     if "invalid utf-8" in text:
-        where = _first_line(files, _line_of_bad_utf8)
+        where = _find_line(files, _line_of_bad_utf8)
         return f"has bytes{where} that are not UTF-8; save the file as UTF-8"
     for enclosing in (_FIELD, _TEXT):
         parts = [_between(text, *pair) for pair in enclosing]
@@ -62,13 +61,13 @@ def _between(text: str, before: str, after: str) -> str | None:
 
 
 def _explain_value(value: str, dtype: str, column: str, files: Sequence[str]) -> str:
-    where = _first_line(files, lambda file: _line_of_value(file, column, value))
+    where = _find_line(files, lambda file: _line_of_value(file, column, value))
     shown = value if len(value) <= _LONG else f"{value[:_LONG]} …"
     expected = _EXPECTED.get(dtype[0], f"a value of type {dtype}")
-    return f"has {shown!r} in column {column!r}{where}, but {expected} is expected; correct it, or leave it empty"
+    return f"has {shown!r} in column {column!r}{where}, but expected {expected}; correct it, or leave it empty"
 
 
-def _first_line(files: Sequence[str], search: Callable[[str], int | None]) -> str:
+def _find_line(files: Sequence[str], search: Callable[[str], int | None]) -> str:
     """Return " in line 7", or " in line 7 of b.csv" if there are several files; an empty text if no line is found."""
     for file in files:
         try:

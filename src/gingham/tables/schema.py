@@ -80,7 +80,7 @@ class FeatureSpec(BaseModel):
         for numbers, what in ((self.quantile, "bins"), (self.date, "bins"), (self.text, "features")):
             for column, number in numbers.items():
                 if number < 2:
-                    raise ValueError(f"column {column!r} has {number} {what}; use at least 2")
+                    raise ValueError(f"the number of {what} of column {column!r} must be at least 2, not {number}")
         for column, separator in self.multi.items():
             if not separator:
                 raise ValueError(f"column {column!r} has an empty separator; use the text between parts, such as '|'")

@@ -58,10 +58,7 @@ def add_value(rows: pl.DataFrame, value: Value, half_life: str | None, origin: O
             amount *= _finite_number(rows, QUANTITY, value, origin)
     if half_life is not None:
         if TIMESTAMP not in rows.columns:
-            raise TableError(
-                f"The {origin} has no timestamp, but half_life={half_life!r} needs it; add a timestamp column, "
-                "or leave out half_life."
-            )
+            raise origin.missing_role(TIMESTAMP, f"half_life={half_life!r}")
         age = (pl.col(TIMESTAMP).max() - pl.col(TIMESTAMP)).dt.total_microseconds()
         amount *= (2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))).clip(lower_bound=FADED)
     if value == measure:
@@ -86,9 +83,7 @@ def _add_logarithm(rows: pl.DataFrame, value: Value, origin: Origin) -> pl.DataF
 def _finite_number(rows: pl.DataFrame, role: str, value: str, origin: Origin) -> pl.Expr:
     """Return a column as floats; refuse it if it is missing or has values that are null or not finite."""
     if role not in rows.columns:
-        raise TableError(
-            f"The {origin} has no {role}, but value={value!r} needs it; add a {role} column, or use value='count'."
-        )
+        raise origin.missing_role(role, f"value={value!r}")
     n_nulls = rows[role].null_count()
     if n_nulls:
         raise TableError(
