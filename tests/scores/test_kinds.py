@@ -4,6 +4,7 @@ import scipy.sparse as sp
 
 from gingham import _native
 from gingham.arrays import Floats, Indices
+from gingham.errors import DataError
 from gingham.scores import DenseScores, RepresentationScores, Scores, SharedScores, by_user, rank
 
 N_USERS, N_ITEMS = 7, 11
@@ -91,3 +92,12 @@ def test_pairs_are_grouped_by_user(block_size: int) -> None:
         seen[chosen] += 1
     assert (seen == 1).all()
     assert list(by_user(users[:0], block_size)) == []
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_dense_score_that_cannot_be_ranked_is_refused(value: float) -> None:
+    matrix = dense_matrix()
+    matrix[4, 2] = value
+    scores = DenseScores(lambda users: matrix[users], N_ITEMS)
+    with pytest.raises(DataError, match=f"score of item index 2 for user index 4 is {value}"):
+        rank(scores, np.array([0, 4], np.int32), k=3)
