@@ -39,7 +39,7 @@ def test_transactions_alone_are_enough() -> None:
     assert repr(dataset) == "Dataset(2 users x 3 items, 4 interactions)"
 
 
-def test_users_are_all_known_ones_items_those_sold_in_the_window() -> None:
+def test_users_are_those_of_both_tables_and_items_those_sold() -> None:
     tables = Tables(
         TRANSACTIONS,
         USERS,
@@ -66,7 +66,7 @@ def test_users_are_all_known_ones_items_those_sold_in_the_window() -> None:
     assert repr(dataset) == "Dataset(3 users x 2 items, 3 interactions, 3 user features, 3 item features)"
 
 
-def test_users_outside_the_window_are_known_without_a_users_table() -> None:
+def test_users_outside_the_window_are_included_without_a_users_table() -> None:
     tables = clean(Tables(TRANSACTIONS), CleanSpec(start=date(2020, 1, 1)))
     dataset = Dataset.from_tables(tables)
     assert dataset.user_ids.values.to_list() == ["a", "b"]
@@ -77,12 +77,12 @@ def test_no_timestamps() -> None:
     assert Dataset.from_tables(Tables(TRANSACTIONS.drop("timestamp"))).interactions.timestamp is None
 
 
-def test_rows_are_checked_where_tables_were_not_cleaned() -> None:
+def test_rows_of_tables_that_were_not_cleaned_are_checked() -> None:
     with pytest.raises(TableError, match="'z' 2 times"):
         Dataset.from_tables(Tables(TRANSACTIONS, pl.concat([USERS, USERS.head(1)])))
 
 
-def test_other_interactions_between_the_same_users_and_items() -> None:
+def test_with_other_interactions() -> None:
     dataset = Dataset.from_tables(Tables(TRANSACTIONS, USERS))
     part = dataset.with_interactions(dataset.interactions.take(np.array([0])))
     assert len(part.interactions) == 1
@@ -93,17 +93,17 @@ def test_other_interactions_between_the_same_users_and_items() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"user_ids": Ids.from_series(pl.Series([1]))}, "user_ids has 1 rows for interactions of 2"),
+        ({"user_ids": Ids.from_series(pl.Series([1]))}, "user_ids has 1 rows, but the interactions have 2"),
         (
             {"item_features": Features(EYE, ())},
-            "item_features has 3 rows for interactions of 2",
+            "item_features has 3 rows, but the interactions have 2",
         ),
-        ({"user_encoder": FeatureEncoder(3, ())}, "user_encoder has 3 rows for interactions of 2"),
+        ({"user_encoder": FeatureEncoder(3, ())}, "user_encoder has 3 rows, but the interactions have 2"),
         ({"item_labels": pl.DataFrame({"item_id": [1]})}, "item_labels has 1 rows"),
-        ({"interactions": Interactions([0], [0], 2, 1)}, "item_ids has 2 rows for interactions of 1"),
+        ({"interactions": Interactions([0], [0], 2, 1)}, "item_ids has 2 rows, but the interactions have 1"),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(given: Any, words: str) -> None:
+def test_parts_of_different_shapes(given: Any, words: str) -> None:
     two = Ids.from_series(pl.Series([1, 2]))
     right = {"user_ids": two, "item_ids": two, "interactions": Interactions([0], [0], 2, 2)}
     with pytest.raises(DataError, match=words):

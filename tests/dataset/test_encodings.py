@@ -54,30 +54,30 @@ def column(values: Any, dtype: Any = None) -> pl.Series:
         ([date(2020, 1, 1)], ["2020-01-01", "2020-01-02"], ["x=2020-01-01", "x=null"]),
     ],
 )
-def test_a_category_is_found_again_whatever_its_type(there: Any, later: Any, expected: list[str]) -> None:
+def test_a_category_is_recognized_in_other_types(there: Any, later: Any, expected: list[str]) -> None:
     assert only(Categories.fit(column(there), 1), column(later)) == expected
 
 
 @pytest.mark.parametrize("values", [[timedelta(days=1)], [b"a"], [[1]], [object()]])
-def test_what_has_no_text_is_no_category(values: list[Any]) -> None:
+def test_values_without_text_cannot_be_categories(values: list[Any]) -> None:
     with pytest.raises(TableError, match=r"'x' is (Duration|Binary|List|Object)"):
         Categories.fit(column(values), 1)
 
 
-def test_a_value_called_other_is_one_with_the_rare_ones_only_if_there_are_any() -> None:
+def test_a_value_called_other_joins_the_rare_values_if_there_are_any() -> None:
     assert Categories.fit(column(["other", "other", "a", "a"]), 2).names == ["x=a", "x=null", "x=other"]
     assert only(Categories.fit(column(["other", "other", "a", "a"]), 2), column(["b"])) == ["x=null"]
     pooled = Categories.fit(column(["other", "other", "a"]), 2)
     assert only(pooled, column(["a", "other", "b", None])) == ["x=other", "x=other", "x=other", "x=null"]
 
 
-def test_a_part_counts_once_a_row_for_rarity_too() -> None:
+def test_a_part_counts_once_per_row() -> None:
     parts = Parts.fit(column(["a|a|b", "b|c", "d"]), "|", 2)
     assert parts.names == ["x=b", "x=null", "x=other"]
     assert named(parts, column(["a|c|b", "|", "b"])) == [{"x=b": 1, "x=other": 1}, {"x=null": 1}, {"x=b": 1}]
 
 
-def test_numbers_beyond_those_that_were_there_are_in_the_outer_bins() -> None:
+def test_numbers_out_of_range_are_in_the_outer_bins() -> None:
     bins = Bins.fit(column([1, 2, 3, 4]), 2)
     later = column([-5.0, 2, 2.5, 99, float("inf"), -float("inf"), None])
     low, high = "x∈(-inf,2]", "x∈(2,inf]"
@@ -85,7 +85,7 @@ def test_numbers_beyond_those_that_were_there_are_in_the_outer_bins() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1))
-def test_scaled_values_are_those_of_pandas(values: list[float | None]) -> None:
+def test_scaled_values_equal_those_of_pandas(values: list[float | None]) -> None:
     series = pd.Series(values, dtype=float)
     got = weights(Scale.fit(column(values, pl.Float64), with_null=True), column(values, pl.Float64))
     unknown = series.isna().to_numpy()
@@ -103,7 +103,7 @@ def test_scaled_values_without_a_feature_for_null() -> None:
 
 
 @pytest.mark.parametrize("values", [[1.0, float("inf")], [1e300, -1e300]])
-def test_numbers_that_have_no_standard_deviation(values: list[float]) -> None:
+def test_numbers_without_standard_deviation(values: list[float]) -> None:
     with pytest.raises(TableError, match=r"'x' holds numbers up to (inf|1e.300)"):
         Scale.fit(column(values), with_null=True)
 
@@ -131,7 +131,7 @@ def test_dates_are_weekdays_months_and_ages(values: list[date | None], bins: int
     assert table.to_numpy().sum() == 3 * known.sum() + (~known).sum()
 
 
-def test_dates_of_every_type_are_the_same() -> None:
+def test_types_of_dates_are_equivalent() -> None:
     calendar = Calendar.fit(column([date(2020, 1, 31), date(2020, 1, 1)]), 2)
     expected = ["x:weekday=sat", "x:month=2", "x:age∈(-inf,0]"]
     for value in (
@@ -146,7 +146,7 @@ def test_dates_of_every_type_are_the_same() -> None:
     assert list(named(calendar, zoned)[0]) == expected
 
 
-def test_no_date_was_ever_known() -> None:
+def test_a_column_without_any_date() -> None:
     calendar = Calendar.fit(column([None, None], pl.Date), 3)
     assert only(calendar, column([None])) == ["x=null"]
     assert list(named(calendar, column([date(2020, 2, 1)]))[0]) == ["x:weekday=sat", "x:month=2", "x:age∈(-inf,inf]"]
@@ -167,11 +167,11 @@ def test_words_and_pairs_are_hashed(values: list[str | None], buckets: int) -> N
     np.testing.assert_allclose(weights(Words("x", buckets), column(values, pl.String)), expected)
 
 
-def test_the_hash_is_the_one_of_the_standard() -> None:
+def test_the_hash_is_crc32() -> None:
     # The check value of CRC-32 is 0xCBF43926, the checksum of these nine digits.
     assert only(Words("x", 256), column(["123456789"])) == [f"x#{0xCBF43926 % 256}"]
 
 
-def test_a_long_text_weighs_no_more_than_a_short_one() -> None:
+def test_long_and_short_texts_have_the_same_weight() -> None:
     rows = weights(Words("x", 8), column(["one", "one two three four five six", None]))
     np.testing.assert_allclose(rows.sum(axis=1), 1)

@@ -33,7 +33,7 @@ def test_the_index_does_not_depend_on_row_order(values: list[Any], random: Any) 
 
 
 @pytest.mark.parametrize("text", [False, True])
-def test_many_look_ups_find_what_few_do(text: bool) -> None:
+def test_long_and_short_lists_of_ids_give_the_same_index(text: bool) -> None:
     rng = np.random.default_rng(1)
     known = pl.Series(rng.choice(100_000, 30_000, replace=False))
     wanted = pl.Series(rng.integers(0, 100_000, 50_000))
@@ -48,7 +48,7 @@ def test_many_look_ups_find_what_few_do(text: bool) -> None:
     assert ids.ids(ids.index(found)).equals(found)
 
 
-def test_sequences_arrays_and_series_are_looked_up_alike() -> None:
+def test_sequences_arrays_and_series_are_accepted() -> None:
     ids = Ids.from_series(pl.Series([30, 10, 20, 10]))
     for wanted in ([20, 10], np.array([20, 10]), pl.Series([20, 10], dtype=pl.UInt8), (20, 10)):
         assert ids.index(wanted).tolist() == [1, 0]
@@ -57,25 +57,25 @@ def test_sequences_arrays_and_series_are_looked_up_alike() -> None:
     assert ids.ids([2, 2, 0]).to_list() == [30, 30, 10]
 
 
-def test_unknown_ids_are_named_up_to_three() -> None:
+def test_the_message_lists_up_to_three_unknown_ids() -> None:
     ids = Ids.from_series(pl.Series(["a", "b"]))
     with pytest.raises(UnknownIdError) as caught:
         ids.index(["q", "a", "r", "q", "s", "t"], "item")
-    assert str(caught.value) == "4 unknown item ids: 'q', 'r', 's'; the 2 known ones are text, such as 'a'."
-    with pytest.raises(UnknownIdError, match="1 unknown user id: 7; the 2 known ones are text"):
+    assert str(caught.value) == "4 unknown item ids: 'q', 'r', 's'; the 2 known ids are text, such as 'a'."
+    with pytest.raises(UnknownIdError, match="1 unknown user id: 7; the 2 known ids are text"):
         ids.index([7])
     with pytest.raises(UnknownIdError, match="1 unknown user id: None"):
         ids.index(["a", None])
 
 
-def test_what_is_typed_becomes_an_id() -> None:
+def test_cast_converts_text_to_an_id() -> None:
     assert Ids.from_series(pl.Series(["007"])).cast("007") == "007"
     assert Ids.from_series(pl.Series([7])).cast("007") == 7
-    with pytest.raises(UnknownIdError, match=r"'seven'.*whole numbers, such as 7"):
+    with pytest.raises(UnknownIdError, match=r"'seven'.*integers, such as 7"):
         Ids.from_series(pl.Series([7])).cast("seven")
 
 
-def test_no_ids_know_nothing() -> None:
+def test_ids_can_be_empty() -> None:
     ids = Ids.from_series(pl.Series([], dtype=pl.String))
     assert len(ids) == 0
     assert not ids.contains(["a"]).any()
@@ -90,12 +90,12 @@ def test_no_ids_know_nothing() -> None:
         (pl.Series([0.5]), "Float64"),
     ],
 )
-def test_values_that_are_no_ids_are_refused(values: pl.Series, words: str) -> None:
+def test_invalid_values(values: pl.Series, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Ids(values)
 
 
 @pytest.mark.parametrize(("wanted", "words"), [("ab", "'ab' is one id"), ([1, "a"], "one type"), ([0.5], "Float64")])
-def test_look_ups_of_no_ids_are_refused(wanted: Any, words: str) -> None:
+def test_invalid_ids_to_look_up(wanted: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Ids.from_series(pl.Series(["a", "b"])).index(wanted)

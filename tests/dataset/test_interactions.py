@@ -29,7 +29,7 @@ def test_types_and_defaults() -> None:
     assert len(ours) == 2
 
 
-def test_no_rows_at_all() -> None:
+def test_no_rows() -> None:
     empty = Interactions([], [], 3, 2)
     for duplicates in ("sum", "max", "last"):
         assert empty.matrix(duplicates).shape == (3, 2)
@@ -57,7 +57,7 @@ def test_duplicates(duplicates: Any, value: float) -> None:
 
 
 @given(rows, st.booleans())
-def test_every_policy_equals_a_plain_loop(entries: list[tuple[int, int, int, int]], timed: bool) -> None:
+def test_duplicates_are_those_of_a_plain_loop(entries: list[tuple[int, int, int, int]], timed: bool) -> None:
     ours = interactions(entries, timed)
     for duplicates in ("sum", "max", "last"):
         expected: dict[tuple[int, int], float] = {}
@@ -76,7 +76,7 @@ def test_every_policy_equals_a_plain_loop(entries: list[tuple[int, int, int, int
 
 
 @given(rows)
-def test_pairs_are_equal_where_user_and_item_are(entries: list[tuple[int, int, int, int]]) -> None:
+def test_pairs_are_equal_if_user_and_item_are(entries: list[tuple[int, int, int, int]]) -> None:
     pairs = interactions(entries).pairs()
     for first, row in zip(pairs, entries, strict=True):
         for second, other in zip(pairs, entries, strict=True):
@@ -98,18 +98,18 @@ def test_pairs_are_equal_where_user_and_item_are(entries: list[tuple[int, int, i
         ({"timestamp": np.array(["2019-01-01", "NaT"], "datetime64[us]")}, r"timestamp\[1\]"),
     ],
 )
-def test_wrong_arrays_are_refused(given_arrays: Any, words: str) -> None:
+def test_invalid_arrays(given_arrays: Any, words: str) -> None:
     right = {"user_index": [0, 2], "item_index": [1, 0], "n_users": 3, "n_items": 2}
     with pytest.raises(DataError, match=words):
         Interactions(**right | given_arrays)
 
 
-def test_an_unknown_policy_is_refused() -> None:
+def test_unknown_treatment_of_duplicates() -> None:
     with pytest.raises(ParameterError, match="'mean'"):
         Interactions([0], [0], 1, 1).matrix("mean")  # type: ignore[arg-type]
 
 
-def test_what_is_older_counts_for_less() -> None:
+def test_weights_decay_by_half_life() -> None:
     times = np.array(["2024-01-01T00", "2024-01-03T00", "2024-01-04T12", "2024-01-05T00"], "datetime64[us]")
     rows = Interactions([0, 1, 0, 1], [0, 0, 1, 1], 2, 2, value=[8, 8, -4, 1], timestamp=times)
     decayed = rows.decayed(timedelta(days=2))
@@ -119,7 +119,7 @@ def test_what_is_older_counts_for_less() -> None:
     np.testing.assert_array_equal(rows.value, [8, 8, -4, 1])
 
 
-def test_what_is_older_counts_for_less_by_a_power_of_its_days() -> None:
+def test_weights_decay_by_a_power_of_days() -> None:
     times = np.array(["2024-01-02", "2024-01-04T12", "2024-01-05"], "datetime64[us]")
     rows = Interactions([0, 1, 0], [0, 0, 1], 2, 2, value=[8, -4, 1], timestamp=times)
     decayed = rows.decayed(2)
@@ -128,13 +128,13 @@ def test_what_is_older_counts_for_less_by_a_power_of_its_days() -> None:
     np.testing.assert_array_equal(rows.value, [8, -4, 1])
 
 
-def test_what_is_very_old_has_still_happened() -> None:
+def test_very_old_transactions_keep_a_positive_weight() -> None:
     rows = Interactions([0, 1], [0, 0], 2, 1, timestamp=np.array(["1970-01-01", "2024-01-01"], "datetime64[us]"))
     for decay in (timedelta(hours=1), 40.0):
         assert 0 < rows.decayed(decay).value[0] < 1e-20
 
 
-def test_without_time_nothing_is_older() -> None:
+def test_without_timestamps_weights_do_not_decay() -> None:
     rows = Interactions([0, 1], [1, 0], 2, 2, value=[3, 4])
     np.testing.assert_array_equal(rows.decayed(1).value, [3, 4])
     np.testing.assert_array_equal(rows.decayed(timedelta(days=1)).value, [3, 4])

@@ -13,13 +13,13 @@ def interactions(**other: object) -> Interactions:
     return Interactions(**arguments)  # type: ignore[arg-type]
 
 
-def test_a_whole_has_all_its_rows() -> None:
+def test_a_dataset_has_all_its_rows() -> None:
     rows = interactions().rows
     assert (rows.size, rows.numbers) == (5, None)
     assert rows.mask().tolist() == [True] * 5
 
 
-def test_parts_of_parts_know_the_rows_of_the_whole() -> None:
+def test_parts_of_parts_refer_to_rows_of_the_dataset() -> None:
     whole = interactions()
     part = whole.take(np.array([True, False, True, True, True]))
     assert part.rows.source == whole.rows.source
@@ -29,7 +29,7 @@ def test_parts_of_parts_know_the_rows_of_the_whole() -> None:
     assert not part.take(np.zeros(4, bool)).rows.mask().any()
 
 
-def test_the_same_rows_read_again_are_the_same_whatever_they_count_for() -> None:
+def test_the_fingerprint_depends_on_rows_and_not_on_their_values() -> None:
     again = interactions(user_index=USERS.astype(np.int64), value=np.arange(5) + 1.0)
     assert again.rows.source == interactions().rows.source
 
@@ -44,7 +44,7 @@ def test_the_same_rows_read_again_are_the_same_whatever_they_count_for() -> None
         {"user_index": USERS[:4], "item_index": ITEMS[:4], "timestamp": TIMES[:4]},
     ],
 )
-def test_other_rows_are_of_another_source(other: dict[str, object]) -> None:
+def test_other_rows_have_another_fingerprint(other: dict[str, object]) -> None:
     assert interactions(**other).rows.source != interactions().rows.source
 
 
@@ -56,7 +56,7 @@ def test_numbers_fit_any_size(size: int) -> None:
     assert rows.take(np.ones(size, bool)).mask().all()
 
 
-def test_no_rows_at_all() -> None:
+def test_no_rows() -> None:
     nothing = Interactions([], [], 2, 2)
     assert nothing.rows.size == 0
     assert nothing.take(np.empty(0, bool)).rows.mask().shape == (0,)

@@ -33,7 +33,7 @@ def taken(data: Dataset, rows: Any) -> Dataset:
     return data.with_interactions(data.interactions.take(np.asarray(rows)))
 
 
-def test_parts_of_a_split_share_nothing_though_purchases_are_repeated() -> None:
+def test_parts_of_a_split_do_not_share_rows_when_purchases_repeat() -> None:
     train, test = gg.split.by_time(shop(), test="10d")
     assert len(np.intersect1d(train.interactions.pairs(), test.interactions.pairs()))
     model = Popularity().fit(train)
@@ -44,14 +44,14 @@ def test_parts_of_a_split_share_nothing_though_purchases_are_repeated() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=60, max_size=60), st.lists(st.integers(0, 59), max_size=80))
-def test_rows_of_one_whole_are_told_apart(fitted: list[bool], tested: list[int]) -> None:
+def test_rows_of_one_dataset_are_compared_by_number(fitted: list[bool], tested: list[int]) -> None:
     data = shop()
     model = Popularity().fit(taken(data, fitted))
     assert overlap(model, taken(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
 
 
 @given(st.integers(0, 50))
-def test_pairs_of_bare_matrices_are_compared(seed: int) -> None:
+def test_matrices_are_compared_by_pairs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     train, test = (rng.random((N_USERS, N_ITEMS)) < 0.4 for _ in range(2))
     fitted = Popularity().fit(sp.csr_matrix(train, dtype=np.float32))
@@ -66,7 +66,7 @@ def test_a_matrix_and_a_dataset_are_compared_by_pairs() -> None:
     assert overlap(Popularity().fit(train.matrix()), test) == repeated
 
 
-def test_what_is_known_to_be_later_is_not_shared_with_another_whole() -> None:
+def test_later_rows_of_another_dataset_are_not_shared() -> None:
     data = shop()
     model = Popularity().fit(taken(data, np.arange(30)))
     until = data.interactions.timestamp[29]  # type: ignore[index]
@@ -88,7 +88,7 @@ def test_what_is_known_to_be_later_is_not_shared_with_another_whole() -> None:
     assert overlap(model, untimed) == known.sum()
 
 
-def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
+def test_a_stored_model_refuses_its_training_data(tmp_path: Path) -> None:
     data = shop()
     train, test = gg.split.by_time(data, test="10d")
     Popularity().fit(train).save(tmp_path / "model")
@@ -99,7 +99,7 @@ def test_a_stored_model_refuses_what_it_was_fitted_to(tmp_path: Path) -> None:
     assert loaded.artifact().arrays["fitted.bits"].nbytes == (len(data.interactions) + 7) // 8
 
 
-def test_a_model_stored_before_rows_were_known_is_held_against_pairs(tmp_path: Path) -> None:
+def test_an_artifact_without_rows_is_compared_by_pairs(tmp_path: Path) -> None:
     train, test = gg.split.by_time(shop(), test="10d")
     artifact = Popularity().fit(train).artifact()
     state = {name: value for name, value in artifact.state.items() if name != "fitted"}
@@ -109,7 +109,7 @@ def test_a_model_stored_before_rows_were_known_is_held_against_pairs(tmp_path: P
     assert overlap(gg.load(tmp_path / "model"), test) == repeated
 
 
-def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) -> None:
+def test_rows_of_earlier_training_count_too(tmp_path: Path) -> None:
     data = shop()
     first, second, third = (taken(data, np.arange(start, start + 20)) for start in (0, 20, 40))
     model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
@@ -125,7 +125,7 @@ def test_what_was_learned_from_before_training_went_on_counts(tmp_path: Path) ->
     assert [overlap(model, part) for part in (first, second, third)] == [0, 0, 20]
 
 
-def test_rows_of_another_whole_learned_from_later_are_known_by_their_pairs() -> None:
+def test_rows_of_a_second_dataset_are_compared_by_pairs() -> None:
     first, other = shop(), shop(seed=1, timed=False)
     model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
     model.fit_partial(other, verbose=False)
@@ -134,5 +134,5 @@ def test_rows_of_another_whole_learned_from_later_are_known_by_their_pairs() -> 
 
 
 @pytest.mark.parametrize("data", [shop(), shop().matrix()])
-def test_nothing_shares_nothing(data: Any) -> None:
+def test_empty_data_shares_no_rows(data: Any) -> None:
     assert overlap(Popularity().fit(data), sp.csr_matrix((N_USERS, N_ITEMS), dtype=np.float32)) == 0

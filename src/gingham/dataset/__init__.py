@@ -1,4 +1,4 @@
-"""Tables as integers: ids, interactions, features, and the dataset that holds them together."""
+"""Datasets: interactions and features with integer indices, and the external ids of the indices."""
 
 from gingham.dataset.dataset import Dataset
 from gingham.dataset.encoder import FeatureEncoder, encode

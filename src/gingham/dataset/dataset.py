@@ -1,4 +1,4 @@
-"""A shop's data as models see it: interactions and features by index, and the ids behind the indices."""
+"""The data of a shop as models use it: interactions and features by index, and the external ids of the indices."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
@@ -25,25 +26,34 @@ _CSR = ("data", "indices", "indptr")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Who interacted with what, and what is known about both.
+    """The interactions of users with items, and the features of both.
 
     Attributes
     ----------
     user_ids, item_ids : Ids
-        The external ids; index i is row (column) i of every matrix.
+        The external ids; the id at index i belongs to row (column) i of every matrix.
     interactions : Interactions
-        One row a transaction.
+        One row per transaction.
     user_features, item_features : Features or None
-        One row a user (item), identities included; None if there are none but these.
+        One row per user (item), with an identity for each; None if there are no other features.
     item_labels : polars.DataFrame or None
-        One row an item, in the order of `item_ids`: ``item_id`` and, where they are known, ``name`` and ``type``.
+        One row per item, in the order of `item_ids`: ``item_id`` and, if they are known, ``name`` and ``type``.
     user_encoder, item_encoder : FeatureEncoder or None
-        What made the features of columns, and makes those of users and items who come later.
+        The encoders of the features; they also encode users and items that are not in the dataset.
 
     Raises
     ------
     DataError
-        If the numbers of ids, of rows of features and of labels disagree with the interactions'.
+        If the numbers of ids, rows of features or labels differ from the shape of the interactions.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> dataset = gg.synth.sample_dataset()
+    >>> dataset
+    Dataset(50 users x 20 items, 1,000 interactions, 5 user features, 5 item features)
+    >>> dataset.item_ids.ids([0, 1]).to_list()
+    ['i00', 'i01']
     """
 
     user_ids: Ids
@@ -66,7 +76,7 @@ class Dataset:
             ("item_labels", self.n_items, None if self.item_labels is None else self.item_labels.height),
         ):
             if rows is not None and rows != size:
-                raise DataError(f"{what} has {rows:,} rows for interactions of {size:,}; give one row each.")
+                raise DataError(f"{what} has {rows:,} rows, but the interactions have {size:,}; pass one row for each.")
 
     @classmethod
     def from_tables(
@@ -76,28 +86,34 @@ class Dataset:
         user_features: FeatureFunction | None = None,
         item_features: FeatureFunction | None = None,
     ) -> "Dataset":
-        """Turn tables into integers.
+        """Build a dataset from tables.
 
         The users are those of the users table and of the transactions, with or without history. The items are those
-        of the transactions alone: what was never sold in their window is no candidate. Tables that were not cleaned
-        are first cleaned with no filter, which checks their rows.
+        of the transactions only: an item without sales in their window is not a candidate. Tables that were not
+        cleaned are cleaned first, without filters; this checks their rows.
 
         Parameters
         ----------
         tables : Tables
-            Cleaned or not.
+            The tables, cleaned or not.
         user_features, item_features : callable, optional
-            Makes features beside those that the tables' columns give, such as a sentence embedding of each item's
-            description. It takes the users (items) table, one row an id in the order of `user_ids` (`item_ids`), and
-            returns a dense or sparse matrix of finite weights with as many rows. It is not stored with a model: who
-            encodes others later gives its features along. None by default.
+            A function that returns more features than the columns give, such as a sentence embedding of each item's
+            description. It is called with the users (items) table, one row per id in the order of `user_ids`
+            (`item_ids`), and returns a dense or sparse matrix of finite weights with as many rows. Models do not
+            store it: pass its features along when you encode other users or items. None by default.
 
         Raises
         ------
         TableError
-            If a row or a column of features is wrong.
+            If a row is invalid, or a column cannot be encoded.
         DataError
-            If what a callable returns is not such a matrix.
+            If a function returns something else.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> gg.Dataset.from_tables(gg.synth.sample_tables(n_users=10, n_items=5))
+        Dataset(10 users x 5 items, 200 interactions, 5 user features, 3 item features)
         """
         if not tables.steps:
             tables = clean(tables)
@@ -105,7 +121,7 @@ class Dataset:
         users = None if tables.users is None else tables.users.collect()
         items = None if tables.items is None else tables.items.collect()
         item_ids = Ids.from_series(rows[ITEM_ID])
-        user_ids, user_index = _known_and_new(None if users is None else users[USER_ID], rows[USER_ID])
+        user_ids, user_index = _all_users(None if users is None else users[USER_ID], rows[USER_ID])
         interactions = Interactions(
             user_index,
             item_ids.index(rows[ITEM_ID], "item"),
@@ -122,20 +138,20 @@ class Dataset:
 
     @property
     def n_users(self) -> int:
-        """How many users there are, with or without interactions."""
+        """The number of users, with or without interactions."""
         return self.interactions.n_users
 
     @property
     def n_items(self) -> int:
-        """How many items there are."""
+        """The number of items."""
         return self.interactions.n_items
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
-        """Make the user by item matrix; see `Interactions.matrix`."""
+        """Return the user by item matrix; see `Interactions.matrix`."""
         return self.interactions.matrix(duplicates)
 
     def with_interactions(self, interactions: Interactions) -> "Dataset":
-        """Put other interactions, of the same shape, between the same users and items."""
+        """Return a dataset of the same users and items with other interactions of the same shape."""
         return replace(self, interactions=interactions)
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -230,15 +246,15 @@ class Dataset:
         return f"Dataset({', '.join(parts)})"
 
 
-def _known_and_new(known: pl.Series | None, ids: pl.Series) -> tuple[Ids, npt.NDArray[np.int32]]:
-    """Make ids of those of a table, if there is one, and of rows; give also the rows' index."""
-    everybody = Ids.from_series(ids if known is None else known)
-    index = everybody.find(ids)
-    new = ids.filter(pl.Series(index < 0)).unique()
+def _all_users(of_table: pl.Series | None, of_rows: pl.Series) -> tuple[Ids, Indices]:
+    """Return the ids of the users table, if there is one, and of the rows; and the index of each row."""
+    users = Ids.from_series(of_rows if of_table is None else of_table)
+    index = users.find(of_rows)
+    new = of_rows.filter(pl.Series(index < 0)).unique()
     if new.is_empty():
-        return everybody, index
-    everybody = Ids.from_series(pl.concat([everybody.values, new.cast(everybody.values.dtype)]))
-    return everybody, everybody.index(ids)
+        return users, index
+    users = Ids.from_series(pl.concat([users.values, new.cast(users.values.dtype)]))
+    return users, users.index(of_rows)
 
 
 def _features(
@@ -248,9 +264,9 @@ def _features(
 
 
 def _labels(ids: Ids, items: pl.DataFrame | None, columns: dict[str, str | None]) -> pl.DataFrame | None:
-    """Look up every item's name and type, as far as the items table tells."""
-    told = {label: column for label, column in columns.items() if column is not None}
-    if items is None or not told:
+    """Return the name and type of every item, if the items table has such columns."""
+    texts = [pl.col(column).cast(pl.String).alias(label) for label, column in columns.items() if column is not None]
+    if items is None or not texts:
         return None
-    labels = items.select(ITEM_ID, *(pl.col(column).cast(pl.String).alias(label) for label, column in told.items()))
+    labels = items.select(ITEM_ID, *texts)
     return ids.values.alias(ITEM_ID).to_frame().join(labels, on=ITEM_ID, how="left", maintain_order="left")

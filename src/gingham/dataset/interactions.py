@@ -1,4 +1,4 @@
-"""Who interacted with what, when: one row a transaction, in integers."""
+"""Transactions as arrays of integers: which user interacted with which item, and when."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Floats, Indices, Longs
 from gingham.dataset.rows import Rows
 from gingham.duration import FADED
 from gingham.errors import DataError, ParameterError
@@ -19,37 +20,47 @@ Duplicates = Literal["sum", "max", "last"]
 
 @dataclass(frozen=True, eq=False, init=False)
 class Interactions:
-    """Transactions as parallel arrays.
+    """Transactions as arrays of equal length, one entry per transaction.
 
     Parameters
     ----------
     user_index, item_index : int array of length n
-        Row and column of each in the user by item matrix; stored as int32.
+        The row and column of each transaction in the user by item matrix; stored as int32.
     n_users, n_items : int
         The shape of that matrix.
     value : float array of length n, optional
-        What each counts for; stored as float32; by default 1.
+        The weight of each transaction; stored as float32; 1 by default.
     timestamp : datetime64 array of length n, optional
-        When each was, in UTC; stored in microseconds; None if not known.
+        In UTC, stored in microseconds; None (default) if the times are unknown.
     part : Rows, optional
-        Which rows of a larger whole these are; by default they are a whole of their own.
+        Which rows of a larger dataset these are; by default the rows are a dataset of their own.
     price : float array of length n, optional
-        What was paid; stored as float32, NaN where it is not known; None if no price is.
+        The price paid; stored as float32, NaN for an unknown price; None (default) if no price is known.
 
     Raises
     ------
     DataError
         If the lengths differ, an index is out of range, a value is not finite, or a timestamp is NaT.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> interactions = gg.Interactions([0, 0, 1], [2, 2, 0], n_users=2, n_items=3)
+    >>> len(interactions)
+    3
+    >>> interactions.matrix().toarray()
+    array([[0., 0., 2.],
+           [1., 0., 0.]], dtype=float32)
     """
 
-    user_index: npt.NDArray[np.int32]
-    item_index: npt.NDArray[np.int32]
+    user_index: Indices
+    item_index: Indices
     n_users: int
     n_items: int
-    value: npt.NDArray[np.float32]
+    value: Floats
     timestamp: npt.NDArray[np.datetime64] | None
     part: Rows | None
-    price: npt.NDArray[np.float32] | None
+    price: Floats | None
 
     def __init__(
         self,
@@ -66,17 +77,18 @@ class Interactions:
         values = np.ones(len(users), np.float32) if value is None else np.asarray(value, np.float32)
         times = None if timestamp is None else np.asarray(timestamp, "datetime64[us]")
         prices = None if price is None else np.asarray(price, np.float32)
-        given = {"item_index": items, "value": values, "timestamp": times, "price": prices}
-        for name, array in given.items():
+        columns = {"item_index": items, "value": values, "timestamp": times, "price": prices}
+        for name, array in columns.items():
             if array is not None and array.shape != users.shape:
-                raise DataError(f"{name} has shape {array.shape}, user_index {users.shape}; give one entry a row.")
+                raise DataError(f"{name} has shape {array.shape} and user_index {users.shape}; pass one entry per row.")
         _require_range("user_index", users, n_users)
         _require_range("item_index", items, n_items)
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DataError(f"value[{row}] is {values[row]}; give finite values only.")
+            raise DataError(f"value[{row}] is {values[row]}; pass finite values only.")
         if times is not None and np.isnat(times).any():
-            raise DataError(f"timestamp[{int(np.flatnonzero(np.isnat(times))[0])}] is not a time; give all or none.")
+            row = int(np.flatnonzero(np.isnat(times))[0])
+            raise DataError(f"timestamp[{row}] is not a time; pass a time for every row, or no timestamp.")
         stored = {
             "user_index": users.astype(np.int32, copy=False),
             "item_index": items.astype(np.int32, copy=False),
@@ -95,14 +107,15 @@ class Interactions:
 
     @cached_property
     def rows(self) -> Rows:
-        """Which rows of which whole these are; those that `take` selects know it of theirs.
+        """Which rows of which dataset these are; `take` keeps track of them.
 
-        Values are no part of a row's identity: a purchase stays the same, whatever it counts for.
+        The fingerprint of the dataset does not include values and prices: a transaction stays the same when its weight
+        changes.
         """
         return Rows.all_of(self.user_index, self.item_index, self.timestamp) if self.part is None else self.part
 
     def take(self, rows: npt.NDArray[Any]) -> "Interactions":
-        """Select rows: by a bool array of length n, or an array of row numbers."""
+        """Select rows by a bool array of length n or by an array of row numbers."""
         return Interactions(
             self.user_index[rows],
             self.item_index[rows],
@@ -115,15 +128,13 @@ class Interactions:
         )
 
     def decayed(self, decay: timedelta | float) -> "Interactions":
-        """Let each count for less the older it is.
-
-        Without timestamps nothing is older, and all keep their values.
+        """Weight each transaction by its age; without timestamps, all keep their values.
 
         Parameters
         ----------
         decay : timedelta or float
-            A half-life: what is so much older than the last one counts for half. Or a power: what is d days older
-            counts for ``(1 + d) ** -decay``.
+            A half-life: a transaction that is older than the last one by this time has half the weight. Or a power: a
+            transaction that is d days older has the weight ``(1 + d) ** -decay``.
         """
         if self.timestamp is None or not len(self):
             return self
@@ -135,19 +146,24 @@ class Interactions:
         return replace(self, value=(self.value * np.maximum(weight, FADED)).astype(np.float32))
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
-        """Make the user by item matrix.
+        """Return the user by item matrix.
 
         Parameters
         ----------
         duplicates : {"sum", "max", "last"}
-            What stands where a user has several rows for an item: their sum (default), the greatest, or the last one
-            by timestamp (by position, where timestamps are equal or not known).
+            The value if a user has several rows for an item: their sum (default), the largest, or the last one by
+            timestamp (by position if timestamps are equal or unknown).
 
         Returns
         -------
         csr_matrix of float32, shape (n_users, n_items)
-            One entry a pair that occurs, in the order of columns. Its offsets are of the type SciPy gives: int32, or
-            int64 from 2**31 entries on.
+            One entry per pair that occurs, with sorted columns. Its offsets are int32, or int64 for 2**31 entries and
+            more.
+
+        Raises
+        ------
+        ParameterError
+            If `duplicates` is not one of the three.
         """
         if duplicates == "sum":
             chosen: Any = slice(None)
@@ -156,14 +172,14 @@ class Interactions:
         elif duplicates == "last":
             chosen = self._last_of_each_pair(self.timestamp)
         else:
-            raise ParameterError(f"duplicates is {duplicates!r}; give 'sum', 'max' or 'last'.")
+            raise ParameterError(f"duplicates must be one of 'sum', 'max', 'last', not {duplicates!r}.")
         rows, columns = self.user_index[chosen], self.item_index[chosen]
         matrix = sp.csr_matrix((self.value[chosen], (rows, columns)), shape=(self.n_users, self.n_items))
         matrix.sort_indices()
         return matrix
 
-    def pairs(self) -> npt.NDArray[np.int64]:
-        """Give the (user, item) pair of each row as one number, the same for the same pair."""
+    def pairs(self) -> Longs:
+        """Return the (user, item) pair of each row as one number: ``user * n_items + item``, int64."""
         return self.user_index.astype(np.int64) * self.n_items + self.item_index
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -193,8 +209,8 @@ class Interactions:
             price=arrays.get("price"),
         )
 
-    def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> npt.NDArray[np.int64]:
-        """Find the row that comes last in each pair by `order`, by position where it is equal or None."""
+    def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> Longs:
+        """Return the last row of each pair by `order`; by position where `order` is equal or None."""
         pairs = self.pairs()
         rows = np.lexsort((pairs,) if order is None else (order, pairs))  # stable
         ends = np.append(pairs[rows][1:] != pairs[rows][:-1], True) if len(rows) else np.empty(0, bool)
@@ -203,7 +219,7 @@ class Interactions:
 
 def _require_range(name: str, index: npt.NDArray[Any], size: int) -> None:
     if index.ndim != 1 or not (np.issubdtype(index.dtype, np.integer) or not index.size):
-        raise DataError(f"{name} is a {index.ndim}-dimensional array of {index.dtype}; give one row of integers.")
+        raise DataError(f"{name} is a {index.ndim}-dimensional array of {index.dtype}; pass one dimension of integers.")
     if index.size and (index.min() < 0 or index.max() >= size):
         wrong = index.min() if index.min() < 0 else index.max()
-        raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; the matrix has no such place.")
+        raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; check the shape of the matrix.")

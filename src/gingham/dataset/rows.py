@@ -1,4 +1,4 @@
-"""Which rows of a whole a part has: what splits and filters keep, so that a test can be held against its train part."""
+"""Which rows of a dataset a part of it has, so that rows that a train and a test part share can be counted."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gingham.arrays import Bools
+
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Some rows of a whole.
+    """A selection of the rows of a dataset.
 
     Attributes
     ----------
     source : str
-        The whole's fingerprint. The same rows, read again from the same tables, have the same one.
+        The fingerprint of the dataset. The same rows, read again from the same tables, have the same fingerprint.
     size : int
-        How many rows the whole has.
+        The number of rows of the dataset.
     numbers : int array, or None
-        Which of them these are; None for all.
+        The places of the selected rows in the dataset; None for all.
     """
 
     source: str
@@ -28,7 +30,7 @@ class Rows:
 
     @classmethod
     def all_of(cls, *columns: npt.NDArray[Any] | None) -> "Rows":
-        """Take all rows of a whole, of which these are the columns that tell one row from another."""
+        """Select all rows of a dataset, whose fingerprint is that of these columns."""
         fingerprint = hashlib.sha256()
         for column in columns:
             if column is not None:
@@ -37,14 +39,14 @@ class Rows:
         return cls(fingerprint.hexdigest(), max(len(column) for column in columns if column is not None))
 
     def take(self, rows: npt.NDArray[Any]) -> "Rows":
-        """Select some of these: by a bool array, or an array of places among these."""
+        """Select some of these rows, by a bool array or by an array of places among these rows."""
         if self.numbers is None:
-            chosen = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows)
-            return Rows(self.source, self.size, chosen.astype(np.min_scalar_type(-max(self.size, 1)), copy=False))
+            numbers = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows)
+            return Rows(self.source, self.size, numbers.astype(np.min_scalar_type(-max(self.size, 1)), copy=False))
         return Rows(self.source, self.size, self.numbers[rows])
 
-    def mask(self) -> npt.NDArray[np.bool_]:
-        """Tell for each row of the whole whether it is one of these."""
+    def mask(self) -> Bools:
+        """Return whether each row of the dataset is selected."""
         if self.numbers is None:
             return np.ones(self.size, bool)
         mask = np.zeros(self.size, bool)

@@ -173,5 +173,5 @@ def _timestamps(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     if times is None:
         raise DataError("The interactions have no timestamp to split by; name its column, or split at random.")
     if not len(times):
-        raise DataError("There are no interactions to split; pass at least two.")
+        raise DataError("The dataset has no interactions to split; pass at least two.")
     return times
