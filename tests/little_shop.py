@@ -1,4 +1,4 @@
-"""A small seeded shop as files, with a recipe, for the tests of whole runs."""
+"""The files and the recipe of a small shop, for tests of whole runs."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ k = 4
 
 
 def write_shop(folder: Path, n_users: int = 40, n_items: int = 25) -> Path:
-    """Write three tables and a recipe, and return the recipe's path. One customer has no purchases."""
+    """Write three tables and a recipe, and return the recipe's path. One customer has no transactions."""
     rng = np.random.default_rng(5)
     users = [f"c{number:03}" for number in range(n_users)]
     items = [f"0{number}" for number in range(n_items)]

@@ -123,6 +123,6 @@ assert not heavy, heavy
 """
 
 
-@pytest.mark.parametrize("statement", ["import gingham", "from gingham import errors"])
+@pytest.mark.parametrize("statement", ["import gingham", "import gingham.cli", "from gingham import errors"])
 def test_nothing_heavy_is_imported_before_it_is_used(statement: str) -> None:
     run(LIGHT.format(statement=statement))

@@ -1,4 +1,4 @@
-"""Input that cannot be used, and a disk that is full: one sentence, exit code 2, and the earlier run still there."""
+"""Wrong input and a full disk: one message, exit code 2, and the earlier run is unchanged."""
 
 import gzip
 import os
@@ -84,7 +84,7 @@ def test_broken_tables(recipe: Path, earlier: Path, spoil: Callable[[Path], Any]
 
 @pytest.mark.parametrize("limit", [0, 500, 3_000])
 def test_a_full_disk(recipe: Path, earlier: Path, limit: int) -> None:
-    """Whichever file it is that no longer fits."""
+    """The limit decides which file does not fit."""
     sizes = {name: len(content) for name, content in contents(earlier).items()}
     assert max(sizes.values()) > limit
     before = contents(earlier)
@@ -95,7 +95,7 @@ def test_a_full_disk(recipe: Path, earlier: Path, limit: int) -> None:
     assert not [entry for entry in earlier.parent.iterdir() if entry.name.startswith(".")]
 
 
-def test_files_that_only_look_odd_are_no_mistake(recipe: Path, tmp_path: Path) -> None:
+def test_unusual_files_are_accepted(recipe: Path, tmp_path: Path) -> None:
     """A byte order mark, Windows' line ends, line breaks within fields, compression."""
     plain = gg.run(recipe, tmp_path / "plain")
     for name in (SALES, PEOPLE, THINGS):
@@ -121,7 +121,7 @@ def test_a_list_of_files_in_a_recipe(recipe: Path, tmp_path: Path) -> None:
     assert one.equals(other)
 
 
-def test_write_shop_is_what_these_tests_think(tmp_path: Path) -> None:
+def test_the_shop_has_the_expected_size(tmp_path: Path) -> None:
     write_shop(tmp_path)
     assert len((tmp_path / SALES).read_text().splitlines()) == 1201
     assert len((tmp_path / PEOPLE).read_text().splitlines()) == 41

@@ -20,7 +20,7 @@ def change(recipe: Path, file: str, old: str, new: str) -> None:
     place.write_text(text.replace(old, new))
 
 
-def test_notes_are_no_reason_to_fail(recipe: Path) -> None:
+def test_notes_do_not_fail(recipe: Path) -> None:
     for options in ([], ["--strict"]):
         done = check(recipe, *options)
         assert (done.returncode, done.stderr.strip()) == (0, ""), done.stderr
@@ -65,7 +65,7 @@ def test_a_filter_that_leaves_nothing_is_an_error(recipe: Path) -> None:
     assert "error  transactions: The cleaning step 'users where age > 200' removes all" in done.stdout
 
 
-def test_a_missing_recipe_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_an_error_of_one_line(tmp_path: Path) -> None:
     done = check(tmp_path / "none.toml")
     assert done.returncode == 2
     assert "gingham init" in done.stderr

@@ -31,7 +31,7 @@ def test_compare_prints_the_table_at_any_width(compared: Path, monkeypatch: pyte
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert max(len(line) for line in lines) <= width
-    assert sum("How good" in line for line in lines) == (2 if width == 80 else 1)
+    assert sum("Metrics: mean" in line for line in lines) == (2 if width == 80 else 1)
     for words in ("map@5", "recent-best-", "coverage", "By map@5, bpr is ", "[b]a model of"):
         assert words in done.stdout
     assert "…" not in done.stdout
@@ -42,7 +42,7 @@ def test_compare_writes_the_page(compared: Path, tmp_path: Path) -> None:
     page = tmp_path / "new" / "page.html"
     done = CliRunner().invoke(app, ["compare", str(compared), "--out", str(page)])
     assert done.exit_code == 0, done.output
-    assert f"The page is {page}." in done.stdout.replace("\n", "")
+    assert f"Wrote {page}." in done.stdout.replace("\n", "")
     assert "<h1>Comparison: shop</h1>" in page.read_text(encoding="utf-8")
 
 

@@ -17,9 +17,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def kinds() -> list[str]:
     client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name("shop")
-    assert found is not None
-    return sorted(run.data.tags["gingham.kind"] for run in client.search_runs([found.experiment_id]))
+    experiment = client.get_experiment_by_name("shop")
+    assert experiment is not None
+    return sorted(run.data.tags["gingham.kind"] for run in client.search_runs([experiment.experiment_id]))
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,17 @@ def kinds() -> list[str]:
     ],
     ids=lambda value: value[0],
 )
-def test_what_a_command_finds_is_logged(recipe: Path, tmp_path: Path, command: list[str], logged: list[str]) -> None:
+def test_results_are_logged(recipe: Path, tmp_path: Path, command: list[str], logged: list[str]) -> None:
     recipe.write_text(f"{recipe.read_text()}\n[tune.space]\nn_components = [4, 8]\n")
-    given = [str(tmp_path / "out") if word == "OUT" else word for word in command]
-    done = CliRunner().invoke(app, [*given, str(recipe), "--track", "mlflow"])
+    arguments = [str(tmp_path / "out") if word == "OUT" else word for word in command]
+    done = CliRunner().invoke(app, [*arguments, str(recipe), "--track", "mlflow"])
     assert done.exit_code == 0, done.output
     assert f"Logged to MLflow: experiment 'shop' at {tmp_path / 'store'}." in done.stdout.replace("\n", "")
     assert kinds() == logged
 
 
 @pytest.mark.parametrize("command", ["run", "compare", "tune"])
-def test_what_cannot_be_reached_is_said_before_the_work(
+def test_an_unreachable_server_is_an_error_before_the_work(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "nowhere://at/all")
@@ -53,7 +53,7 @@ def test_what_cannot_be_reached_is_said_before_the_work(
     assert not out.exists()
 
 
-def test_nothing_of_a_run_is_lost_if_mlflow_is_gone_at_its_end(
+def test_a_run_is_stored_although_mlflow_fails_at_its_end(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: Any) -> None:
@@ -65,7 +65,7 @@ def test_nothing_of_a_run_is_lost_if_mlflow_is_gone_at_its_end(
     assert isinstance(done.exception, TrackingError)
     assert "All else is done" in str(done.exception)
     assert "The disk is full;" in str(done.exception)
-    assert "Stored in" in done.stdout
+    assert "Wrote" in done.stdout
     assert (out / "recommendations.parquet").exists()
 
 

@@ -6,7 +6,7 @@ from gingham.cli import app
 from gingham.errors import ConfigError
 
 
-def test_tune_says_what_it_found_and_goes_on_when_it_is_called_again(recipe: Path, tmp_path: Path) -> None:
+def test_tune_prints_the_best_parameters_and_continues_a_study(recipe: Path, tmp_path: Path) -> None:
     recipe.write_text(f"{recipe.read_text()}\n[tune.space]\nn_components = [2, 4, 8]\n")
     command = ["tune", str(recipe), "--out", str(tmp_path / "out"), "--metric", "map@5", "--trials"]
     done = CliRunner().invoke(app, [*command, "2"])

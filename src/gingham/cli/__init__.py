@@ -1,31 +1,32 @@
-"""The command line: one file a command, none of them with an algorithm of its own."""
+"""The command line: one module per command. The commands import what they need when they run, so that help is quick."""
 
 import sys
 
 import typer
 
-from gingham.cli.check import check
-from gingham.cli.compare import compare
-from gingham.cli.console import errors
-from gingham.cli.demo import demo
-from gingham.cli.init import init
-from gingham.cli.profile import profile
-from gingham.cli.recommend import recommend
-from gingham.cli.run import run
-from gingham.cli.similar import similar
-from gingham.cli.synth import synth
-from gingham.cli.tune import tune
+from gingham.cli import check, compare, demo, init, profile, recommend, run, similar, synth, tune
 from gingham.errors import GinghamError
 
 app = typer.Typer(
     name="gingham",
-    help="A retailer's three tables in, recommendations worth showing out, with honest figures on how good they are.",
+    help="Read a shop's tables, compare recommendation models on them, and write recommendations.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, profile, run, compare, recommend, similar, synth, tune):
+for command in (
+    demo.demo,
+    init.init,
+    check.check,
+    profile.profile,
+    run.run,
+    compare.compare,
+    recommend.recommend,
+    similar.similar,
+    synth.synth,
+    tune.tune,
+):
     app.command()(command)
 
 
@@ -33,20 +34,24 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line. Exit code 2 says that the user can mend it, 130 that they stopped it."""
+    """Run the command line. The exit code is 2 if input or parameters are wrong, and 130 after Ctrl-C."""
     try:
         app()
     except GinghamError as error:
-        _refuse(str(error))
+        _exit(str(error))
     except MemoryError as error:
-        _refuse(f"There is not enough memory. {error}; ask for less, or for fewer at a time.")
+        _exit(f"Not enough memory: {error}; use a smaller model, or fewer users and items.")
     except SystemExit as stop:
-        # Typer makes this of Ctrl-C, and says nothing.
+        # Typer turns Ctrl-C into this exit code without a message.
         if stop.code == _INTERRUPTED:
-            errors.print("Interrupted; nothing was written.", style="yellow")
+            from gingham.cli.console import errors
+
+            errors.print("Interrupted; no output was written.", style="yellow")
         raise
 
 
-def _refuse(said: str) -> None:
-    errors.print(f"Error: {said}", style="red", highlight=False, markup=False, soft_wrap=True)
+def _exit(message: str) -> None:
+    from gingham.cli.console import errors
+
+    errors.print(f"Error: {message}", style="red", soft_wrap=True)
     sys.exit(2)

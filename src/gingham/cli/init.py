@@ -1,14 +1,13 @@
-"""``gingham init``: a recipe to edit."""
+"""``gingham init``: recipes to edit."""
 
 from enum import StrEnum
-from importlib.resources import files
 from typing import Annotated
 
 import typer
 
 
 class Shop(StrEnum):
-    """The shops there are recipes for."""
+    """The recipes that are included."""
 
     HM = "hm"
     COMPLETE_JOURNEY = "complete-journey"
@@ -21,15 +20,17 @@ def init(
         Shop,
         typer.Argument(
             metavar="SHOP",
-            help="hm: Kaggle's H&M files; complete-journey: the data of `gingham demo`; ta-feng: a grocer's months; "
-            "csv: any shop's files.",
+            help="csv: your own files; hm: Kaggle's H&M files; complete-journey: the data of `gingham demo`; "
+            "ta-feng: a public data set of a grocer.",
         ),
     ],
 ) -> None:
-    """Print a recipe to edit: gingham init hm > hm.toml."""
+    """Print a recipe to edit. Example: gingham init csv > shop.toml."""
     typer.echo(recipe_text(shop), nl=False)
 
 
 def recipe_text(shop: Shop) -> str:
-    """Give the text of a recipe."""
+    """Return the text of a recipe."""
+    from importlib.resources import files
+
     return (files("gingham.cli") / "recipes" / f"{shop}.toml").read_text(encoding="utf-8")

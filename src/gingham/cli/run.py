@@ -1,36 +1,36 @@
-"""``gingham run``: everything a recipe says."""
+"""``gingham run``: all steps of a recipe."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gingham import pipeline
-from gingham.cli.console import ConsoleProgress, output
-from gingham.cli.tracking import Track, tracker
-from gingham.config import Recipe
-from gingham.tracking import of_run
+from gingham.cli.arguments import RecipeFile, Track
 
 
 def run(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; `gingham init` writes one.")],
-    out: Annotated[Path, typer.Option(help="The folder to make; an earlier run's is replaced at the end.")],
+    file: RecipeFile,
+    out: Annotated[Path, typer.Option(help="The folder to write; an earlier run in it is replaced.")],
     track: Track = None,
 ) -> None:
-    """Read, clean, split, fit, evaluate, recommend and store, as a recipe says."""
-    known = Recipe.read(recipe)
-    log = tracker(track, known)
-    done = pipeline.run(known, out, ConsoleProgress())
-    told(out)
-    log(of_run(known, done))
+    """Fit and evaluate a recipe's model, write recommendations."""
+    from gingham import pipeline
+    from gingham.cli.console import ConsoleProgress
+    from gingham.cli.tracking import tracker
+    from gingham.config import Recipe
+    from gingham.tracking import of_run
+
+    recipe = Recipe.read(file)
+    log = tracker(track, recipe)
+    done = pipeline.run(recipe, out, ConsoleProgress())
+    print_stored(out)
+    log(of_run(recipe, done))
 
 
-def told(out: Path) -> None:
-    """Say what a run has left, and what to do with it."""
-    output.print(
-        f"\nStored in {out}: {', '.join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS))}, the "
-        "recipe and the model.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+def print_stored(folder: Path) -> None:
+    """Print what a run has written."""
+    from gingham import pipeline
+    from gingham.cli.console import print_text
+
+    files = ", ".join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS))
+    print_text(f"\nWrote {folder}: {files}, the recipe and the model.")

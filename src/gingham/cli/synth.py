@@ -1,4 +1,4 @@
-"""``gingham synth``: tables to try things on."""
+"""``gingham synth``: synthetic tables."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,28 +6,29 @@ from typing import Annotated
 
 import typer
 
-from gingham.cli.console import output
-from gingham.synth import hm as write_tables
-
 
 class Shape(StrEnum):
-    """The shops whose shape the tables can have."""
+    """The files whose columns the tables can have."""
 
     HM = "hm"
 
 
 def synth(
-    shape: Annotated[Shape, typer.Argument(metavar="SHAPE", help="hm: Kaggle's H&M files.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make; an earlier one is replaced.")],
-    scale: Annotated[float, typer.Option(help="1 for as many rows as the originals have.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Equal seeds give equal files.")] = 0,
+    shape: Annotated[Shape, typer.Argument(metavar="SHAPE", help="hm: the columns of Kaggle's H&M files.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write; an earlier one is replaced.")],
+    scale: Annotated[
+        float, typer.Option(help="The size; 1 gives as many rows as the original files: 31.8 million transactions.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 0,
 ) -> None:
-    """Write synthetic tables of a real shop's shape and of any size: for scale and tests, no proof of accuracy."""
-    del shape  # there is one
-    write_tables(folder, scale, seed)
-    output.print(
-        f"Synthetic tables stand in {folder}. Next: gingham init hm > {folder / 'hm.toml'}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+    """Write synthetic tables of any size. Use them to measure time and memory, not accuracy."""
+    import shlex
+
+    from gingham.cli.console import print_text
+    from gingham.synth import hm
+
+    del shape  # there is only one
+    hm(folder, scale, seed)
+    print_text(
+        f"Wrote synthetic tables to {folder}. Next: gingham init hm > {shlex.quote(str(folder / 'hm.toml'))}",
     )

@@ -1,49 +1,42 @@
-"""``--track``: what a command found, logged to a tracking tool."""
+"""``--track``: log the results of a command to a tracking tool."""
 
 from collections.abc import Callable
-from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING
 
-import typer
+from gingham.cli.arguments import Tool
 
-from gingham.cli.console import ConsoleProgress, output
-from gingham.config import Recipe
-from gingham.tracking import MLflow, Record
-
-
-class Tool(StrEnum):
-    """Tools that are known."""
-
-    MLFLOW = "mlflow"
+if TYPE_CHECKING:
+    from gingham.config import Recipe
+    from gingham.tracking import Record
 
 
-Track: TypeAlias = Annotated[
-    Tool | None, typer.Option(help="Log parameters, metrics and files: mlflow, to where MLFLOW_TRACKING_URI says.")
-]
+def tracker(tool: Tool | None, recipe: "Recipe") -> "Callable[[Record], None]":
+    """Connect to a tracking tool before the work starts; return a function that logs a record to it.
 
-
-def tracker(tool: Tool | None, recipe: Recipe) -> Callable[[Record], None]:
-    """Reach the tool before there is anything to lose; give what logs a record to it, or does nothing without one.
+    Parameters
+    ----------
+    tool : Tool or None
+        The tool; with None, the returned function does nothing.
+    recipe : Recipe
+        Its name becomes the name of the experiment.
 
     Raises
     ------
     MissingExtraError, TrackingError
-        If it is not installed, or can't be reached.
+        If the tool is not installed, or can't be reached.
     """
+    from gingham.cli.console import ConsoleProgress, print_text
+    from gingham.tracking import MLflow
+
     if tool is None:
         return lambda _: None
     progress = ConsoleProgress()
-    with progress.stage("Asking MLflow for its experiment"):
+    with progress.stage("Connecting to MLflow"):
         mlflow = MLflow.open(recipe.name)
 
-    def log(record: Record) -> None:
+    def log(record: "Record") -> None:
         with progress.stage("Logging to MLflow"):
             mlflow.log(record)
-        output.print(
-            f"Logged to MLflow: experiment {mlflow.experiment!r} at {mlflow.uri}.",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        print_text(f"Logged to MLflow: experiment {mlflow.experiment!r} at {mlflow.uri}.")
 
     return log

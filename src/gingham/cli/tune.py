@@ -5,37 +5,42 @@ from typing import Annotated, Any
 
 import typer
 
-from gingham.cli.console import ConsoleProgress, output
-from gingham.cli.tracking import Track, tracker
-from gingham.config import Recipe
-from gingham.tracking import of_tuning
-from gingham.tuning import tune as search
-from gingham.tuning.folder import BEST, REPORT
-from gingham.tuning.page import parameters
+from gingham.cli.arguments import RecipeFile, Track
 
 
 def tune(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; `gingham init` writes one.")],
-    out: Annotated[Path, typer.Option(help="The folder to make; the same command goes on with the study in it.")],
-    trials: Annotated[int | None, typer.Option(help="How many sets of parameters to try; 50 by default.")] = None,
-    timeout: Annotated[str | None, typer.Option(help="How long to search at most, such as 30m, 8h or 2d.")] = None,
-    workers: Annotated[int | None, typer.Option(help="How many processes try at the same time; 1 by default.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="tpe (default) learns from earlier trials; random.")] = None,
-    pruner: Annotated[str | None, typer.Option(help="Gives up on trials: median (default), hyperband, none.")] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="What to maximise on the validation part; MAP at evaluate.k by default.")
+    file: RecipeFile,
+    out: Annotated[Path, typer.Option(help="The folder to write; a study in it is continued.")],
+    trials: Annotated[int | None, typer.Option(help="The number of parameter sets to try; 50 by default.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="The time limit, such as 30m, 8h or 2d.")] = None,
+    workers: Annotated[int | None, typer.Option(help="The number of parallel processes; 1 by default.")] = None,
+    sampler: Annotated[str | None, typer.Option(help="tpe (default) or random.")] = None,
+    pruner: Annotated[
+        str | None, typer.Option(help="The rule that stops bad trials early: median (default), hyperband or none.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the sampler; 42 by default.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The metric to maximise on the validation part; MAP at evaluate.k by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of the sampler; 42 by default.")] = None,
     storage: Annotated[
         str | None, typer.Option(help="The SQLAlchemy URL of the study's database; by default a file in the folder.")
     ] = None,
     track: Track = None,
 ) -> None:
-    """Search for parameters on a part of train, then score the best ones on the test, once.
+    """Search for the best parameters of a recipe's model.
 
-    Options go before the recipe's section [tune].
+    They are chosen on a validation part, and evaluated once on the test part. Options override the section [tune] of
+    the recipe.
     """
-    given: dict[str, Any] = {
+    from gingham import tuning
+    from gingham.cli.console import ConsoleProgress, print_text
+    from gingham.cli.tracking import tracker
+    from gingham.config import Recipe
+    from gingham.tracking import of_tuning
+    from gingham.tuning.folder import BEST, REPORT
+    from gingham.tuning.page import parameters
+
+    options: dict[str, Any] = {
         "trials": trials,
         "timeout": timeout,
         "workers": workers,
@@ -44,13 +49,12 @@ def tune(
         "metric": metric,
         "seed": seed,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    known = Recipe.read(recipe)
-    log = tracker(track, known)
-    found = search(known, out, storage=storage, progress=ConsoleProgress(), **settings)
-    for line in (
-        f"\nBest on the validation part: {found.metric} {found.best_value:.4f} with {parameters(found.best_params)}.",
-        f"Stored in {out}: {BEST} (gingham run), {REPORT}, the trials, the study and the model.",
-    ):
-        output.print(line, highlight=False, markup=False, soft_wrap=True)
-    log(of_tuning(known, found, out))
+    settings = {name: value for name, value in options.items() if value is not None}
+    recipe = Recipe.read(file)
+    log = tracker(track, recipe)
+    result = tuning.tune(recipe, out, storage=storage, progress=ConsoleProgress(), **settings)
+    print_text(
+        f"\nBest on the validation part: {result.metric} {result.best_value:.4f} with {parameters(result.best_params)}."
+    )
+    print_text(f"Wrote {out}: {BEST} (for `gingham run`), {REPORT}, the trials, the study and the model.")
+    log(of_tuning(recipe, result, out))

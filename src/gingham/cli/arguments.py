@@ -1,0 +1,20 @@
+"""Arguments and options that several commands have."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+
+class Tool(StrEnum):
+    """The tracking tools that are supported."""
+
+    MLFLOW = "mlflow"
+
+
+RecipeFile: TypeAlias = Annotated[Path, typer.Argument(metavar="RECIPE", help="A TOML file; see `gingham init`.")]
+RunFolder: TypeAlias = Annotated[Path, typer.Argument(metavar="DIR", help="The folder that `gingham run` wrote.")]
+Track: TypeAlias = Annotated[
+    Tool | None, typer.Option(help="Log parameters, metrics and files to MLflow, at MLFLOW_TRACKING_URI.")
+]
