@@ -141,10 +141,10 @@ def problems(text: str) -> list[str]:
         (SMALL + '[split]\nkind = "random"\ntest = "7d"', "split: test='7d' is no share of the pairs"),
         (SMALL + "[split]\ntest = 0.2", "split: test=0.2 is no time"),
         (SMALL + "[split]\ntest = [1]", "split: test=[1] is no time"),
-        (SMALL + "[users]\n", "users: give the table's path"),
+        (SMALL + "[users]\n", "users: path and columns are missing"),
         (
             SMALL + '[users]\npath="u"\n[features.users]\nquantile = {age = 1}',
-            "features.users: column 'age' has 1 bins",
+            "features.users: the number of bins of column 'age' must be at least 2, not 1",
         ),
         (SMALL + '[features.items]\ncategorical = ["colour"]', "features.items names column 'colour'"),
         (SMALL + '[features.items]\ncategorical = "colour"', "features.items.categorical is 'colour'"),

@@ -78,7 +78,7 @@ def test_no_timestamps() -> None:
 
 
 def test_rows_of_tables_that_were_not_cleaned_are_checked() -> None:
-    with pytest.raises(TableError, match="'z' 2 times"):
+    with pytest.raises(TableError, match="user_id 'z' appears twice"):
         Dataset.from_tables(Tables(TRANSACTIONS, pl.concat([USERS, USERS.head(1)])))
 
 
