@@ -19,7 +19,7 @@ def test_a_complete_shop_has_every_section(shop: Any) -> None:
     by_category = [heading for heading in by_heading if " by " in heading and heading != "Prices by channel"]
     assert [heading for heading in by_heading if heading not in by_category] == [
         "Cleaning steps",
-        "Kept after each step",
+        "Share kept after each step",
         "Transactions over time",
         "Weekdays",
         "New customers and new items",
