@@ -1,4 +1,4 @@
-"""What LightFM's documentation says, in slow loops over dense arrays."""
+"""Reference implementations of LightFM's documentation, in slow loops over dense arrays."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def scores(model: LightFM, shape: tuple[int, int], user_features: Any = None, item_features: Any = None) -> Floats:
-    """Score everybody for everything."""
+    """Return the scores of all users for all items."""
     sides = []
     for name, features, size in (("user", user_features, shape[0]), ("item", item_features, shape[1])):
         rows = np.eye(size) if features is None else features.toarray().astype(np.float64)
@@ -22,26 +22,26 @@ def scores(model: LightFM, shape: tuple[int, int], user_features: Any = None, it
 
 
 def stored(matrix: Any) -> npt.NDArray[np.bool_]:
-    """Tell where a matrix has entries, explicit zeros too."""
+    """Return where a matrix has entries, including explicit zeros."""
     coo = sp.coo_matrix(matrix)
     mask = np.zeros(coo.shape, bool)
     mask[coo.row, coo.col] = True
     return mask
 
 
-def rank(given: Floats, user: int, item: int, left_out: npt.NDArray[np.bool_]) -> int:
-    """Count the other items that are not left out and score as well or better."""
+def rank(values: Floats, user: int, item: int, left_out: npt.NDArray[np.bool_]) -> int:
+    """Count the other items that are not left out and have the same or a higher score."""
     return sum(
-        given[user, other] >= given[user, item]
-        for other in range(given.shape[1])
+        values[user, other] >= values[user, item]
+        for other in range(values.shape[1])
         if other != item and not left_out[user, other]
     )
 
 
-def auc(given: Floats, user: int, test: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> float:
+def auc(values: Floats, user: int, test: npt.NDArray[np.bool_], left_out: npt.NDArray[np.bool_]) -> float:
     """Compare every test item with every item that is in neither matrix."""
     wins = [
-        1.0 if given[user, item] > given[user, other] else 0.5 if given[user, item] == given[user, other] else 0.0
+        1.0 if values[user, item] > values[user, other] else 0.5 if values[user, item] == values[user, other] else 0.0
         for item in np.flatnonzero(test[user])
         for other in np.flatnonzero(~test[user] & ~left_out[user])
     ]

@@ -11,16 +11,16 @@ from gingham.lightfm.data import Dataset
 USERS, ITEMS = ["ann", "bob", "cid"], [30, 10, 20, 40]
 
 
-def shop(**given: Any) -> Dataset:
-    dataset = Dataset(**given)
+def shop(**kwargs: Any) -> Dataset:
+    dataset = Dataset(**kwargs)
     dataset.fit(USERS, ITEMS, user_features=["old", "young"], item_features=["red", "blue", "soft"])
     return dataset
 
 
-# Numbers -------------------------------------------------------------------------------------------------------------
+# Indices -------------------------------------------------------------------------------------------------------------
 
 
-def test_ids_and_names_are_numbered_in_the_order_in_which_they_come() -> None:
+def test_ids_and_names_have_indices_in_order_of_appearance() -> None:
     users, user_features, items, item_features = shop().mapping()
     assert users == {"ann": 0, "bob": 1, "cid": 2}
     assert user_features == {"ann": 0, "bob": 1, "cid": 2, "old": 3, "young": 4}
@@ -41,7 +41,7 @@ def test_shapes_count_users_items_and_features() -> None:
     assert without.mapping()[1] == {"old": 0, "young": 1}
 
 
-def test_repeated_ids_count_once_and_any_iterable_will_do() -> None:
+def test_repeated_ids_count_once_and_any_iterable_works() -> None:
     dataset = Dataset()
     dataset.fit((user for user in ["b", "a", "b"]), pd.Series([7, 7, 5]), item_features=iter(["x", "x"]))
     assert dataset.mapping() == ({"b": 0, "a": 1}, {"b": 0, "a": 1}, {7: 0, 5: 1}, {7: 0, 5: 1, "x": 2})
@@ -50,7 +50,7 @@ def test_repeated_ids_count_once_and_any_iterable_will_do() -> None:
     assert dataset.mapping()[2] == {"p": 0, "q": 1}
 
 
-def test_fit_forgets_and_fit_partial_adds() -> None:
+def test_fit_starts_anew_and_fit_partial_adds() -> None:
     dataset = shop()
     dataset.fit_partial(users=["bob", "dora"], item_features=["green"])
     assert dataset.mapping()[0] == {"ann": 0, "bob": 1, "cid": 2, "dora": 3}
@@ -68,8 +68,8 @@ def test_fit_forgets_and_fit_partial_adds() -> None:
 
 def test_interactions_keep_their_order_and_duplicates() -> None:
     data = [("cid", 10), ("ann", 40, 2.5), ("cid", 10), ("bob", 30, -1)]
-    for given in (data, iter(data), tuple(map(list, data))):
-        interactions, weights = shop().build_interactions(given)
+    for source in (data, iter(data), tuple(map(list, data))):
+        interactions, weights = shop().build_interactions(source)
         for matrix, dtype in ((interactions, np.int32), (weights, np.float32)):
             assert (type(matrix), matrix.shape, matrix.dtype) == (sp.coo_matrix, (3, 4), dtype)
             assert matrix.row.tolist() == [2, 0, 2, 1]
@@ -84,23 +84,23 @@ def test_arrays_and_rows_of_data_frames_are_interactions(dtypes: Any) -> None:
     frame = pd.DataFrame({"user": [5, 6, 5], "item": [1, 2, 2], "times": [1, 3, 2]}, dtype=dtypes)
     dataset = Dataset()
     dataset.fit(frame["user"].unique(), frame["item"].unique())
-    for given in (frame.to_numpy(), frame.itertuples(index=False), zip(*frame.to_numpy().T, strict=True)):
-        interactions, weights = dataset.build_interactions(given)
+    for source in (frame.to_numpy(), frame.itertuples(index=False), zip(*frame.to_numpy().T, strict=True)):
+        interactions, weights = dataset.build_interactions(source)
         np.testing.assert_array_equal(interactions.toarray(), [[1, 1], [0, 1]])
         np.testing.assert_array_equal(weights.toarray(), [[1, 2], [0, 3]])
     pairs, ones = dataset.build_interactions(frame[["user", "item"]].to_numpy())
     np.testing.assert_array_equal(pairs.toarray(), ones.toarray())
 
 
-def test_many_interactions_are_those_of_a_loop() -> None:
+def test_many_interactions_equal_a_loop() -> None:
     rng = np.random.default_rng(0)
     pairs = rng.integers(0, (50, 9), (250_001, 2))
     dataset = Dataset()
     dataset.fit(range(50), range(9))
     expected = np.zeros((50, 9), np.int64)
     np.add.at(expected, tuple(pairs.T), 1)
-    for given in (pairs, map(tuple, pairs.tolist())):
-        interactions, weights = dataset.build_interactions(given)
+    for source in (pairs, map(tuple, pairs.tolist())):
+        interactions, weights = dataset.build_interactions(source)
         np.testing.assert_array_equal(interactions.toarray(), expected)
         np.testing.assert_array_equal(weights.toarray(), expected)
         np.testing.assert_array_equal(interactions.row, pairs[:, 0])
@@ -120,14 +120,14 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
         ([("ann", 10), ("ann", 11)], "no item 11"),
         ([("bob", 12), ("dora", 10)], "no item 12"),
         (np.array([["ann", "10"]]), "no item '10'"),
-        ([("ann",)], "1 parts"),
-        ([1, 2], "no tuple"),
-        ([("ann", 10, "much")], "no number"),
-        ([("ann", 10), ("ann", 10, 1, 2)], "4 parts"),
-        (np.ones((2, 4)), "4 parts"),
+        ([("ann",)], "has length 1"),
+        ([1, 2], "not a tuple"),
+        ([("ann", 10, "much")], "not a number"),
+        ([("ann", 10), ("ann", 10, 1, 2)], "has length 4"),
+        (np.ones((2, 4)), "has length 4"),
     ],
 )
-def test_what_is_no_interaction_is_a_value_error(data: Any, message: str) -> None:
+def test_invalid_interactions(data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         shop().build_interactions(data)
 
@@ -135,7 +135,7 @@ def test_what_is_no_interaction_is_a_value_error(data: Any, message: str) -> Non
 # Features ------------------------------------------------------------------------------------------------------------
 
 
-def test_features_stand_beside_each_ones_own() -> None:
+def test_features_are_added_to_own_features() -> None:
     data = [(10, ["red", "soft"]), (40, {"blue": 3, "soft": 0.5}), (10, ["red"])]
     matrix = shop().build_item_features(iter(data), normalize=False)
     assert (type(matrix), matrix.dtype) == (sp.csr_matrix, np.float32)
@@ -147,20 +147,20 @@ def test_features_stand_beside_each_ones_own() -> None:
     np.testing.assert_allclose(normal.toarray(), expected / expected.sum(axis=1, keepdims=True), rtol=1e-7)
 
 
-def test_weights_are_normal_in_absolute_terms() -> None:
+def test_weights_are_normalized_by_absolute_values() -> None:
     dataset = shop(user_identity_features=False)
     data = [("ann", {"old": -3, "young": 1}), ("bob", {"old": 0}), ("cid", ("young",))]
     np.testing.assert_array_equal(dataset.build_user_features(data).toarray(), [[-0.75, 0.25], [0, 0], [0, 1]])
 
 
-def test_ones_own_feature_may_be_weighed_by_its_id() -> None:
+def test_own_features_can_have_a_weight() -> None:
     matrix = shop().build_user_features([("ann", {"ann": 2.0})], normalize=False)
     np.testing.assert_array_equal(matrix.toarray(), np.diag([3.0, 1.0, 1.0]) @ np.eye(3, 5))
 
 
-def test_whoever_has_no_features_can_not_be_normal() -> None:
+def test_items_without_features_cannot_be_normalized() -> None:
     dataset = shop(item_identity_features=False)
-    with pytest.raises(ValueError, match="3 items have no features, 30 among them"):
+    with pytest.raises(ValueError, match="3 items have no features, for example 30"):
         dataset.build_item_features([(10, ["red"])])
     assert dataset.build_item_features([(10, ["red"])], normalize=False).nnz == 1
 
@@ -171,11 +171,11 @@ def test_whoever_has_no_features_can_not_be_normal() -> None:
         ([("dora", ["old"])], "no user 'dora'"),
         ([("ann", ["blue"])], "no user feature 'blue'"),
         ([("ann", {"blue": 1})], "no user feature 'blue'"),
-        ([("ann", "old", "young")], "is no pair"),
-        ([1], "1 is no pair"),
+        ([("ann", "old", "young")], "is not a pair"),
+        ([1], "1 is not a pair"),
     ],
 )
-def test_what_describes_nobody_is_a_value_error(data: Any, message: str) -> None:
+def test_invalid_features(data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         shop().build_user_features(data)
     assert isinstance(caught.value, UnknownIdError) == message.startswith("no ")

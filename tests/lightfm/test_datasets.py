@@ -20,10 +20,10 @@ TITLES = ("Été (1995)", "Heat (1995)", "Toy Story (1995)")
 
 @dataclass
 class Site:
-    """Files on a local server, and which of them were asked for."""
+    """Files on a local server, and the requests for them."""
 
     files: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     cut: bool = False
 
 
@@ -34,7 +34,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name = self.path.removeprefix("/")
-            here.asked.append(name)
+            here.requests.append(name)
             if name not in here.files:
                 self.send_error(404)
                 return
@@ -56,7 +56,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def movielens() -> bytes:
-    """Write three users' ratings of three films."""
+    """Return an archive with the ratings of three films by three users."""
     films = [
         f"{number}|{title}|01-Jan-1995||http://films.test/{number}|{flags}"
         for number, title, flags in zip((1, 2, 3), TITLES, ("0|1|0", "1|0|0", "0|1|1"), strict=True)
@@ -79,7 +79,7 @@ def archive(files: dict[str, bytes]) -> bytes:
 
 
 def stackexchange() -> bytes:
-    """Write when three users answered five questions; question 4 has no tags."""
+    """Return an archive with the times of answers of three users to five questions; question 4 has no tags."""
     times = np.array([[10, 0, 11, 0, 19], [0, 12, 0, 0, 0], [13, 14, 15, 18, 0]])
     matrices = {"interactions": sp.coo_matrix(times), "features": sp.coo_matrix(np.eye(5, 2, dtype=np.float32))}
     arrays: dict[str, Any] = {"labels": np.array(["tag:r", "tag:bayes"])}
@@ -91,10 +91,10 @@ def stackexchange() -> bytes:
     return buffer.getvalue()
 
 
-def fetch(name: str, home: Path, **given: Any) -> dict[str, Any]:
+def fetch(name: str, home: Path, **kwargs: Any) -> dict[str, Any]:
     if name == "movielens.zip":
-        return fetch_movielens(home, **given)
-    return fetch_stackexchange("crossvalidated", data_home=home, **given)
+        return fetch_movielens(home, **kwargs)
+    return fetch_stackexchange("crossvalidated", data_home=home, **kwargs)
 
 
 FILES = {
@@ -104,10 +104,10 @@ FILES = {
 EACH = pytest.mark.parametrize("name", FILES)
 
 
-# What is in them -----------------------------------------------------------------------------------------------------
+# Contents ------------------------------------------------------------------------------------------------------------
 
 
-def test_movielens_has_the_publishers_parts(site: Site, tmp_path: Path) -> None:
+def test_movielens_has_the_published_split(site: Site, tmp_path: Path) -> None:
     data = fetch_movielens(tmp_path)
     assert set(data) == {"train", "test", "item_features", "item_feature_labels", "item_labels"}
     np.testing.assert_array_equal(data["train"].toarray(), [[5, 3, 0], [4, 0, 0], [1, 0, 0]])
@@ -118,14 +118,14 @@ def test_movielens_has_the_publishers_parts(site: Site, tmp_path: Path) -> None:
     assert data["item_labels"].tolist() == data["item_feature_labels"].tolist() == list(TITLES)
 
 
-def test_ratings_below_are_left_out(site: Site, tmp_path: Path) -> None:
+def test_ratings_below_min_rating_are_left_out(site: Site, tmp_path: Path) -> None:
     data = fetch_movielens(tmp_path, min_rating=4.0)
     np.testing.assert_array_equal(data["train"].toarray(), [[5, 0, 0], [4, 0, 0], [0, 0, 0]])
     np.testing.assert_array_equal(data["test"].toarray(), [[0, 0, 4], [0, 0, 0], [0, 0, 0]])
     assert data["train"].nnz == 2
 
 
-def test_genres_are_features_alone_or_beside_each_films_own(site: Site, tmp_path: Path) -> None:
+def test_genre_features_with_and_without_own_features(site: Site, tmp_path: Path) -> None:
     genres = [[0, 1, 0], [1, 0, 0], [0, 1, 1]]
     labels = ["genre:unknown", "genre:Action", "genre:Comedy"]
     alone = fetch_movielens(tmp_path, indicator_features=False, genre_features=True)
@@ -137,7 +137,7 @@ def test_genres_are_features_alone_or_beside_each_films_own(site: Site, tmp_path
     assert (type(both["item_features"]), both["item_features"].dtype) == (sp.csr_matrix, np.float32)
 
 
-def test_the_latest_answers_are_the_test(site: Site, tmp_path: Path) -> None:
+def test_the_latest_answers_are_the_test_part(site: Site, tmp_path: Path) -> None:
     data = fetch_stackexchange("crossvalidated", data_home=tmp_path)
     assert set(data) == {"train", "test", "item_features", "item_feature_labels"}
     # The second user has a single answer in the train part.
@@ -146,12 +146,12 @@ def test_the_latest_answers_are_the_test(site: Site, tmp_path: Path) -> None:
     for part in (data["train"], data["test"]):
         assert (type(part), part.dtype) == (sp.coo_matrix, np.float32)
     assert data["item_feature_labels"].tolist() == [f"question_id:{number}" for number in range(5)]
-    everybody = fetch_stackexchange("crossvalidated", 0.5, 0, tmp_path)
-    np.testing.assert_array_equal(everybody["train"].toarray(), [[1, 0, 1, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0]])
-    assert everybody["test"].nnz == 4
+    all_users = fetch_stackexchange("crossvalidated", 0.5, 0, tmp_path)
+    np.testing.assert_array_equal(all_users["train"].toarray(), [[1, 0, 1, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0]])
+    assert all_users["test"].nnz == 4
 
 
-def test_tags_are_features_alone_or_beside_each_questions_own(site: Site, tmp_path: Path) -> None:
+def test_tag_features_with_and_without_own_features(site: Site, tmp_path: Path) -> None:
     alone = fetch_stackexchange("crossvalidated", data_home=tmp_path, indicator_features=False, tag_features=True)
     np.testing.assert_array_equal(alone["item_features"].toarray(), np.eye(5, 2))
     assert alone["item_feature_labels"].tolist() == ["tag:r", "tag:bayes"]
@@ -160,47 +160,47 @@ def test_tags_are_features_alone_or_beside_each_questions_own(site: Site, tmp_pa
     assert both["item_feature_labels"].tolist()[4:] == ["question_id:4", "tag:r", "tag:bayes"]
 
 
-# Fetching ------------------------------------------------------------------------------------------------------------
+# Downloads -----------------------------------------------------------------------------------------------------------
 
 
 @EACH
-def test_a_file_is_fetched_once_and_kept(name: str, site: Site, tmp_path: Path) -> None:
+def test_a_file_is_downloaded_once(name: str, site: Site, tmp_path: Path) -> None:
     for _ in range(2):
         fetch(name, tmp_path)
-    assert site.asked == [name]
+    assert site.requests == [name]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / FILES[name]]
     assert (tmp_path / FILES[name]).read_bytes() == site.files[name]
     fetch(name, tmp_path, download_if_missing=False)
 
 
-def test_files_are_kept_at_home_by_default(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_folder_is_in_the_home_folder(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     fetch_movielens()
     assert (tmp_path / "lightfm_data" / "movielens100k" / "movielens.zip").is_file()
 
 
 @EACH
-def test_a_missing_file_that_may_not_be_fetched_is_an_os_error(name: str, site: Site, tmp_path: Path) -> None:
+def test_a_missing_file_without_download_is_an_os_error(name: str, site: Site, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="download_if_missing=False"):
         fetch(name, tmp_path, download_if_missing=False)
-    assert site.asked == []
+    assert site.requests == []
     assert not list(tmp_path.iterdir())
 
 
 @EACH
-@pytest.mark.parametrize("trouble", ["offline", "not there", "cut"])
-def test_trouble_on_the_way_leaves_nothing_and_says_where_to_put_the_file(
-    name: str, trouble: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("problem", ["offline", "not found", "incomplete"])
+def test_a_failed_download_leaves_no_file_and_names_the_path(
+    name: str, problem: str, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if trouble == "offline":
+    if problem == "offline":
         with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
-            nobody = f"http://127.0.0.1:{closed.server_port}"
-        monkeypatch.setattr(datasets, "_SOURCE", nobody)
-    elif trouble == "not there":
+            closed_url = f"http://127.0.0.1:{closed.server_port}"
+        monkeypatch.setattr(datasets, "_SOURCE", closed_url)
+    elif problem == "not found":
         site.files.clear()
     else:
         site.cut = True
-    with pytest.raises(OSError, match="can't be fetched") as caught:
+    with pytest.raises(OSError, match="cannot be downloaded") as caught:
         fetch(name, tmp_path)
     assert str(tmp_path / FILES[name]) in str(caught.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -223,14 +223,14 @@ def test_nothing_in_a_file_is_unpickled(site: Site, tmp_path: Path) -> None:
         fetch_stackexchange("crossvalidated", data_home=tmp_path)
 
 
-def test_what_can_not_be_asked_for_is_a_value_error(site: Site, tmp_path: Path) -> None:
+def test_invalid_arguments(site: Site, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="indicator_features and genre_features"):
         fetch_movielens(tmp_path, indicator_features=False)
     with pytest.raises(ValueError, match="indicator_features and tag_features"):
         fetch_stackexchange("crossvalidated", indicator_features=False)
-    with pytest.raises(ValueError, match="dataset='superuser'"):
+    with pytest.raises(ValueError, match="dataset must be one of 'crossvalidated', 'stackoverflow', not 'superuser'"):
         fetch_stackexchange("superuser")
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match=f"test_set_fraction={share}"):
+        with pytest.raises(ValueError, match=f"test_set_fraction must be a number between 0 and 1, not {share}"):
             fetch_stackexchange("crossvalidated", share)
-    assert site.asked == []
+    assert site.requests == []

@@ -1,4 +1,4 @@
-"""What docs/differences-from-lightfm.md says, entry by entry."""
+"""One test per entry of docs/differences-from-lightfm.md."""
 
 import re
 from pathlib import Path
@@ -19,23 +19,23 @@ RANKING_LOSSES = ("bpr", "warp", "warp-kos")
 
 
 def scoring(*rows: list[float]) -> LightFM:
-    """A model that gives each user these scores."""
+    """Return a model with these scores, one row per user."""
     scores = np.array(rows)
     model = LightFM(len(scores)).fit(sp.coo_matrix(scores.shape), epochs=0)
     model.user_embeddings, model.item_embeddings = np.eye(len(scores)), scores.T
     return model
 
 
-def test_the_page_names_these_tests() -> None:
-    named = re.findall(r"`(test_\w+)`", PAGE.read_text(encoding="utf-8"))
-    here = [name for name in globals() if name.startswith("test_") and name != "test_the_page_names_these_tests"]
-    assert sorted(named) == sorted(here)
+def test_the_page_lists_these_tests() -> None:
+    listed = re.findall(r"`(test_\w+)`", PAGE.read_text(encoding="utf-8"))
+    tests = [name for name in globals() if name.startswith("test_") and name != "test_the_page_lists_these_tests"]
+    assert sorted(listed) == sorted(tests)
 
 
 # Training ------------------------------------------------------------------------------------------------------------
 
 
-def test_kos_stays_finite_with_few_items_and_many_tries() -> None:
+def test_kos_stays_finite_with_few_items_and_many_samples() -> None:
     pairs = sp.coo_matrix((np.random.default_rng(0).random((30, 4)) < 0.5).astype(np.int32))
     for seed in range(5):
         model = LightFM(loss="warp-kos", k=1, n=2, max_sampled=20, random_state=seed).fit(pairs, epochs=20)
@@ -43,22 +43,22 @@ def test_kos_stays_finite_with_few_items_and_many_tries() -> None:
         assert np.abs(model.item_embeddings).max() < 10
 
 
-def test_kos_learns_nothing_from_negatives() -> None:
+def test_kos_ignores_negatives() -> None:
     start, end = (LightFM(loss="warp-kos", k=1, random_state=1).fit(-bought(), epochs=epochs) for epochs in (0, 5))
     np.testing.assert_array_equal(start.item_embeddings, end.item_embeddings)
 
 
 @pytest.mark.parametrize("loss", RANKING_LOSSES)
-def test_an_explicit_negative_may_be_drawn_as_one(loss: str) -> None:
-    # Everybody has the first item and not the others; there is no other negative to learn from.
+def test_explicit_negatives_can_be_sampled(loss: str) -> None:
+    # Every user has the first item and not the others; there are no other negatives.
     pairs = sp.coo_matrix(np.tile([1, -1, -1], (20, 1)))
     model = LightFM(loss=loss, k=1, n=1, random_state=1).fit(pairs, epochs=10)
     assert model.item_biases[1:].max() < 0 < model.item_biases[0]
 
 
 @pytest.mark.parametrize("loss", RANKING_LOSSES)
-def test_a_positive_is_never_a_negative(loss: str) -> None:
-    # Whoever has everything has no negatives, however often one is drawn.
+def test_positives_are_never_sampled_as_negatives(loss: str) -> None:
+    # A user with all items has no negatives.
     start, end = (
         LightFM(loss=loss, k=1, n=1, random_state=1).fit(sp.coo_matrix(np.ones((5, 6))), epochs=epochs)
         for epochs in (0, 10)
@@ -67,7 +67,7 @@ def test_a_positive_is_never_a_negative(loss: str) -> None:
     np.testing.assert_array_equal(start.item_biases, end.item_biases)
 
 
-def test_kos_takes_weights() -> None:
+def test_kos_supports_weights() -> None:
     pairs = bought()
     light, heavy = (
         LightFM(loss="warp-kos", k=1, random_state=1).fit(
@@ -78,7 +78,7 @@ def test_kos_takes_weights() -> None:
     assert np.abs(light.item_biases).max() < np.abs(heavy.item_biases).max()
 
 
-def test_fit_leaves_the_callers_matrix_as_it_is() -> None:
+def test_fit_does_not_change_its_arguments() -> None:
     pairs = sp.coo_matrix(([3, 5], ([0, 1], [1, 0])), shape=(2, 2))
     weights = sp.coo_matrix(([2, 1], ([0, 1], [1, 0])), shape=(2, 2))
     side = sp.csr_matrix(np.eye(2, dtype=np.int64))
@@ -90,19 +90,19 @@ def test_fit_leaves_the_callers_matrix_as_it_is() -> None:
 # Arguments -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_seed_may_be_set_later() -> None:
+def test_set_params_can_set_a_seed() -> None:
     model = LightFM().set_params(random_state=42).fit(bought())
     np.testing.assert_array_equal(model.item_embeddings, LightFM(random_state=42).fit(bought()).item_embeddings)
 
 
-def test_numpy_integers_are_integers() -> None:
+def test_numpy_integers_are_accepted() -> None:
     model = LightFM(np.int64(5), max_sampled=np.int32(4), random_state=np.int64(1))
     model.fit(bought(), epochs=np.int64(2), num_threads=np.int64(1))
     for user in (np.int64(1), np.int32(1), np.uint8(1)):
         np.testing.assert_array_equal(model.predict(user, np.arange(N_ITEMS)), model.predict(1, np.arange(N_ITEMS)))
 
 
-def test_an_id_that_is_also_a_name_has_a_column_of_its_own() -> None:
+def test_an_id_equal_to_a_feature_name_has_its_own_column() -> None:
     dataset = Dataset()
     dataset.fit(["red", "bob"], [1], user_features=["red"])
     assert dataset.user_features_shape() == (2, 3)
@@ -114,7 +114,7 @@ def test_an_id_that_is_also_a_name_has_a_column_of_its_own() -> None:
 # Evaluation ----------------------------------------------------------------------------------------------------------
 
 
-def test_auc_is_a_half_where_no_negatives_are_left() -> None:
+def test_auc_is_a_half_without_negatives() -> None:
     model = scoring([3, 2, 1], [3, 2, 1])
     test = sp.csr_matrix([[1, 1, 0], [1, 0, 0]])
     train = sp.csr_matrix([[0, 0, 1], [0, 0, 1]])
@@ -127,7 +127,7 @@ def test_equal_scores_count_half_in_auc() -> None:
     np.testing.assert_array_equal(auc_score(scoring([1, 1, 1, 1], [2, 2, 1, 1]), test), [0.5, 1.0])
 
 
-def test_a_train_entry_that_is_there_twice_counts_once_in_auc() -> None:
+def test_repeated_train_entries_count_once_in_auc() -> None:
     train = sp.coo_matrix(([1, 1], ([0, 0], [3, 3])), shape=(1, 4))
     np.testing.assert_array_equal(auc_score(scoring([2, 3, 1, 4]), sp.csr_matrix([[1, 0, 0, 0]]), train), [0.5])
 
@@ -143,8 +143,8 @@ def test_a_single_user_can_be_evaluated(metric: object, value: float) -> None:
 
 
 def test_ranking_represents_items_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"user_features": features(N_USERS), "item_features": features(N_ITEMS)}
-    model, test = LightFM(random_state=1).fit(bought(), **given), bought(5)
+    side_features = {"user_features": features(N_USERS), "item_features": features(N_ITEMS)}
+    model, test = LightFM(random_state=1).fit(bought(), **side_features), bought(5)
     represented: list[int] = []
     rows = Side.rows
 
@@ -154,5 +154,5 @@ def test_ranking_represents_items_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return rows(side, some)
 
     monkeypatch.setattr(Side, "rows", counted)
-    model.predict_rank(test, **given)
+    model.predict_rank(test, **side_features)
     assert represented == [N_ITEMS]

@@ -1,4 +1,4 @@
-"""What notebooks on H&M's tables do with LightFM, as it stands there: import lines alone are changed."""
+"""Code from notebooks that use LightFM on H&M's tables; only the imports are changed."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.D
 
 @pytest.fixture(scope="module")
 def shop(tables: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, Any]:
-    """Everything up to the fitted model."""
+    """Run the notebook up to the fitted model."""
     df = tables[0][["customer_id", "article_id"]].drop_duplicates()
     dataset = Dataset()
     dataset.fit(df["customer_id"].unique(), df["article_id"].unique())
@@ -33,7 +33,7 @@ def shop(tables: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, Any]:
     return {"df": df, "dataset": dataset, "train": train, "test": test, "weights": weights, "model": model}
 
 
-def test_ids_become_matrices_and_matrices_parts(shop: dict[str, Any]) -> None:
+def test_build_interactions_and_split(shop: dict[str, Any]) -> None:
     df, train, test = shop["df"], shop["train"], shop["test"]
     n_users, n_items = df["customer_id"].nunique(), df["article_id"].nunique()
     assert shop["dataset"].interactions_shape() == train.shape == test.shape == (n_users, n_items)
@@ -45,7 +45,7 @@ def test_ids_become_matrices_and_matrices_parts(shop: dict[str, Any]) -> None:
     np.testing.assert_array_equal(shop["weights"].toarray(), expected)
 
 
-def test_precision_says_that_it_has_learned(shop: dict[str, Any]) -> None:
+def test_training_improves_precision(shop: dict[str, Any]) -> None:
     model, train, test = shop["model"], shop["train"], shop["test"]
     untrained = LightFM(no_components=50, random_state=42).fit(train, epochs=0)
     for k in (10, 12):
@@ -56,7 +56,7 @@ def test_precision_says_that_it_has_learned(shop: dict[str, Any]) -> None:
         assert len(after) == (test.getnnz(axis=1) > 0).sum()
 
 
-def test_random_search_takes_what_numpy_chooses(shop: dict[str, Any]) -> None:
+def test_random_search_accepts_numpy_scalars(shop: dict[str, Any]) -> None:
     np.random.seed(42)  # noqa: NPY002
     choice = np.random.choice
     train, test = shop["train"], shop["test"]
@@ -73,9 +73,9 @@ def test_random_search_takes_what_numpy_chooses(shop: dict[str, Any]) -> None:
             "num_epochs": choice([1, 2, 3]),
         }
         assert {type(value) for value in hyperparams.values()} == {np.str_, np.float64, np.int64}
-        tried = dict(hyperparams)
-        num_epochs = tried.pop("num_epochs")
-        model = LightFM(**tried, random_state=42)
+        params = dict(hyperparams)
+        num_epochs = params.pop("num_epochs")
+        model = LightFM(**params, random_state=42)
         model.fit(train, epochs=num_epochs, num_threads=4)
         score = precision_at_k(model, test, train_interactions=train, k=12, num_threads=4).mean()
         best = max(best, (float(score), hyperparams), key=lambda one: one[0])
@@ -83,7 +83,7 @@ def test_random_search_takes_what_numpy_chooses(shop: dict[str, Any]) -> None:
     assert len(best[1]) == 8
 
 
-def test_one_customers_scores_are_merged_with_the_articles_names(
+def test_scores_of_a_customer_are_merged_with_article_names(
     shop: dict[str, Any], tables: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
     user_id_map, _, item_id_map, _ = shop["dataset"].mapping()

@@ -103,7 +103,7 @@ def test_fit_partial_continues_training(loss: str, schedule: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_training_equals_hybridmf(loss: str) -> None:
     ours = LightFM(10, loss=loss, random_state=5).fit(bought(), epochs=3)
-    engine = HybridMF(10, loss=loss, random_state=5).fit(bought(), epochs=3, verbose=False)
+    engine = HybridMF(10, loss=loss, epochs=3, random_state=5).fit(bought(), num_threads=1, verbose=False)
     np.testing.assert_array_equal(ours.item_embeddings, engine.item_embeddings)
     np.testing.assert_array_equal(ours.user_biases, engine.user_biases)
 
@@ -233,7 +233,7 @@ def test_to_hybrid_gives_the_same_scores() -> None:
         assert hybrid.recommend(k=3, filter_seen=True).height == 3 * N_USERS
         assert model.to_hybrid(**args).n_items == N_ITEMS
     np.testing.assert_array_equal(
-        fitted().to_hybrid().fit_partial(bought(), verbose=False).item_embeddings,
+        fitted().to_hybrid().fit_partial(bought(), num_threads=1, verbose=False).item_embeddings,
         fitted().fit_partial(bought()).item_embeddings,
     )
 

@@ -13,12 +13,12 @@ SHAPE = (N_USERS, N_ITEMS)
 BOTH: dict[str, Any] = {"user_features": features(N_USERS, 1), "item_features": features(N_ITEMS, 2)}
 
 
-def fitted(given: dict[str, Any]) -> LightFM:
-    return LightFM(loss="warp", learning_rate=0.5, random_state=3).fit(bought(), epochs=5, **given)
+def fitted(side_features: dict[str, Any]) -> LightFM:
+    return LightFM(loss="warp", learning_rate=0.5, random_state=3).fit(bought(), epochs=5, **side_features)
 
 
 def tied() -> LightFM:
-    """A model that scores items 0, 1, 2, 0, 1, 2 and so on, for everybody alike."""
+    """Return a model that gives the items scores 0, 1, 2, 0, 1, 2 and so on, equally for all users."""
     model = fitted({})
     model.item_embeddings *= 0
     model.item_biases = np.arange(N_ITEMS) % 3
@@ -42,27 +42,27 @@ def assert_same_entries(got: sp.csr_matrix, expected: sp.csr_matrix) -> None:
 # Scores --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [{}, BOTH], ids=["identity", "features"])
-def test_predict_gives_the_products_and_biases_of_pairs(given: dict[str, Any]) -> None:
-    model, expected = fitted(given), oracle.scores(fitted(given), SHAPE, **given)
+@pytest.mark.parametrize("side_features", [{}, BOTH], ids=["identity", "features"])
+def test_predict_pairs(side_features: dict[str, Any]) -> None:
+    model, expected = fitted(side_features), oracle.scores(fitted(side_features), SHAPE, **side_features)
     users, items = np.divmod(np.arange(N_USERS * N_ITEMS), N_ITEMS)
     for kind in (np.int32, np.int64, np.uint16, np.float64):
-        got = model.predict(users.astype(kind), items.astype(kind), **given)
+        got = model.predict(users.astype(kind), items.astype(kind), **side_features)
         assert (got.dtype, got.shape) == (np.float32, (N_USERS * N_ITEMS,))
         np.testing.assert_allclose(got, expected.ravel(), rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(model.predict(list(users), list(items), num_threads=2, **given), got)
+    np.testing.assert_array_equal(model.predict(list(users), list(items), num_threads=2, **side_features), got)
 
 
-@pytest.mark.parametrize("given", [{}, BOTH], ids=["identity", "features"])
-def test_one_user_is_scored_for_all_items(given: dict[str, Any]) -> None:
-    model, expected = fitted(given), oracle.scores(fitted(given), SHAPE, **given)
+@pytest.mark.parametrize("side_features", [{}, BOTH], ids=["identity", "features"])
+def test_predict_one_user(side_features: dict[str, Any]) -> None:
+    model, expected = fitted(side_features), oracle.scores(fitted(side_features), SHAPE, **side_features)
     for user in (7, np.int32(7), np.int64(7), np.uint8(7), np.array(7)):
-        got = model.predict(user, np.arange(N_ITEMS)[::-1], **given)
+        got = model.predict(user, np.arange(N_ITEMS)[::-1], **side_features)
         np.testing.assert_allclose(got, expected[7, ::-1], rtol=1e-4, atol=1e-5)
-    assert model.predict(7, [], **given).shape == (0,)
+    assert model.predict(7, [], **side_features).shape == (0,)
 
 
-def test_features_that_came_later_may_lack_in_predict() -> None:
+def test_predict_accepts_fewer_feature_columns() -> None:
     model = fitted(BOTH)
     fewer = BOTH["item_features"][:, :N_ITEMS]
     padded = sp.hstack([fewer, sp.csr_matrix((N_ITEMS, 5))])
@@ -88,7 +88,7 @@ def test_features_that_came_later_may_lack_in_predict() -> None:
         ((0, [0], np.eye(N_ITEMS)), "ndarray"),
     ],
 )
-def test_what_cannot_be_scored_is_a_value_error(args: Any, message: str) -> None:
+def test_invalid_arguments_of_predict(args: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fitted({}).predict(*args)
 
@@ -114,18 +114,18 @@ def test_representations_are_sums_over_features() -> None:
 
 
 @pytest.mark.parametrize("train", [None, bought(0)], ids=["all", "without train"])
-@pytest.mark.parametrize("given", [{}, BOTH], ids=["identity", "features"])
-def test_ranks_count_the_items_that_score_better(given: dict[str, Any], train: Any) -> None:
-    model = fitted(given)
+@pytest.mark.parametrize("side_features", [{}, BOTH], ids=["identity", "features"])
+def test_ranks_count_the_items_with_higher_scores(side_features: dict[str, Any], train: Any) -> None:
+    model = fitted(side_features)
     test = bought(5) if train is None else bought(5).multiply(train.toarray() == 0)
-    expected = expected_ranks(oracle.scores(model, SHAPE, **given), test, train)
+    expected = expected_ranks(oracle.scores(model, SHAPE, **side_features), test, train)
     for kind in (sp.coo_matrix, sp.csr_matrix, sp.csc_matrix):
         for num_threads in (1, 2):
-            got = model.predict_rank(kind(test), train, num_threads=num_threads, **given)
+            got = model.predict_rank(kind(test), train, num_threads=num_threads, **side_features)
             assert_same_entries(got, expected)
 
 
-def test_items_with_equal_scores_have_the_worst_place_that_they_share() -> None:
+def test_equal_scores_get_the_worst_rank() -> None:
     test, train = bought(5), bought(0)
     scores = np.tile(np.arange(N_ITEMS) % 3, (N_USERS, 1)).astype(float)
     assert_same_entries(tied().predict_rank(test), expected_ranks(scores, test))
@@ -133,7 +133,7 @@ def test_items_with_equal_scores_have_the_worst_place_that_they_share() -> None:
     assert_same_entries(got, expected_ranks(scores, test, train))
 
 
-def test_ranks_have_an_entry_for_each_of_the_tests() -> None:
+def test_ranks_have_the_entries_of_the_test_interactions() -> None:
     test = sp.csr_matrix(([0.0, 3.0, -1.0], ([0, 0, 29], [4, 7, 19])), shape=SHAPE)
     model = fitted({})
     assert_same_entries(model.predict_rank(test), expected_ranks(oracle.scores(model, SHAPE), test))
@@ -144,7 +144,7 @@ def test_ranks_have_an_entry_for_each_of_the_tests() -> None:
     assert not ranks.todense().any()
 
 
-def test_entries_that_are_in_both_are_an_error_unless_they_may_be() -> None:
+def test_shared_entries_are_an_error_unless_allowed() -> None:
     model = fitted({})
     with pytest.raises(ValueError, match=f"share {bought().nnz} entries"):
         model.predict_rank(bought(), bought())
@@ -164,6 +164,6 @@ def test_entries_that_are_in_both_are_an_error_unless_they_may_be() -> None:
         ({"num_threads": 0}, "num_threads"),
     ],
 )
-def test_what_cannot_be_ranked_is_a_value_error(wrong: dict[str, Any], message: str) -> None:
+def test_invalid_arguments_of_predict_rank(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         fitted({}).predict_rank(**{"test_interactions": bought(5), **wrong})

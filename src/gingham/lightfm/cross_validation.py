@@ -1,4 +1,4 @@
-"""Train and test parts of interactions, chosen at random."""
+"""Split interactions at random into train and test parts."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,28 +12,39 @@ from gingham.validation import check_number
 def random_train_test_split(
     interactions: Matrix, test_percentage: float = 0.2, random_state: int | np.random.RandomState | None = None
 ) -> tuple[sp.coo_matrix, sp.coo_matrix]:
-    """Split interactions in two; a seed makes the same parts as in LightFM.
+    """Split interactions at random. The same seed gives the same parts as in LightFM.
 
     Parameters
     ----------
     interactions : sparse matrix, shape (n_users, n_items)
-        Duplicates are entries of their own. To split weights alongside, give them in the same order with the same seed.
+        Duplicate entries are split separately. To split weights in the same way, call this again with the weights (in
+        the same order) and the same seed.
     test_percentage : float
-        The share of the test part, 0 to 1; 0.2 by default.
+        The share of entries in the test part, from 0 to 1; 0.2 by default.
     random_state : int, RandomState or None
-        None (default) splits otherwise each time.
+        The seed. With None (default), each call gives a different split.
 
     Returns
     -------
     train, test : coo_matrix
-        Of the same shape and type.
+        Matrices of the same shape and dtype as `interactions`.
 
     Raises
     ------
     DataError
-        If it is no sparse matrix.
+        If `interactions` is not a sparse matrix.
     ParameterError
-        If `test_percentage` is no share.
+        If `test_percentage` is not a number from 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm.cross_validation import random_train_test_split
+    >>> interactions = sp.coo_matrix(np.ones((4, 5), np.int32))
+    >>> train, test = random_train_test_split(interactions, test_percentage=0.2, random_state=42)
+    >>> train.nnz, test.nnz
+    (16, 4)
     """
     coo = as_coo(interactions, "interactions")
     with translated():

@@ -1,4 +1,4 @@
-"""Ids and names to matrices."""
+"""Build sparse matrices from ids and feature names."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -14,24 +14,36 @@ from gingham.lightfm.errors import UnknownError
 
 __all__ = ["Dataset"]
 
-Numbers: TypeAlias = dict[Hashable, int]
+IdMap: TypeAlias = dict[Hashable, int]
 # (user id, item id) or (user id, item id, weight)
 Interaction: TypeAlias = tuple[Hashable, Hashable] | tuple[Hashable, Hashable, float]
-# (id, names) or (id, {name: weight})
-Described: TypeAlias = tuple[Hashable, Iterable[Hashable] | Mapping[Hashable, float]]
+# (id, feature names) or (id, {feature name: weight})
+FeatureRow: TypeAlias = tuple[Hashable, Iterable[Hashable] | Mapping[Hashable, float]]
 
-# How many interactions are taken at a time.
-_CHUNK = 200_000
-_PARTS = "(user id, item id) or (user id, item id, weight)"
+_CHUNK = 200_000  # interactions converted at once, to limit memory
+_FORMATS = "(user id, item id) or (user id, item id, weight)"
 
 
 class Dataset:
-    """Numbers users, items and features in the order in which they come.
+    """Assigns indices to users, items and features, in order of appearance, and builds matrices.
 
     Parameters
     ----------
     user_identity_features, item_identity_features : bool
-        Whether each user and item has a feature of its own beside others; True by default.
+        Whether each user (item) has a feature of its own in addition to the named features; True by default.
+
+    Examples
+    --------
+    >>> from gingham.lightfm.data import Dataset
+    >>> dataset = Dataset()
+    >>> dataset.fit(users=["ann", "bob"], items=["hat", "shoe"], item_features=["red", "blue"])
+    >>> interactions, weights = dataset.build_interactions([("ann", "hat"), ("bob", "shoe", 2.0)])
+    >>> interactions.toarray()
+    array([[1, 0],
+           [0, 1]], dtype=int32)
+    >>> dataset.build_item_features([("hat", ["red"])], normalize=False).toarray()
+    array([[1., 0., 1., 0.],
+           [0., 1., 0., 0.]], dtype=float32)
     """
 
     def __init__(self, user_identity_features: bool = True, item_identity_features: bool = True) -> None:
@@ -45,9 +57,25 @@ class Dataset:
         user_features: Iterable[Hashable] | None = None,
         item_features: Iterable[Hashable] | None = None,
     ) -> None:
-        """Give numbers to ids and names of features, forgetting those of before; repeated ones count once."""
+        """Assign indices to ids and feature names, and discard earlier ones.
+
+        Parameters
+        ----------
+        users, items : iterable of hashable
+            Ids; repeated ids count once.
+        user_features, item_features : iterable of hashable, optional
+            Names of features; repeated names count once.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.fit(["ann", "bob"], ["hat", "shoe", "hat"])
+        >>> dataset.interactions_shape()
+        (2, 2)
+        """
         for side in (self._users, self._items):
-            side.forget()
+            side.clear()
         self.fit_partial(users, items, user_features, item_features)
 
     def fit_partial(
@@ -57,51 +85,71 @@ class Dataset:
         user_features: Iterable[Hashable] | None = None,
         item_features: Iterable[Hashable] | None = None,
     ) -> None:
-        """Give numbers to ids and names of features that are not known yet; the others keep theirs."""
+        """Assign the next indices to new ids and feature names. Existing ones keep their indices.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.fit(["ann"], ["hat"])
+        >>> dataset.fit_partial(users=["bob", "ann"])
+        >>> dataset.interactions_shape()
+        (2, 1)
+        """
         self._users.add_ids(users)
         self._items.add_ids(items)
         self._users.add_names(user_features)
         self._items.add_names(item_features)
 
     def build_interactions(self, data: Iterable[Interaction]) -> tuple[sp.coo_matrix, sp.coo_matrix]:
-        """Make matrices of interactions.
+        """Build the matrices of interactions and their weights.
 
         Parameters
         ----------
         data : iterable of (user id, item id) or (user id, item id, weight), or array with these columns
-            Where there is no weight, it is 1.
+            The weight is 1 if it is missing.
 
         Returns
         -------
         interactions : coo_matrix of int32, shape (n_users, n_items)
-            A one for each of the data, in their order.
-        weights : coo_matrix of float32, of the same shape and places
-            The weights.
+            A one for each interaction, in the order of `data`.
+        weights : coo_matrix of float32, shape (n_users, n_items)
+            The weights, in the same order.
 
         Raises
         ------
         UnknownError
-            If an id is not known; call `fit` or `fit_partial` with it first.
+            If an id is unknown; call `fit` or `fit_partial` with it first.
         DataError
-            If one of the data has neither two nor three parts, or a weight is no number.
+            If an interaction does not have two or three elements, or a weight is not a number.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.fit(["ann", "bob"], ["hat", "shoe"])
+        >>> _, weights = dataset.build_interactions([("ann", "hat", 0.5), ("bob", "hat")])
+        >>> weights.toarray()
+        array([[0.5, 0. ],
+               [1. , 0. ]], dtype=float32)
         """
         users, items, weights = (
             np.concatenate(parts) if len(parts) > 1 else parts[0]
-            for parts in zip(*map(self._numbered, _chunks(data)), strict=True)
+            for parts in zip(*map(self._indexed, _chunks(data)), strict=True)
         )
-        places, shape = (users, items), self.interactions_shape()
+        positions, shape = (users, items), self.interactions_shape()
         ones = np.ones(len(users), np.int32)
-        return sp.coo_matrix((ones, places), shape=shape), sp.coo_matrix((weights, places), shape=shape)
+        return sp.coo_matrix((ones, positions), shape=shape), sp.coo_matrix((weights, positions), shape=shape)
 
-    def build_user_features(self, data: Iterable[Described], normalize: bool = True) -> sp.csr_matrix:
-        """Make the matrix of users' features.
+    def build_user_features(self, data: Iterable[FeatureRow], normalize: bool = True) -> sp.csr_matrix:
+        """Build the matrix of user features.
 
         Parameters
         ----------
         data : iterable of (user id, names) or (user id, {name: weight})
-            Which user has which features; what a name comes with twice is summed.
+            The features of each user; weights of a repeated name are summed.
         normalize : bool
-            Whether the weights of each user sum to 1, in absolute terms; True by default.
+            Whether to scale the weights of each user so that their absolute values sum to 1; True by default.
 
         Returns
         -------
@@ -110,114 +158,143 @@ class Dataset:
         Raises
         ------
         UnknownError
-            If an id or a name is not known.
+            If an id or a feature name is unknown.
         DataError
-            If one of the data is no pair, or a user has no features to normalize.
+            If an element of `data` is not a pair, or a user without features cannot be normalized.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset(user_identity_features=False)
+        >>> dataset.fit(["ann", "bob"], ["hat"], user_features=["young", "club"])
+        >>> dataset.build_user_features([("ann", ["young", "club"]), ("bob", {"club": 2.0})]).toarray()
+        array([[0.5, 0.5],
+               [0. , 1. ]], dtype=float32)
         """
         return self._users.build(data, normalize)
 
-    def build_item_features(self, data: Iterable[Described], normalize: bool = True) -> sp.csr_matrix:
-        """Make the matrix of items' features; as `build_user_features`, for items."""
+    def build_item_features(self, data: Iterable[FeatureRow], normalize: bool = True) -> sp.csr_matrix:
+        """Build the matrix of item features, as `build_user_features` does for users.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.fit(["ann"], ["hat", "shoe"], item_features=["red"])
+        >>> dataset.build_item_features([("shoe", ["red"])]).toarray()
+        array([[1. , 0. , 0. ],
+               [0. , 0.5, 0.5]], dtype=float32)
+        """
         return self._items.build(data, normalize)
 
     def interactions_shape(self) -> tuple[int, int]:
-        """Give the numbers of users and items."""
+        """Return the numbers of users and items."""
         return len(self._users.ids), len(self._items.ids)
 
     def user_features_shape(self) -> tuple[int, int]:
-        """Give the numbers of users and of their features."""
+        """Return the numbers of users and of user features."""
         return len(self._users.ids), self._users.n_features
 
     def item_features_shape(self) -> tuple[int, int]:
-        """Give the numbers of items and of their features."""
+        """Return the numbers of items and of item features."""
         return len(self._items.ids), self._items.n_features
 
     def model_dimensions(self) -> tuple[int, int]:
-        """Give the numbers of users' and items' features, which are those of a model's embeddings."""
+        """Return the numbers of user features and of item features, which are the numbers of embeddings of a model."""
         return self._users.n_features, self._items.n_features
 
-    def mapping(self) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-        """Give the numbers of users, of users' features, of items and of items' features.
+    def mapping(self) -> tuple[IdMap, IdMap, IdMap, IdMap]:
+        """Return the indices of users, user features, items and item features, each as a dictionary.
 
-        A feature of a user's or item's own is under the id; where that is the name of another feature, too, under
-        ``("identity", id)``.
+        The key of the own feature of a user or item is its id, or ``("identity", id)`` if that id is also the name of
+        another feature.
+
+        Examples
+        --------
+        >>> from gingham.lightfm.data import Dataset
+        >>> dataset = Dataset()
+        >>> dataset.fit(["ann", "bob"], ["hat"], user_features=["young"])
+        >>> user_ids, user_features, item_ids, item_features = dataset.mapping()
+        >>> user_features
+        {'ann': 0, 'bob': 1, 'young': 2}
         """
         return self._users.ids, self._users.features(), self._items.ids, self._items.features()
 
-    def _numbered(self, columns: list[Any]) -> tuple[Indices, Indices, Floats]:
-        users, items = self._users.numbers(columns[0]), self._items.numbers(columns[1])
-        bad = [int(np.argmin(found)) for found in (users, items) if len(found) and found.min() < 0]
-        if bad:
-            first = min(bad)
+    def _indexed(self, columns: list[Any]) -> tuple[Indices, Indices, Floats]:
+        users, items = self._users.indices(columns[0]), self._items.indices(columns[1])
+        unknown = [int(np.argmin(side)) for side in (users, items) if len(side) and side.min() < 0]
+        if unknown:
+            first = min(unknown)
             side, ids = (self._users, columns[0]) if users[first] < 0 else (self._items, columns[1])
-            raise _unknown(side.what, ids[first])
+            raise _unknown_error(side.what, ids[first])
         if len(columns) == 2:
             return users, items, np.ones(len(users), np.float32)
         return users, items, _weights(columns[2])
 
 
 class _Side:
-    """The ids of users or items, and the columns of their features."""
+    """The indices of users or of items, and the columns of their features."""
 
     def __init__(self, what: str, identity: bool) -> None:
         self.what, self._has_identity = what, identity
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
-        self.ids: Numbers = {}
-        # The column of each one's own feature; apart, so that a name that is somebody's id, too, has another.
+    def clear(self) -> None:
+        self.ids: IdMap = {}
+        # The columns of own features. They are separate from names, because a name may equal an id.
         self._own: list[int] = []
-        self._names: Numbers = {}
+        self._names: IdMap = {}
 
     @property
     def n_features(self) -> int:
         return len(self._own) + len(self._names)
 
-    def features(self) -> Numbers:
+    def features(self) -> IdMap:
         described = zip(self.ids, self._own, strict=self._has_identity)
         own = {("identity", key) if key in self._names else key: column for key, column in described}
         return dict(sorted((own | self._names).items(), key=lambda entry: entry[1]))
 
     def add_ids(self, ids: Iterable[Hashable] | None) -> None:
-        known, first = len(self.ids), self.n_features
-        _number(self.ids, ids)
+        n_before, first = len(self.ids), self.n_features
+        for key in () if ids is None else ids:
+            self.ids.setdefault(key, len(self.ids))
         if self._has_identity:
-            self._own += range(first, first + len(self.ids) - known)
+            self._own += range(first, first + len(self.ids) - n_before)
 
     def add_names(self, names: Iterable[Hashable] | None) -> None:
         for name in () if names is None else names:
             self._names.setdefault(name, self.n_features)
 
-    def numbers(self, ids: list[Hashable]) -> Indices:
-        """Give the numbers of ids, -1 for one that is not known."""
-        numbers = np.empty(len(ids), np.int32)
-        _native.look_up(numbers=self.ids, keys=ids, out=numbers)
-        return numbers
+    def indices(self, ids: list[Hashable]) -> Indices:
+        """Return the indices of ids; -1 for an unknown id."""
+        indices = np.empty(len(ids), np.int32)
+        _native.look_up(numbers=self.ids, keys=ids, out=indices)
+        return indices
 
-    def build(self, data: Iterable[Described], normalize: bool) -> sp.csr_matrix:
+    def build(self, data: Iterable[FeatureRow], normalize: bool) -> sp.csr_matrix:
         rows, columns, weights = list(range(len(self._own))), list(self._own), [1.0] * len(self._own)
-        for row, column, weight in self._described(data):
+        for row, column, weight in self._entries(data):
             rows.append(row)
             columns.append(column)
             weights.append(weight)
-        places = np.array(rows, np.int32), np.array(columns, np.int32)
+        positions = np.array(rows, np.int32), np.array(columns, np.int32)
         shape = len(self.ids), self.n_features
-        matrix = sp.csr_matrix((np.array(weights, np.float32), places), shape=shape)
+        matrix = sp.csr_matrix((np.array(weights, np.float32), positions), shape=shape)
         return self._normalized(matrix) if normalize else matrix
 
-    def _described(self, data: Iterable[Described]) -> Iterator[tuple[int, int, float]]:
+    def _entries(self, data: Iterable[FeatureRow]) -> Iterator[tuple[int, int, float]]:
         for datum in data:
             try:
                 key, features = datum
             except (TypeError, ValueError) as error:
-                raise DataError(f"{datum!r} is no pair; give ({self.what} id, names of features).") from error
+                raise DataError(f"{datum!r} is not a pair; pass ({self.what} id, feature names).") from error
             if key not in self.ids:
-                raise _unknown(self.what, key)
-            weighed = features.items() if isinstance(features, Mapping) else ((name, 1.0) for name in features)
-            for name, weight in weighed:
+                raise _unknown_error(self.what, key)
+            weighted = features.items() if isinstance(features, Mapping) else ((name, 1.0) for name in features)
+            for name, weight in weighted:
                 column = self._column(name)
                 if column is None:
-                    raise _unknown(f"{self.what} feature", name)
+                    raise _unknown_error(f"{self.what} feature", name)
                 yield self.ids[key], column, weight
 
     def _column(self, name: Hashable) -> int | None:
@@ -225,32 +302,26 @@ class _Side:
         return self._names.get(name, None if number is None else self._own[number])
 
     def _normalized(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
-        without = np.flatnonzero(np.diff(matrix.indptr) == 0)
-        if len(without):
-            key = list(self.ids)[without[0]]
+        empty = np.flatnonzero(np.diff(matrix.indptr) == 0)
+        if len(empty):
+            key = list(self.ids)[empty[0]]
             raise DataError(
-                f"{len(without):,} {self.what}s have no features, {key!r} among them; describe each, or pass "
+                f"{len(empty):,} {self.what}s have no features, for example {key!r}; add features for each, or pass "
                 "normalize=False."
             )
         if matrix.nnz:
-            # Of whole weights in double precision, rounded once.
+            # Sums in double precision, so that weights are rounded only once.
             sums = np.add.reduceat(np.abs(matrix.data, dtype=np.float64), matrix.indptr[:-1])
             divisors = np.repeat(np.where(sums > 0, sums, 1), np.diff(matrix.indptr))
             matrix.data = (matrix.data / divisors).astype(np.float32)
         return matrix
 
 
-def _number(numbers: Numbers, keys: Iterable[Hashable] | None) -> None:
-    """Give the next numbers to keys that have none."""
-    for key in () if keys is None else keys:
-        numbers.setdefault(key, len(numbers))
-
-
 def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
-    """Give interactions as columns of users, items and perhaps weights, some at a time; at least one chunk."""
+    """Yield interactions in chunks of columns (users, items and perhaps weights); at least one chunk."""
     if isinstance(data, np.ndarray) and data.ndim == 2:
-        _require_parts(data.shape[1], data[0] if len(data) else data)
-        # As Python's objects, whatever the array holds: these are what dictionaries look up.
+        _require_length(data.shape[1], data[0] if len(data) else data)
+        # As Python objects, whatever the dtype of the array, because the dictionaries have Python objects as keys.
         yield [column.tolist() for column in data.T]
         return
     rest: Iterator[Any] = iter(data)
@@ -258,12 +329,12 @@ def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
         try:
             lengths = set(map(len, chunk))
         except TypeError as error:
-            raise DataError(f"An interaction is no tuple ({error}); give {_PARTS}.") from error
+            raise DataError(f"An interaction is not a tuple ({error}); pass {_FORMATS}.") from error
         for datum in chunk if lengths - {2, 3} else ():
-            _require_parts(len(datum), datum)
+            _require_length(len(datum), datum)
         if len(lengths) == 2:
             chunk = [(*datum, 1.0)[:3] for datum in chunk]
-        # Not zip(*chunk): it makes an object for each of them, which the garbage collector takes for a reason to run.
+        # Not zip(*chunk), whose many temporary objects trigger the garbage collector.
         if lengths == {2}:
             yield [[user for user, _ in chunk], [item for _, item in chunk]]
         else:
@@ -275,13 +346,13 @@ def _weights(values: list[Any]) -> Floats:
     try:
         return np.asarray(values, np.float32)
     except (TypeError, ValueError) as error:
-        raise DataError(f"A weight is no number ({error}); give numbers as the third part of interactions.") from error
+        raise DataError(f"A weight is not a number ({error}); pass numbers as the third elements.") from error
 
 
-def _unknown(what: str, key: Any) -> UnknownError:
+def _unknown_error(what: str, key: Any) -> UnknownError:
     return UnknownError(f"There is no {what} {key!r}; call fit or fit_partial with it first.")
 
 
-def _require_parts(parts: int, datum: Any) -> None:
-    if parts not in (2, 3):
-        raise DataError(f"{datum!r} has {parts} parts; give {_PARTS}.")
+def _require_length(length: int, datum: Any) -> None:
+    if length not in (2, 3):
+        raise DataError(f"{datum!r} has length {length}; pass {_FORMATS}.")

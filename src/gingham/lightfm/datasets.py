@@ -1,4 +1,4 @@
-"""Public data sets, fetched when they are asked for and kept in a folder."""
+"""Public data sets, downloaded at first use and kept in a folder."""
 
 import os
 import shutil
@@ -16,11 +16,10 @@ from gingham.store import replace_file
 
 __all__ = ["fetch_movielens", "fetch_stackexchange"]
 
-# Where LightFM's author keeps them.
+# The releases of LightFM's author.
 _SOURCE = "https://github.com/maciejkula/lightfm_datasets/releases/download/v0.1.0"
 _STACKEXCHANGE = ("crossvalidated", "stackoverflow")
-# How many seconds a server may stay silent.
-_TIMEOUT = 60
+_TIMEOUT = 60  # seconds without an answer
 
 
 def fetch_movielens(
@@ -30,38 +29,45 @@ def fetch_movielens(
     min_rating: float = 0.0,
     download_if_missing: bool = True,
 ) -> dict[str, Any]:
-    """Fetch MovieLens 100k: 943 users, 1,682 films, 100,000 ratings from 1 to 5.
+    """Load MovieLens 100k: 943 users, 1,682 films and 100,000 ratings from 1 to 5; downloaded at first use.
 
     Parameters
     ----------
     data_home : path
-        The folder to keep files in; ``~/lightfm_data`` by default.
+        The folder for downloaded files; ``~/lightfm_data`` by default.
     indicator_features, genre_features : bool
-        Whether each film has a feature of its own (True by default), and one for each of its genres (False by default).
+        Whether each film has a feature of its own (True by default) and features for its genres (False by default).
     min_rating : float
-        Ratings below are left out; 0 by default.
+        The lowest rating to keep; 0 by default.
     download_if_missing : bool
-        Whether a file that is not in the folder is fetched; True by default.
+        Whether to download a file that is not in the folder; True by default.
 
     Returns
     -------
     dict
-        ``train`` and ``test`` (coo_matrix of int32, shape (n_users, n_items), ratings; the publisher's own split),
+        ``train`` and ``test`` (coo_matrix of int32 ratings, shape (n_users, n_items); the published split),
         ``item_features`` (csr_matrix of float32, shape (n_items, n_features)), ``item_feature_labels`` and
-        ``item_labels`` (arrays of str: names of the features, titles).
+        ``item_labels`` (arrays of str: names of the features and titles of the films).
 
     Raises
     ------
     DownloadError
-        If the file is not there and can't be, or shall not be, fetched.
+        If the file is missing and cannot or must not be downloaded.
     DataError
-        If the file is damaged; it is then deleted.
+        If the file is damaged. It is then deleted.
     ParameterError
-        If no features are asked for.
+        If both kinds of features are False.
 
     References
     ----------
     Harper and Konstan, "The MovieLens Datasets: History and Context", ACM TiiS 2015.
+
+    Examples
+    --------
+    >>> from gingham.lightfm.datasets import fetch_movielens
+    >>> data = fetch_movielens(min_rating=4.0)  # doctest: +SKIP
+    >>> data["train"].shape  # doctest: +SKIP
+    (943, 1682)
     """
     _require_features(indicator_features, genre_features, "genre_features")
     path = _file("movielens.zip", data_home, "movielens100k/movielens.zip", download_if_missing)
@@ -71,21 +77,21 @@ def fetch_movielens(
             base, test, films, genres = (archive.read(f"ml-100k/{name}").decode("latin-1") for name in names)
     except (zipfile.BadZipFile, KeyError) as error:
         path.unlink()
-        raise DataError(f"{path} is damaged ({error}) and has been deleted; fetch it again.") from error
+        raise DataError(f"{path} is damaged ({error}) and was deleted; download it again.") from error
     ratings = [np.array([line.split("\t")[:3] for line in text.splitlines()], np.int32) for text in (base, test)]
     n_users, n_items = np.concatenate(ratings).max(axis=0)[:2]
     labels = [line.partition("|")[0] for line in genres.splitlines() if line]
-    of_genre = np.zeros((n_items, len(labels)), np.float32)
+    genre_flags = np.zeros((n_items, len(labels)), np.float32)
     titles = np.full(n_items, "", object)
     for number, title, *rest in (line.split("|") for line in films.splitlines() if line):
         titles[int(number) - 1] = title
-        of_genre[int(number) - 1] = np.array(rest[-len(labels) :], np.float32)
+        genre_flags[int(number) - 1] = np.array(rest[-len(labels) :], np.float32)
     titles = titles.astype(str)
-    named = np.array([f"genre:{label}" for label in labels])
+    genre_labels = np.array([f"genre:{label}" for label in labels])
     features, feature_labels = _features(
-        titles if indicator_features else None, (sp.csr_matrix(of_genre), named) if genre_features else None
+        titles if indicator_features else None, (sp.csr_matrix(genre_flags), genre_labels) if genre_features else None
     )
-    parts = [_rated(part[part[:, 2] >= min_rating], (n_users, n_items)) for part in ratings]
+    parts = [_rating_matrix(part[part[:, 2] >= min_rating], (n_users, n_items)) for part in ratings]
     return {
         "train": parts[0],
         "test": parts[1],
@@ -104,42 +110,47 @@ def fetch_stackexchange(
     tag_features: bool = False,
     download_if_missing: bool = True,
 ) -> dict[str, Any]:
-    """Fetch who answered which question on a site of the StackExchange network, split in time.
+    """Load who answered which question on a StackExchange site, split by time; downloaded at first use.
 
     Parameters
     ----------
     dataset : {"crossvalidated", "stackoverflow"}
         The site.
     test_set_fraction : float
-        The share of the answers, the latest, that are the test part; 0.2 by default.
+        The share of the answers that form the test part; the latest ones. 0.2 by default.
     min_training_interactions : int
-        Users with no more answers than this in the train part are left out of both; 1 by default, 0 keeps everybody.
+        Users with at most this many answers in the train part are left out of both parts. 1 by default; 0 keeps all
+        users.
     data_home, download_if_missing
         As for `fetch_movielens`.
     indicator_features, tag_features : bool
-        Whether each question has a feature of its own (True by default), and one for each of its tags (False by
-        default).
+        Whether each question has a feature of its own (True by default) and features for its tags (False by default).
 
     Returns
     -------
     dict
-        ``train`` and ``test`` (coo_matrix of float32, shape (n_users, n_items), ones), ``item_features`` (csr_matrix of
+        ``train`` and ``test`` (coo_matrix of float32 ones, shape (n_users, n_items)), ``item_features`` (csr_matrix of
         float32, shape (n_items, n_features)) and ``item_feature_labels`` (array of str).
 
     Raises
     ------
     DownloadError, DataError, ParameterError
-        As for `fetch_movielens`; also if there is no such data set, or the fraction is not between 0 and 1.
+        As for `fetch_movielens`; also if `dataset` is unknown or `test_set_fraction` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> from gingham.lightfm.datasets import fetch_stackexchange
+    >>> data = fetch_stackexchange("crossvalidated", tag_features=True)  # doctest: +SKIP
     """
     _require_features(indicator_features, tag_features, "tag_features")
     if dataset not in _STACKEXCHANGE:
-        raise ParameterError(f"dataset={dataset!r} is unknown; give one of {', '.join(map(repr, _STACKEXCHANGE))}.")
+        raise ParameterError(f"dataset must be one of {', '.join(map(repr, _STACKEXCHANGE))}, not {dataset!r}.")
     if not 0 < test_set_fraction < 1:
-        raise ParameterError(f"test_set_fraction={test_set_fraction!r} is no share; give a number between 0 and 1.")
+        raise ParameterError(f"test_set_fraction must be a number between 0 and 1, not {test_set_fraction!r}.")
     place = f"stackexchange/{dataset}/data.npz"
     path = _file(f"stackexchange_{dataset}.npz", data_home, place, download_if_missing)
     try:
-        # Opened here, because NumPy leaves a damaged file open.
+        # Opened here, because np.load does not close a damaged file.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             answers, tags = (
                 sp.coo_matrix(
@@ -151,7 +162,7 @@ def fetch_stackexchange(
             labels = stored["labels"]
     except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
         path.unlink()
-        raise DataError(f"{path} is damaged ({error}) and has been deleted; fetch it again.") from error
+        raise DataError(f"{path} is damaged ({error}) and was deleted; download it again.") from error
     answers.sum_duplicates()
     cutoff = np.sort(answers.data)[int(answers.nnz * (1.0 - test_set_fraction))]
     late = answers.data >= cutoff
@@ -160,8 +171,8 @@ def fetch_stackexchange(
         for part in (~late, late)
     )
     if min_training_interactions > 0:
-        kept = train.getnnz(axis=1) > min_training_interactions
-        train, test = train[kept], test[kept]
+        active = train.getnnz(axis=1) > min_training_interactions
+        train, test = train[active], test[active]
     questions = np.array([f"question_id:{number}" for number in range(answers.shape[1])])
     features, feature_labels = _features(
         questions if indicator_features else None,
@@ -175,15 +186,15 @@ def fetch_stackexchange(
     }
 
 
-def _rated(ratings: npt.NDArray[np.int32], shape: tuple[int, int]) -> sp.coo_matrix:
-    # By way of rows, so that entries come in the order of rows and columns.
+def _rating_matrix(ratings: npt.NDArray[np.int32], shape: tuple[int, int]) -> sp.coo_matrix:
+    # Via CSR, so that the entries are sorted by row and column.
     return sp.csr_matrix((ratings[:, 2], (ratings[:, 0] - 1, ratings[:, 1] - 1)), shape=shape).tocoo()
 
 
 def _features(
     own: npt.NDArray[np.str_] | None, shared: tuple[sp.csr_matrix, npt.NDArray[np.str_]] | None
 ) -> tuple[sp.csr_matrix, npt.NDArray[np.str_]]:
-    """Put features side by side: each item's own, by its label, and those that items share."""
+    """Stack features horizontally: an own feature per item (given by its labels) and shared features."""
     parts = [] if own is None else [(sp.identity(len(own), np.float32, "csr"), own)]
     parts += [] if shared is None else [shared]
     matrices, labels = zip(*parts, strict=True)
@@ -196,24 +207,26 @@ def _require_features(indicator: bool, shared: bool, name: str) -> None:
 
 
 def _file(name: str, data_home: str | os.PathLike[str] | None, place: str, download: bool) -> Path:
-    """Give the path of a file, which is fetched if it is not there; it is there as a whole or not at all."""
+    """Return the path of a file. A missing file is downloaded, completely or not at all."""
     home = Path.home() / "lightfm_data" if data_home is None else Path(data_home).absolute()
     path, url = home / place, f"{_SOURCE}/{name}"
     if path.is_file():
         return path
     if not download:
-        raise DownloadError(f"{path} is not there, and download_if_missing=False; put {url} there.")
-    # Not needed before somebody fetches something.
+        raise DownloadError(f"{path} is missing, and download_if_missing=False; save {url} there.")
+    # Imported here because most programs never download anything.
     from urllib.error import HTTPError
     from urllib.request import urlopen
 
     try:
         with replace_file(path) as file, urlopen(url, timeout=_TIMEOUT) as answer:
             shutil.copyfileobj(answer, file)
-            if answer.length:  # what is still to come; Python ends quietly where a connection is cut
+            if answer.length:  # the bytes not received; a lost connection does not raise an error
                 raise ConnectionError(f"{answer.length:,} bytes are missing")
     except OSError as error:
         if isinstance(error, HTTPError):
-            error.close()  # it holds the connection
-        raise DownloadError(f"{url} can't be fetched ({error}); go online, or put it at {path}.") from error
+            error.close()  # it keeps the connection open
+        raise DownloadError(
+            f"{url} cannot be downloaded ({error}); check the connection, or download it to {path}."
+        ) from error
     return path

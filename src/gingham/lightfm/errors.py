@@ -1,4 +1,4 @@
-"""Gingham's errors under the types that LightFM raises: programs that catch those go on working."""
+"""Gingham's errors as subclasses of the types that LightFM raises, so that existing `except` clauses work."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,28 +7,28 @@ from gingham import errors
 
 
 class ParameterError(errors.ParameterError, AssertionError):
-    """A parameter is out of its range; LightFM asserts most of them."""
+    """A parameter is out of range; an AssertionError, because LightFM checks most parameters with assertions."""
 
 
 class UnknownError(errors.UnknownIdError, errors.DataError):
-    """An id or the name of a feature is not in the data set: a ValueError, as in LightFM."""
+    """An id or feature name is not in the data set; a ValueError, as in LightFM."""
 
 
 class NotFittedError(errors.NotFittedError, ValueError):
-    """A model is asked for something before it was fitted."""
+    """A model is used before it was fitted; a ValueError, as in LightFM."""
 
 
 class DivergedError(errors.DivergedError, ValueError):
-    """Training produced a non-finite parameter."""
+    """Training produced a value that is not finite; a ValueError, as in LightFM."""
 
 
 class DownloadError(errors.GinghamError, OSError):
-    """A data set is not there and can't be fetched."""
+    """A data set is missing and cannot be downloaded; an OSError."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise the engine's errors under the types above."""
+    """Raise the engine's errors as the types above."""
     try:
         yield
     except errors.ParameterError as error:

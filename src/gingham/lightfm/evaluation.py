@@ -1,4 +1,4 @@
-"""How good a model is: one value for each user with test items."""
+"""Evaluation metrics with one value per user."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,27 +28,39 @@ def precision_at_k(
     num_threads: int = 1,
     check_intersections: bool = True,
 ) -> Floats:
-    """Count each user's test items among the first `k`, and divide by `k`.
+    """Compute the precision at k of each user: the number of test items among the best `k` items, divided by `k`.
 
     Parameters
     ----------
     model : LightFM
-        Ours; of another with the same attributes, a copy is ranked.
+        A fitted model. A model of the original LightFM package is copied.
     test_interactions, train_interactions, user_features, item_features, num_threads, check_intersections
-        As for `LightFM.predict_rank`. Of items with equal scores each has the worst place that they share.
+        As for `LightFM.predict_rank`. Items with equal scores all get the worst rank among them.
     k : int
-        How many of the best items count; 10 by default.
+        The number of best items that count; 10 by default.
     preserve_rows : bool
-        Whether users without test items have a value, 0; False by default: they have none.
+        Whether the result also contains users without test items, with the value 0; False by default.
 
     Returns
     -------
-    float32 array, one a user with test items, or one a user
+    float32 array, shape (n_users_with_test_items,) or (n_users,)
+        One value per user with test items, or per user if `preserve_rows`.
 
     Raises
     ------
     NotFittedError, DataError, ParameterError
-        As `LightFM.predict_rank` does; also if `k` is less than 1.
+        As for `LightFM.predict_rank`; also if `k` is less than 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm import LightFM
+    >>> from gingham.lightfm.evaluation import precision_at_k
+    >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+    >>> model = LightFM(loss="warp", random_state=1).fit(interactions, epochs=50)
+    >>> precision_at_k(model, interactions, k=4)
+    array([0.5, 0.5, 0.5, 0.5], dtype=float32)
     """
     check_integer("k", k, 1)
     test, ranks = _test_ranks(
@@ -68,9 +80,20 @@ def recall_at_k(
     num_threads: int = 1,
     check_intersections: bool = True,
 ) -> npt.NDArray[np.float64]:
-    """Count each user's test items among the first `k`, and divide by the number of their test items.
+    """Compute the recall at k of each user: the share of the user's test items that are among the best `k` items.
 
-    The arguments are those of `precision_at_k`; the result is a float64 array, as LightFM's is.
+    The arguments and errors are those of `precision_at_k`; the result is a float64 array, as in LightFM.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm import LightFM
+    >>> from gingham.lightfm.evaluation import recall_at_k
+    >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+    >>> model = LightFM(loss="warp", random_state=1).fit(interactions, epochs=50)
+    >>> recall_at_k(model, interactions, k=1)
+    array([0.5, 0.5, 0.5, 0.5])
     """
     check_integer("k", k, 1)
     test, ranks = _test_ranks(
@@ -89,12 +112,24 @@ def auc_score(
     num_threads: int = 1,
     check_intersections: bool = True,
 ) -> Floats:
-    """Give the probability that a user's test item scores higher than an item that is in neither matrix.
+    """Compute the ROC AUC of each user: the probability that a test item scores higher than a negative item.
 
-    Equal scores count half. The value is 0.5 for a user with nothing to compare: no test items, or no other items left.
-    The arguments are those of `precision_at_k`, and so is the result.
+    Negative items are those in neither the test nor the train interactions. Equal scores count half. The value is 0.5
+    for a user without test items (with `preserve_rows`) or without negative items. The arguments, result and errors are
+    those of `precision_at_k`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm import LightFM
+    >>> from gingham.lightfm.evaluation import auc_score
+    >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+    >>> model = LightFM(loss="warp", random_state=1).fit(interactions, epochs=50)
+    >>> auc_score(model, interactions)
+    array([1., 1., 1., 1.], dtype=float32)
     """
-    model = _ours(model)
+    model = _as_ours(model)
     test, ranking = model.ranking(
         test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )
@@ -103,12 +138,12 @@ def auc_score(
     n_train = 0 if train_interactions is None else canonical(train_interactions, "train_interactions").getnnz(axis=1)
     negatives = n_items - n_test - n_train
     users = np.repeat(np.arange(n_users), n_test)
-    # Test items with equal scores share their places among the user's test items: none counts as above another.
+    # Test items of a user with equal scores form one level, so that none of them counts as above another.
     _, level, n_level = np.unique(users * (n_items + 1.0) + ranking.mid_ranks, return_inverse=True, return_counts=True)
     nth = (np.cumsum(n_level) - (n_level + 1) / 2)[level] - test.indptr[users]
     above = np.maximum(ranking.mid_ranks - nth, 0).astype(np.float32)
-    # `metrics.auc` in float32: multiplied by a reciprocal and summed one after the other, best first, as LightFM's
-    # compiled code does, so that the figures are the same to the last bit.
+    # `metrics.auc` in float32, with LightFM's order of operations: multiply by a reciprocal, and sum one by one, best
+    # first. So the values are equal to the last bit.
     share = 1 / np.maximum(negatives, 1).astype(np.float32)
     parts = 1 - (above * share[users]).astype(np.float64)
     sums = np.zeros(n_users, np.float32)
@@ -127,9 +162,20 @@ def reciprocal_rank(
     num_threads: int = 1,
     check_intersections: bool = True,
 ) -> Floats:
-    """Divide 1 by the place, from 1, of each user's best test item.
+    """Compute the reciprocal rank of each user: 1 divided by the rank (from 1) of the user's best test item.
 
-    The arguments are those of `precision_at_k`, and so is the result.
+    The arguments, result and errors are those of `precision_at_k`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm import LightFM
+    >>> from gingham.lightfm.evaluation import reciprocal_rank
+    >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+    >>> model = LightFM(loss="warp", random_state=1).fit(interactions, epochs=50)
+    >>> reciprocal_rank(model, interactions)
+    array([1., 1., 1., 1.], dtype=float32)
     """
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
@@ -137,13 +183,13 @@ def reciprocal_rank(
     return _by_user(metrics.reciprocal_rank(ranks).astype(np.float32), ranks, test, preserve_rows)
 
 
-def _ours(model: Any) -> LightFM:
+def _as_ours(model: Any) -> LightFM:
     return model if isinstance(model, LightFM) else LightFM.from_lightfm(model)
 
 
 def _test_ranks(model: Any, *arguments: Any) -> tuple[sp.csr_matrix, TestRanks]:
-    """Rank as `LightFM.ranking` does, for the metrics of users with test items."""
-    test, ranking = _ours(model).ranking(*arguments)
+    """Return the test interactions and the ranks of their items, for the metrics."""
+    test, ranking = _as_ours(model).ranking(*arguments)
     users = np.flatnonzero(np.diff(test.indptr)).astype(np.int32)
     ranks = TestRanks.of(users, ranking, test[users], None)
     return test, replace(ranks, ranks=worst_ranks(ranking).astype(np.int64))
@@ -152,6 +198,6 @@ def _test_ranks(model: Any, *arguments: Any) -> tuple[sp.csr_matrix, TestRanks]:
 def _by_user(values: npt.NDArray[Any], ranks: TestRanks, test: sp.csr_matrix, preserve_rows: bool) -> npt.NDArray[Any]:
     if not preserve_rows:
         return values
-    everybody = np.zeros(test.shape[0], values.dtype)
-    everybody[ranks.users] = values
-    return everybody
+    all_values = np.zeros(test.shape[0], values.dtype)
+    all_values[ranks.users] = values
+    return all_values

@@ -1,4 +1,4 @@
-"""What a model has learned: arrays that anybody may read and write, and the engine's view of them."""
+"""The parameters of a model as public arrays, and their form in the engine."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,7 +9,7 @@ from gingham.lightfm.errors import NotFittedError
 from gingham.lightfm.matrices import feature_rows
 from gingham.models.side import Side
 
-# A side's parameters, and what the optimizer remembers of them: names of attributes, as (embeddings, biases).
+# The parameters of a side and the state of its optimizer, as attribute names (embeddings, biases).
 _PARTS = (
     ("embeddings", "biases"),
     ("embedding_gradients", "bias_gradients"),
@@ -18,11 +18,11 @@ _PARTS = (
 ARRAYS = tuple(f"{what}_{name}" for what in ("item", "user") for part in _PARTS for name in part)
 
 
-class Learned:
-    """The twelve arrays, and representations made of them.
+class ModelState:
+    """The twelve arrays of a model, and the representations computed from them.
 
-    They are plain arrays, not views of the engine's rows, so that programs may replace them by larger ones, or by those
-    of another model, one after the other.
+    The arrays are plain arrays, not views of the engine's memory. So programs can replace them one by one with larger
+    arrays or with those of another model.
     """
 
     item_embeddings: Floats
@@ -39,12 +39,12 @@ class Learned:
     user_bias_momentum: Floats
 
     def get_item_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into items' representations.
+        """Return the representations of items: the weighted sums of the parameters of their features.
 
         Parameters
         ----------
         features : sparse matrix, shape (n, n_features)
-            A row an item; by default each item has one feature of its own.
+            One row per item. By default each item has one feature of its own.
 
         Returns
         -------
@@ -54,12 +54,33 @@ class Learned:
         Raises
         ------
         NotFittedError, DataError
-            If the model is not fitted, or `features` has another number of columns.
+            If the model is not fitted, or `features` does not have one column per feature of the model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> from gingham.lightfm import LightFM
+        >>> model = LightFM(no_components=8, random_state=1).fit(sp.coo_matrix(np.eye(3, dtype=np.float32)))
+        >>> biases, embeddings = model.get_item_representations()
+        >>> biases.shape, embeddings.shape
+        ((3,), (3, 8))
         """
         return self._representations("item", features)
 
     def get_user_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into users' representations; as `get_item_representations`, for users."""
+        """Return the representations of users, as `get_item_representations` does for items.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> from gingham.lightfm import LightFM
+        >>> model = LightFM(no_components=8, random_state=1).fit(sp.coo_matrix(np.eye(3, dtype=np.float32)))
+        >>> biases, embeddings = model.get_user_representations()
+        >>> biases.shape, embeddings.shape
+        ((3,), (3, 8))
+        """
         return self._representations("user", features)
 
     def _representations(self, what: str, features: Matrix | None) -> tuple[Floats, Floats]:
@@ -76,25 +97,25 @@ class Learned:
             setattr(self, name, None)
 
     def _represent(self, what: str, entities: Indices, features: sp.csr_matrix | None) -> tuple[Floats, Floats]:
-        """Give (embeddings, biases) of some users or items."""
+        """Return (embeddings, biases) of some users or items."""
         embeddings, biases = self._learned(what)
         n_features = 1 + int(entities.max(initial=-1)) if features is None else features.shape[1]
         if n_features > len(biases):
             raise DataError(
-                f"There are {n_features:,} {what} features or more, and the model has {len(biases):,}; give ids and "
-                "features that it was fitted with."
+                f"There are at least {n_features:,} {what} features, but the model has {len(biases):,}; use ids and "
+                "features that the model was fitted with."
             )
         if features is None:
             return embeddings[entities], biases[entities]
-        some, of_some = np.unique(entities, return_inverse=True)
-        rows = features[some]
-        return (rows @ embeddings[:n_features])[of_some], (rows @ biases[:n_features])[of_some]
+        distinct, position = np.unique(entities, return_inverse=True)
+        rows = features[distinct]
+        return (rows @ embeddings[:n_features])[position], (rows @ biases[:n_features])[position]
 
     def _learned(self, what: str) -> tuple[Floats, Floats]:
         return getattr(self, f"{what}_embeddings"), getattr(self, f"{what}_biases")
 
-    def _scored(self, what: str, features: Matrix | None, n_rows: int) -> Side:
-        """Give a side's parameters as the engine ranks by them."""
+    def _ranking_side(self, what: str, features: Matrix | None, n_rows: int) -> Side:
+        """Return the parameters of users or items in the form that the engine ranks with."""
         rows = feature_rows(features, f"{what}_features", n_rows)
         self._require_features(n_rows if rows is None else rows.shape[1], what)
         return Side.of_parts(self._parts(what, 1), rows)
@@ -107,11 +128,11 @@ class Learned:
             raise NotFittedError("This LightFM is not fitted yet; call fit first.")
 
     def _require_features(self, n_features: int, what: str) -> None:
-        known = len(getattr(self, f"{what}_embeddings"))
-        if n_features != known:
+        expected = len(getattr(self, f"{what}_embeddings"))
+        if n_features != expected:
             raise DataError(
-                f"There are {n_features:,} {what} features, and the model has {known:,}; give matrices of the same "
-                "features, or call fit."
+                f"There are {n_features:,} {what} features, but the model has {expected:,}; use the features that it "
+                "was fitted with, or call fit again."
             )
 
     def _learn(self, what: str, side: Side) -> None:
@@ -122,20 +143,20 @@ class Learned:
                 setattr(self, f"{what}_{name}", array)
 
     def _parts(self, what: str, n_parts: int) -> list[tuple[Floats, Floats]]:
-        """Give a side's first arrays, whoever wrote them.
+        """Return the first `n_parts` pairs of arrays of users or items; programs may have replaced them.
 
         Raises
         ------
         DataError
-            If their shapes disagree.
+            If their shapes do not match.
         """
         parts = []
         shape = np.shape(getattr(self, f"{what}_embeddings"))
         shapes = (shape, shape[:1])
         for names in _PARTS[:n_parts]:
             arrays = [np.asarray(getattr(self, f"{what}_{name}"), np.float32) for name in names]
-            for name, array, wanted in zip(names, arrays, shapes, strict=True):
-                if array.shape != wanted or len(shape) != 2:
-                    raise DataError(f"{what}_{name} has shape {array.shape}; set it to an array of shape {wanted}.")
+            for name, array, expected in zip(names, arrays, shapes, strict=True):
+                if array.shape != expected or len(shape) != 2:
+                    raise DataError(f"{what}_{name} has shape {array.shape}; set it to an array of shape {expected}.")
             parts.append((arrays[0], arrays[1]))
         return parts

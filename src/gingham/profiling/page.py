@@ -50,7 +50,7 @@ def _cleaning(findings: Findings) -> Iterator[Section]:
     columns = {"transactions": "rows", "customers": "users", "items": "items"}
     shares = {name: (steps[column] / steps[column][0]).to_list() for name, column in columns.items()}
     chart = charts.grouped_bars(steps["step"].to_list(), shares, Axis("share of what was read", SHARE), horizontal=True)
-    yield Section("Share kept after each step", "Share of the transactions, customers and items after each step.", chart)
+    yield Section("Share kept after each step", "Share of transactions, customers and items after each step.", chart)
 
 
 def _time(findings: Findings) -> Iterator[Section]:
