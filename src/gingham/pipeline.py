@@ -232,7 +232,7 @@ def models_of(recipe: Recipe) -> dict[str, ModelSpec]:
     for entry in recipe.compare.models:
         if entry.name in specs:
             raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
-        specs[entry.name] = entry.beside(recipe.model)
+        specs[entry.name] = entry.completed(recipe.model)
     return specs
 
 

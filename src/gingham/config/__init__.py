@@ -1,4 +1,4 @@
-"""Recipes: what a run is to do, as TOML says it."""
+"""Recipes: the description of a run as TOML."""
 
 from gingham.config.recipe import Recipe
 from gingham.config.sections import CompareSpec, EvaluateSpec, ModelSpec, RecommendSpec, TuneSpec

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, one sentence a problem."""
+"""The problems of a recipe, one sentence for each."""
 
 import difflib
 from typing import Any, get_args
@@ -9,20 +9,20 @@ from pydantic import BaseModel, ValidationError
 def sentences(
     error: ValidationError, model: type[BaseModel], content: dict[str, Any], file: str, section: tuple[str, ...] = ()
 ) -> str:
-    """Write a sentence a problem, a line each; where a key may have several types, what the first of them says.
+    """Return one sentence per problem, one per line; of a key that allows several types, the first type's problem.
 
     Parameters
     ----------
     error : ValidationError
-        What Pydantic found.
+        The problems that Pydantic found.
     model : type of BaseModel
-        What was to be made: the recipe, or one of its sections.
+        The recipe's model, or that of one of its sections.
     content : dict
-        Of what, by the keys of the file.
+        The content that was validated, by the keys of the file.
     file : str
-        What to call it.
+        The name of the file in the sentences.
     section : tuple of str
-        Where in the recipe the content stands; by default it is all of it.
+        The section of the recipe that the content is; by default it is the whole recipe.
     """
     problems: dict[tuple[str, ...], str] = {}
     for problem in error.errors():
@@ -31,22 +31,22 @@ def sentences(
         kind = problem["type"]
         if kind == "missing":
             where = ".".join(place[:-1])
-            said = f"section [{where}] has no key {place[-1]!r}; add it" if where else f"add section [{place[-1]}]"
+            sentence = f"section [{where}] has no key {place[-1]!r}; add it" if where else f"add section [{place[-1]}]"
         elif kind == "extra_forbidden":
-            said = _unknown(model, within, section)
+            sentence = _unknown(model, within, section)
         elif kind == "value_error":
             key = ".".join(place)
-            said = f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
+            sentence = f"{key}: {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
         else:
             place = (*section, *_written(within, content))
             message = problem["msg"][0].lower() + problem["msg"][1:]
-            said = f"{'.'.join(place)} is {problem['input']!r}; {message}"
-        problems.setdefault(place, f"{file}: {said.rstrip('.')}.")
+            sentence = f"{'.'.join(place)} is {problem['input']!r}; {message}"
+        problems.setdefault(place, f"{file}: {sentence.rstrip('.')}.")
     return "\n".join(problems.values())
 
 
 def _written(place: tuple[str, ...], content: Any) -> tuple[str, ...]:
-    """Cut a problem's place down to the keys of the recipe; what follows are types that Pydantic tried."""
+    """Return the part of a problem's location that are keys of the recipe; the rest are types that Pydantic tried."""
     depth = 0
     for part in place:
         if isinstance(content, dict) and part in content:
@@ -65,5 +65,5 @@ def _unknown(model: Any, within: tuple[str, ...], section: tuple[str, ...]) -> s
         model = next(kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields"))
     where, key, keys = ".".join((*section, *within[:-1])), within[-1], list(model.model_fields)
     near = difflib.get_close_matches(key, keys, n=1)
-    hint = f"did you mean {near[0]!r}" if near else f"it knows {', '.join(keys)}"
+    hint = f"did you mean {near[0]!r}" if near else f"its keys are {', '.join(keys)}"
     return f"unknown key {key!r} in {f'section [{where}]' if where else 'the recipe'}; {hint}"

@@ -1,4 +1,4 @@
-"""A recipe: one TOML file that says everything about a run."""
+"""A recipe: one TOML file that describes a whole run."""
 
 import tomllib
 from pathlib import Path
@@ -20,18 +20,18 @@ _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
 
 class Recipe(Section):
-    """Everything about a run.
+    """The description of a run.
 
     Attributes
     ----------
     name : str, optional
-        What to call the run; by default the recipe file's name without its ending.
+        The name of the run; by default the recipe file's name without its extension.
     transactions, users, items
-        The tables; the transactions are required.
+        The tables; only the transactions are required.
     clean, features, split, model, evaluate, compare, recommend, tune
-        What to do with them, each with defaults of its own.
+        What to do with the tables; each section has defaults.
     refit : bool
-        Whether the model is fitted again, on everything, before it recommends; True by default.
+        Whether the model is fitted again to all data before it recommends; True by default.
     """
 
     name: str = "recipe"
@@ -65,7 +65,7 @@ class Recipe(Section):
                 raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
         metric, measured = self.compare.metric, names([self.evaluate.k])
         if metric is not None and metric not in measured:
-            raise ValueError(f"compare.metric {metric!r} is not measured; give one of {', '.join(measured)}")
+            raise ValueError(f"compare.metric {metric!r} is not measured; use one of {', '.join(measured)}")
         return self
 
     _base: Path = PrivateAttr(default=Path())
@@ -73,7 +73,7 @@ class Recipe(Section):
 
     @property
     def base(self) -> Path:
-        """The folder that relative paths start from."""
+        """The folder that relative paths are relative to."""
         return self._base
 
     @property
@@ -83,17 +83,17 @@ class Recipe(Section):
 
     @property
     def filter_seen(self) -> bool:
-        """Whether items that a user has in train are no candidates for the test."""
-        asked = self.evaluate.filter_seen
-        return self.split.kind == "random" if asked is None else asked
+        """Whether the evaluation leaves out items of the user's train part."""
+        filter_seen = self.evaluate.filter_seen
+        return self.split.kind == "random" if filter_seen is None else filter_seen
 
     def narrowed(self) -> "Recipe":
-        """Give this recipe with no more columns than a dataset is made of; reading them is most of the work."""
-        asked = {*required_roles(self.clean.value), *self._model_columns}
-        counted = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - asked
+        """Return this recipe with only the columns that a dataset needs; reading columns is most of the work."""
+        used = {*required_roles(self.clean.value), *self._model_columns}
+        unused = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL} - used
         return self.model_copy(
             update={
-                "transactions": self.transactions.model_copy(update=dict.fromkeys(counted)),
+                "transactions": self.transactions.model_copy(update=dict.fromkeys(unused)),
                 "users": _narrowed(self.users, USER_ID, self.transactions, self.features.users, self.clean.users),
                 "items": _narrowed(self.items, ITEM_ID, self.transactions, self.features.items, self.clean.items),
             }
@@ -107,39 +107,55 @@ class Recipe(Section):
 
     @classmethod
     def read(cls, path: Path | str) -> "Recipe":
-        """Read a recipe file; relative paths in it start from its folder.
+        """Read a recipe file; relative paths in it are relative to its folder.
 
         Raises
         ------
         ConfigError
-            If the file is missing or unreadable, or for what `parse` raises.
+            If the file is missing or unreadable, or as for `parse`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> recipe = gg.Recipe.parse('''
+        ... [transactions]
+        ... path = "sales.csv"
+        ... user_id = "customer"
+        ... item_id = "article"
+        ... timestamp = "day"
+        ... [model]
+        ... kind = "als"
+        ... epochs = 5
+        ... ''')
+        >>> recipe.model.kind, recipe.model.params
+        ('als', {'epochs': 5})
         """
         path = Path(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
-            raise ConfigError(f"There is no recipe {path}; write one with `gingham init`.") from None
+            raise ConfigError(f"The recipe {path} does not exist; write one with `gingham init`.") from None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
         return cls.parse(text, path.parent, path.name)
 
     @classmethod
     def parse(cls, text: str, base: Path | str = ".", file: str = "recipe.toml") -> "Recipe":
-        """Understand a recipe's text.
+        """Parse a recipe's text.
 
         Parameters
         ----------
         text : str
             TOML.
         base : path
-            The folder that relative paths start from; by default the current one.
+            The folder that relative paths are relative to; by default the current one.
         file : str
-            What to call the text in errors; also the source of the default name.
+            The file's name in error messages; also the source of the default name of the run.
 
         Raises
         ------
         ConfigError
-            If the text is no TOML, or a key or value is wrong: one sentence each.
+            If the text is not TOML, or keys or values are wrong: one sentence for each problem.
         """
         try:
             content = tomllib.loads(text)
@@ -156,12 +172,12 @@ class Recipe(Section):
 def _narrowed(
     source: _Described, role: str, transactions: TransactionsSource, features: FeatureSpec, expression: str | None
 ) -> _Described:
-    """Leave out the columns of a table that nothing asks for; those that the recipe lists stay."""
+    """Drop the columns of a table that nothing uses, unless the recipe lists columns."""
     if source is None or source.place is None or source.columns is not None:
         return source
     try:
-        asked: list[str] = [] if expression is None else pl.sql_expr(expression).meta.root_names()
+        expression_columns: list[str] = [] if expression is None else pl.sql_expr(expression).meta.root_names()
     except pl.exceptions.PolarsError:
-        return source  # cleaning will say what is wrong with it
+        return source  # cleaning reports what is wrong with it
     own = getattr(source, role) or getattr(transactions, role)
-    return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *asked]))})
+    return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *expression_columns]))})

@@ -1,4 +1,4 @@
-"""The sections of a recipe that are about what is done with the tables, each with defaults of its own."""
+"""The sections of a recipe that say what to do with the tables; each key has a default."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
@@ -18,29 +18,29 @@ from gingham.validation import MAX_THREADS
 
 
 class Section(BaseModel):
-    """A part of a recipe: it refuses keys that it doesn't know, and doesn't change."""
+    """An immutable section of a recipe that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ChangeableSection(Section):
-    """A section whose keys may be given otherwise than in a file."""
+    """A section whose keys can also be set outside a file."""
 
     place: ClassVar[str]
 
     def changed(self, keys: Mapping[str, Any]) -> Self:
-        """Put other values in place of those of some keys.
+        """Return a copy in which some keys have other values.
 
         Raises
         ------
         ConfigError
-            If there is no such key, or a value is out of its range.
+            If there is no such key, or a value is not allowed.
         """
         content = {**self.model_dump(), **keys}
         try:
             return self.model_validate(content)
         except ValidationError as error:
-            raise ConfigError(sentences(error, type(self), content, "given", (self.place,))) from error
+            raise ConfigError(sentences(error, type(self), content, "settings", (self.place,))) from error
 
 
 class FeaturesSpec(Section):
@@ -76,7 +76,8 @@ class ModelSpec(ChangeableSection):
         try:
             model_class(kind)
         except ConfigError as error:
-            raise ValueError(str(error).rstrip(".")) from None
+            message = str(error).rstrip(".")
+            raise ValueError(message[0].lower() + message[1:]) from None
         return kind
 
     @property
@@ -91,15 +92,15 @@ class ModelSpec(ChangeableSection):
 
 
 class ComparedSpec(ModelSpec):
-    """One of the recipe's ``[[compare.models]]``: a `name`, and what differs from ``[model]``.
+    """One of the recipe's ``[[compare.models]]``: a `name`, and the keys that differ from ``[model]``.
 
-    A model of another kind than ``[model]`` takes nothing from it but `num_threads`.
+    A model of another kind than ``[model]`` shares only `num_threads` with it.
     """
 
     name: str
 
-    def beside(self, model: ModelSpec) -> ModelSpec:
-        """Give the model in full."""
+    def completed(self, model: ModelSpec) -> ModelSpec:
+        """Return the complete section of this model, with the keys that it shares with ``[model]``."""
         own = self.model_dump(exclude_unset=True, exclude={"name"})
         same = "kind" not in own or own["kind"] == model.kind
         shared = model.model_dump(exclude_unset=True, include=None if same else {"num_threads"})
@@ -107,18 +108,18 @@ class ComparedSpec(ModelSpec):
 
 
 class CompareSpec(Section):
-    """The recipe's ``[compare]``: what `gingham compare` puts beside ``[model]`` and the baselines.
+    """The recipe's ``[compare]``: what `gingham compare` compares besides ``[model]`` and the baselines.
 
     Attributes
     ----------
     models : list of ComparedSpec
-        Other models, each a ``[[compare.models]]``; none by default.
+        Further models, each a ``[[compare.models]]``; none by default.
     metric : str, optional
-        What decides which baseline is best, and opens the report; by default MAP at ``evaluate.k``.
+        The metric that determines the best baseline and comes first in the report; MAP at ``evaluate.k`` by default.
     reference : str, optional
         The name of the model that the others are compared with; by default the best baseline.
     window : str
-        What recent best sellers are best sellers of; "7d" by default.
+        The window of the recent best sellers; "7d" by default.
     """
 
     models: list[ComparedSpec] = Field(default=[])
@@ -127,7 +128,7 @@ class CompareSpec(Section):
     window: str = "7d"
 
     @model_validator(mode="after")
-    def _can_be_measured(self) -> Self:
+    def _check_metric(self) -> Self:
         if self.metric is not None:
             named(self.metric)
         duration(self.window)
@@ -145,10 +146,10 @@ class EvaluateSpec(Section):
     Attributes
     ----------
     k : int
-        How many of the first recommendations the metrics look at; 12 by default.
+        The length of the list that the metrics evaluate; 12 by default.
     filter_seen : bool, optional
-        Whether items that a user has in train are no candidates. By default they are none after a random split, which
-        leaves a test item in no user's train, and are candidates after a split in time, where repeats count.
+        Whether to leave out items of the user's train part. By default they are left out after a random split, where
+        no test item is in the user's train part, and kept after a split by time, where repeat purchases count.
     """
 
     k: int = Field(default=12, ge=1)
@@ -156,49 +157,49 @@ class EvaluateSpec(Section):
 
 
 class RecommendSpec(Section):
-    """The recipe's ``[recommend]``: `k` items for every user, 12 by default; `filter_seen` leaves out those bought."""
+    """The recipe's ``[recommend]``: `k` items for each user, 12 by default; `filter_seen` leaves out seen items."""
 
     k: int = Field(default=12, ge=1)
     filter_seen: bool = False
 
 
 class TuneSpec(ChangeableSection):
-    """The recipe's ``[tune]``: how `gingham tune` searches for parameters of the model.
+    """The recipe's ``[tune]``: how `gingham tune` searches for the model's parameters.
 
     Attributes
     ----------
     metric : str
-        What is maximised, on a validation part of train; by default MAP at the recipe's ``evaluate.k``, by which
-        `gingham compare` compares, too.
+        The metric to maximise on a validation part of train; by default MAP at the recipe's ``evaluate.k``, as in
+        `gingham compare`.
     validation : SplitSpec, optional
-        How that part is taken from train, as in ``[split]``; by default as the test was taken from everything.
+        How the validation part is split off train, as in ``[split]``; by default as the test part was split off.
     folds : int
-        How many validation parts the metric is the mean of: rolling back in time from the last one, or random folds.
-        1 by default.
+        The number of validation parts that the metric is averaged over: rolling back in time from the last one, or
+        random folds. 1 by default.
     space : mapping of str to distribution
-        What is tried, by name: parameters of the model, its `epochs` and `weighted`. A distribution is a list of
-        values, a range ``{ low = 1, high = 9, log = true }``, or ``{ exponential = 0.05 }`` with that mean.
+        The distribution of each parameter that is searched. A distribution is a list of values, a range
+        ``{ low = 1, high = 9, log = true }``, or ``{ exponential = 0.05 }`` with that mean.
     preset : {"default", "hm-study"}, optional
-        Distributions for what `space` does not name: those of the model's kind, or the H&M study's. By default the
-        model's kind's if `space` is empty, and none if it is not.
+        Distributions for parameters that `space` does not name: the model's default space, or that of the H&M study.
+        By default the model's default space if `space` is empty, otherwise none.
     trials : int
-        How many sets of parameters are tried; 50 by default.
+        The number of parameter sets to try; 50 by default.
     timeout : str, optional
-        How long the search may take, such as "30m" or "8h"; no limit by default.
+        The time limit of the search, such as "30m" or "8h"; no limit by default.
     workers : int
-        How many processes try at the same time; 1 by default.
+        The number of processes that run trials at the same time; 1 by default.
     sampler : {"tpe", "random"}
-        Whether trials learn from those before; "tpe" by default: on Ta-Feng, with the median pruner, it took 27% of
-        random search's time to its best of 50 trials (the median of five seeds; one of them did not get there).
+        Whether trials learn from earlier ones; "tpe" by default. With the median pruner, it took 27% of random search's
+        time to reach its best of 50 trials on Ta-Feng (the median of five seeds; one of them did not reach it).
     pruner : {"median", "hyperband", "none"}
-        Which trials are given up after an epoch: those below the median of earlier ones at that epoch ("median", the
-        default), or by successive halving ("hyperband"). On a third of Ta-Feng they took equally long; the
-        median needs no guess of how many epochs a trial is worth.
+        Which trials are stopped early: those below the median of earlier trials at the same epoch ("median", the
+        default), or by successive halving ("hyperband"). On a third of Ta-Feng both took equally long; the median
+        needs no guess of how many epochs a trial is worth.
     patience : int
-        A trial ends when its metric has not improved for so many epochs, and the best epoch counts; 5 by default. 0:
-        it trains to the end, and the last epoch counts.
+        A trial ends when its metric has not improved for this number of epochs, and its best epoch counts; 5 by
+        default. With 0 it trains to the end, and the last epoch counts.
     seed : int
-        Of the sampler; 42 by default. With one worker, and one thread, a search can be repeated.
+        The seed of the sampler; 42 by default. With one worker and one thread, a search is reproducible.
     """
 
     place: ClassVar[str] = "tune"
@@ -217,7 +218,7 @@ class TuneSpec(ChangeableSection):
     seed: int = Field(default=42, ge=0)
 
     @model_validator(mode="after")
-    def _can_be_measured(self) -> Self:
+    def _check_metric(self) -> Self:
         if self.metric is not None:
             named(self.metric)
         if self.timeout is not None:
@@ -225,12 +226,12 @@ class TuneSpec(ChangeableSection):
         return self
 
     def space_of(self, kind: str) -> Space:
-        """Give all that is tried for a kind of model.
+        """Return the search space of a model.
 
         Raises
         ------
         ConfigError
-            If the preset is of another kind.
+            If there is no such model, or the preset belongs to another model.
         """
         chosen = self.preset or (None if self.space else "default")
         try:

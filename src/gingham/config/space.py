@@ -1,4 +1,4 @@
-"""What a search may try: a distribution for each parameter, as a recipe's ``[tune.space]`` writes them."""
+"""Search spaces: the distribution of each parameter, as a recipe's ``[tune.space]`` writes it."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, PlainSerializer, SkipValidation
 
 Scalar: TypeAlias = bool | int | float | str
 
-# The quantiles of an exponential distribution that a search goes to: it has no last one, and zero is no learning rate.
+# The quantiles of an exponential distribution between which a search draws: the distribution has no maximum, and a
+# learning rate of zero is useless.
 _QUANTILES = (1e-6, 1 - 1e-6)
 
 
@@ -20,14 +21,14 @@ class Range:
     Attributes
     ----------
     low, high : int or float
-        Where both are whole, so is what is drawn.
+        With two integers, only integers are drawn.
     log : bool
-        Whether each order of magnitude is as likely as the next one, rather than each number; False by default.
+        Whether the logarithm is uniformly distributed, rather than the number; False by default.
 
     Raises
     ------
     ValueError
-        If `low` is above `high`, one of them is no number, or has no logarithm.
+        If `low` is above `high`, one of them is not a finite number, or it has no logarithm.
     """
 
     low: float
@@ -37,13 +38,15 @@ class Range:
     def __post_init__(self) -> None:
         numbers = all(isinstance(end, int | float) and not isinstance(end, bool) for end in (self.low, self.high))
         if not (numbers and math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
-            raise ValueError(f"low = {self.low!r} and high = {self.high!r} are no range; give numbers, the lower first")
+            raise ValueError(
+                f"low = {self.low!r} and high = {self.high!r} are not a range; use numbers with low <= high"
+            )
         if self.log and self.low <= 0:
-            raise ValueError(f"low = {self.low!r} has no logarithm; give a number above 0, or leave log out")
+            raise ValueError(f"low = {self.low!r} has no logarithm; use a number above 0, or leave out log")
 
     @property
     def whole(self) -> bool:
-        """Whether it is of whole numbers."""
+        """Whether only integers are drawn."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 
@@ -54,12 +57,12 @@ class Exponential:
     Attributes
     ----------
     exponential : float
-        Its mean.
+        The mean.
 
     Raises
     ------
     ValueError
-        If that is no number above 0.
+        If the mean is not a number above 0.
     """
 
     exponential: float
@@ -67,25 +70,25 @@ class Exponential:
     def __post_init__(self) -> None:
         mean = self.exponential
         if isinstance(mean, bool) or not isinstance(mean, int | float) or not 0 < mean < math.inf:
-            raise ValueError(f"exponential = {mean!r} is no mean; give a number above 0")
+            raise ValueError(f"exponential = {mean!r} is not a mean; use a number above 0")
 
     @property
     def quantiles(self) -> Range:
-        """Which of its quantiles are drawn, each as likely as the other."""
+        """The range of quantiles that are drawn, uniformly distributed."""
         return Range(*_QUANTILES)
 
     def value(self, quantile: float) -> float:
-        """Give a quantile."""
+        """Return the value at a quantile."""
         return -self.exponential * math.log1p(-quantile)
 
 
 def distribution(written: Any) -> Any:
-    """Understand a distribution as a recipe writes it.
+    """Parse a distribution as a recipe writes it.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If `written` is not a distribution.
     """
     if isinstance(written, Range | Exponential):
         return written
@@ -96,13 +99,13 @@ def distribution(written: Any) -> Any:
             if set(written) == keys:
                 return kind(**written)
     raise ValueError(
-        f"{written!r} is no distribution; write a list of values, {{ low = 1, high = 9, log = true }} or "
+        f"{written!r} is not a distribution; use a list of values, {{ low = 1, high = 9, log = true }} or "
         "{ exponential = 0.05 }"
     )
 
 
 def written(distribution: Any) -> Any:
-    """Write a distribution as a recipe does."""
+    """Return a distribution as a recipe writes it."""
     return distribution if isinstance(distribution, list) else asdict(distribution)
 
 
@@ -112,7 +115,7 @@ Distribution: TypeAlias = Annotated[
 Space: TypeAlias = Mapping[str, Range | Exponential | list[Scalar]]
 Preset: TypeAlias = Literal["default", "hm-study"]
 
-# The distributions of the H&M study that this package grew from.
+# The distributions of the H&M study.
 HM_STUDY: Space = {
     "n_components": Range(16, 63),
     "learning_schedule": ["adagrad", "adadelta"],

@@ -1,4 +1,4 @@
-"""What models of embeddings share: representations, scores, neighbours, and how they are stored."""
+"""Models of embeddings: representations, scores, similar items, and how they are stored."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -59,12 +59,12 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         return self._fitted(ITEM_ID).biases
 
     def user_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into users' representations.
+        """Return the representations of users: the weighted sums of their features' parameters.
 
         Parameters
         ----------
         features : sparse matrix, shape (n, n_features)
-            A row a user, also of users the model has never seen; by default those the model was fitted to.
+            One row per user, who may be cold; by default the users of the training data.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         return self._represent(self._fitted(USER_ID), features, "user_features")
 
     def item_representations(self, features: Matrix | None = None) -> tuple[Floats, Floats]:
-        """Combine features' parameters into items' representations; as `user_representations`, for items."""
+        """Return the representations of items; as `user_representations`, for items."""
         return self._represent(self._fitted(ITEM_ID), features, "item_features")
 
     def _fitted(self, column: str) -> Side:
@@ -89,13 +89,13 @@ class EmbeddingModel(Recommender, Generic[StateT]):
     def _represent(self, side: Side, features: Matrix | None, name: str) -> tuple[Floats, Floats]:
         if features is None:
             return self._split(side.rows())
-        given = canonical(features, name)
-        if given.shape[1] != len(side.state):
+        rows = canonical(features, name)
+        if rows.shape[1] != len(side.state):
             raise DataError(
-                f"{name} has {given.shape[1]:,} columns, the model was fitted with {len(side.state):,} features; give "
-                "rows of the same features."
+                f"{name} has {rows.shape[1]:,} columns, but the model was fitted with {len(side.state):,} features; "
+                "pass rows of the same features."
             )
-        return self._split(side.rows(given))
+        return self._split(side.rows(rows))
 
     def _split(self, rows: Floats) -> tuple[Floats, Floats]:
         size = self._state.users.n_components  # not the parameter, which may have been set anew
@@ -112,21 +112,21 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         sample_weight: Matrix | None = None,
         num_threads: int = 0,
     ) -> Floats:
-        """Learn embeddings of users whom the model has never met, as if they had been there; all else stays as it is.
+        """Compute embeddings of cold users as if they had been in the training data; the model does not change.
 
-        `ALS` solves for them in one step. `HybridMF` trains each alone, by adagrad, for as many epochs as the model
-        was; biases are left out, for they change no user's order.
+        `ALS` solves for them in one step. `HybridMF` trains each user alone, by adagrad, for as many epochs as the
+        model was trained. Biases are left out, because they do not change the order of a user's items.
 
         Parameters
         ----------
         interactions : sparse matrix, shape (n, n_items)
-            A row a user: what they had, as for `fit`. Items are those of the fit, in its order.
+            The history of each user, as for `fit`; columns are the items of the training data, in their order.
         user_features : sparse matrix, shape (n, n_features)
-            What these users share with those of the fit; by default nothing.
+            The weights of the features that these users share with those of the training data; none by default.
         sample_weight : sparse matrix, shape (n, n_items)
             As for `fit`.
         num_threads : int
-            How many users are learned at the same time; 0 (default) for all cores. The result does not depend on it.
+            The number of threads; 0 (default) for all cores. The result does not depend on it.
 
         Returns
         -------
@@ -136,20 +136,32 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         ------
         NotFittedError, DataError
             If the model is not fitted, or a matrix has the wrong shape or holds a value that is not finite.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> dataset = gg.synth.sample_dataset()
+        >>> model = gg.ALS(8, random_state=0).fit(dataset)
+        >>> model.fold_in(dataset.matrix()[:2]).shape
+        (2, 8)
         """
         n_threads = check_num_threads(num_threads)
-        given = canonical(interactions, "interactions")
-        given = canonical(given, "interactions", (given.shape[0], self.n_items))
-        shared = np.zeros((given.shape[0], self._state.items.n_components), np.float32)
+        history = canonical(interactions, "interactions")
+        history = canonical(history, "interactions", (history.shape[0], self.n_items))
+        shared = np.zeros((history.shape[0], self._state.items.n_components), np.float32)
         if user_features is not None:
             shared, _ = self.user_representations(user_features)
-        if len(shared) != given.shape[0]:
-            raise DataError(f"user_features has {len(shared):,} rows for {given.shape[0]:,} users; give a row each.")
-        return self._fold_in(given, shared, sample_weight, n_threads)
+        if len(shared) != history.shape[0]:
+            raise DataError(
+                f"user_features has {len(shared):,} rows for {history.shape[0]:,} users; pass one row for each."
+            )
+        return self._fold_in(history, shared, sample_weight, n_threads)
 
     @abstractmethod
-    def _fold_in(self, had: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int) -> Floats:
-        """Learn from what users had, and from the embeddings of what they share with others: a row each."""
+    def _fold_in(
+        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    ) -> Floats:
+        """Return one embedding per row of interactions, given the sum of the embeddings of shared features."""
 
     def recommend_baskets(
         self,
@@ -160,81 +172,95 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         exclude: Some | None = None,
         num_threads: int = 0,
     ) -> pl.DataFrame:
-        """Recommend items to users whom the model has never met, by what is in their baskets.
+        """Recommend items to cold users by the items in their baskets.
 
         Parameters
         ----------
         baskets : mapping of id to series or iterable of item ids
-            What each of them has.
+            The basket of each user.
         k, items, exclude, num_threads
             As for `recommend`.
         filter_seen : bool
-            Whether what is in a basket is left out of its list; False by default.
+            Whether to leave out the items of the basket; False by default.
 
         Returns
         -------
         polars.DataFrame
-            As of `recommend`, with the mapping's keys for user ids.
+            As for `recommend`, with the keys of `baskets` as user ids.
 
         Raises
         ------
         NotFittedError, UnknownIdError, ParameterError
-            As `recommend` does.
+            As for `recommend`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.ALS(8, random_state=0).fit(gg.synth.sample_dataset())
+        >>> model.recommend_baskets({"guest": ["i00", "i03"]}, k=2)["user_id"].to_list()
+        ['guest', 'guest']
         """
-        known = self.training_data_
+        training_data = self.training_data_
         check_k(k, self.n_items)
-        rows = [known.item_ids.index(listed(basket), "item") for basket in baskets.values()]
+        rows = [training_data.item_ids.index(listed(basket), "item") for basket in baskets.values()]
         indptr = np.cumsum([0, *(len(row) for row in rows)])
         indices = np.concatenate([np.empty(0, np.int32), *rows])
         shape = (len(rows), self.n_items)
-        had = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
-        had.data[:] = 1
-        embeddings = self.fold_in(had, num_threads=num_threads)
+        history = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
+        history.data[:] = 1
+        embeddings = self.fold_in(history, num_threads=num_threads)
         users = Side.of_parts([(embeddings, np.zeros(len(rows), np.float32))], None)
         ranking = rank(
             RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components),
             np.arange(len(rows), dtype=np.int32),
             k=k,
-            seen=had if filter_seen else None,
+            seen=history if filter_seen else None,
             candidates=self._candidates(items, exclude),
             num_threads=num_threads,
         )
-        return frame(ranking, pl.Series(list(baskets)), known.item_ids)
+        return frame(ranking, pl.Series(list(baskets)), training_data.item_ids)
 
     def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
-        """Find the items whose representations point the same way.
+        """Find the items with the most similar embeddings.
 
         Parameters
         ----------
         item_ids : series or iterable of ids
-            To which items; a single id will do.
+            The items; a single id is allowed.
         k : int
-            How many each; 12 by default. The item itself is not among them.
+            The number of similar items for each; 12 by default. The item itself is left out.
         num_threads : int
-            0 (default) for all cores.
+            The number of threads; 0 (default) for all cores.
 
         Returns
         -------
         polars.DataFrame
-            ``item_id``, ``similar_item_id``, ``rank`` (from 1) and ``score``, the cosine of the embeddings; biases have
-            no part in it.
+            ``item_id``, ``similar_item_id``, ``rank`` (from 1) and ``score``, the cosine similarity of the embeddings
+            without biases.
 
         Raises
         ------
         NotFittedError, UnknownIdError, ParameterError
-            If the model is not fitted, an id is unknown, or there are not `k` other items.
+            If the model is not fitted, an id is unknown, or there are fewer than `k` other items.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.ALS(8, random_state=0).fit(gg.synth.sample_dataset())
+        >>> model.similar_items("i00", k=2).columns
+        ['item_id', 'similar_item_id', 'rank', 'score']
         """
         table = self._similar(self._fitted(ITEM_ID), self.training_data_.item_ids, item_ids, "item", k, num_threads)
         return table.select(pl.col(USER_ID).alias(ITEM_ID), pl.col(ITEM_ID).alias(SIMILAR_ITEM_ID), RANK, SCORE)
 
     def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
-        """Find the users whose representations point the same way; as `similar_items`, for users."""
+        """Find the users with the most similar embeddings; as `similar_items`, for users."""
         table = self._similar(self._fitted(USER_ID), self.training_data_.user_ids, user_ids, "user", k, num_threads)
         return table.rename({ITEM_ID: SIMILAR_USER_ID})
 
-    def _similar(self, side: Side, ids: Ids, wanted: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
-        """Rank entities for entities of the same side, as a table of users and items."""
-        index = ids.index(listed(wanted), what)
+    def _similar(self, side: Side, ids: Ids, chosen: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
+        """Rank entities by their similarity to entities of the same side; the columns are user and item."""
+        index = ids.index(listed(chosen), what)
         check_k(k, len(ids) - 1, f"other {what}s")
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
         norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)

@@ -63,7 +63,7 @@ def fold_in(
         row = interactions[[user]]
         observations = Observations(np.zeros(row.nnz, np.int32), row.indices, row.data, own_weights)
         pairs = replace(TrainingPairs.of_observations(observations, row, own_weights, loss, seed), pool=pool)
-        side = Side.newcomer(shared[user])
+        side = Side.cold_user(shared[user])
         if len(pairs):
             train_user(pairs, side, fixed)
         return side.rows()[0, :size]

@@ -1,4 +1,4 @@
-"""One side of a hybrid model: the parameters of users' or items' features, and which of them has which."""
+"""One side of a model of embeddings: the parameters of users' or items' features, and who has which feature."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,24 +11,24 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Csr, Floats, Indices, aligned, csr
 
-# What an optimizer's memory starts from, part by part; a row of state holds the parameters, then these.
+# The initial values of an optimizer's memory, one per part; a row of state holds the parameters, then these parts.
 INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
 
-# What adagrad must remember to take steps that are too small to change anything: it divides by the root of this.
+# Adagrad divides by the square root of its memory: with this value, its steps are too small to change a parameter.
 _IMMOVABLE = np.float32(1e38)
 
 
 @dataclass(frozen=True)
 class Side:
-    """What is learned about the features of users or of items.
+    """The parameters of the features of users or of items.
 
     Attributes
     ----------
     state : float32 array, shape (n_features, parts * width)
-        A row a feature: [parameters | gradients | momentum], as the schedule needs; parameters are [embedding, bias,
-        zeros].
+        One row per feature: [parameters | gradients | momentum], as the schedule needs; parameters are [embedding,
+        bias, zeros].
     features : csr_matrix of float32, shape (n_entities, n_features), or None
-        The weight of each feature for each user or item; None: each has its own feature alone.
+        The weight of each feature for each user or item; None if each has only its own feature.
     n_components : int
         The size of an embedding.
     """
@@ -46,37 +46,37 @@ class Side:
         schedule: str,
         rng: np.random.Generator,
     ) -> "Side":
-        """Start with small random embeddings, and with zeros for features of nobody `active`: training won't meet them.
+        """Return small random embeddings, and zeros for features that no `active` user or item has.
 
-        A user without history thus has what shared features say, and no noise.
+        Training cannot reach the latter, so a user without history is represented by shared features, without noise.
         """
-        met = active if features is None else np.asarray(features[active].getnnz(axis=0) > 0)
-        width, state = _native.padded_width(n_components), aligned(*cls.shape(len(met), n_components, schedule))
+        reached = active if features is None else np.asarray(features[active].getnnz(axis=0) > 0)
+        width, state = _native.padded_width(n_components), aligned(*cls.shape(len(reached), n_components, schedule))
         state[:, :width] = 0
         for part, value in enumerate(INITIAL_MEMORY[schedule], start=1):
             state[:, part * width : (part + 1) * width] = value
-        embeddings = rng.random((len(met), n_components), np.float32)
+        embeddings = rng.random((len(reached), n_components), np.float32)
         embeddings -= np.float32(0.5)
         embeddings /= np.float32(n_components)
-        state[met, :n_components] = embeddings[met]
+        state[reached, :n_components] = embeddings[reached]
         return cls(state, features, n_components)
 
     @classmethod
     def of_parts(cls, parts: Sequence[tuple[Floats, Floats]], features: sp.csr_matrix | None) -> "Side":
-        """Put together what was learned elsewhere, the reverse of `parts`.
+        """Build a side from parameters that were trained elsewhere; the inverse of `parts`.
 
         Parameters
         ----------
         parts : sequence of (embeddings, biases)
-            Float32 arrays of shapes (n_features, n_components) and (n_features,): the parameters, then what the
-            optimizer remembers of them. The parameters alone will do for scores.
+            Float32 arrays of shapes (n_features, n_components) and (n_features,): the parameters, then the optimizer's
+            memory of them. Scores need only the parameters.
         features : csr_matrix of float32, shape (n_entities, n_features), or None
-            The weight of each feature for each user or item; None: each has its own feature alone.
+            The weight of each feature for each user or item; None if each has only its own feature.
         """
         n_features, n_components = parts[0][0].shape
         width = _native.padded_width(n_components)
         state = aligned(n_features, width * len(parts))
-        # An optimizer divides by its memory, where nothing is remembered, too.
+        # The padding of the memory is 1, because the optimizer divides by it.
         for number, (embeddings, biases) in enumerate(parts):
             part = state[:, number * width : (number + 1) * width]
             part[:, :n_components], part[:, n_components], part[:, n_components + 1 :] = embeddings, biases, number > 0
@@ -84,12 +84,12 @@ class Side:
 
     @classmethod
     def fixed(cls, rows: Floats) -> "Side":
-        """Make entities that adagrad reads and leaves as they are, each of its own feature alone.
+        """Build entities that adagrad reads but does not change, each with only its own feature.
 
         Parameters
         ----------
         rows : float32 array, shape (n_entities, n_components + 1)
-            The representation of each: embedding, then bias.
+            The representation of each: embedding and bias.
         """
         n_components = rows.shape[1] - 1
         state = aligned(*cls.shape(len(rows), n_components, "adagrad"))
@@ -99,40 +99,40 @@ class Side:
         return cls(state, None, n_components)
 
     @classmethod
-    def newcomer(cls, shared: Floats) -> "Side":
-        """Make one entity, of whom nothing is learned yet but an embedding that adagrad leaves as it is."""
+    def cold_user(cls, shared: Floats) -> "Side":
+        """Build one untrained entity that also has a feature with a fixed embedding."""
         own = np.append(np.stack([np.zeros_like(shared), shared]), np.zeros((2, 1), np.float32), axis=1)
         side = cls.fixed(own)
         side.state[0, _native.padded_width(side.n_components) :] = INITIAL_MEMORY["adagrad"]
         return replace(side, features=sp.csr_matrix(np.ones((1, 2), np.float32)))
 
     def parts(self) -> list[tuple[Floats, Floats]]:
-        """Give copies of the parameters, then of what the optimizer remembers of them, as (embeddings, biases)."""
+        """Return copies of the parameters, then of the optimizer's memory of them, as (embeddings, biases)."""
         width, size = _native.padded_width(self.n_components), self.n_components
         by_part = self.state.reshape(len(self.state), -1, width).swapaxes(0, 1)
         return [(part[:, :size].copy(), part[:, size].copy()) for part in by_part]
 
     @property
     def embeddings(self) -> Floats:
-        """The features' embeddings; a view."""
+        """The embeddings of the features; a view."""
         return self.state[:, : self.n_components]
 
     @property
     def biases(self) -> Floats:
-        """The features' biases; a view."""
+        """The biases of the features; a view."""
         return self.state[:, self.n_components]
 
     @staticmethod
     def shape(n_features: int, n_components: int, schedule: str) -> tuple[int, int]:
-        """Tell the shape of the state that so many features need."""
+        """Return the shape of the state of a number of features."""
         return n_features, _native.padded_width(n_components) * (1 + len(INITIAL_MEMORY[schedule]))
 
     def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
-        """Give the kernel's view."""
+        """Return the side as the kernel takes it."""
         return self.state, None if self.features is None else csr(self.features), float(alpha)
 
     def rows(self, features: sp.csr_matrix | None = None) -> Floats:
-        """Make the representation of every entity, or of other rows of features: each row begins [embedding, bias]."""
+        """Return the representation of every entity, or of other feature rows; a row starts with [embedding, bias]."""
         features = self.features if features is None else features
         if features is None:
             return self.state
@@ -141,39 +141,39 @@ class Side:
         return out
 
     def rows_of(self, entities: Indices) -> Floats:
-        """Make the representations of some entities; rows as those of `rows`, in an array of their own."""
+        """Return the representations of some entities, as `rows` does, in a new array."""
         if self.features is not None:
             return self.rows(self.features[entities])
         return self.state[entities, : _native.padded_width(self.n_components)]
 
 
 class Checkpoint:
-    """Remembers what some sides have learned, to go back to it."""
+    """A copy of the parameters of some sides, to restore them later."""
 
     def __init__(self, *sides: Side) -> None:
         self._sides = sides
-        self._kept: list[Floats] = []
+        self._copies: list[Floats] = []
 
     def take(self) -> None:
-        """Remember the sides as they are now, in place of what was remembered before."""
-        if not self._kept:
-            self._kept = [aligned(*side.state.shape) for side in self._sides]
-        for kept, side in zip(self._kept, self._sides, strict=True):
-            np.copyto(kept, side.state)
+        """Copy the parameters as they are now."""
+        if not self._copies:
+            self._copies = [aligned(*side.state.shape) for side in self._sides]
+        for copy, side in zip(self._copies, self._sides, strict=True):
+            np.copyto(copy, side.state)
 
     def restore(self) -> None:
-        """Put back what was remembered; nothing happens if that was nothing."""
-        for kept, side in zip(self._kept, self._sides, strict=False):
-            np.copyto(side.state, kept)
+        """Restore the copied parameters, if there are any."""
+        for copy, side in zip(self._copies, self._sides, strict=False):
+            np.copyto(side.state, copy)
 
 
 class Average:
-    """The decaying mean of what some sides' parameters are after each epoch, which stands in their place in between.
+    """An exponential moving average of parameters over epochs, which replaces them between epochs.
 
     Parameters
     ----------
     decay : float
-        How much the mean so far counts when an epoch is taken in, from 0 to 1; with 0 nothing is done at all.
+        The weight of the average so far when an epoch is added, from 0 (no averaging) to below 1.
     sides : Side
     """
 
@@ -185,11 +185,11 @@ class Average:
 
     @contextmanager
     def set_aside(self) -> Iterator[None]:
-        """Let an epoch go on from where the one before it ended, then take it in; if it fails, the mean stays."""
+        """Restore the parameters before averaging for an epoch, then add the result; an error keeps the average."""
         self._put(self._last)
         try:
             yield
-            self._take()
+            self._add()
         finally:
             self._put(self._means)
 
@@ -197,7 +197,7 @@ class Average:
         for parameters, value in zip(self._parameters, values, strict=False):
             np.copyto(parameters, value)
 
-    def _take(self) -> None:
+    def _add(self) -> None:
         self._last = [parameters.copy() for parameters in self._parameters]
         if not self._means:
             self._means = [last.copy() for last in self._last]
