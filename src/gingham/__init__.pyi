@@ -29,8 +29,8 @@ from .pipeline import read_tables as read_tables
 from .pipeline import run as run
 from .profiling import Profile as Profile
 from .profiling import profile as profile
+from .ranking import CandidateSource as CandidateSource
 from .ranking import LightGBMRanker as LightGBMRanker
-from .ranking import Source as Source
 from .ranking import TwoStage as TwoStage
 from .tables import CleanSpec as CleanSpec
 from .tables import FeatureSpec as FeatureSpec

@@ -1,6 +1,7 @@
 """Checks of parameter values. Each raises a `ParameterError` with the parameter, its value and what it must be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from os import cpu_count
 from typing import Any, TypeAlias
@@ -16,6 +17,15 @@ Check: TypeAlias = Callable[[str, Any], object]
 _INT32_MAX = 2**31 - 1
 # Operating systems fail at some larger number of threads. A limit here gives a clear message.
 MAX_THREADS = 1024
+
+
+@contextmanager
+def error_prefix(prefix: str) -> Iterator[None]:
+    """Put a place, such as a section of a recipe, in front of the message of a `ParameterError`."""
+    try:
+        yield
+    except ParameterError as error:
+        raise ParameterError(f"{prefix}: {error}") from None
 
 
 def optional(check: Check) -> Check:

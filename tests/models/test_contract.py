@@ -1,10 +1,10 @@
 import pytest
 
 from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity
-from gingham.ranking import LightGBMRanker, Source, TwoStage
+from gingham.ranking import CandidateSource, LightGBMRanker, TwoStage
 from tests.contract import Case, Contract, MatrixContract
 
-MIXED = [NextBasket(), Source(HybridMF(4, epochs=2, random_state=1), 3), Source(ItemKNN(5), 0)]
+MIXED = [NextBasket(), CandidateSource(HybridMF(4, epochs=2, random_state=1), 3), CandidateSource(ItemKNN(5), 0)]
 SMALL = LightGBMRanker(n_estimators=9, num_leaves=4, min_child_samples=5)
 
 CASES = [

@@ -13,7 +13,7 @@ MOMENT = np.datetime64("2024-02-16", "us")
 
 @pytest.fixture(scope="session")
 def dataset() -> gg.Dataset:
-    """The bazaar with features, and with prices that fall, some of them not known."""
+    """The bazaar with features, falling prices (some of them unknown) and a few interactions of zero."""
     whole = bazaar(features=True)
     rng, rows = np.random.default_rng(2), whole.interactions
     price = (5 + rows.item_index - 0.01 * np.arange(len(rows))).astype(np.float32)
@@ -28,4 +28,4 @@ def dataset() -> gg.Dataset:
 
 @pytest.fixture(scope="session")
 def snapshot(dataset: gg.Dataset) -> Snapshot:
-    return Snapshot.of(dataset, MOMENT, WEEK)
+    return Snapshot.before(dataset, MOMENT, WEEK)

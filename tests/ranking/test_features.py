@@ -1,4 +1,4 @@
-"""Features against a slow computation from the rows, pair by pair."""
+"""Features are compared with a slow computation from the rows, pair by pair; one file for all groups of features."""
 
 from typing import Any
 
@@ -21,16 +21,16 @@ _DAY = np.timedelta64(1, "D")
 
 @pytest.fixture(scope="module")
 def rows(snapshot: Snapshot) -> pl.DataFrame:
-    """What was bought, a row a user, item and day."""
-    taken = snapshot.dataset.interactions
+    """The purchases, a row per user, item and day."""
+    interactions = snapshot.dataset.interactions
     return (
         pl.DataFrame(
             {
-                "user": taken.user_index,
-                "item": taken.item_index,
+                "user": interactions.user_index,
+                "item": interactions.item_index,
                 "age": (MOMENT - times(snapshot.dataset)) / _DAY,
-                "price": taken.price,
-                "value": taken.value,
+                "price": interactions.price,
+                "value": interactions.value,
             }
         )
         .filter(pl.col("value") > 0)
@@ -47,7 +47,7 @@ def models(snapshot: Snapshot) -> list[gg.Popularity | gg.NextBasket]:
 @pytest.fixture(scope="module")
 def pairs(snapshot: Snapshot, models: Any) -> Pairs:
     users = np.array([7, 3, 55, 12, 3, 40], np.int32)  # 55 comes later; 3 is there twice
-    return Candidates(models, [5, 6], snapshot).of(users)
+    return Candidates(models, [5, 6], snapshot).pairs(users)
 
 
 def column(group: Any, name: str, pairs: Pairs) -> list[float]:
@@ -56,40 +56,42 @@ def column(group: Any, name: str, pairs: Pairs) -> list[float]:
     return [float(value) for value in values[:, group.names.index(name)]]
 
 
-def each(pairs: Pairs) -> list[tuple[int, int]]:
+def user_items(pairs: Pairs) -> list[tuple[int, int]]:
     return [(int(user), int(item)) for user, item in zip(pairs.user, pairs.items, strict=True)]
 
 
-def mine(rows: pl.DataFrame, user: int, item: int) -> pl.DataFrame:
+def purchases(rows: pl.DataFrame, user: int, item: int) -> pl.DataFrame:
     return rows.filter((pl.col("user") == user) & (pl.col("item") == item))
 
 
-def test_candidates_are_what_the_models_recommend(pairs: Pairs, models: Any) -> None:
+def test_candidates_are_the_recommendations_of_the_models(pairs: Pairs, models: Any) -> None:
     for number, (model, size) in enumerate(zip(models, [5, 6], strict=True)):
-        for place, user in enumerate(pairs.users):
+        for position, user in enumerate(pairs.users):
             listed = model.recommend([model.training_data_.user_ids.values[int(user)]], k=size)["item_id"].to_list()
-            chosen = pairs.place == place
+            chosen = pairs.position == position
             ranks = dict(zip(pairs.items[chosen].tolist(), pairs.ranks[chosen, number].tolist(), strict=True))
             assert {item for item, rank in ranks.items() if not np.isnan(rank)} == set(listed)
             assert [ranks[item] for item in listed] == list(range(1, size + 1))
 
 
-def test_what_was_never_sold_is_no_candidate(dataset: gg.Dataset) -> None:
-    early = Snapshot.of(dataset, np.datetime64("2024-01-03", "us"), WEEK)
-    never = ~early.sold
-    assert never.any()
-    pairs = Candidates([gg.Popularity().fit(early.dataset)], [dataset.n_items], early).of(np.arange(9, dtype=np.int32))
-    assert not never[pairs.items].any()
+def test_items_that_were_never_sold_are_not_candidates(dataset: gg.Dataset) -> None:
+    early = Snapshot.before(dataset, np.datetime64("2024-01-03", "us"), WEEK)
+    unsold = ~early.sold
+    assert unsold.any()
+    pairs = Candidates([gg.Popularity().fit(early.dataset)], [dataset.n_items], early).pairs(
+        np.arange(9, dtype=np.int32)
+    )
+    assert not unsold[pairs.items].any()
     assert len(pairs) == 9 * early.sold.sum()
 
 
 def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
     group = Repeats(snapshot)
-    told = [*group.names[:7], "pair_visits_since_last", "pair_share_of_visits"]
-    wanted: dict[str, list[float]] = {name: [] for name in told}
-    for user, item in each(pairs):
+    names = [*group.names[:7], "pair_visits_since_last", "pair_share_of_visits"]
+    expected: dict[str, list[float]] = {name: [] for name in names}
+    for user, item in user_items(pairs):
         own = rows.filter(pl.col("user") == user)
-        ages, n, visits = sorted(mine(rows, user, item)["age"]), own.height, own["age"].unique()
+        ages, n, visits = sorted(purchases(rows, user, item)["age"]), own.height, own["age"].unique()
         cycle = (ages[-1] - ages[0]) / (len(ages) - 1) if len(ages) > 1 else np.nan
         values = (
             (
@@ -106,49 +108,49 @@ def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
             if ages
             else [np.nan] * 9
         )
-        for name, value in zip(wanted, values, strict=True):
-            wanted[name].append(value)
-    assert np.isfinite(wanted["pair_cycle"]).any()
-    assert np.isnan(wanted["pair_times"]).any()
-    for name, values in wanted.items():
+        for name, value in zip(expected, values, strict=True):
+            expected[name].append(value)
+    assert np.isfinite(expected["pair_cycle"]).any()
+    assert np.isnan(expected["pair_times"]).any()
+    for name, values in expected.items():
         np.testing.assert_allclose(column(group, name, pairs), values, rtol=1e-4, err_msg=name)
 
 
 def test_habits(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
     group = Habits(snapshot)
-    for number, (user, _) in enumerate(each(pairs)):
+    for number, (user, _) in enumerate(user_items(pairs)):
         own = rows.filter(pl.col("user") == user)
-        found = dict(zip(group.names, group.values(pairs)[number].tolist(), strict=True))
+        values = dict(zip(group.names, group.values(pairs)[number].tolist(), strict=True))
         if own.is_empty():
-            assert np.isnan(found["user_days_since_last"])
+            assert np.isnan(values["user_days_since_last"])
             continue
         visits = own["age"].n_unique()
         last = own["age"].min()
-        assert found["user_days_since_first"] == own["age"].max()
-        assert found["user_days_since_last"] == last
-        assert found["user_visits"] == visits
-        assert found["user_items"] == own.height
-        assert found["user_items_last_visit"] == own.filter(pl.col("age") == last).height
-        assert found["user_share_of_repeats"] == pytest.approx(1 - own["item"].n_unique() / own.height)
-        assert found["user_price"] == pytest.approx(own["price"].mean(), rel=1e-5)
+        assert values["user_days_since_first"] == own["age"].max()
+        assert values["user_days_since_last"] == last
+        assert values["user_visits"] == visits
+        assert values["user_items"] == own.height
+        assert values["user_items_last_visit"] == own.filter(pl.col("age") == last).height
+        assert values["user_share_of_repeats"] == pytest.approx(1 - own["item"].n_unique() / own.height)
+        assert values["user_price"] == pytest.approx(own["price"].mean(), rel=1e-5)
 
 
 def test_sales(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
     group = ItemSales(snapshot)
     for days, name in ((1, "1d"), (7, "7d"), (28, "28d")):
         sold = dict(rows.filter(pl.col("age") <= days).group_by("item").len().iter_rows())
-        wanted = [np.log1p(sold.get(item, 0)) for _, item in each(pairs)]
-        np.testing.assert_allclose(column(group, f"item_sales_{name}", pairs), wanted, rtol=1e-5)
+        expected = [np.log1p(sold.get(item, 0)) for _, item in user_items(pairs)]
+        np.testing.assert_allclose(column(group, f"item_sales_{name}", pairs), expected, rtol=1e-5)
     first = dict(rows.group_by("item").agg(pl.col("age").max()).iter_rows())
-    assert column(group, "item_age", pairs) == [first[item] for _, item in each(pairs)]
-    usual = dict(rows.group_by("item").agg(pl.col("price").mean()).iter_rows())
-    late = dict(rows.filter(pl.col("age") <= 7).group_by("item").agg(pl.col("price").mean()).iter_rows())
-    discount = [1 - late[item] / usual[item] if item in late else np.nan for _, item in each(pairs)]
+    assert column(group, "item_age", pairs) == [first[item] for _, item in user_items(pairs)]
+    overall = dict(rows.group_by("item").agg(pl.col("price").mean()).iter_rows())
+    recent = dict(rows.filter(pl.col("age") <= 7).group_by("item").agg(pl.col("price").mean()).iter_rows())
+    discount = [1 - recent[item] / overall[item] if item in recent else np.nan for _, item in user_items(pairs)]
     np.testing.assert_allclose(column(group, "item_discount", pairs), discount, atol=1e-4)
-    again = rows.group_by("item", "user").len().group_by("item").agg(buyers=pl.len())
-    buyers = dict(again.iter_rows())
+    of_pair = rows.group_by("item", "user").len().group_by("item").agg(buyers=pl.len())
+    buyers = dict(of_pair.iter_rows())
     np.testing.assert_allclose(
-        column(group, "item_buyers", pairs), [np.log1p(buyers[item]) for _, item in each(pairs)], rtol=1e-5
+        column(group, "item_buyers", pairs), [np.log1p(buyers[item]) for _, item in user_items(pairs)], rtol=1e-5
     )
 
 
@@ -159,26 +161,26 @@ def test_segments_and_categories(dataset: gg.Dataset, snapshot: Snapshot, pairs:
     assert set(users) == {"club", "age"}
     assert set(items) == {"kind"}
     assert items["kind"].of_row.tolist() == [number % 3 for number in dataset.item_ids.values]
-    late = rows.filter(pl.col("age") <= 28)
+    recent = rows.filter(pl.col("age") <= 28)
     club = users["club"].of_row
     shares = []
-    for user, item in each(pairs):
-        same = late.filter(pl.Series(club[late["user"]] == club[user]))
+    for user, item in user_items(pairs):
+        same = recent.filter(pl.Series(club[recent["user"]] == club[user]))
         shares.append(same.filter(pl.col("item") == item).height / same.height)
     np.testing.assert_allclose(column(SegmentSales(snapshot, users), "club_sales_share", pairs), shares, rtol=1e-5)
     kinds = CategoryHabits(items)
-    for number, (user, item) in enumerate(each(pairs)):
+    for number, (user, item) in enumerate(user_items(pairs)):
         own = rows.filter(pl.col("user") == user)
         same = own.filter(pl.col("item") % 3 == item % 3)
         times, share, _, last, among = kinds.values(pairs)[number]
         assert times == same.height
         assert share == pytest.approx(same.height / max(own.height, 1))
         assert last == same["age"].min() if same.height else np.isnan(last)
-        this, of_kind = (sum(0.5 ** (age / 28) for age in some["age"]) for some in (mine(rows, user, item), same))
+        this, of_kind = (sum(0.5 ** (age / 28) for age in some["age"]) for some in (purchases(rows, user, item), same))
         assert among == pytest.approx(this / of_kind, rel=1e-4) if of_kind else np.isnan(among)
 
 
-def test_what_is_bought_together(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
+def test_items_that_are_bought_together(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:
     baskets = rows.select(pl.struct("user", "age").alias("basket"), "item")
     of_item = {item: set(map(str, group["basket"])) for (item,), group in baskets.group_by("item")}
 
@@ -186,16 +188,16 @@ def test_what_is_bought_together(snapshot: Snapshot, pairs: Pairs, rows: pl.Data
         both = len(of_item[one] & of_item[other])
         return 0 if one == other else both / np.sqrt(len(of_item[one]) * len(of_item[other]))
 
-    wanted = []
-    for user, item in each(pairs):
+    expected = []
+    for user, item in user_items(pairs):
         own = rows.filter(pl.col("user") == user)
         last = own.filter(pl.col("age") < own["age"].min() + 1)["item"] if own.height else []
-        wanted.append(sum(near(other, item) for other in last))
-    assert max(wanted) > 0
-    np.testing.assert_allclose(column(Baskets(snapshot), "basket_near_last", pairs), wanted, rtol=1e-4)
+        expected.append(sum(near(other, item) for other in last))
+    assert max(expected) > 0
+    np.testing.assert_allclose(column(Baskets(snapshot), "basket_near_last", pairs), expected, rtol=1e-4)
 
 
-def test_what_sources_say(snapshot: Snapshot, pairs: Pairs, models: Any) -> None:
+def test_scores_and_ranks_of_the_models(snapshot: Snapshot, pairs: Pairs, models: Any) -> None:
     group = Suggestions(models, [model._scores() for model in models])
     ids = [snapshot.dataset.user_ids.values[int(user)] for user in pairs.user]
     for model in models:
@@ -205,7 +207,7 @@ def test_what_sources_say(snapshot: Snapshot, pairs: Pairs, models: Any) -> None
     assert source_names([*models, models[0]]) == ["Popularity_1", "NextBasket", "Popularity_2"]
 
 
-def test_groups_leave_the_pairs_as_they_are(snapshot: Snapshot, pairs: Pairs, models: Any) -> None:
+def test_groups_do_not_change_the_pairs(snapshot: Snapshot, pairs: Pairs, models: Any) -> None:
     before = [part.copy() for part in pairs.past]
     for group in (Baskets(snapshot), Repeats(snapshot), Habits(snapshot)):
         group.values(pairs)
@@ -213,11 +215,11 @@ def test_groups_leave_the_pairs_as_they_are(snapshot: Snapshot, pairs: Pairs, mo
         np.testing.assert_array_equal(old, now)
 
 
-def test_pairs_of_some_users(pairs: Pairs) -> None:
+def test_pairs_of_selected_users(pairs: Pairs) -> None:
     chosen = np.array([True, False, False, True, True, False])
     some = pairs.of_users(chosen)
-    mask = chosen[pairs.place]
+    mask = chosen[pairs.position]
     np.testing.assert_array_equal(some.user, pairs.user[mask])
     np.testing.assert_array_equal(some.items, pairs.items[mask])
-    assert some.past.items.tolist() == pairs.past.items[chosen[pairs.past.place]].tolist()
+    assert some.past.items.tolist() == pairs.past.items[chosen[pairs.past.position]].tolist()
     assert (np.diff(some.keys) > 0).all()

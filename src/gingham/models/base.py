@@ -45,6 +45,8 @@ class Recommender(Parametrized, ABC):
         The optional columns of the transactions that the model uses: roles of `gingham.columns`, such as "price".
     supports : frozenset of str
         What the model offers besides recommending: "features", "epochs", "baskets", "similar_items", "explanations".
+    suggests_candidates : bool
+        Whether the model can be a candidate model of `TwoStage`; True by default.
     constraints : mapping of str to callable
         The check of each parameter.
     training_data_ : TrainingData
@@ -55,6 +57,7 @@ class Recommender(Parametrized, ABC):
     default_space: ClassVar[Mapping[str, Any]] = {}
     columns: ClassVar[frozenset[str]] = frozenset()
     supports: ClassVar[frozenset[str]] = frozenset()
+    suggests_candidates: ClassVar[bool] = True
 
     classes_by_name: ClassVar[dict[str, type["Recommender"]]] = {}
     classes_by_kind: ClassVar[dict[str, type["Recommender"]]] = {}

@@ -1,4 +1,4 @@
-"""Features of what is bought together with what the user had last."""
+"""The feature of items that are bought together with those of the user's last basket."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,43 +9,46 @@ from gingham.ranking.pairs import Pairs, Past
 from gingham.ranking.snapshot import Snapshot
 from gingham.validation import check_num_threads
 
-# Baskets of so many periods tell what is bought together, and so many items with each.
+# The baskets of this many periods count, and this many neighbours of each item.
 _PERIODS, _NEIGHBOURS = 16, 100
 
 
 class Baskets:
-    """How near the item is to those of the user's last basket, by what baskets have in common."""
+    """The co-occurrence of an item with the items of the user's last basket.
+
+    The similarity of two items is the cosine between the baskets that contain them.
+    """
 
     names = ("basket_near_last",)
 
     def __init__(self, snapshot: Snapshot) -> None:
-        bought, n_items = snapshot.purchases, snapshot.dataset.n_items
-        late = np.flatnonzero(bought.age <= _PERIODS * snapshot.days)
-        day = np.floor(bought.age[late]).astype(np.int64)
-        visits, basket = np.unique(bought.user[late] * (day.max(initial=0) + 1) + day, return_inverse=True)
-        item = bought.item[late]
+        purchases, n_items = snapshot.purchases, snapshot.dataset.n_items
+        recent = np.flatnonzero(purchases.age <= _PERIODS * snapshot.days)
+        day = np.floor(purchases.age[recent]).astype(np.int64)
+        visits, basket = np.unique(purchases.user[recent] * (day.max(initial=0) + 1) + day, return_inverse=True)
+        item = purchases.item[recent]
         values = normalised(np.ones(len(item), np.float32), item, n_items)
         baskets = sp.csr_matrix((values, (basket, item)), shape=(len(visits), n_items))
-        self._near = top_products(baskets.T.tocsr(), baskets, _NEIGHBOURS, check_num_threads(0))
-        rows = np.repeat(np.arange(n_items), np.diff(self._near.indptr))
-        self._near.data[self._near.indices == rows] = 0  # that it is its own neighbour says nothing
+        self._similarity = top_products(baskets.T.tocsr(), baskets, _NEIGHBOURS, check_num_threads(0))
+        rows = np.repeat(np.arange(n_items), np.diff(self._similarity.indptr))
+        self._similarity.data[self._similarity.indices == rows] = 0  # every item occurs together with itself
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give the features."""
-        products = of_users(pairs, in_last_basket(pairs.past)) @ self._near
+        """Return the feature, shape (n, 1)."""
+        products = weighted_items(pairs, in_last_basket(pairs.past)) @ self._similarity
         products.sort_indices()
         return pairs.values(products)[:, None]
 
 
 def in_last_basket(past: Past) -> Floats:
-    """Give 1 to what the user bought on the last day they bought anything, 0 to the rest."""
-    last = np.full(past.place.max(initial=-1) + 1, np.inf, np.float32)
-    np.minimum.at(last, past.place, past.last)
-    return (past.last < last[past.place] + 1).astype(np.float32)
+    """Return 1 for items that the user bought on their last day, 0 for the others."""
+    last = np.full(past.position.max(initial=-1) + 1, np.inf, np.float32)
+    np.minimum.at(last, past.position, past.last)
+    return (past.last < last[past.position] + 1).astype(np.float32)
 
 
-def of_users(pairs: Pairs, weights: Floats) -> sp.csr_matrix:
-    """Give what the users had, with a weight each, as a row a user."""
-    past, some = pairs.past, weights > 0
-    indptr = np.searchsorted(past.place[some], np.arange(len(pairs.users) + 1))
-    return sp.csr_matrix((weights[some], past.items[some], indptr), shape=(len(pairs.users), pairs.n_items))
+def weighted_items(pairs: Pairs, weights: Floats) -> sp.csr_matrix:
+    """Return the users' histories with a weight for each entry of `Pairs.past`: a row per user, a column per item."""
+    past, positive = pairs.past, weights > 0
+    indptr = np.searchsorted(past.position[positive], np.arange(len(pairs.users) + 1))
+    return sp.csr_matrix((weights[positive], past.items[positive], indptr), shape=(len(pairs.users), pairs.n_items))

@@ -1,110 +1,153 @@
-"""The first stage: what may be recommended, as several models suggest it."""
+"""The first stage: several models suggest candidates to each user."""
 
-import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gingham.arrays import Indices
-from gingham.errors import ParameterError
-from gingham.models import Recommender, build_model
+from gingham.errors import ConfigError, ParameterError
+from gingham.models import Recommender, build_model, kinds
 from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.scores import rank
-from gingham.validation import check_integer
-
-# What may be said of a source's training; its data are the snapshot's.
-_TRAINING = ("epochs", "num_threads", "verbose")
+from gingham.validation import check_integer, error_prefix, optional
 
 
 @dataclass(frozen=True)
-class Source:
-    """A model that suggests candidates.
+class CandidateSource:
+    """A model that suggests candidates to `TwoStage`, and how many.
 
-    Attributes
+    Parameters
     ----------
     model : Recommender
-        Any model; it is not fitted itself, copies of it are.
+        Any model except a `TwoStage`. It is not changed; copies of it are fitted.
     n_candidates : int, optional
-        How many items it suggests to each user; by default as many as `TwoStage.n_candidates` says. 0: none, but its
-        scores of what others suggest are features.
-    fit : mapping of str to value
-        How it is trained, such as ``{"epochs": 5}``: those of ``epochs``, ``num_threads`` and ``verbose`` that its
-        `fit` takes; nothing by default.
+        How many items the model suggests to each user; `TwoStage.n_candidates` by default. With 0 it suggests none, but
+        its scores of the other models' candidates are features.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> sources = [gg.NextBasket(), gg.CandidateSource(gg.Popularity("3d"), n_candidates=20)]
+    >>> gg.TwoStage(sources, n_candidates=50).validate()
     """
 
     model: Recommender
     n_candidates: int | None = None
-    fit: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_recipe(cls, params: Any, section: str) -> "Recommender | CandidateSource":
+        """Build a source from one of a recipe's ``[[model.candidates]]``.
+
+        Parameters
+        ----------
+        params : mapping of str to value
+            The table: ``kind``, optionally ``n_candidates``, and the parameters of the model.
+        section : str
+            The name of the section, for error messages.
+
+        Returns
+        -------
+        Recommender or CandidateSource
+            The model alone where there is no ``n_candidates``.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model or parameter.
+        ParameterError
+            If the value of a parameter is not allowed.
+        """
+        model_params = check_table(params, section)
+        kind, n_candidates = model_params.pop("kind", None), model_params.pop("n_candidates", None)
+        if not isinstance(kind, str):
+            raise ConfigError(
+                f"Section [{section}] must have a kind, one of {', '.join(map(repr, kinds()))}, not {kind!r}."
+            )
+        source = cls(build_model(kind, model_params, section), n_candidates)
+        with error_prefix(f"Section [{section}]"):
+            source.validate()
+        return source.simplified()
+
+    def simplified(self) -> "Recommender | CandidateSource":
+        """Return the model alone if nothing else is set, otherwise this source."""
+        return self.model if self.n_candidates is None else self
 
     def validate(self) -> None:
-        """Check the model's parameters, and how it is used.
+        """Check the model, its parameters and `n_candidates`.
 
         Raises
         ------
         ParameterError
-            If a parameter is out of its range, or `fit` has something else than is said above.
+            If a value is not allowed.
         """
         if not isinstance(self.model, Recommender):
-            raise ParameterError(f"{self.model!r} among the candidates is no model; give models, or a Source of one.")
+            raise ParameterError(f"{self.model!r} is not a model; pass models or instances of CandidateSource.")
+        if not self.model.suggests_candidates:
+            raise ParameterError(
+                f"a {type(self.model).__name__} cannot be a candidate model; pass the models that it combines."
+            )
         self.model.validate()
-        if self.n_candidates is not None:
-            check_integer("n_candidates", self.n_candidates, 0)
-        if not isinstance(self.fit, Mapping):
-            raise ParameterError(f"fit={self.fit!r} is no mapping; give one such as {{'epochs': 5}}.")
-        what = type(self.model).__name__
-        known = [name for name in inspect.signature(self.model.fit).parameters if name in _TRAINING]
-        for name, value in self.fit.items():
-            if name not in known:
-                takes = f"takes {', '.join(known)}" if known else "takes nothing here"
-                raise ParameterError(f"fit={dict(self.fit)!r} has {name!r}; {what}.fit {takes}.")
-            if not isinstance(value, bool | int | np.integer):
-                raise ParameterError(f"fit={dict(self.fit)!r} has {name}={value!r}; give {what} a number.")
+        optional(partial(check_integer, least=0))("n_candidates", self.n_candidates)
 
-    @classmethod
-    def from_recipe(cls, keys: Mapping[str, Any], section: str) -> "Source":
-        """Build it from one of a recipe's ``[[model.candidates]]``."""
-        params = dict(keys)
-        kind, n_candidates = params.pop("kind", ""), params.pop("n_candidates", None)
-        return cls(build_model(kind, params, section), n_candidates)
-
-    def stored(self) -> dict[str, Any]:
-        """Give it as JSON values."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the model's class, its parameters and `n_candidates` as JSON values."""
         model = {"kind": type(self.model).__name__, "params": self.model._stored_params()}
-        training = {name: to_json(value) for name, value in self.fit.items()}
-        return {**model, "n_candidates": to_json(self.n_candidates), "fit": training}
+        return {**model, "n_candidates": to_json(self.n_candidates)}
 
     @classmethod
-    def restored(cls, stored: Mapping[str, Any]) -> "Recommender | Source":
-        """Take what `stored` gave; where nothing is said of a model, the model alone."""
-        kind = Recommender.classes_by_name[stored["kind"]]
-        model, n_candidates, fit = (
-            kind(**kind._restored_params(stored["params"])),
-            stored["n_candidates"],
-            stored["fit"],
-        )
-        return model if n_candidates is None and not fit else cls(model, n_candidates, fit)
+    def from_json(cls, stored: Mapping[str, Any]) -> "Recommender | CandidateSource":
+        """Build what `to_json` described; the model alone where there is no `n_candidates`."""
+        model_class = Recommender.classes_by_name[stored["kind"]]
+        model = model_class(**model_class._restored_params(stored["params"]))
+        return cls(model, stored["n_candidates"]).simplified()
 
-    def fitted(self, snapshot: Snapshot) -> Recommender:
-        """Fit a copy to what was known at a moment."""
-        copy = type(self.model)(**self.model.get_params())
-        return copy.fit(snapshot.dataset, **{"verbose": False, **self.fit})
+    def fit(self, snapshot: Snapshot, num_threads: int) -> Recommender:
+        """Fit a copy of the model to the data of a snapshot."""
+        return self.model.copy().fit(snapshot.dataset, num_threads=num_threads, verbose=False)
+
+
+def build_sources(tables: Any, section: str) -> list[Recommender | CandidateSource]:
+    """Build the sources of a recipe's ``[[model.candidates]]``.
+
+    Raises
+    ------
+    ConfigError, ParameterError
+        As `CandidateSource.from_recipe` does, and if it is not a list of tables.
+    """
+    if not isinstance(tables, list):
+        raise ConfigError(f"{section} must be a list of tables [[{section}]], not {tables!r}.")
+    return [CandidateSource.from_recipe(table, f"{section}.{number}") for number, table in enumerate(tables)]
+
+
+def check_table(params: Any, section: str) -> dict[str, Any]:
+    """Return a copy of a section of a recipe.
+
+    Raises
+    ------
+    ConfigError
+        If it is not a table.
+    """
+    if not isinstance(params, Mapping):
+        raise ConfigError(f"Section [{section}] must be a table, not {params!r}.")
+    return dict(params)
 
 
 class Candidates:
-    """What fitted models suggest.
+    """The candidates that fitted models suggest.
 
     Parameters
     ----------
     models : sequence of Recommender
-        Fitted to the data of `snapshot`.
+        Models fitted to the data of `snapshot`.
     sizes : sequence of int
-        How many items each suggests to a user.
+        How many items each model suggests to a user.
     snapshot : Snapshot
-        What was known.
+        The data.
     """
 
     def __init__(self, models: Sequence[Recommender], sizes: Sequence[int], snapshot: Snapshot) -> None:
@@ -112,23 +155,23 @@ class Candidates:
         self._sizes, self._sold = sizes, snapshot.sold
         self._history = History(snapshot)
 
-    def of(self, users: Indices) -> Pairs:
-        """Give these users' candidates: whatever a model suggests, unless it was never sold."""
+    def pairs(self, users: Indices) -> Pairs:
+        """Return the candidates of users: the items that a model suggests, except those that were never sold."""
         n_items, n_users, n_sources = len(self._sold), len(users), len(self.scores)
-        keys, places, sources = [], [], []
+        keys, ranks, sources = [], [], []
         for source, (scores, size) in enumerate(zip(self.scores, self._sizes, strict=True)):
             items = rank(scores, users, k=min(size, n_items)).items
             suggested = (items >= 0) & self._sold[items]
             key = np.arange(n_users)[:, None] * n_items + items
             keys.append(key[suggested])
-            places.append(np.broadcast_to(np.arange(1, items.shape[1] + 1, dtype=np.float32), items.shape)[suggested])
+            ranks.append(np.broadcast_to(np.arange(1, items.shape[1] + 1, dtype=np.float32), items.shape)[suggested])
             sources.append(np.full(len(keys[-1]), source))
-        every = np.concatenate(keys)
-        order = np.argsort(every, kind="stable")
-        starts = firsts(every[order])
-        pair = np.empty(len(every), np.int64)
-        pair[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(every))))
-        ranks = np.full((len(starts), n_sources), np.nan, np.float32)
-        ranks[pair, np.concatenate(sources)] = np.concatenate(places)
-        place, item = np.divmod(every[order][starts], n_items)
-        return Pairs(users, place, item.astype(np.int32), ranks, self._history.of(users), n_items)
+        all_keys = np.concatenate(keys)
+        order = np.argsort(all_keys, kind="stable")
+        starts = firsts(all_keys[order])
+        pair = np.empty(len(all_keys), np.int64)
+        pair[order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(all_keys))))
+        pair_ranks = np.full((len(starts), n_sources), np.nan, np.float32)
+        pair_ranks[pair, np.concatenate(sources)] = np.concatenate(ranks)
+        position, item = np.divmod(all_keys[order][starts], n_items)
+        return Pairs(users, position, item.astype(np.int32), pair_ranks, self._history.of(users), n_items)

@@ -1,4 +1,4 @@
-"""What the ranker learns from: candidates as of a moment, and which of them were bought in the period after it."""
+"""Training examples of the ranker: candidates as of a moment, and whether they were bought in the period after it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -6,31 +6,30 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Bools, Floats, Indices, Longs
 from gingham.dataset import Dataset
 from gingham.models import Recommender
-from gingham.ranking.candidates import Candidates, Source
+from gingham.ranking.candidates import Candidates, CandidateSource
 from gingham.ranking.features import PairFeatures
-from gingham.ranking.snapshot import Longs, Snapshot, times
+from gingham.ranking.snapshot import Snapshot, times
 
-# Of so many users' candidates the features are made at a time.
+# Features are computed for this many users at a time, which bounds the memory.
 BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The first stage as of a moment: sources, what they suggest, and what is known of that.
+    """The first stage as of a moment: fitted models, their candidates, and the features of these.
 
     Attributes
     ----------
     snapshot : Snapshot
-        What was known.
+        The data before the moment.
     models : sequence of Recommender
-        The sources, fitted to it.
+        The candidate models, fitted to it.
     sizes : sequence of int
-        How many candidates each suggests to a user.
+        How many candidates each model suggests to a user.
     """
 
     snapshot: Snapshot
@@ -38,70 +37,86 @@ class Stage:
     sizes: Sequence[int]
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is worked out of these is worked out again where it is wanted.
+        # A copy computes candidates and features again when it needs them.
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def candidates(self) -> Candidates:
-        """What the sources suggest."""
+        """The candidates that the models suggest."""
         return Candidates(self.models, self.sizes, self.snapshot)
 
     @cached_property
     def features(self) -> PairFeatures:
-        """What is known of that."""
+        """The features of pairs."""
         return PairFeatures(self.snapshot, self.models, self.candidates.scores)
 
     @classmethod
-    def fitted(cls, snapshot: Snapshot, sources: Sequence[Source], sizes: Sequence[int]) -> "Stage":
-        """Fit sources to a snapshot."""
-        return cls(snapshot, [source.fitted(snapshot) for source in sources], sizes)
+    def fit(
+        cls, snapshot: Snapshot, sources: Sequence[CandidateSource], sizes: Sequence[int], num_threads: int
+    ) -> "Stage":
+        """Fit copies of the sources' models to a snapshot."""
+        return cls(snapshot, [source.fit(snapshot, num_threads) for source in sources], sizes)
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Candidates of one period.
+    """The candidates of one training period, with features and labels.
+
+    Users who bought none or all of their candidates are left out, because they say nothing about the order.
 
     Attributes
     ----------
     features : float32 array, shape (n, n_features)
-        What was known of each when the period began.
+        The features of each candidate at the start of the period.
     bought : bool array, shape (n,)
-        Whether the user bought the item in it.
+        The label: whether the user bought the item in the period.
     sizes : int64 array, shape (n_users,)
-        How many candidates each user has, one user after another.
+        The number of candidates of each user; candidates are sorted by user.
     users : int32 array, shape (n_users,)
-        Who they are. Those who bought none of their candidates, or all, are left out: they have no order to learn.
+        The users.
     start, stop : datetime64
-        When the period begins, and when it has ended; its last part may lie after the data.
+        The start of the period and its end, which is not part of it. The end may lie after the data.
     """
 
     features: Floats
-    bought: npt.NDArray[np.bool_]
+    bought: Bools
     sizes: Longs
     users: Indices
     start: np.datetime64
     stop: np.datetime64
 
     @classmethod
-    def of(cls, stage: Stage, dataset: Dataset, n_users: int, rng: np.random.Generator) -> "Examples":
-        """Hold a stage's candidates against what was bought in the period after its moment, by a sample of users."""
+    def of(cls, stage: Stage, dataset: Dataset, max_users: int, rng: np.random.Generator) -> "Examples":
+        """Return the candidates of a stage with labels from the period after its moment.
+
+        Parameters
+        ----------
+        stage : Stage
+            Fitted models and features as of the moment.
+        dataset : Dataset
+            The data with that period.
+        max_users : int
+            The maximum number of users; more are sampled at random.
+        rng : Generator
+            For the sample.
+        """
         start, rows = stage.snapshot.moment, dataset.interactions
         when, stop = times(dataset), start + np.timedelta64(stage.snapshot.period)
-        later = (when >= start) & (when < stop) & (rows.value > 0)
-        bought = np.unique(rows.pairs()[later])
-        buyers = np.unique(rows.user_index[later])
-        if len(buyers) > n_users:
-            buyers = np.sort(rng.choice(buyers, n_users, replace=False))
+        in_period = (when >= start) & (when < stop) & (rows.value > 0)
+        bought = np.unique(rows.pairs()[in_period])
+        buyers = np.unique(rows.user_index[in_period])
+        if len(buyers) > max_users:
+            buyers = np.sort(rng.choice(buyers, max_users, replace=False))
         parts = [_block(stage, buyers[at : at + BLOCK], bought) for at in range(0, max(len(buyers), 1), BLOCK)]
-        features, hit, sizes, users = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return cls(features, hit, sizes, users, start, stop)
+        features, labels, sizes, users = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return cls(features, labels, sizes, users, start, stop)
 
 
-def _block(stage: Stage, users: Indices, bought: Longs) -> tuple[Floats, npt.NDArray[np.bool_], Longs, Indices]:
-    pairs = stage.candidates.of(users)
-    hit = np.isin(pairs.user.astype(np.int64) * pairs.n_items + pairs.items, bought)
-    sizes = np.bincount(pairs.place, minlength=len(users))
-    hits = np.bincount(pairs.place[hit], minlength=len(users))
-    telling = (hits > 0) & (hits < sizes)
-    chosen = pairs.of_users(telling)
-    return stage.features.of(chosen), hit[telling[pairs.place]], sizes[telling], users[telling]
+def _block(stage: Stage, users: Indices, bought: Longs) -> tuple[Floats, Bools, Longs, Indices]:
+    pairs = stage.candidates.pairs(users)
+    labels = np.isin(pairs.user.astype(np.int64) * pairs.n_items + pairs.items, bought)
+    sizes = np.bincount(pairs.position, minlength=len(users))
+    n_bought = np.bincount(pairs.position[labels], minlength=len(users))
+    informative = (n_bought > 0) & (n_bought < sizes)
+    chosen = pairs.of_users(informative)
+    return stage.features.values(chosen), labels[informative[pairs.position]], sizes[informative], users[informative]

@@ -1,44 +1,55 @@
-"""What each feature adds to a recommendation's score, as a table."""
+"""The table of what each feature contributes to the score of a recommendation."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
-from gingham.arrays import Floats
-from gingham.ranking.snapshot import Longs
+from gingham.arrays import Floats, Indices, Longs
+from gingham.ranking.examples import BLOCK, Stage
+from gingham.ranking.pairs import find
+from gingham.ranking.ranker import FittedRanker
+from gingham.scores import by_user
 
-# What the score that every pair begins at is called.
+# The name of the score from which all candidates start.
 _BASE = "base"
 _SCHEMA = {"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32}
-NOTHING_TOLD = pl.DataFrame(schema=_SCHEMA)
 
 
-def contributed(rows: Longs, names: Sequence[str], values: Floats, contributions: Floats) -> pl.DataFrame:
-    """Write a row a pair and feature, and one for what all pairs begin at.
+def contributions(stage: Stage, ranker: FittedRanker, users: Indices, items: Indices) -> pl.DataFrame:
+    """Return what each feature contributes to the scores of pairs.
 
     Parameters
     ----------
-    rows : int64 array, shape (n,)
-        What to call the pairs.
-    names : sequence of str
-        What the features are called.
-    values : float32 array, shape (n, n_features)
-        What they are; NaN where there is none.
-    contributions : float32 array, shape (n, n_features + 1)
-        What each adds to the score; the last column is what all pairs begin at.
+    stage : Stage
+        The candidates and their features.
+    ranker : FittedRanker
+        What scores them.
+    users, items : int32 array, shape (n,)
+        The pairs; those that are not candidates have no rows.
 
     Returns
     -------
     polars.DataFrame
-        ``row``, ``feature``, ``value`` (null where there is none) and ``contribution``.
+        ``row`` (the index of the pair), ``feature``, ``value`` (null where the feature has none) and ``contribution``,
+        sorted by ``row``.
     """
+    parts = [pl.DataFrame(schema=_SCHEMA)]
+    for distinct, rows, position in by_user(users, BLOCK):
+        pairs = stage.candidates.pairs(distinct)
+        suggested, entry = find(pairs.keys, position * pairs.n_items + items[rows])
+        values = stage.features.values(pairs)[entry[suggested]]
+        parts.append(_table(rows[suggested], stage.features.names, values, ranker.contributions(values)))
+    return pl.concat(parts).sort("row", maintain_order=True)
+
+
+def _table(rows: Longs, names: Sequence[str], values: Floats, contributions: Floats) -> pl.DataFrame:
     base = np.full((len(values), 1), np.nan, np.float32)
-    every = [*names, _BASE]
+    features = [*names, _BASE]
     return pl.DataFrame(
         {
-            "row": np.repeat(rows, len(every)),
-            "feature": every * len(rows),
+            "row": np.repeat(rows, len(features)),
+            "feature": features * len(rows),
             "value": np.hstack([values, base]).ravel(),
             "contribution": contributions.ravel(),
         },

@@ -1,4 +1,4 @@
-"""The features of pairs, as of a moment."""
+"""All features of pairs of users and candidates, as of a moment."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -16,34 +16,34 @@ from gingham.ranking.suggestions import Similarity, Suggestions
 from gingham.scores import Scores
 
 
-class Group(Protocol):
-    """Some features that are about the same."""
+class FeatureGroup(Protocol):
+    """Features that are computed together."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What they are called."""
+        """The names of the features."""
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give them: float32, a row a pair and a column a name."""
+        """Return the features: float32, a row per pair and a column per name."""
 
 
 class PairFeatures:
-    """All features of pairs; what they are made of is a snapshot, so that nothing can leak that came later.
+    """All features of pairs. They are computed from a snapshot alone, so that no information from later can leak.
 
     Parameters
     ----------
     snapshot : Snapshot
-        What was known.
+        The data before a moment.
     models : sequence of Recommender
-        The sources, fitted to it.
+        The candidate models.
     scores : sequence of Scores
-        How they score.
+        Their scores.
     """
 
     def __init__(self, snapshot: Snapshot, models: Sequence[Recommender], scores: Sequence[Scores]) -> None:
         sides = (snapshot.dataset.item_features, snapshot.dataset.user_features)
         items, users = ({} if features is None else features.categories() for features in sides)
-        self._groups: tuple[Group, ...] = (
+        self._groups: tuple[FeatureGroup, ...] = (
             Suggestions(models, scores),
             Similarity(models),
             Repeats(snapshot),
@@ -55,12 +55,12 @@ class PairFeatures:
         )
         self.names = tuple(name for group in self._groups for name in group.names)
 
-    def of(self, pairs: Pairs) -> Floats:
-        """Give the features of pairs: float32, shape (n_pairs, n_features); NaN where there is nothing to say."""
-        found = np.empty((len(pairs), len(self.names)), np.float32)
+    def values(self, pairs: Pairs) -> Floats:
+        """Return the features of pairs: float32, shape (n_pairs, n_features); NaN where a feature has no value."""
+        values = np.empty((len(pairs), len(self.names)), np.float32)
         start = 0
         for group in self._groups:
             stop = start + len(group.names)
-            found[:, start:stop] = group.values(pairs)
+            values[:, start:stop] = group.values(pairs)
             start = stop
-        return found
+        return values

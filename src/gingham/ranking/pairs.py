@@ -1,4 +1,4 @@
-"""Users and what may be recommended to them, and what these users had before."""
+"""Pairs of users and candidates, and the purchase history of these users."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,28 +8,28 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices
-from gingham.ranking.snapshot import Longs, Snapshot, firsts
+from gingham.arrays import Bools, Floats, Indices, Longs
+from gingham.ranking.snapshot import Snapshot, firsts
 
 
 class Past(NamedTuple):
-    """What some users had: an entry a user and item, ascending in this order.
+    """The history of some users: an entry per user and item, sorted by them.
 
     Attributes
     ----------
-    place : int64 array
-        Which of the users it is about.
+    position : int64 array
+        The position of the user among the users.
     items : int32 array
-        Which item.
+        The item.
     times : float32 array
-        On how many days the user bought it.
+        The number of days on which the user bought it.
     first, last : float32 array
-        How many days ago they did for the first and for the last time.
+        How many days ago the user bought it for the first and for the last time.
     recent : float32 array
-        On how many days, each of which counts for half every four periods.
+        Like `times`, but each day counts with a half-life of four periods.
     """
 
-    place: Longs
+    position: Longs
     items: Indices
     times: Floats
     first: Floats
@@ -37,41 +37,41 @@ class Past(NamedTuple):
     recent: Floats
 
     def take(self, entries: npt.NDArray[Any]) -> "Past":
-        """Select entries: by a bool array, or an array of their numbers."""
+        """Select entries by a bool array or an array of indices."""
         columns: Any = (column[entries] for column in self)
         return Past(*columns)
 
 
 class History:
-    """What every user had before a moment.
+    """The history of every user before the moment of a snapshot.
 
     Parameters
     ----------
     snapshot : Snapshot
-        As it was known at that moment.
+        The data before that moment.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
-        bought, n_items = snapshot.purchases, snapshot.dataset.n_items
-        starts = firsts(bought.user.astype(np.int64) * n_items + bought.item)
-        ends = np.append(starts[1:], len(bought.user)) - 1 if len(starts) else starts
-        users = np.bincount(bought.user[starts], minlength=snapshot.dataset.n_users)
+        purchases, n_items = snapshot.purchases, snapshot.dataset.n_items
+        starts = firsts(purchases.user.astype(np.int64) * n_items + purchases.item)
+        ends = np.append(starts[1:], len(purchases.user)) - 1 if len(starts) else starts
+        users = np.bincount(purchases.user[starts], minlength=snapshot.dataset.n_users)
         self._indptr = np.concatenate([[0], np.cumsum(users)])
-        self._items = bought.item[starts]
+        self._items = purchases.item[starts]
         self._times = (ends - starts + 1).astype(np.float32)
-        # Within a pair the days ascend.
-        self._first, self._last = bought.age[starts], bought.age[ends]
-        weights = np.exp2(-bought.age / np.float32(4 * snapshot.days))
+        # Within a pair, days ascend.
+        self._first, self._last = purchases.age[starts], purchases.age[ends]
+        weights = np.exp2(-purchases.age / np.float32(4 * snapshot.days))
         self._recent = np.add.reduceat(weights, starts) if len(starts) else weights
 
     def of(self, users: Indices) -> Past:
-        """Give what these users had."""
+        """Return the history of these users."""
         sizes = self._indptr[users + 1] - self._indptr[users]
-        place = np.repeat(np.arange(len(users)), sizes)
-        within = np.arange(len(place)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        entry = np.repeat(self._indptr[users], sizes) + within
+        position = np.repeat(np.arange(len(users)), sizes)
+        offset = np.arange(len(position)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        entry = np.repeat(self._indptr[users], sizes) + offset
         return Past(
-            place,
+            position,
             self._items[entry],
             self._times[entry],
             self._first[entry],
@@ -82,26 +82,26 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Users and items that may be recommended to them: an entry a pair, ascending by the user's place, then by item.
+    """Pairs of users and candidates, sorted by the position of the user, then by item.
 
     Attributes
     ----------
     users : int32 array, shape (n_users,)
-        Whom the pairs are of; who is asked for twice is there twice.
-    place : int64 array, shape (n,)
-        Which of `users` each pair is of.
+        The users; a user may appear several times.
+    position : int64 array, shape (n,)
+        The position of each pair's user in `users`.
     items : int32 array, shape (n,)
-        Its item.
+        The item of each pair.
     ranks : float32 array, shape (n, n_sources)
-        Its place in each source's list, from 1; NaN where it is not on it.
+        The rank of the item in each model's list, from 1; NaN where the model does not suggest it.
     past : Past
-        What these users had.
+        The history of the users.
     n_items : int
-        How many items there are.
+        The number of items in the dataset.
     """
 
     users: Indices
-    place: Longs
+    position: Longs
     items: Indices
     ranks: Floats
     past: Past
@@ -113,36 +113,36 @@ class Pairs:
     @property
     def user(self) -> Indices:
         """The user of each pair."""
-        return self.users[self.place]
+        return self.users[self.position]
 
     @cached_property
     def keys(self) -> Longs:
         """A number for each pair, ascending."""
-        return self.place * self.n_items + self.items
+        return self.position * self.n_items + self.items
 
-    def of_users(self, chosen: npt.NDArray[np.bool_]) -> "Pairs":
-        """Take the pairs of some of the users, as a bool array says."""
-        number = np.cumsum(chosen) - 1
-        mine, before = chosen[self.place], chosen[self.past.place]
-        past = self.past.take(before)
-        past = past._replace(place=number[past.place])
-        place = number[self.place[mine]]
-        return Pairs(self.users[chosen], place, self.items[mine], self.ranks[mine], past, self.n_items)
+    def of_users(self, chosen: Bools) -> "Pairs":
+        """Return the pairs of the users that a bool array selects."""
+        new_position = np.cumsum(chosen) - 1
+        pairs = chosen[self.position]
+        past = self.past.take(chosen[self.past.position])
+        past = past._replace(position=new_position[past.position])
+        position = new_position[self.position[pairs]]
+        return Pairs(self.users[chosen], position, self.items[pairs], self.ranks[pairs], past, self.n_items)
 
-    def had(self) -> tuple[npt.NDArray[np.bool_], Longs]:
-        """Tell for each pair whether the user had the item before, and which entry of `past` says so."""
-        return find(self.past.place * self.n_items + self.past.items, self.keys)
+    def in_history(self) -> tuple[Bools, Longs]:
+        """Return whether each pair's user bought the item before, and the entry of `past` where that is so."""
+        return find(self.past.position * self.n_items + self.past.items, self.keys)
 
     def values(self, matrix: sp.csr_matrix) -> Floats:
-        """Look the pairs up in a sparse matrix with a row for each of `users`, columns ascending; zero by default."""
-        place = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        there, entry = find(place * self.n_items + matrix.indices, self.keys)
-        found = np.zeros(len(self), np.float32)
-        found[there] = matrix.data[entry[there]]
-        return found
+        """Look up the pairs in a sparse matrix with a row per position of `users` and sorted columns."""
+        position = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+        stored, entry = find(position * self.n_items + matrix.indices, self.keys)
+        values = np.zeros(len(self), np.float32)
+        values[stored] = matrix.data[entry[stored]]
+        return values
 
 
-def find(keys: Longs, wanted: Longs) -> tuple[npt.NDArray[np.bool_], Longs]:
-    """Find numbers among ascending ones: whether each is there, and where."""
+def find(keys: Longs, wanted: Longs) -> tuple[Bools, Longs]:
+    """Find numbers in a sorted array: return whether each is in it, and its index where it is."""
     entry = np.searchsorted(keys, wanted)
     return np.append(keys, -1)[entry] == wanted, entry

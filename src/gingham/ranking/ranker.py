@@ -1,234 +1,243 @@
-"""The second stage: LightGBM orders each user's candidates."""
+"""The contract of rankers, which order each user's candidates, and the rankers by their names in recipes."""
 
+import difflib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-import numpy as np
+import numpy.typing as npt
 
 from gingham.arrays import Floats
-from gingham.errors import ParameterError
-from gingham.extras import extra
+from gingham.errors import ArtifactError, ConfigError
+from gingham.models.parametrized import Parametrized, to_json
+from gingham.models.registry import check_names
+from gingham.ranking.candidates import check_table
 from gingham.ranking.examples import Examples
-from gingham.validation import check_integer, check_number
+from gingham.validation import error_prefix
 
-if TYPE_CHECKING:
-    import lightgbm
-
-# What is added to an offset's feature before its logarithm is taken, so that what scores nothing stays within reach.
-_LEAST = np.float32(0.05)
-# LightGBM's trees have no more leaves.
-_LEAVES = 131_072
-# LightGBM's threads add up the metric in the order in which they end: less than this is no improvement but rounding.
-_BETTER = 1e-7
-_OBJECTIVES = ("lambdarank", "rank_xendcg", "binary")
+# The kind of a ranker where a recipe or an artifact names none.
+DEFAULT_KIND = "lightgbm"
 
 
 @dataclass(frozen=True)
-class LightGBMRanker:
-    """Gradient-boosted trees that learn the order of each user's candidates.
+class StoredRanker:
+    """A fitted ranker as an artifact stores it.
 
     Attributes
     ----------
-    objective : {"lambdarank", "rank_xendcg", "binary"}
-        What is learned: the order, by LambdaMART (the default) or by the cross-entropy of NDCG; or whether each
-        candidate is bought, by the log loss, which often is the better where periods have few users.
-    n_estimators : int
-        How many trees at most; 400 by default.
-    learning_rate : float
-        How much each tree counts; 0.05 by default.
-    num_leaves : int
-        How many leaves a tree has at most; 63 by default.
-    min_child_samples : int
-        How many pairs a leaf has at least; 100 by default.
-    colsample_bytree : float
-        Which share of the features each tree may use; 0.7 by default.
-    reg_lambda : float
-        L2 regularisation of the leaves' values; 1 by default.
-    truncation_level : int
-        How many of the first places have to be right; 20 by default.
-    early_stopping_rounds : int
-        The last training period says how many trees are enough, for those that had ended before it began: so many
-        without improvement (30 by default) end the search. 0: all `n_estimators` are grown, which is wiser where no
-        period is like the one before.
-    offset : str or None
-        The score of a model, called as `TwoStage.explain` does, such as "NextBasket_score": every pair begins at its
-        logarithm, and trees learn what to add. To trees, a best seller without its like in training is one like its
-        predecessors; by its logarithm it counts for what it is. The model's scores have to be zero or more, what is
-        below counts as zero. None (default): every pair begins at the same score.
-    trust : float
-        How much of what the trees say is added to the offset, above 0 and at most 1 (default), which is all of it. Less
-        is safer where the coming period may be unlike those that trees learned from. Without an offset it scales scores
-        and changes no order.
-
-    References
-    ----------
-    Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree", 2017;
-    Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", 2010;
-    Bruch, "An Alternative Cross Entropy Loss for Learning-to-Rank", 2021.
+    values : mapping of str to value
+        JSON values; none by default.
+    text : str or None
+        The content of the artifact's file ``ranker.txt``; no such file by default.
+    arrays : mapping of str to array
+        Arrays by name; none by default.
     """
 
-    objective: str = "lambdarank"
-    n_estimators: int = 400
-    learning_rate: float = 0.05
-    num_leaves: int = 63
-    min_child_samples: int = 100
-    colsample_bytree: float = 0.7
-    reg_lambda: float = 1.0
-    truncation_level: int = 20
-    early_stopping_rounds: int = 30
-    offset: str | None = None
-    trust: float = 1.0
+    values: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
+    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
-    def validate(self) -> None:
-        """Check the parameters; `TwoStage.fit` does so first.
+
+class FittedRanker(ABC):
+    """A fitted ranker, which scores candidates by their features.
+
+    Attributes
+    ----------
+    n_features : int
+        The number of features.
+    floor : float
+        A number below every score that the ranker can return. Items that are not candidates rank below it.
+    """
+
+    n_features: int
+    floor: float
+
+    @abstractmethod
+    def score(self, features: Floats) -> Floats:
+        """Score candidates; within a user, the highest score comes first.
+
+        Parameters
+        ----------
+        features : float32 array, shape (n, n_features)
+            NaN where a feature has no value.
+
+        Returns
+        -------
+        float32 array, shape (n,)
+        """
+
+    @abstractmethod
+    def contributions(self, features: Floats) -> Floats:
+        """Return how much each feature contributes to each score.
+
+        Parameters
+        ----------
+        features : float32 array, shape (n, n_features)
+            As for `score`.
+
+        Returns
+        -------
+        float32 array, shape (n, n_features + 1)
+            Rows add up to the scores. The last column is the base score, from which all candidates start.
+        """
+
+    @abstractmethod
+    def store(self) -> StoredRanker:
+        """Return everything that `Ranker.restore` needs to build this object again."""
+
+
+class Ranker(Parametrized, ABC):
+    """Base class of rankers: parameters, and a `fit` that returns a `FittedRanker`.
+
+    The constructor only stores the parameters. A new ranker is a subclass with a `kind`, `fit` and `restore`, and a
+    subclass of `FittedRanker`; nothing else has to know it.
+
+    Attributes
+    ----------
+    kind : str
+        The ranker's name in recipes; a class that sets it is registered.
+    constraints : mapping of str to callable
+        The check of each parameter, which `validate` runs.
+    """
+
+    kind: ClassVar[str]
+    classes_by_kind: ClassVar[dict[str, type["Ranker"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "kind" in vars(cls):
+            cls.classes_by_kind[cls.kind] = cls
+
+    def validate(self, score_names: Sequence[str] | None = None) -> None:  # noqa: ARG002
+        """Check the parameters; `TwoStage.fit` does this first.
+
+        Parameters
+        ----------
+        score_names : sequence of str, optional
+            The names of the features that are the candidate models' scores, for parameters that refer to one; by
+            default such parameters are not compared with them.
 
         Raises
         ------
         ParameterError
-            If one is out of its range.
+            If a value is not allowed.
         """
-        if self.objective not in _OBJECTIVES:
-            raise ParameterError(
-                f"ranker.objective must be one of {', '.join(map(repr, _OBJECTIVES))}, not {self.objective!r}."
-            )
-        for name, least in {
-            "n_estimators": 1,
-            "min_child_samples": 1,
-            "truncation_level": 1,
-            "early_stopping_rounds": 0,
-        }.items():
-            check_integer(f"ranker.{name}", getattr(self, name), least)
-        check_integer("ranker.num_leaves", self.num_leaves, 2, _LEAVES)
-        check_number("ranker.learning_rate", self.learning_rate, above=0)
-        check_number("ranker.colsample_bytree", self.colsample_bytree, above=0, most=1)
-        check_number("ranker.reg_lambda", self.reg_lambda, least=0)
-        check_number("ranker.trust", self.trust, above=0, most=1)
+        super().validate()
 
-    def fit(self, periods: Sequence[Examples], names: Sequence[str], seed: int, num_threads: int) -> "Trees":
-        """Learn from periods, the earliest first.
+    def import_libraries(self) -> None:
+        """Import optional libraries that `fit` needs, so that a missing one is reported before models are fitted.
 
-        The last one tells how many trees are enough for those that had ended by then, unless that is turned off; so
-        many are then fitted to all of them. Where none had, all trees are grown.
+        Raises
+        ------
+        MissingExtraError
+            If one is not installed.
+        """
+
+    @abstractmethod
+    def fit(
+        self, periods: Sequence[Examples], feature_names: Sequence[str], seed: int, num_threads: int
+    ) -> FittedRanker:
+        """Fit the ranker to the candidates of past periods.
 
         Parameters
         ----------
         periods : sequence of Examples
-            At least one, each with candidates that were bought and others.
-        names : sequence of str
-            What the features are called.
+            At least one; the earliest first. In each, every user bought at least one candidate, but not all.
+        feature_names : sequence of str
+            The names of the features, in the order of their columns.
         seed : int
-            Of all that is drawn.
+            The seed of every random choice.
         num_threads : int
-            At least 1.
+            The number of threads, at least 1. The result must not depend on it.
         """
-        lgb = lightgbm_module()
-        place = None if self.offset is None else list(names).index(self.offset)
-        params = {
-            "objective": self.objective,
-            "metric": "map",
-            "eval_at": [12],
-            "learning_rate": self.learning_rate,
-            "num_leaves": self.num_leaves,
-            "min_data_in_leaf": self.min_child_samples,
-            "feature_fraction": self.colsample_bytree,
-            "lambda_l2": self.reg_lambda,
-            "lambdarank_truncation_level": self.truncation_level,
-            "seed": seed,
-            "num_threads": num_threads,
-            "deterministic": True,
-            "force_row_wise": True,
-            "verbosity": -1,
-        }
 
-        def dataset(chosen: Sequence[Examples], reference: Any = None) -> Any:
-            # Features are numbers to LightGBM, which refuses some of the names that columns have.
-            start = None if place is None else np.concatenate([_started(part.features, place) for part in chosen])
-            return lgb.Dataset(
-                [part.features for part in chosen],
-                np.concatenate([part.bought for part in chosen]).astype(np.int8),
-                group=np.concatenate([part.sizes for part in chosen]),
-                init_score=start,
-                reference=reference,
-            )
+    @classmethod
+    @abstractmethod
+    def restore(cls, stored: StoredRanker) -> FittedRanker:
+        """Build a fitted ranker from what its `store` returned.
 
-        n_trees = self.n_estimators
-        ended = [part for part in periods if part.stop <= periods[-1].start]
-        if ended and self.early_stopping_rounds:
-            train = dataset(ended)
-            stop = lgb.early_stopping(
-                self.early_stopping_rounds, first_metric_only=True, verbose=False, min_delta=_BETTER
-            )
-            valid = dataset(periods[-1:], train)
-            best = lgb.train(params, train, n_trees, valid_sets=[valid], callbacks=[stop]).best_iteration
-            # It is not set where trees cannot be split any further.
-            n_trees = best if best > 0 else n_trees
-        return Trees(lgb.train(params, dataset(periods), n_trees), place, float(self.trust))
+        Artifacts may come from anywhere: check everything that is used as an index or a length.
+
+        Raises
+        ------
+        ArtifactError
+            If it is invalid. A KeyError, TypeError, ValueError or IndexError becomes one.
+        """
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the kind and the parameters as JSON values."""
+        return {"kind": self.kind, **{name: to_json(value) for name, value in self.get_params().items()}}
 
 
-class Trees:
-    """What a ranker has learned.
+def build_ranker(params: Any, section: str) -> Ranker:
+    """Build a ranker from a section of a recipe, and check its parameters.
 
     Parameters
     ----------
-    booster : lightgbm.Booster
-        The trees.
-    offset : int or None
-        Which feature it is at whose logarithm pairs begin.
-    trust : float
-        How much of what the trees say counts.
-    """
-
-    def __init__(self, booster: "lightgbm.Booster", offset: int | None, trust: float) -> None:
-        self._booster, self._offset, self._trust = booster, offset, np.float32(trust)
-        # Nothing can score as low as this.
-        least = float(self._trust) * booster.lower_bound()
-        self.floor = float(least) - 1 + (0 if offset is None else float(np.log(_LEAST)))
-
-    def stored(self) -> tuple[str, dict[str, Any]]:
-        """Give the trees as LightGBM writes them, and the rest as JSON values."""
-        return str(self._booster.model_to_string()), {"offset": self._offset, "trust": float(self._trust)}
-
-    @classmethod
-    def restored(cls, text: str, rest: Mapping[str, Any]) -> "Trees":
-        """Take what `stored` gave."""
-        return cls(lightgbm_module().Booster(model_str=text), **rest)
-
-    def scores(self, features: Floats) -> Floats:
-        """Score pairs by their features: float32, one a pair."""
-        if not len(features):
-            return np.empty(0, np.float32)
-        scores = self._trust * np.asarray(self._booster.predict(features, raw_score=True), np.float32)
-        return scores if self._offset is None else scores + _started(features, self._offset)
-
-    def contributions(self, features: Floats) -> Floats:
-        """Say what each feature adds to the score: shape (n, n_features + 1), the last column being what all begin at.
-
-        An offset is its feature's.
-
-        References
-        ----------
-        Lundberg et al., "From local explanations to global understanding with explainable AI for trees", 2020.
-        """
-        if not len(features):
-            return np.empty((0, features.shape[1] + 1), np.float32)
-        found = self._trust * np.asarray(self._booster.predict(features, pred_contrib=True), np.float32)
-        if self._offset is not None:
-            found[:, self._offset] += _started(features, self._offset)
-        return found
-
-
-def _started(features: Floats, place: int) -> Floats:
-    """Give the scores that pairs begin at."""
-    return np.asarray(np.log(_LEAST + np.maximum(features[:, place], 0)))
-
-
-def lightgbm_module() -> Any:
-    """Import LightGBM.
+    params : mapping of str to value
+        The table: the ranker's parameters, and optionally its ``kind``; "lightgbm" by default.
+    section : str
+        The name of the section, for error messages.
 
     Raises
     ------
-    MissingExtraError
-        If it is not installed.
+    ConfigError
+        If there is no such ranker or parameter.
+    ParameterError
+        If the value of a parameter is not allowed.
     """
-    return extra("lightgbm", "ranking", "Ranking in two stages", "LightGBM")
+    ranker_params = check_table(params, section)
+    kind = ranker_params.pop("kind", DEFAULT_KIND)
+    classes = Ranker.classes_by_kind
+    if not isinstance(kind, str) or kind not in classes:
+        near = difflib.get_close_matches(str(kind), classes, n=1)
+        hint = f"did you mean {near[0]!r}" if near else f"use one of {', '.join(map(repr, classes))}"
+        raise ConfigError(f"Section [{section}] has kind = {kind!r}, which is not a ranker; {hint}.")
+    check_names(ranker_params, classes[kind].param_names(), section, kind)
+    ranker = classes[kind](**ranker_params)
+    with error_prefix(f"Section [{section}]"):
+        ranker.validate()
+    return ranker
+
+
+def ranker_of_json(stored: Mapping[str, Any]) -> Ranker:
+    """Build the unfitted ranker that `Ranker.to_json` described.
+
+    Raises
+    ------
+    ArtifactError
+        If the kind is unknown or the parameters are not those of the ranker.
+    """
+    params = dict(stored)
+    ranker = _stored_class(params.pop("kind", DEFAULT_KIND))
+    try:
+        return ranker(**params)
+    except TypeError as error:
+        raise ArtifactError(f"The stored {ranker.kind!r} ranker is invalid: {error}; fit and save again.") from error
+
+
+def restore_ranker(kind: Any, stored: StoredRanker) -> FittedRanker:
+    """Build a fitted ranker of a kind from its stored form.
+
+    Raises
+    ------
+    ArtifactError
+        If the kind is unknown or the stored form is invalid.
+    """
+    ranker = _stored_class(kind)
+    try:
+        return ranker.restore(stored)
+    except ArtifactError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ArtifactError(f"The stored {kind!r} ranker is invalid: {error!r}; fit and save again.") from error
+
+
+def _stored_class(kind: Any) -> type[Ranker]:
+    if not isinstance(kind, str) or kind not in Ranker.classes_by_kind:
+        raise ArtifactError(
+            f"The artifact needs a ranker of kind {kind!r}, which is not defined here; import the module that defines "
+            "it, then load again."
+        )
+    return Ranker.classes_by_kind[kind]

@@ -1,26 +1,25 @@
-"""Features of how items sell: of late, by trend, in the user's segment, at what price."""
+"""Features of how items sell: recently, by trend, in the user's segment, and at which price."""
+
+from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from gingham.arrays import Floats
+from gingham.arrays import Bools, Doubles, Floats
 from gingham.dataset.codes import Codes
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Snapshot, firsts
 
-Doubles = npt.NDArray[np.float64]
-
-# The windows in which sales are counted, in periods: a day to eight weeks, where the period is a week.
+# The windows in which sales are counted, in periods: a day to eight weeks where the period is a week.
 _WINDOWS = (1 / 7, 3 / 7, 1, 2, 4, 8)
-# A segment's taste counts for as much as everybody's, once it has bought an item so many times.
+# The weight of the sales to all users in a segment's sales of an item, and of a mean loyalty in an item's own.
 _SMOOTHING = 5
 
 
 class ItemSales:
-    """How well an item sells of late, whether more or less than before, to how many, since when and at what price."""
+    """An item's sales in several windows, their trend, its number of buyers, age and price."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        bought, n_items, days = snapshot.purchases, snapshot.dataset.n_items, snapshot.days
+        purchases, n_items, days = snapshot.purchases, snapshot.dataset.n_items, snapshot.days
         windows = {f"{part * days:.3g}d": snapshot.sales(part * days) for part in _WINDOWS} | {"ever": snapshot.sales()}
         columns = {f"item_sales_{name}": np.log1p(sales) for name, sales in windows.items()}
         shares = {name: sales / max(sales.sum(), 1) for name, sales in windows.items()}
@@ -28,78 +27,79 @@ class ItemSales:
         for short, long in ((1, 2), (2, 3), (2, 4), (4, 5)):
             one, other = shares[names[short]], shares[names[long]]
             columns[f"item_trend_{names[short]}_{names[long]}"] = np.log((one + 1e-5) / (other + 1e-5))
-        place = np.empty(n_items)
-        place[np.argsort(-windows[names[2]], kind="stable")] = np.arange(n_items)
-        columns["item_rank"] = place
-        pairs = firsts(bought.user.astype(np.int64) * n_items + bought.item)
-        times = np.diff(np.append(pairs, len(bought.user)))
-        buyers = np.bincount(bought.item[pairs], minlength=n_items)
-        loyal = np.bincount(bought.item[pairs[times > 1]], minlength=n_items)
+        rank = np.empty(n_items)
+        rank[np.argsort(-windows[names[2]], kind="stable")] = np.arange(n_items)
+        columns["item_rank"] = rank
+        pairs = firsts(purchases.user.astype(np.int64) * n_items + purchases.item)
+        times = np.diff(np.append(pairs, len(purchases.user)))
+        buyers = np.bincount(purchases.item[pairs], minlength=n_items)
+        loyal = np.bincount(purchases.item[pairs[times > 1]], minlength=n_items)
         columns["item_buyers"] = np.log1p(buyers)
         columns["item_share_of_loyal"] = (loyal + 0.05 * _SMOOTHING) / (buyers + _SMOOTHING)
         ages = np.full((n_items, 2), np.nan)
-        order = np.lexsort((bought.age, bought.item))
-        starts = firsts(bought.item[order])
+        order = np.lexsort((purchases.age, purchases.item))
+        starts = firsts(purchases.item[order])
         ends = np.append(starts[1:], len(order)) - 1 if len(starts) else starts
-        ages[bought.item[order[starts]]] = np.column_stack([bought.age[order[ends]], bought.age[order[starts]]])
+        oldest, newest = purchases.age[order[ends]], purchases.age[order[starts]]
+        ages[purchases.item[order[starts]]] = np.column_stack([oldest, newest])
         columns["item_age"], columns["item_days_since_last"] = ages.T
         columns |= _prices(snapshot)
         self.names = tuple(columns)
         self._table = np.column_stack(list(columns.values())).astype(np.float32)
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give the features."""
+        """Return the features."""
         return self._table[pairs.items]
 
 
 def _prices(snapshot: Snapshot) -> dict[str, Doubles]:
-    """Find what items cost of late, and how much less that is than before; nothing where no price is known."""
-    bought, n_items = snapshot.purchases, snapshot.dataset.n_items
-    price = bought.price
+    """Return each item's price in the last period and its discount from the mean price; nothing without prices."""
+    purchases, n_items = snapshot.purchases, snapshot.dataset.n_items
+    price = purchases.price
     if price is None:
         return {}
-    known = np.isfinite(price)
+    priced = np.isfinite(price)
 
-    def mean(chosen: npt.NDArray[np.bool_]) -> Doubles:
-        total = np.bincount(bought.item[chosen], price[chosen], n_items)
+    def mean(chosen: Bools) -> Doubles:
+        total = np.bincount(purchases.item[chosen], price[chosen], n_items)
         with np.errstate(invalid="ignore"):
-            return np.asarray(total / np.bincount(bought.item[chosen], minlength=n_items))
+            return np.asarray(total / np.bincount(purchases.item[chosen], minlength=n_items))
 
-    late = mean(known & (bought.age <= snapshot.days))
-    usual = mean(known)
+    recent = mean(priced & (purchases.age <= snapshot.days))
+    overall = mean(priced)
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
-            "item_price": np.where(np.isfinite(late), late, usual),
-            "item_discount": 1 - late / np.where(usual > 0, usual, np.nan),
+            "item_price": np.where(np.isfinite(recent), recent, overall),
+            "item_discount": 1 - recent / np.where(overall > 0, overall, np.nan),
         }
 
 
 class SegmentSales:
-    """How well an item sells to users like this one, for each column that says what users are like."""
+    """An item's sales to users of the same segment in the last four periods, for each column of user categories."""
 
-    def __init__(self, snapshot: Snapshot, codes: dict[str, Codes]) -> None:
+    def __init__(self, snapshot: Snapshot, codes: Mapping[str, Codes]) -> None:
         self.names = tuple(f"{column}_{what}" for column in codes for what in ("sales_share", "lift"))
         self._segments = codes.values()
         self._n_items = snapshot.dataset.n_items
-        bought = snapshot.purchases
-        late = bought.age <= 4 * snapshot.days
-        user, item = bought.user[late], bought.item[late]
+        purchases = snapshot.purchases
+        recent = purchases.age <= 4 * snapshot.days
+        user, item = purchases.user[recent], purchases.item[recent]
         sales = np.bincount(item, minlength=self._n_items)
         self._share = sales / max(sales.sum(), 1)
         self._sales = [np.unique(of.of_row[user] * self._n_items + item, return_counts=True) for of in self._segments]
         self._totals = [np.bincount(of.of_row[user], minlength=of.n_values) for of in self._segments]
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give the features."""
-        found = np.empty((len(pairs), len(self.names)), np.float32)
-        usual, user = self._share[pairs.items], pairs.user
-        for number, (of, (keys, sales), totals) in enumerate(
+        """Return the features."""
+        values = np.empty((len(pairs), len(self.names)), np.float32)
+        overall_share, user = self._share[pairs.items], pairs.user
+        for number, (of, (keys, counts), totals) in enumerate(
             zip(self._segments, self._sales, self._totals, strict=True)
         ):
             segment = of.of_row[user]
             sold, entry = find(keys, segment * self._n_items + pairs.items)
-            mine, total = np.zeros(len(pairs)), totals[segment]
-            mine[sold] = sales[entry[sold]]
-            found[:, 2 * number] = mine / np.maximum(total, 1)
-            found[:, 2 * number + 1] = np.log((mine + _SMOOTHING) / (total * usual + _SMOOTHING))
-        return found
+            sales, total = np.zeros(len(pairs)), totals[segment]
+            sales[sold] = counts[entry[sold]]
+            values[:, 2 * number] = sales / np.maximum(total, 1)
+            values[:, 2 * number + 1] = np.log((sales + _SMOOTHING) / (total * overall_share + _SMOOTHING))
+        return values

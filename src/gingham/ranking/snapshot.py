@@ -1,4 +1,4 @@
-"""What was known at a moment: all that features are made of, and nothing that came later."""
+"""A dataset as it was before a moment: everything that features are computed from."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,18 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Bools, Doubles, Floats, Indices, Longs
 from gingham.dataset import Dataset, Interactions
 from gingham.duration import period_starts
 from gingham.models.training_data import Data, TrainingData
-
-Longs = npt.NDArray[np.int64]
 
 _DAY = np.timedelta64(1, "D")
 
 
 class Purchases(NamedTuple):
-    """Who had what on which day: one entry a user, item and day, ascending in this order.
+    """Purchases by day: an entry per user, item and day, sorted by them.
 
     Attributes
     ----------
@@ -28,7 +26,7 @@ class Purchases(NamedTuple):
     age : float32 array
         How many days before the moment.
     price : float32 array or None
-        The day's mean price; NaN where none is known.
+        The day's mean price; NaN where it is unknown, None where the dataset has no prices.
     """
 
     user: Indices
@@ -39,16 +37,16 @@ class Purchases(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """A shop as it was known at a moment.
+    """A dataset as it was before a moment.
 
     Attributes
     ----------
     dataset : Dataset
-        With the interactions from before `moment` alone. Users, items and their features have no time.
+        Only the interactions before `moment`. Users, items and their features have no time.
     moment : datetime64
-        When; what is to be foretold begins here.
+        The start of the period to predict.
     period : timedelta
-        How long that lasts, and so how long "of late" is.
+        Its length. The windows of recent sales are multiples of it.
     """
 
     dataset: Dataset
@@ -56,16 +54,16 @@ class Snapshot:
     period: timedelta
 
     @classmethod
-    def of(cls, dataset: Dataset, moment: np.datetime64, period: timedelta) -> "Snapshot":
-        """Forget what came at a moment or later."""
+    def before(cls, dataset: Dataset, moment: np.datetime64, period: timedelta) -> "Snapshot":
+        """Return a snapshot of a dataset without the interactions at the moment and later."""
         rows = dataset.interactions
         return cls(dataset.with_interactions(rows.take(times(dataset) < moment)), moment, period)
 
     @classmethod
     def latest(cls, dataset: Dataset, period: timedelta) -> "Snapshot":
-        """Take everything; the moment is when the period after it begins."""
+        """Return a snapshot of the whole dataset; its moment is the start of the period that follows the data."""
         when = times(dataset)
-        # Where nothing ever happened, any moment will do.
+        # Without any interaction, every moment is as good as another.
         when = when if len(when) else np.zeros(1, "datetime64[us]")
         end = period_starts(when, period, 1)[0] + np.timedelta64(period)
         return cls(dataset, end, period)
@@ -77,63 +75,64 @@ class Snapshot:
 
     @cached_property
     def purchases(self) -> Purchases:
-        """Who had what on which day; interactions that are not above zero are none."""
+        """Purchases by day; interactions with a value of zero or less are not purchases."""
         rows, when = self.dataset.interactions, times(self.dataset)
-        bought = np.flatnonzero(rows.value > 0)
-        pairs, when = rows.pairs()[bought], when[bought]
+        positive = np.flatnonzero(rows.value > 0)
+        pairs, when = rows.pairs()[positive], when[positive]
         day = when.astype("datetime64[D]").astype(np.int64)
         day -= day.min(initial=0)
         keys = pairs * (day.max(initial=0) + 1) + day
         order = np.argsort(keys, kind="stable")
         starts = firsts(keys[order])
         age = ((self.moment - when[order]) / _DAY).astype(np.float32)
-        price = None if rows.price is None else mean_of_known(rows.price[bought][order], starts)
-        chosen = bought[order[starts]]
+        price = None if rows.price is None else mean_of_finite(rows.price[positive][order], starts)
+        entry = positive[order[starts]]
         return Purchases(
-            rows.user_index[chosen],
-            rows.item_index[chosen],
+            rows.user_index[entry],
+            rows.item_index[entry],
             np.minimum.reduceat(age, starts) if len(starts) else age,
             price,
         )
 
     @cached_property
-    def sold(self) -> npt.NDArray[np.bool_]:
-        """Which items had been sold at all; others cannot be recommended yet."""
+    def sold(self) -> Bools:
+        """Whether each item has been sold before the moment; others cannot be recommended yet."""
         return self.sales() > 0
 
-    def sales(self, within: float = np.inf) -> npt.NDArray[np.float64]:
-        """Count how often each item was bought in the last days, so many as `within` says."""
-        bought = self.purchases
-        return np.bincount(bought.item[bought.age <= within], minlength=self.dataset.n_items).astype(np.float64)
+    def sales(self, within: float = np.inf) -> Doubles:
+        """Count the purchases of each item in the last `within` days."""
+        purchases = self.purchases
+        recent = purchases.item[purchases.age <= within]
+        return np.bincount(recent, minlength=self.dataset.n_items).astype(np.float64)
 
 
 def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
-    """Give the interactions' times, of a dataset that has them."""
+    """Return the timestamps of a dataset that has them."""
     assert dataset.interactions.timestamp is not None
     return dataset.interactions.timestamp
 
 
-def untimed(data: Data, known: TrainingData) -> Dataset:
-    """Give data without time as a dataset in which everything was at once."""
+def with_equal_times(data: Data, training_data: TrainingData) -> Dataset:
+    """Return data without timestamps as a dataset in which all interactions have the same one."""
     if isinstance(data, Dataset):
         rows = data.interactions
         return data.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
-    entries = known.matrix.tocoo()
+    entries = training_data.matrix.tocoo()
     when = np.zeros(entries.nnz, "datetime64[us]")
     rows = Interactions(entries.row, entries.col, *entries.shape, entries.data, when)
-    return Dataset(known.user_ids, known.item_ids, rows)
+    return Dataset(training_data.user_ids, training_data.item_ids, rows)
 
 
 def firsts(ascending: npt.NDArray[Any]) -> Longs:
-    """Find where each run of equal numbers begins."""
+    """Return the index of the first element of each run of equal numbers."""
     return np.flatnonzero(np.diff(ascending, prepend=ascending[:1] - 1)) if len(ascending) else np.empty(0, np.int64)
 
 
-def mean_of_known(values: Floats, starts: Longs) -> Floats:
-    """Average each run's values, but for NaN; NaN where a run has nothing else."""
-    known = np.isfinite(values)
+def mean_of_finite(values: Floats, starts: Longs) -> Floats:
+    """Return the mean of the finite values of each run; NaN where a run has none."""
+    finite = np.isfinite(values)
     if not len(starts):
         return values
-    total = np.add.reduceat(np.where(known, values, 0).astype(np.float64), starts)
-    number = np.add.reduceat(known.astype(np.int64), starts)
-    return np.where(number, total / np.maximum(number, 1), np.nan).astype(np.float32)
+    total = np.add.reduceat(np.where(finite, values, 0).astype(np.float64), starts)
+    count = np.add.reduceat(finite.astype(np.int64), starts)
+    return np.where(count, total / np.maximum(count, 1), np.nan).astype(np.float32)

@@ -1,24 +1,32 @@
-"""Features of what the sources say of a pair."""
+"""Features from the candidate models: their scores and ranks, and the similarity of their embeddings."""
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from gingham.arrays import Floats
 from gingham.models import Recommender
-from gingham.models.embedding import EmbeddingModel
-from gingham.ranking.baskets import in_last_basket, of_users
+from gingham.ranking.baskets import in_last_basket, weighted_items
 from gingham.ranking.pairs import Pairs
 from gingham.scores import Scores
 
-# How much the difference between first places counts beside that of later ones: Cormack et al., "Reciprocal rank fusion
-# outperforms Condorcet and individual rank learning methods", 2009.
+# The constant of reciprocal rank fusion. Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual
+# rank learning methods", 2009.
 _FUSION = 60
 
 
+@runtime_checkable
+class HasItemEmbeddings(Protocol):
+    """A model that offers an embedding of each item."""
+
+    def item_representations(self) -> tuple[Floats, Floats]:
+        """Return embeddings, shape (n_items, n_components), and biases, shape (n_items,)."""
+
+
 class Suggestions:
-    """Each source's score and rank, and where several put the item."""
+    """Each model's rank and score, the number of models that suggest the item, and their fused ranks."""
 
     def __init__(self, models: Sequence[Recommender], scores: Sequence[Scores]) -> None:
         self._scores = scores
@@ -26,31 +34,32 @@ class Suggestions:
         self.names = (*ranks, *score_names(models), "sources", "fused_rank")
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give the features."""
+        """Return the features."""
         user = pairs.user
         scores = [scores.pairs(user, pairs.items) for scores in self._scores]
-        return np.column_stack([pairs.ranks, *scores, np.isfinite(pairs.ranks).sum(axis=1), fused(pairs)])
+        return np.column_stack([pairs.ranks, *scores, np.isfinite(pairs.ranks).sum(axis=1), fused_ranks(pairs)])
 
 
 class Similarity:
-    """How near the item's embedding is to those of what the user had, for each source that has embeddings."""
+    """The cosine of an item's embedding with the user's last basket and history, for each model with embeddings."""
 
     def __init__(self, models: Sequence[Recommender]) -> None:
-        self._items = {}
-        for name, model in zip(source_names(models), models, strict=True):
-            if isinstance(model, EmbeddingModel):
-                self._items[name] = _unit(model.item_representations()[0])
+        self._items = {
+            name: _unit(model.item_representations()[0])
+            for name, model in zip(source_names(models), models, strict=True)
+            if isinstance(model, HasItemEmbeddings)
+        }
         self.names = tuple(f"{name}_near_{what}" for name in self._items for what in ("last", "history"))
 
     def values(self, pairs: Pairs) -> Floats:
-        """Give the features, rounded: the last bits of two directions that are one would decide between branches."""
-        found = np.empty((len(pairs), len(self.names)), np.float32)
-        weights = (in_last_basket(pairs.past), pairs.past.recent)
+        """Return the features, rounded: otherwise the last bits of equal directions could decide between branches."""
+        values = np.empty((len(pairs), len(self.names)), np.float32)
+        all_weights = (in_last_basket(pairs.past), pairs.past.recent)
         for number, items in enumerate(self._items.values()):
-            for place, weight in enumerate(weights):
-                tastes = _unit(of_users(pairs, weight) @ items)
-                found[:, 2 * number + place] = np.einsum("ij,ij->i", tastes[pairs.place], items[pairs.items])
-        return found.round(4)
+            for column, weights in enumerate(all_weights):
+                users = _unit(weighted_items(pairs, weights) @ items)
+                values[:, 2 * number + column] = np.einsum("ij,ij->i", users[pairs.position], items[pairs.items])
+        return values.round(4)
 
 
 def _unit(rows: Floats) -> Floats:
@@ -58,22 +67,22 @@ def _unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(norms, np.finfo(np.float32).tiny))
 
 
-def fused(pairs: Pairs) -> Floats:
-    """Fuse the sources' lists: the sum of 1 / (60 + rank)."""
+def fused_ranks(pairs: Pairs) -> Floats:
+    """Return the reciprocal rank fusion of the models' lists: the sum of 1 / (60 + rank)."""
     return np.asarray(np.nansum(1 / (_FUSION + pairs.ranks), axis=1), np.float32)
 
 
 def score_names(models: Sequence[Recommender]) -> list[str]:
-    """Call the features that are each source's score."""
+    """Return the names of the features that are the models' scores."""
     return [f"{name}_score" for name in source_names(models)]
 
 
 def source_names(models: Sequence[Recommender]) -> list[str]:
-    """Call each source by its class, and by a number where there are several of one."""
-    kinds = [type(model).__name__ for model in models]
-    seen: Counter[str] = Counter()
+    """Return the class of each model, with a number where several models are of one class."""
+    classes = [type(model).__name__ for model in models]
+    counts: Counter[str] = Counter()
     names = []
-    for kind in kinds:
-        seen[kind] += 1
-        names.append(kind if kinds.count(kind) == 1 else f"{kind}_{seen[kind]}")
+    for name in classes:
+        counts[name] += 1
+        names.append(name if classes.count(name) == 1 else f"{name}_{counts[name]}")
     return names

@@ -1,8 +1,9 @@
-"""TwoStage: several models suggest candidates, a ranker that knows time puts them in order."""
+"""TwoStage: several models suggest candidates, and a ranker orders them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,73 +15,88 @@ from tqdm import tqdm
 from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
-from gingham.duration import period_starts
-from gingham.errors import DataError, ParameterError
-from gingham.models import BuyAgain, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.base import Callback, Some
-from gingham.models.parametrized import to_json
+from gingham.errors import ArtifactError, DataError, ParameterError
+from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
+from gingham.models.base import Some
 from gingham.models.popularity import item_totals, rank_scores
-from gingham.models.registry import check_names
 from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
-from gingham.ranking.candidates import Source
-from gingham.ranking.examples import BLOCK, Examples, Stage
-from gingham.ranking.explanation import NOTHING_TOLD, contributed
-from gingham.ranking.pairs import find
-from gingham.ranking.ranker import LightGBMRanker, Trees, lightgbm_module
-from gingham.ranking.snapshot import Snapshot, times, untimed
-from gingham.ranking.suggestions import fused, score_names
-from gingham.scores import SharedScores, by_user
+from gingham.ranking.candidates import CandidateSource, build_sources
+from gingham.ranking.examples import BLOCK, Stage
+from gingham.ranking.explanation import contributions
+from gingham.ranking.lightgbm_ranker import LightGBMRanker
+from gingham.ranking.ranker import FittedRanker, Ranker, build_ranker, ranker_of_json
+from gingham.ranking.snapshot import Snapshot, with_equal_times
+from gingham.ranking.storing import ranker_parts, restore_fitted_ranker, restore_stage, stage_parts
+from gingham.ranking.suggestions import fused_ranks, score_names
+from gingham.ranking.training import training_examples, training_moments
+from gingham.scores import SharedScores
 from gingham.store import Artifact
-from gingham.validation import check_duration, check_integer, check_num_threads, check_optional_duration
-
-_TREES = "ranker"
-_SIDES = ("user_features", "item_features")
+from gingham.validation import (
+    Check,
+    check_duration,
+    check_integer,
+    check_num_threads,
+    check_optional_duration,
+    error_prefix,
+    optional,
+)
 
 
 class TwoStage(Recommender):
-    """Several models suggest candidates, and a ranker that knows time puts them in order.
+    """Let several models suggest candidates, and order each user's candidates with a ranker.
 
-    Before each of the last periods of the data, copies of the models are fitted to what had happened until then, and
-    suggest candidates to those who bought something in the period. The ranker learns which of them were bought, from
-    features as of the period's beginning: each model's score and rank; how often, how regularly and how lately the user
-    bought the item and its categories; how the item sells, of late, by trend, in the user's segment; its age, price and
-    discount; what is bought together with the user's last basket. Then the models are fitted to everything.
+    The ranker is trained on the last periods of the data. At the start of each period, copies of the models are fitted
+    to the data before it, and suggest candidates to the users who bought something in the period. The ranker learns
+    which candidates were bought, from features as of the start of the period: each model's score and rank; how often,
+    regularly and recently the user bought the item and its categories; the item's recent sales, overall and in the
+    user's segment; its age, price and discount; the items of the user's last basket. Then the models are fitted to all
+    data.
 
-    Categories and segments are the columns that items' and users' features are made of. What no model suggests follows
-    the candidates, best sellers first, so that `filter_seen` and allow-lists choose among all items; ask for more
-    candidates where they leave few.
+    Categories and segments are the columns of the item and user features. Items that no model suggests follow the
+    candidates in the order of their sales, so that `filter_seen` and allow-lists choose among all items. Use more
+    candidates where few of them remain after filtering.
 
-    In a matrix, or a dataset without timestamps, there is nothing to foretell: models' lists are then fused, the score
-    being the sum of 1 / (60 + rank).
+    A matrix, or a dataset without timestamps, has no periods to train a ranker on. The models' lists are then combined
+    by reciprocal rank fusion: the score is the sum of 1 / (60 + rank).
 
     Parameters
     ----------
-    candidates : sequence of Recommender or Source, or None
-        The models. They are not changed; `Source` says how many candidates one suggests, and how it is fitted. By
-        default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and `HybridMF`.
-    ranker : LightGBMRanker or None
-        What orders candidates; by default (None) one with its default parameters.
+    candidates : sequence of Recommender or CandidateSource, or None
+        The models that suggest candidates; with a `CandidateSource`, their number can be set for each model. The models
+        themselves are not changed. By default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and `HybridMF`.
+    ranker : Ranker or None
+        What orders the candidates; by default (None) a `LightGBMRanker` with its default parameters.
     n_candidates : int
-        How many candidates a model suggests to each user, unless its `Source` says otherwise; 50 by default.
+        How many candidates a model suggests to each user, unless its `CandidateSource` sets another number; 50 by
+        default.
     period : str
-        How long the time is that is foretold, such as "7d" (default).
+        The length of the period to predict, such as "7d" (default).
     n_periods : int
-        From how many periods the ranker learns; 4 by default. Periods without purchases, or with none before them, are
-        left out.
+        How many past periods the ranker is trained on; 4 by default. Periods without purchases, or without purchases
+        before them, are left out.
     stride : str or None
-        How much later each of these periods begins than the one before it, such as "2d"; by default (None) when that
-        one has ended. With less than a period they overlap, and the last ones end with the data, so that the ranker
-        learns from more moments, and how what sells right now goes on.
+        The time between the starts of consecutive training periods, such as "2d"; the length of a period by default
+        (None). With less, periods overlap, and the last ones reach beyond the end of the data, so that the ranker sees
+        more, and more recent, situations.
     max_users : int
-        How many users' candidates the ranker learns from in each period, drawn at random; 20,000 by default.
+        The maximum number of users of each period that the ranker is trained on, sampled at random; 20,000 by default.
     random_state : int, Generator, RandomState or None
-        The seed or source of what is drawn here; the models have their own. None (default) differs on every fit.
+        The seed or generator of the sample of users and of the ranker; the models have their own. None (default) gives
+        a different result for every fit.
 
     References
     ----------
     Covington et al., "Deep Neural Networks for YouTube Recommendations", 2016 (two stages);
     Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", 2009.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
+    >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
+    >>> model.fit(gg.synth.sample_dataset()).recommend(["u00", "u01"], k=3)["rank"].to_list()
+    [1, 2, 3, 1, 2, 3]
     """
 
     kind = "two-stage"
@@ -90,15 +106,24 @@ class TwoStage(Recommender):
     }
     columns = frozenset({PRICE})
     supports = frozenset({"explanations"})
+    suggests_candidates = False
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "n_candidates": check_integer,
+        "period": check_duration,
+        "n_periods": check_integer,
+        "stride": optional(check_duration),
+        "max_users": check_integer,
+    }
 
     _stage: Stage
-    _sizes: list[int]
-    _trees: Trees | None
+    _fitted_ranker: FittedRanker | None
+    # The parameter `ranker` may be set to one of another kind after a fit.
+    _fitted_kind: str
 
     def __init__(
         self,
-        candidates: Sequence[Recommender | Source] | None = None,
-        ranker: LightGBMRanker | None = None,
+        candidates: Sequence[Recommender | CandidateSource] | None = None,
+        ranker: Ranker | None = None,
         n_candidates: int = 50,
         period: str = "7d",
         n_periods: int = 4,
@@ -117,59 +142,62 @@ class TwoStage(Recommender):
 
     @classmethod
     def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:
-        """Build an unfitted model from a recipe's section, of which candidates and ranker are tables."""
-        params = dict(params)
-        if "candidates" in params:
-            params["candidates"] = [
-                Source.from_recipe(keys, f"{section}.candidates.{number}")
-                for number, keys in enumerate(params["candidates"])
-            ]
-        if "ranker" in params:
-            keys = {name: value for name, value in params["ranker"].items() if name != "kind"}
-            names = [field.name for field in fields(LightGBMRanker)]
-            check_names(keys, names, f"{section}.ranker", "the ranker")
-            params["ranker"] = LightGBMRanker(**keys)
-        return cls(**params)
+        """Build an unfitted model from the keys of a recipe's section.
+
+        Parameters
+        ----------
+        params : mapping of str to value
+            Parameters as a recipe writes them. ``candidates`` is a list of tables, each with the ``kind`` of a model,
+            optionally ``n_candidates``, and the model's parameters. ``ranker`` is a table with the ranker's parameters,
+            and optionally its ``kind``.
+        section : str
+            The section's name, for error messages.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model, ranker or parameter.
+        ParameterError
+            If the value of a parameter is not allowed.
+        """
+        built = dict(params)
+        if built.get("candidates") is not None:
+            built["candidates"] = build_sources(built["candidates"], f"{section}.candidates")
+        if built.get("ranker") is not None:
+            built["ranker"] = build_ranker(built["ranker"], f"{section}.ranker")
+        return cls(**built)
 
     def validate(self) -> None:
-        """Check the parameters, those of the models and of the ranker too; `fit` does so first.
+        """Check the parameters, including those of the candidate models and the ranker; `fit` does this first.
 
         Raises
         ------
         ParameterError
-            If one is out of its range.
+            If a value is not allowed.
         """
-        for name in ("n_candidates", "n_periods", "max_users"):
-            check_integer(name, getattr(self, name), 1)
-        check_duration("period", self.period)
-        check_optional_duration("stride", self.stride)
+        super().validate()
         sources = self._sources()
-        for source in sources:
-            source.validate()
-            if isinstance(source.model, TwoStage):
-                raise ParameterError("A TwoStage is among the candidates; give the models that suggest its own.")
+        for number, source in enumerate(sources):
+            with error_prefix(f"candidates[{number}]"):
+                source.validate()
         if all(source.n_candidates == 0 for source in sources):
-            raise ParameterError("n_candidates=0 in every Source suggests nothing to rank; give one of them some.")
-        ranker = self._ranker()
-        ranker.validate()
-        scores = score_names([source.model for source in sources])
-        if ranker.offset is not None and ranker.offset not in scores:
-            raise ParameterError(
-                f"ranker.offset={ranker.offset!r} is no model's score; give one of {', '.join(scores)}."
-            )
+            raise ParameterError("n_candidates is 0 in every CandidateSource; use a positive number in at least one.")
+        with error_prefix("ranker"):
+            self._ranker().validate(score_names([source.model for source in sources]))
 
-    def _sources(self) -> list[Source]:
-        given = self.candidates
-        if given is None:
-            given = [NextBasket(), BuyAgain(), Popularity(), ItemKNN(), HybridMF(random_state=42)]
-        if isinstance(given, str | Recommender | Source) or not isinstance(given, Sequence) or not given:
-            raise ParameterError(f"candidates={given!r} is no list of models; give at least one.")
-        return [source if isinstance(source, Source) else Source(source) for source in given]
+    def _sources(self) -> list[CandidateSource]:
+        candidates = self.candidates
+        if candidates is None:
+            candidates = [NextBasket(), BuyAgain(), Popularity(), ItemKNN(), HybridMF(random_state=42)]
+        is_list = isinstance(candidates, Sequence) and not isinstance(candidates, str)
+        if not is_list or not candidates:
+            raise ParameterError(f"candidates must be a list of at least one model, not {candidates!r}.")
+        return [source if isinstance(source, CandidateSource) else CandidateSource(source) for source in candidates]
 
-    def _ranker(self) -> LightGBMRanker:
+    def _ranker(self) -> Ranker:
         ranker = LightGBMRanker() if self.ranker is None else self.ranker
-        if not isinstance(ranker, LightGBMRanker):
-            raise ParameterError(f"ranker={ranker!r} is none; give a LightGBMRanker.")
+        if not isinstance(ranker, Ranker):
+            raise ParameterError(f"ranker must be a Ranker such as LightGBMRanker(), not {ranker!r}.")
         return ranker
 
     # Fitting ---------------------------------------------------------------------------------------------------------
@@ -182,112 +210,93 @@ class TwoStage(Recommender):
         callbacks: Iterable[Callback] = (),  # noqa: ARG002
         verbose: bool = True,
     ) -> Self:
-        """Teach the ranker, period by period, then fit the models to everything.
+        """Train the ranker period by period, then fit the models to all data.
 
         Parameters
         ----------
-        interactions : Dataset or sparse matrix
-            What was bought. A matrix (or a dataset without timestamps) has no periods, see above.
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            The purchases. A matrix, or a dataset without timestamps, has no periods; see above.
         num_threads : int
-            How many threads grow trees; 0 (default) for all cores. The result does not depend on it.
+            The number of threads of the ranker and of the candidate models; 0 (default) for all cores.
+        callbacks : iterable of callable
+            Not called, because this model is not trained in epochs.
         verbose : bool
-            Whether a terminal shows a progress bar; True by default.
+            Whether a terminal shows a progress bar; True by default. The candidate models show none.
 
         Raises
         ------
-        ParameterError, DataError
-            If a parameter is out of its range, the periods hold nothing to learn from, or a model cannot be fitted.
+        ParameterError
+            If the value of a parameter is not allowed.
+        DataError
+            If no period has training examples, or a model cannot be fitted to the data.
         MissingExtraError
-            If LightGBM, or what one of the models needs, is not installed.
+            If LightGBM, or a library that one of the models needs, is not installed.
         """
         self.validate()
         n_threads, period = check_num_threads(num_threads), check_duration("period", self.period)
-        known = TrainingData.of(interactions)
+        training_data = TrainingData.of(interactions)
         sources = self._sources()
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
-        trees = None
+        ranker, fitted_ranker = self._ranker(), None
         with tqdm(total=2 * self.n_periods + 2, unit=" steps", disable=None if verbose else True) as bar:
+            fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
             if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:
                 dataset = interactions
-                trees = self._learn(dataset, period, sources, sizes, n_threads, bar)
+                fitted_ranker = self._fit_ranker(ranker, dataset, period, fit_stage, n_threads, bar)
             else:
-                dataset = untimed(interactions, known)
-            bar.set_postfix_str("models on everything")
-            snapshot = Snapshot.latest(dataset, period)
-            models = [source.fitted(snapshot) for source in sources]
+                dataset = with_equal_times(interactions, training_data)
+            bar.set_postfix_str("models on all data")
+            stage = fit_stage(Snapshot.latest(dataset, period))
             bar.update()
-        self._take(known, snapshot, models, sizes, trees)
+        for model in stage.models:
+            model._training_data = training_data  # one copy is enough
+        self._training_data, self._stage = training_data, stage
+        self._fitted_ranker, self._fitted_kind = fitted_ranker, ranker.kind
         return self
 
-    def _learn(
+    def _fit_ranker(
         self,
+        ranker: Ranker,
         dataset: Dataset,
         period: timedelta,
-        sources: Sequence[Source],
-        sizes: Sequence[int],
+        fit_stage: "partial[Stage]",
         n_threads: int,
         bar: "tqdm[Any]",
-    ) -> Trees:
-        lightgbm_module()
+    ) -> FittedRanker:
+        ranker.import_libraries()
         rng = generator(self.random_state)
         seed = int(rng.integers(2**31))
-        found: list[Examples] = []
-        names: tuple[str, ...] = ()
-        for moment in self._moments(dataset, period):
-            bar.set_postfix_str(f"models until {moment.item():%Y-%m-%d}")
-            stage = Stage.fitted(Snapshot.of(dataset, moment, period), sources, sizes)
-            bar.update()
-            bar.set_postfix_str(f"features as of {moment.item():%Y-%m-%d}")
-            examples = Examples.of(stage, dataset, self.max_users, rng)
-            bar.update()
-            if len(examples.sizes):
-                found.append(examples)
-            names = stage.features.names
-        if not found:
-            raise DataError(
-                f"In the last n_periods={self.n_periods} periods of {self.period!r} nobody bought one candidate rather "
-                "than another, so there is no order to learn; give more or longer periods, or more candidates."
-            )
-        bar.set_postfix_str("trees")
-        trees = self._ranker().fit(found, names, seed, n_threads)
-        bar.update()
-        return trees
-
-    def _moments(self, dataset: Dataset, period: timedelta) -> Iterator[np.datetime64]:
-        """Give the beginnings of the periods that have purchases, and purchases before them."""
-        when = times(dataset)[dataset.interactions.value > 0]
-        if not len(when):
-            return
         stride = check_optional_duration("stride", self.stride) or period
-        for start in period_starts(times(dataset), stride, self.n_periods):
-            if (when < start).any() and ((when >= start) & (when < start + np.timedelta64(period))).any():
-                yield start
-
-    def _take(
-        self,
-        known: TrainingData,
-        snapshot: Snapshot,
-        models: Sequence[Recommender],
-        sizes: Sequence[int],
-        trees: Trees | None,
-    ) -> None:
-        for model in models:
-            model._training_data = known  # one copy will do
-        self._training_data, self._sizes, self._trees = known, list(sizes), trees
-        self._stage = Stage(snapshot, models, sizes)
+        moments = training_moments(dataset, period, stride, self.n_periods)
+        periods, names = training_examples(dataset, moments, period, fit_stage, self.max_users, rng, bar)
+        if not periods:
+            raise DataError(
+                f"There are no training examples: no user bought some, but not all, of the suggested items in the last "
+                f"{self.n_periods} periods of {self.period}. Increase n_periods, period or n_candidates."
+            )
+        bar.set_postfix_str("ranker")
+        fitted = ranker.fit(periods, names, seed, n_threads)
+        bar.update()
+        return fitted
 
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def _scores(self) -> SharedScores:
-        floor = 0.0 if self._trees is None else self._trees.floor
-        # What no model suggests is below whatever a candidate can score.
+        ranker, n_features = self._fitted_ranker, len(self._stage.features.names)
+        if ranker is not None and ranker.n_features != n_features:
+            raise ArtifactError(
+                f"The stored ranker has {ranker.n_features} features, but the models and data have {n_features}; fit "
+                "and save the model again."
+            )
+        floor = 0.0 if ranker is None else ranker.floor
+        # Items that are not candidates score below every candidate.
         fill = (rank_scores(item_totals(self.training_data_.matrix)) + np.floor(floor) - 1).astype(np.float32)
-        return SharedScores(fill, self._own, BLOCK)
+        return SharedScores(fill, self._candidate_scores, BLOCK)
 
-    def _own(self, users: Indices) -> sp.csr_matrix:
-        pairs = self._stage.candidates.of(users)
-        scores = fused(pairs) if self._trees is None else self._trees.scores(self._stage.features.of(pairs))
-        indptr = np.searchsorted(pairs.place, np.arange(len(users) + 1))
+    def _candidate_scores(self, users: Indices) -> sp.csr_matrix:
+        pairs, ranker = self._stage.candidates.pairs(users), self._fitted_ranker
+        scores = fused_ranks(pairs) if ranker is None else ranker.score(self._stage.features.values(pairs))
+        indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
         return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
 
     def explain(
@@ -298,7 +307,7 @@ class TwoStage(Recommender):
         items: Some | None = None,
         exclude: Some | None = None,
     ) -> pl.DataFrame:
-        """Say what each feature adds to the scores of what is recommended.
+        """Return what each feature contributes to the scores of the recommendations.
 
         Parameters
         ----------
@@ -308,9 +317,9 @@ class TwoStage(Recommender):
         Returns
         -------
         polars.DataFrame
-            ``user_id``, ``item_id``, ``rank``, ``feature``, its ``value`` (null where there is none) and its
-            ``contribution``; those of a pair add up to its score. The feature "base" is what every pair begins at.
-            What no model suggested has no rows.
+            ``user_id``, ``item_id``, ``rank``, ``feature``, its ``value`` (null where it has none) and its
+            ``contribution``. The contributions to a recommendation add up to its score. The feature "base" is the score
+            from which all candidates start. Items that no model suggested have no rows.
 
         Raises
         ------
@@ -318,110 +327,70 @@ class TwoStage(Recommender):
             As `recommend` does.
         DataError
             If there is no ranker, because the data had no timestamps.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
+        >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
+        >>> table = model.fit(gg.synth.sample_dataset()).explain(["u00"], k=1)
+        >>> table.columns
+        ['user_id', 'item_id', 'rank', 'feature', 'value', 'contribution']
+        >>> score = model.recommend(["u00"], k=1)["score"][0]
+        >>> abs(table["contribution"].sum() - score) < 1e-4
+        True
         """
         table = self.recommend(user_ids, k, filter_seen, items, exclude)
-        if self._trees is None:
-            raise DataError("Ranks are fused, for the data had no timestamps: there is no ranker to explain.")
-        users, chosen = (
-            ids.index(table[column])
-            for ids, column in ((self.training_data_.user_ids, USER_ID), (self.training_data_.item_ids, ITEM_ID))
-        )
-        parts = [NOTHING_TOLD]
-        for distinct, rows, place in by_user(users, BLOCK):
-            pairs = self._stage.candidates.of(distinct)
-            there, entry = find(pairs.keys, place * pairs.n_items + chosen[rows])
-            values = self._stage.features.of(pairs)[entry[there]]
-            parts.append(
-                contributed(rows[there], self._stage.features.names, values, self._trees.contributions(values))
+        if self._fitted_ranker is None:
+            raise DataError(
+                "There is no ranker to explain, because the training data had no timestamps; use a dataset with "
+                "timestamps."
             )
-        told = pl.concat(parts).sort("row", maintain_order=True)
-        return pl.concat([table.select(USER_ID, ITEM_ID, RANK)[told["row"]], told.drop("row")], how="horizontal")
+        users = self.training_data_.user_ids.index(table[USER_ID])
+        chosen = self.training_data_.item_ids.index(table[ITEM_ID])
+        contributed = contributions(self._stage, self._fitted_ranker, users, chosen)
+        pairs_of_rows = table.select(USER_ID, ITEM_ID, RANK)[contributed["row"]]
+        return pl.concat([pairs_of_rows, contributed.drop("row")], how="horizontal")
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
     def _stored_params(self) -> dict[str, Any]:
         stored = super()._stored_params()
         if self.candidates is not None:
-            stored["candidates"] = [source.stored() for source in self._sources()]
+            stored["candidates"] = [source.to_json() for source in self._sources()]
         if self.ranker is not None:
-            stored["ranker"] = {name: to_json(value) for name, value in asdict(self._ranker()).items()}
+            stored["ranker"] = self.ranker.to_json()
         return stored
 
     @classmethod
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         params = dict(stored)
         if params["candidates"] is not None:
-            params["candidates"] = [Source.restored(source) for source in params["candidates"]]
+            params["candidates"] = [CandidateSource.from_json(source) for source in params["candidates"]]
         if params["ranker"] is not None:
-            params["ranker"] = LightGBMRanker(**params["ranker"])
+            params["ranker"] = ranker_of_json(params["ranker"])
         return params
 
     def artifact(self) -> Artifact:
-        """Give what is stored of the model; the ranker is a text, as LightGBM writes it.
+        """Return what an artifact stores of the model; the trees of LightGBM are a text file.
 
         Raises
         ------
         NotFittedError
             If the model is not fitted.
         """
-        stored = super().artifact()
-        if self._trees is None:
-            return stored
-        text, rest = self._trees.stored()
-        return replace(stored, texts={_TREES: text}, state={**stored.state, _TREES: rest})
+        artifact = super().artifact()
+        if self._fitted_ranker is None:
+            return artifact
+        state, arrays, texts = ranker_parts(self._fitted_kind, self._fitted_ranker)
+        return replace(artifact, texts=texts, state={**artifact.state, **state}, arrays={**artifact.arrays, **arrays})
 
     def _restore(self, stored: Artifact) -> None:
-        text = stored.texts.get(_TREES)
-        self._trees = None if text is None else Trees.restored(text, stored.state[_TREES])
+        self._fitted_kind, self._fitted_ranker = restore_fitted_ranker(stored)
         super()._restore(stored)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        snapshot, models = self._stage.snapshot, []
-        data, columns = snapshot.dataset.arrays()
-        arrays = {f"snapshot.{name}": array for name, array in columns.items()}
-        for number, model in enumerate(self._stage.models):
-            state, learned = model._learned()
-            models.append({"kind": type(model).__name__, "params": model._stored_params(), "state": state})
-            arrays |= {f"models.{number}.{name}": array for name, array in learned.items()}
-        state = {
-            "moment": int(snapshot.moment.astype(np.int64)),
-            "period": snapshot.period.total_seconds(),
-            "dataset": data,
-            "models": models,
-            "sizes": self._sizes,
-        }
-        return state, arrays
+        return stage_parts(self._stage)
 
     def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        known = self.training_data_
-        data = state["dataset"] if "dataset" in state else _dataset_state(state, known)
-        dataset = Dataset.from_arrays(data, _within("snapshot.", arrays), known.user_ids, known.item_ids)
-        snapshot = Snapshot(dataset, np.datetime64(state["moment"], "us"), timedelta(seconds=state["period"]))
-        models = []
-        for number, stored in enumerate(state["models"]):
-            kind = self.classes_by_name[stored["kind"]]
-            model = kind(**kind._restored_params(stored["params"]))
-            model._training_data = known
-            model._relearn(stored["state"], _within(f"models.{number}.", arrays))
-            models.append(model)
-        self._take(known, snapshot, models, state["sizes"], self._trees)
-
-
-def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _dataset_state(state: Mapping[str, Any], known: TrainingData) -> dict[str, Any]:
-    """Describe the dataset of an artifact whose features have names only: their columns are those of the encoders."""
-    shape = len(known.user_ids), len(known.item_ids)
-    data: dict[str, Any] = {"n_users": shape[0], "n_items": shape[1]}
-    for side, size, encoder in zip(_SIDES, shape, (known.user_encoder, known.item_encoder), strict=True):
-        if side in state["features"]:
-            width, *names = state["features"][side]
-            features = encoder.features if encoder is not None and list(encoder.names) == names else ()
-            definitions = [[feature.column, feature.label, feature.kind] for feature in features]
-            data[side] = {
-                "shape": [size, width],
-                "definitions": definitions or [[name, "", "number"] for name in names],
-            }
-    return data
+        self._stage = restore_stage(state, arrays, self.training_data_)
