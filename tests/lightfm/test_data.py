@@ -116,10 +116,10 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([("ann", 10), ("dora", 10)], "no user 'dora'"),
-        ([("ann", 10), ("ann", 11)], "no item 11"),
-        ([("bob", 12), ("dora", 10)], "no item 12"),
-        (np.array([["ann", "10"]]), "no item '10'"),
+        ([("ann", 10), ("dora", 10)], "Unknown user 'dora'"),
+        ([("ann", 10), ("ann", 11)], "Unknown item 11"),
+        ([("bob", 12), ("dora", 10)], "Unknown item 12"),
+        (np.array([["ann", "10"]]), "Unknown item '10'"),
         ([("ann",)], "has length 1"),
         ([1, 2], "not a tuple"),
         ([("ann", 10, "much")], "not a number"),
@@ -168,9 +168,9 @@ def test_items_without_features_cannot_be_normalized() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([("dora", ["old"])], "no user 'dora'"),
-        ([("ann", ["blue"])], "no user feature 'blue'"),
-        ([("ann", {"blue": 1})], "no user feature 'blue'"),
+        ([("dora", ["old"])], "Unknown user 'dora'"),
+        ([("ann", ["blue"])], "Unknown user feature 'blue'"),
+        ([("ann", {"blue": 1})], "Unknown user feature 'blue'"),
         ([("ann", "old", "young")], "is not a pair"),
         ([1], "1 is not a pair"),
     ],
@@ -178,4 +178,4 @@ def test_items_without_features_cannot_be_normalized() -> None:
 def test_invalid_features(data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         shop().build_user_features(data)
-    assert isinstance(caught.value, UnknownIdError) == message.startswith("no ")
+    assert isinstance(caught.value, UnknownIdError) == message.startswith("Unknown")

@@ -55,7 +55,7 @@ def test_arguments_are_not_changed() -> None:
 
 def test_invalid_matrices() -> None:
     for wrong in ({"user_features": features(N_USERS - 1)}, {"item_features": features(N_ITEMS - 1)}):
-        with pytest.raises(ValueError, match="give a row each"):
+        with pytest.raises(ValueError, match="pass one row per"):
             LightFM().fit(bought(), **wrong)
     model = LightFM().fit(bought(), features(N_USERS + 3), features(N_ITEMS))  # more rows than users are allowed
     with pytest.raises(ValueError, match="user features"):

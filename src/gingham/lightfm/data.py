@@ -350,7 +350,7 @@ def _weights(values: list[Any]) -> Floats:
 
 
 def _unknown_error(what: str, key: Any) -> UnknownError:
-    return UnknownError(f"There is no {what} {key!r}; call fit or fit_partial with it first.")
+    return UnknownError(f"Unknown {what} {key!r}; call fit or fit_partial with it first.")
 
 
 def _require_length(length: int, datum: Any) -> None:

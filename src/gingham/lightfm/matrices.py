@@ -1,4 +1,4 @@
-"""The caller's matrices, as the engine takes them; the caller's stay as they are."""
+"""Convert the caller's matrices to the form that the engine needs, without changing them."""
 
 from typing import Any
 
@@ -12,32 +12,33 @@ from gingham.models.training_pairs import Observations
 
 
 def as_coo(data: Any, name: str) -> sp.coo_matrix:
-    """Take any sparse matrix entry by entry, duplicates as they come.
+    """Convert a sparse matrix of any format to COO; duplicate entries of a COO matrix are kept.
 
     Raises
     ------
     DataError
-        If it is none.
+        If `data` is not a sparse matrix.
     """
-    is_sparse: bool = sp.issparse(data)  # a bool, so that mypy does not narrow `data` to less than it is
+    is_sparse: bool = sp.issparse(data)  # a bool, because mypy would otherwise narrow `data` too far
     if not is_sparse:
-        raise DataError(f"{name} is a {type(data).__name__}; give a SciPy sparse matrix.")
+        raise DataError(f"{name} is a {type(data).__name__}; pass a SciPy sparse matrix.")
     return sp.coo_matrix(data)
 
 
-def entries(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
-    """Take interactions one by one, duplicates as they come, each with its weight.
+def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
+    """Return the interactions with their weights; duplicate entries are kept.
 
     Raises
     ------
     DataError
-        If the weights are no COO matrix with entries at the very places of the interactions, in the same order.
+        If `sample_weight` is not a COO matrix with the same entries as the interactions, in the same order, or a weight
+        is not finite.
     """
     values = coo.data.astype(np.float32, copy=False)
     if sample_weight is None:
         return Observations(coo.row, coo.col, values, None)
     if getattr(sample_weight, "format", None) != "coo":
-        raise DataError(f"sample_weight is a {type(sample_weight).__name__}; give a COO matrix.")
+        raise DataError(f"sample_weight is a {type(sample_weight).__name__}; pass a COO matrix.")
     same = (
         sample_weight.shape == coo.shape
         and np.array_equal(sample_weight.row, coo.row)
@@ -45,65 +46,66 @@ def entries(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
     )
     if not same:
         raise DataError(
-            f"sample_weight has shape {sample_weight.shape} and {sample_weight.nnz:,} entries, the interactions have "
-            f"shape {coo.shape} and {coo.nnz:,}; give one for each interaction, in the same order."
+            f"sample_weight has shape {sample_weight.shape} and {sample_weight.nnz:,} entries, which do not match the "
+            f"interactions of shape {coo.shape} with {coo.nnz:,}; pass one weight per interaction, in the same order."
         )
     weights = sample_weight.data.astype(np.float32, copy=False)
     if not np.isfinite(weights).all():
-        raise DataError("sample_weight holds a value that is not finite; leave out what is not known.")
+        raise DataError("sample_weight holds a value that is not finite; pass finite weights.")
     return Observations(coo.row, coo.col, values, weights)
 
 
-def positive_weights(given: Observations, matrix: sp.csr_matrix) -> Floats | None:
-    """Give the mean weight of the entries behind each entry of the matrix that sums them up."""
-    if given.weights is None:
+def positive_weights(pairs: Observations, matrix: sp.csr_matrix) -> Floats | None:
+    """Return the mean weight of the observations of each entry of `matrix`; None without weights."""
+    if pairs.weights is None:
         return None
-    places = given.users, given.items
+    positions = pairs.users, pairs.items
     total, count = (
-        canonical(sp.coo_matrix((values, places), shape=matrix.shape), "sample_weight").data
-        for values in (given.weights, np.ones(len(given.weights), np.float32))
+        canonical(sp.coo_matrix((values, positions), shape=matrix.shape), "sample_weight").data
+        for values in (pairs.weights, np.ones(len(pairs.weights), np.float32))
     )
     return np.asarray(total / count)
 
 
 def feature_rows(features: Matrix | None, name: str, n_rows: int) -> sp.csr_matrix | None:
-    """Take the features of the first `n_rows` users or items; None stays None.
+    """Return the features of the first `n_rows` users or items; None if there are no features.
 
     Raises
     ------
     DataError
-        If there are fewer rows, or a value that is not finite.
+        If there are fewer rows or a value is not finite.
     """
     if features is None:
         return None
     matrix = canonical(features, name)
     if matrix.shape[0] < n_rows:
         raise DataError(
-            f"{name} has {matrix.shape[0]:,} rows for {n_rows:,} {name.partition('_')[0]}s; give a row each."
+            f"{name} has {matrix.shape[0]:,} rows for {n_rows:,} {name.partition('_')[0]}s; pass one row per "
+            f"{name.partition('_')[0]}."
         )
     return matrix[:n_rows]
 
 
 def index(ids: Any, name: str) -> Indices:
-    """Take row numbers of any integer type, or floats that are whole; a single one for a list of one.
+    """Convert row numbers of any numeric type to int32; a single number becomes an array of length 1.
 
     Raises
     ------
     DataError
-        If one is negative, too large or no whole number, or they are no list of numbers.
+        If `ids` is not a list of numbers, or a number is negative, too large or not an integer.
     """
     array = np.atleast_1d(np.asarray(ids))
     if array.dtype == np.int32 and array.ndim == 1:
-        whole: npt.NDArray[Any] = array
+        integers: npt.NDArray[Any] = array
     elif array.ndim != 1 or not (array.size == 0 or array.dtype.kind in "iuf"):
-        raise DataError(f"{name} is {array.ndim}-dimensional of type {array.dtype}; give a list of row numbers.")
+        raise DataError(f"{name} is {array.ndim}-dimensional with dtype {array.dtype}; pass a list of row numbers.")
     else:
         with np.errstate(invalid="ignore"):
-            whole = array.astype(np.int32)
-        wrong = whole != array
+            integers = array.astype(np.int32)
+        wrong = integers != array
         if wrong.any():
             largest = np.iinfo(np.int32).max
-            raise DataError(f"{name} holds {array[wrong][0]}; give row numbers from 0 to {largest:,}.")
-    if whole.size and whole.min() < 0:
-        raise DataError(f"{name} holds {whole.min()}; give row numbers from 0 on.")
-    return whole
+            raise DataError(f"{name} holds {array[wrong][0]}; pass row numbers from 0 to {largest:,}.")
+    if integers.size and integers.min() < 0:
+        raise DataError(f"{name} holds {integers.min()}; pass row numbers from 0.")
+    return integers

@@ -1,4 +1,4 @@
-"""The model: LightFM's arguments and attributes, HybridMF's training and ranking."""
+"""The model: the arguments and attributes of LightFM, with the training and ranking of HybridMF."""
 
 import copy
 import inspect
@@ -7,75 +7,73 @@ from typing import Any, Self
 
 import numpy as np
 import scipy.sparse as sp
-from tqdm import tqdm
 
-from gingham import errors, store
+from gingham import store
 from gingham.arrays import Matrix, canonical
 from gingham.errors import ArtifactError, DataError
-from gingham.lightfm.errors import ParameterError, translated
-from gingham.lightfm.matrices import as_coo, entries, feature_rows, positive_weights
-from gingham.lightfm.scoring import Scorer, require_threads
+from gingham.lightfm.errors import ParameterError
 from gingham.lightfm.state import ARRAYS
-from gingham.models import HybridMF, Recommender
+from gingham.lightfm.training import Trainer
+from gingham.models import HybridMF
 from gingham.models.epochs import Epoch
-from gingham.models.hybrid import HybridState
 from gingham.models.inputs import read_inputs
-from gingham.models.loss import LOSSES
 from gingham.models.parametrized import to_json
-from gingham.models.side import INITIAL_MEMORY, Side
-from gingham.models.training import TrainingOptions, train
-from gingham.models.training_data import TrainingData
-from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
-from gingham.validation import check_integer
 
 
-class LightFM(Scorer):
-    """The model of LightFM 1.17, trained and ranked by Gingham's engine.
+class LightFM(Trainer):
+    """A hybrid matrix factorisation model with the interface of LightFM 1.17.
 
     Parameters
     ----------
     no_components : int
         The size of an embedding; 10 by default.
     k, n : int
-        "warp-kos" draws n of a user's positives, 10 by default, and trains the k-th best, 5 by default.
+        For "warp-kos": `n` positives of a user are sampled (10 by default) and the k-th best is used (5 by default).
     learning_schedule : {"adagrad", "adadelta"}
-        How step sizes adapt; "adagrad" by default.
+        How step sizes are adapted; "adagrad" by default.
     loss : {"logistic", "bpr", "warp", "warp-kos"}
-        What training minimises; "logistic" by default.
+        The loss to minimise; "logistic" by default.
     learning_rate : float
-        The first step size of adagrad; 0.05 by default.
+        The initial learning rate of adagrad; 0.05 by default.
     rho, epsilon : float
-        Adadelta's decay, 0.95 by default, and the constant that gets it going, 1e-6 by default.
+        For adadelta: the decay rate, 0.95 by default, and a small constant for numerical stability, 1e-6 by default.
     item_alpha, user_alpha : float
-        L2 penalties on the parameters of items' and users' features; 0 by default.
+        L2 penalties on the parameters of item and user features; 0 by default.
     max_sampled : int
-        How many negatives "warp" and "warp-kos" try before they give up; 10 by default.
+        For "warp" and "warp-kos": the largest number of negatives sampled per update; 10 by default.
     random_state : int, RandomState, Generator or None
-        Where the first embeddings and the draws come from. With an int and one thread, every fit to the same data gives
-        the same model. None (default): each fit differs.
+        The seed of the initial embeddings and of sampling. With an int and one thread, each fit to the same data gives
+        the same model. With None (default), each fit differs.
 
     Attributes
     ----------
     item_embeddings, user_embeddings : float32 array, shape (n_features, no_components)
-        What is learned about the features; None before the model is fitted. These and those below may be written to.
+        The embeddings of the features; None before the model is fitted. All arrays may be changed or replaced.
     item_biases, user_biases : float32 array, shape (n_features,)
-        The same for biases.
+        The biases of the features.
     item_embedding_gradients, item_embedding_momentum, item_bias_gradients, item_bias_momentum : float32 array
-        What the optimizer remembers of the items' parameters; of the same shapes. So for users.
+        The state of the optimizer for the item parameters, in the same shapes. The user side has the same attributes.
 
     Raises
     ------
     ParameterError
-        If a parameter is out of its range.
+        If a parameter is out of range.
 
     References
     ----------
     Kula, "Metadata Embeddings for User and Item Cold-start Recommendations", 2015. arXiv:1507.08439.
-    """
 
-    _seed: int | None
-    _history: list[Epoch]
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import scipy.sparse as sp
+    >>> from gingham.lightfm import LightFM
+    >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+    >>> model = LightFM(no_components=4, loss="warp", random_state=1).fit(interactions, epochs=50)
+    >>> (model.predict(0, np.arange(4)) > 0).tolist()
+    [True, True, False, False]
+    """
 
     def __init__(
         self,
@@ -107,166 +105,35 @@ class LightFM(Scorer):
         self._engine()
         self._reset()
 
-    # Training --------------------------------------------------------------------------------------------------------
-
-    def fit(
-        self,
-        interactions: Matrix,
-        user_features: Matrix | None = None,
-        item_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        epochs: int = 1,
-        num_threads: int = 1,
-        verbose: bool = False,
-    ) -> Self:
-        """Train from scratch; as `fit_partial` does, after forgetting what was learned before."""
-        self._reset()
-        return self.fit_partial(interactions, user_features, item_features, sample_weight, epochs, num_threads, verbose)
-
-    def fit_partial(
-        self,
-        interactions: Matrix,
-        user_features: Matrix | None = None,
-        item_features: Matrix | None = None,
-        sample_weight: Matrix | None = None,
-        epochs: int = 1,
-        num_threads: int = 1,
-        verbose: bool = False,
-    ) -> Self:
-        """Train on from where the model stands.
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
+        """Return the parameters by name.
 
         Parameters
         ----------
-        interactions : sparse matrix, shape (n_users, n_items)
-            Values above zero are positives, others negatives, which "logistic" alone learns from. A pair that is there
-            twice is trained twice.
-        user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
-            Weights of features; by default each user and item has one of its own. Rows beyond are not looked at.
-        sample_weight : COO matrix, shape (n_users, n_items)
-            How much each interaction counts, in the order of the interactions; by default 1. All losses take it.
-        epochs : int
-            How often training goes through the interactions, 1 by default; 0 sets the model up and no more.
-        num_threads : int
-            1 by default, which makes training reproducible.
-        verbose : bool
-            Whether a bar shows the epochs and their loss; False by default.
+        deep : bool
+            Ignored; for compatibility with scikit-learn.
 
-        Returns
-        -------
-        LightFM
-            This model. If training is interrupted or fails, it is as after the last finished epoch.
-
-        Raises
-        ------
-        ParameterError
-            If a parameter is out of its range.
-        DataError
-            If shapes disagree, a value is not finite, or there are other features than before.
-        DivergedError
-            If a parameter stops being finite.
+        Examples
+        --------
+        >>> from gingham.lightfm import LightFM
+        >>> LightFM(loss="warp").get_params()["loss"]
+        'warp'
         """
-        hybrid = self._engine()
-        require_threads(num_threads)
-        with translated():
-            check_integer("epochs", epochs, 0)
-        coo = as_coo(interactions, "interactions")
-        n_users, n_items = coo.shape
-        given = entries(coo, sample_weight)
-        known, features = read_inputs(
-            coo,
-            feature_rows(user_features, "user_features", n_users),
-            feature_rows(item_features, "item_features", n_items),
-        )
-        rng = generator(self.random_state)
-        if self._seed is None:
-            self._seed = int(rng.integers(2**62))
-        users, items = self._sides(known, features, rng)
-        loss = LOSSES[hybrid.loss]
-        weights = positive_weights(given, known.matrix) if loss.draws_positives else None
-        pairs = TrainingPairs.of_observations(given, known.matrix, weights, loss, self._seed)
-        state = HybridState(users, items, self._history, seed=self._seed, schedule=self.learning_schedule)
-        with tqdm(total=int(epochs), desc="Epoch", disable=not verbose) as bar:
-
-            def show(_: Recommender, epoch: Epoch) -> None:
-                bar.set_postfix(loss=f"{epoch.loss:.4g}", refresh=False)
-                bar.update()
-
-            try:
-                with translated():
-                    n_epochs = int(epochs) if len(pairs) else 0
-                    train(hybrid, known, state, pairs, TrainingOptions(n_epochs, num_threads, [show], verbose=False))
-            finally:
-                self._learn("user", users)
-                self._learn("item", items)
-        return self
-
-    def _engine(self) -> HybridMF:
-        """Make the model that trains with these parameters."""
-        hybrid = HybridMF(
-            n_components=self.no_components,
-            loss=self.loss,
-            learning_schedule=self.learning_schedule,
-            learning_rate=self.learning_rate,
-            rho=self.rho,
-            epsilon=self.epsilon,
-            user_alpha=self.user_alpha,
-            item_alpha=self.item_alpha,
-            max_sampled=self.max_sampled,
-            k=min(self.k, self.n),  # of n drawn, none is worse than the n-th best
-            n=self.n,
-            random_state=self.random_state,
-        )
-        try:
-            hybrid.validate()
-        except errors.ParameterError as error:
-            raise ParameterError(str(error).replace("n_components", "no_components")) from error
-        return hybrid
-
-    def _reset(self) -> None:
-        self._forget()
-        self._seed, self._history = None, []
-
-    def _sides(
-        self, known: TrainingData, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None], rng: np.random.Generator
-    ) -> tuple[Side, Side]:
-        """Give users and items as the engine trains them: as they are, or as they start."""
-        if self._is_fitted():
-            for matrix, ids, what in (
-                (features[0], known.user_ids, "user"),
-                (features[1], known.item_ids, "item"),
-            ):
-                self._require_features(len(ids) if matrix is None else matrix.shape[1], what)
-            n_parts = 1 + len(INITIAL_MEMORY[self.learning_schedule])
-            users, items = (
-                Side.of_parts(self._parts(what, n_parts), matrix)
-                for what, matrix in zip(("user", "item"), features, strict=True)
-            )
-            for side in (users, items):
-                if side.n_components != self.no_components:
-                    raise ParameterError(
-                        f"no_components={self.no_components}, and the embeddings have {side.n_components}; call fit."
-                    )
-            return users, items
-        users, items = (
-            # Everybody starts at random, as in LightFM: whom training does not meet now it may meet the next time.
-            Side.initial(matrix, np.ones(len(ids), bool), int(self.no_components), self.learning_schedule, rng)
-            for matrix, ids in zip(features, (known.user_ids, known.item_ids), strict=True)
-        )
-        return users, items
-
-    # Parameters, other models, storing -------------------------------------------------------------------------------
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Give the parameters by name; `deep` is there for scikit-learn and changes nothing."""
         return {name: getattr(self, name) for name in PARAMETERS}
 
     def set_params(self, **params: Any) -> Self:
-        """Change parameters by name; they take effect in the next fit, which checks them.
+        """Change parameters by name. The next fit checks and uses them.
 
         Raises
         ------
         ParameterError
-            If there is no such parameter.
+            If there is no parameter with this name.
+
+        Examples
+        --------
+        >>> from gingham.lightfm import LightFM
+        >>> LightFM().set_params(loss="bpr").loss
+        'bpr'
         """
         for name, value in params.items():
             if name not in PARAMETERS:
@@ -276,7 +143,7 @@ class LightFM(Scorer):
 
     @classmethod
     def from_lightfm(cls, model: Any) -> Self:
-        """Take a model of LightFM, by its attributes; ours is a copy.
+        """Convert a model of the original LightFM package; its arrays are copied.
 
         Parameters
         ----------
@@ -286,12 +153,18 @@ class LightFM(Scorer):
         Raises
         ------
         DataError
-            If an attribute of LightFM's is missing.
+            If `model` lacks an attribute of LightFM.
+
+        Examples
+        --------
+        >>> import lightfm  # doctest: +SKIP
+        >>> from gingham.lightfm import LightFM
+        >>> model = LightFM.from_lightfm(lightfm.LightFM(loss="warp"))  # doctest: +SKIP
         """
         missing = [name for name in (*PARAMETERS, *ARRAYS) if not hasattr(model, name)]
         if missing:
-            what = f"Of type {type(model).__name__}, the model has no attribute {missing[0]!r}"
-            raise DataError(f"{what}; give a model of LightFM.")
+            name = type(model).__name__
+            raise DataError(f"The model of type {name} has no attribute {missing[0]!r}; pass a LightFM model.")
         ours = cls(**{name: copy.deepcopy(getattr(model, name)) for name in PARAMETERS})
         for name in ARRAYS:
             array = getattr(model, name)
@@ -304,37 +177,61 @@ class LightFM(Scorer):
         user_features: Matrix | None = None,
         item_features: Matrix | None = None,
     ) -> HybridMF:
-        """Make a `HybridMF` of this model, which recommends, evaluates and stores; it is a copy.
+        """Convert to a `HybridMF`, which can recommend, be evaluated and be saved; the parameters are copied.
 
         Parameters
         ----------
         interactions : sparse matrix, shape (n_users, n_items)
-            What users had; by default nothing is known of that.
+            The history of the users; empty by default.
         user_features, item_features : sparse matrix
-            As for `fit_partial`: a LightFM does not remember them.
+            As for `fit_partial`; a `LightFM` does not store them.
 
         Raises
         ------
         NotFittedError, DataError
-            If the model is not fitted, or shapes disagree.
+            If the model is not fitted or shapes do not match.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> from gingham.lightfm import LightFM
+        >>> interactions = sp.coo_matrix(np.kron(np.eye(2), np.ones((2, 2))))  # two groups of users and items
+        >>> model = LightFM(loss="warp", random_state=1).fit(interactions, epochs=50)
+        >>> hybrid = model.to_hybrid(interactions)
+        >>> sorted(hybrid.recommend([0], k=2)["item_id"])
+        [0, 1]
         """
         self._require_fitted()
         n_users, n_items = (
-            len(self._learned(what)[1]) if features is None else canonical(features, f"{what}_features").shape[0]
+            len(self._parameters(what)[1]) if features is None else canonical(features, f"{what}_features").shape[0]
             for what, features in (("user", user_features), ("item", item_features))
         )
-        seen = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions
-        known, features = read_inputs(seen, user_features, item_features)
-        users, items = self._sides(known, features, generator(self.random_state))
-        return self._engine().resume(known, users, items, self._seed, self._history)
+        history = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions
+        training_data, features = read_inputs(history, user_features, item_features)
+        users, items = self._sides(training_data, features, generator(self.random_state))
+        return self._engine().resume(training_data, users, items, self._seed, self._history)
 
     def save(self, path: Path | str) -> None:
-        """Store the model as a folder, without pickle; an artifact that is there is replaced when this one is complete.
+        """Save the model to a folder, without pickle. An existing artifact is replaced only when this one is complete.
 
         Raises
         ------
         NotFittedError, ArtifactError
-            If the model is not fitted, or `path` is something else than an artifact or can't be written.
+            If the model is not fitted, or `path` exists but is not an artifact or cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> import scipy.sparse as sp
+        >>> from gingham.lightfm import LightFM
+        >>> model = LightFM().fit(sp.coo_matrix(np.eye(3)))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(Path(folder) / "model")
+        ...     LightFM.load(Path(folder) / "model").item_embeddings.shape
+        (3, 10)
         """
         self._require_fitted()
         params = {name: to_json(value) for name, value in self.get_params().items()}
@@ -344,16 +241,16 @@ class LightFM(Scorer):
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Load a model that `save` stored.
+        """Load a model that was saved with `save`.
 
         Raises
         ------
         ArtifactError
-            If there is none at `path`, it is damaged or of a newer format, or it is another kind of model.
+            If `path` is not an artifact, or the artifact is damaged, has a newer format or holds another model class.
         """
         stored = store.read(path)
         if stored.kind != cls.__name__:
-            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, no {cls.__name__}; use gingham.load.")
+            raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not a {cls.__name__}; use gingham.load.")
         model = cls(**stored.params)
         for name in ARRAYS:
             setattr(model, name, stored.arrays[name])

@@ -82,7 +82,7 @@ class Scorer(ModelState):
         return scores
 
     def _score_for(self, user: tuple[Floats, Floats], items: Indices, item_rows: sp.csr_matrix | None) -> Floats:
-        all_items = self._learned("item")
+        all_items = self._parameters("item")
         # For many items, scoring all of them and selecting is cheaper than copying their rows.
         if item_rows is None and items.max(initial=-1) < len(all_items[1]) <= 4 * len(items):
             return _score_pairs(user, all_items)[items]

@@ -85,20 +85,20 @@ class ModelState:
 
     def _representations(self, what: str, features: Matrix | None) -> tuple[Floats, Floats]:
         self._require_fitted()
-        embeddings, biases = self._learned(what)
+        embeddings, biases = self._parameters(what)
         if features is None:
             return biases, embeddings
         rows = canonical(features, f"{what}_features")
         self._require_features(rows.shape[1], what)
         return rows @ biases, rows @ embeddings
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         for name in ARRAYS:
             setattr(self, name, None)
 
     def _represent(self, what: str, entities: Indices, features: sp.csr_matrix | None) -> tuple[Floats, Floats]:
         """Return (embeddings, biases) of some users or items."""
-        embeddings, biases = self._learned(what)
+        embeddings, biases = self._parameters(what)
         n_features = 1 + int(entities.max(initial=-1)) if features is None else features.shape[1]
         if n_features > len(biases):
             raise DataError(
@@ -111,7 +111,7 @@ class ModelState:
         rows = features[distinct]
         return (rows @ embeddings[:n_features])[position], (rows @ biases[:n_features])[position]
 
-    def _learned(self, what: str) -> tuple[Floats, Floats]:
+    def _parameters(self, what: str) -> tuple[Floats, Floats]:
         return getattr(self, f"{what}_embeddings"), getattr(self, f"{what}_biases")
 
     def _ranking_side(self, what: str, features: Matrix | None, n_rows: int) -> Side:
@@ -135,7 +135,7 @@ class ModelState:
                 "was fitted with, or call fit again."
             )
 
-    def _learn(self, what: str, side: Side) -> None:
+    def _set_parameters(self, what: str, side: Side) -> None:
         parts = side.parts()
         parts += [(np.zeros_like(parts[0][0]), np.zeros_like(parts[0][1]))] * (len(_PARTS) - len(parts))
         for names, arrays in zip(_PARTS, parts, strict=True):

@@ -1,0 +1,113 @@
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from gingham import HybridMF
+from gingham.lightfm import LightFM
+from gingham.lightfm.errors import DivergedError
+from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, same
+
+LOSSES = ("logistic", "bpr", "warp", "warp-kos")
+
+
+@pytest.mark.parametrize("schedule", ["adagrad", "adadelta"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_fit_partial_continues_training(loss: str, schedule: str) -> None:
+    side_features = {"user_features": features(N_USERS), "item_features": features(N_ITEMS)}
+    once, twice = (LightFM(loss=loss, learning_schedule=schedule, random_state=5) for _ in range(2))
+    once.fit(bought(), epochs=4, **side_features)
+    for _ in range(2):
+        assert twice.fit_partial(bought(), epochs=2, **side_features) is twice
+    assert same(once, twice)
+    assert not same(once, twice.fit(bought(), epochs=1, **side_features))
+    assert same(once, twice.fit(bought(), epochs=4, **side_features))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_equals_hybridmf(loss: str) -> None:
+    ours = LightFM(10, loss=loss, random_state=5).fit(bought(), epochs=3)
+    engine = HybridMF(10, loss=loss, epochs=3, random_state=5).fit(bought(), num_threads=1, verbose=False)
+    np.testing.assert_array_equal(ours.item_embeddings, engine.item_embeddings)
+    np.testing.assert_array_equal(ours.user_biases, engine.user_biases)
+
+
+def test_repeated_entries_are_trained_twice() -> None:
+    pairs = bought()
+    twice = sp.coo_matrix((np.tile(pairs.data, 2), (np.tile(pairs.row, 2), np.tile(pairs.col, 2))), shape=pairs.shape)
+    memory = [LightFM(random_state=1).fit(matrix).item_bias_gradients for matrix in (pairs, twice)]
+    assert (memory[1] > memory[0]).all()
+
+
+def test_nothing_is_learned_without_positives() -> None:
+    for loss in LOSSES:
+        model = LightFM(loss=loss, random_state=1)
+        assert model.fit_partial(sp.coo_matrix((10, 100), dtype=np.int32), epochs=2) is model
+        assert model.item_embeddings.shape == (100, 10)
+    before = LightFM(loss="bpr", random_state=1).fit(-bought(), epochs=0)
+    assert same(before, LightFM(loss="bpr", random_state=1).fit(-bought(), epochs=3))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_uses_weights(loss: str) -> None:
+    pairs = bought()
+    ones, twos = (sp.coo_matrix((np.full(pairs.nnz, weight), (pairs.row, pairs.col))) for weight in (1, 2))
+    plain, one, two = (LightFM(loss=loss, random_state=1).fit(pairs, sample_weight=w) for w in (None, ones, twos))
+    np.testing.assert_allclose(plain.item_embeddings, one.item_embeddings, rtol=1e-5)
+    assert not np.allclose(one.item_embeddings, two.item_embeddings, rtol=1e-3)
+
+
+def test_kos_averages_the_weights_of_repeated_pairs() -> None:
+    pairs = sp.coo_matrix(([1, 1, 1, 1], ([0, 0, 0, 1], [1, 1, 2, 3])), shape=(4, 5))
+    even, odd = (
+        LightFM(loss="warp-kos", random_state=1).fit(
+            pairs, sample_weight=sp.coo_matrix((weights, (pairs.row, pairs.col)), pairs.shape)
+        )
+        for weights in ([2.0, 2.0, 1.0, 1.0], [1.0, 3.0, 1.0, 1.0])
+    )
+    assert same(even, odd)
+
+
+def test_divergence_raises_and_restores_the_model() -> None:
+    model = LightFM(loss="bpr", random_state=1).fit(bought())
+    model.set_params(learning_rate=1e30)
+    before = copy.deepcopy(model)
+    for kind in (DivergedError, ValueError):
+        with pytest.raises(kind, match="no longer finite"):
+            model.fit_partial(bought(), epochs=5)
+    assert same(model, before)
+
+
+def test_verbose_shows_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    LightFM().fit(bought(), epochs=3)
+    assert capsys.readouterr().err == ""
+    LightFM().fit(bought(), epochs=3, verbose=True)
+    shown = capsys.readouterr().err
+    assert "Epoch: 100%" in shown
+    assert "3/3" in shown
+    assert "loss=" in shown
+
+
+def test_interruption_keeps_the_last_complete_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[int] = []
+
+    class Bar:
+        def __init__(self, **_: Any) -> None: ...
+        def __enter__(self) -> "Bar":
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def set_postfix(self, **_: Any) -> None: ...
+        def update(self) -> None:
+            done.append(1)
+            if len(done) == 2:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("gingham.lightfm.training.tqdm", Bar)
+    model = LightFM(random_state=1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(bought(), epochs=9)
+    monkeypatch.undo()
+    assert same(model, LightFM(random_state=1).fit(bought(), epochs=2))
