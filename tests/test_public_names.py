@@ -15,7 +15,7 @@ import gingham as gg
 
 ROOT = Path(gg.__file__).parent
 PROJECT = ROOT.parents[1]
-PACKAGES = ("gingham", "gingham.metrics", "gingham.synth")
+PACKAGES = ("gingham", "gingham.split", "gingham.metrics", "gingham.synth")
 
 
 def submodules(package: str) -> set[str]:

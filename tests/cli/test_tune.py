@@ -20,7 +20,7 @@ def test_tune_prints_the_best_parameters_and_continues_a_study(recipe: Path, tmp
         assert heading in html
     again = CliRunner().invoke(app, [*command, "3"])
     assert again.exit_code == 0, again.output
-    assert "holds 2 of 3 trials" in again.stderr
+    assert "has 2 of 3 trials" in again.stderr
 
 
 def test_a_wrong_option_is_refused_before_anything_is_read(recipe: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """``gingham similar``: the items most similar to an item, from a run."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -8,6 +8,7 @@ from gingham.cli.arguments import RunFolder
 
 if TYPE_CHECKING:
     from gingham.models import Recommender
+    from gingham.models.embedding import EmbeddingModel
 
 
 def similar(
@@ -20,16 +21,15 @@ def similar(
     from gingham.cli.console import print_items
     from gingham.columns import SIMILAR_ITEM_ID
     from gingham.errors import ParameterError
-    from gingham.models.embedding import EmbeddingModel
 
     model = pipeline.load_run(folder)
-    if not isinstance(model, EmbeddingModel):
+    if "similar_items" not in model.supports:
         raise ParameterError(
-            f"The model in {folder} is {type(model).__name__}, which has no embeddings to find similar items by; "
+            f"The model in {folder} is {type(model).__name__}, which does not find similar items; "
             "run a recipe with kind = 'hybrid' or 'als'."
         )
     training_data = model.training_data_
-    rows = model.similar_items([training_data.item_ids.cast(item)], k)
+    rows = cast("EmbeddingModel[Any]", model).similar_items([training_data.item_ids.cast(item)], k)
     print_items(f"Similar to item {item}{_name(model, item)}", rows, SIMILAR_ITEM_ID, training_data.item_labels)
 
 
