@@ -57,7 +57,7 @@ def test_a_run_is_stored_although_mlflow_fails_at_its_end(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(*_: Any) -> None:
-        raise mlflow.MlflowException("The disk is full. Ask somebody.")
+        raise mlflow.MlflowException("The disk is full. Ask an administrator.")
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_artifact", gone)
     out = tmp_path / "out"
