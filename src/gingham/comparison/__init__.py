@@ -1,7 +1,7 @@
-"""Models side by side: the same train and test, the simple baselines beside them, and a plain verdict."""
+"""Comparison of models with each other and with simple baselines, on the same train and test parts."""
 
 from gingham.comparison.comparison import Comparison
-from gingham.comparison.measured import Fitted, Fitting, Measured
+from gingham.comparison.measured import FitFunction, Measured
 from gingham.comparison.side_by_side import BASELINES, baselines, compare
 
-__all__ = ["BASELINES", "Comparison", "Fitted", "Fitting", "Measured", "baselines", "compare"]
+__all__ = ["BASELINES", "Comparison", "FitFunction", "Measured", "baselines", "compare"]

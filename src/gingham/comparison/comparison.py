@@ -1,4 +1,4 @@
-"""What a comparison found: who is better than the baselines, by how much, how surely, and at what cost."""
+"""The result of a comparison: each model's metrics, the differences from the reference, their intervals, and costs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,27 +15,37 @@ from gingham.evaluation.bootstrap import FEWEST
 from gingham.evaluation.evaluation import Evaluation, differences
 from gingham.report import Page
 
-_FLATTERED = "Overlap was allowed: models were fitted to as many as {:,} rows of this test, which flatter them."
+_OVERLAP = "Models were fitted to up to {:,} rows of this test, so their metrics are too high."
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
-# What stands for them in a table.
+# The marks of the verdicts in tables.
 MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """What `compare` measured.
+    """The result of `compare`.
 
     Attributes
     ----------
     measured : mapping of str to Measured
-        What was measured of each model, by name; the baselines last.
+        The measurements of each model, by name; the baselines last.
     baselines : tuple of str
         The names of the baselines.
     metric : str
-        What decides which baseline is best, and opens the report.
+        The metric by which the best baseline is chosen; the report shows it first.
     reference : str
         The model that the others are compared with.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> comparison = gg.compare({"knn": gg.ItemKNN()}, train, test, k=5)
+    >>> comparison.models, comparison.metric
+    (('knn',), 'map@5')
+    >>> comparison.differences.columns
+    ['model', 'metric', 'difference', 'low', 'high', 'users', 'verdict']
     """
 
     measured: Mapping[str, Measured]
@@ -47,46 +57,46 @@ class Comparison:
     def of(
         cls, measured: Mapping[str, Measured], baselines: tuple[str, ...], metric: str, reference: str | None
     ) -> "Comparison":
-        """Compare with the best baseline by `metric`, unless another reference is given.
+        """Build from measurements; the reference is by default the best baseline by `metric`.
 
         Raises
         ------
         ParameterError
-            If no user of the test counts for `metric`.
+            If `metric` is not defined for any user of the test.
         """
         means = {name: measured[name].evaluation.to_dict()[metric]["mean"] for name in baselines}
         if None in means.values():
-            raise ParameterError(f"metric={metric!r} is not defined for any user of the test; give another.")
+            raise ParameterError(f"metric={metric!r} is not defined for any user of the test; choose another metric.")
         return cls(measured, baselines, metric, reference or max(means, key=lambda name: means[name]))
 
     @property
     def evaluations(self) -> dict[str, Evaluation]:
-        """How good each model is on the test, by name."""
+        """The evaluation of each model on the test, by name."""
         return {name: one.evaluation for name, one in self.measured.items()}
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The names of what was compared with the baselines."""
+        """The names of the models that are not baselines."""
         return tuple(name for name in self.measured if name not in self.baselines)
 
     @property
     def metrics(self) -> list[str]:
-        """The names of what was measured, in the order of the evaluations."""
+        """The names of the metrics, in the order of the evaluations."""
         return self.measured[self.reference].evaluation.table["metric"].to_list()
 
     @cached_property
     def table(self) -> pl.DataFrame:
-        """Each model's metrics: ``model``, ``metric``, ``mean``, ``low`` and ``high`` (the 95% interval), ``users``."""
+        """The metrics: ``model``, ``metric``, ``mean``, ``low`` and ``high`` (the 95% interval), ``users``."""
         return self._stacked(lambda evaluation: evaluation.table)
 
     @cached_property
     def differences(self) -> pl.DataFrame:
-        """How far each other model is above the reference, user by user.
+        """The differences between each other model and the reference, paired by user.
 
-        ``model``, ``metric``, ``difference`` (of the means, over the users whom both count), ``low`` and ``high`` (its
-        95% interval: 1,000 bootstrap resamples of the users), ``users``, and the ``verdict``: "better" if the interval
-        is above zero, "worse" if it is below, else "no clear difference"; that is also what can be said of fewer than
-        ten users, whose resamples tell nothing of others.
+        ``model``, ``metric``, ``difference`` (of the means, over the users for whom both are defined), ``low`` and
+        ``high`` (its 95% interval from 1,000 bootstrap resamples of the users), ``users``, and ``verdict``: "better" if
+        the interval is above zero, "worse" if it is below, otherwise "no clear difference". With fewer than ten users
+        the verdict is always "no clear difference".
         """
         tables = [
             differences(one.evaluation, self.measured[self.reference].evaluation).select(
@@ -112,25 +122,25 @@ class Comparison:
 
     @property
     def marks(self) -> dict[tuple[str, str], str]:
-        """What stands for the verdict on a model by a metric in a table: + - =."""
+        """The mark of each verdict in tables, "+", "-" or "=", by model and metric."""
         return {(row["model"], row["metric"]): MARKS[row["verdict"]] for row in self.differences.to_dicts()}
 
     @property
     def legend(self) -> str:
-        """What to read such a table with."""
+        """The explanation of a table of metrics with marks."""
         return (
-            f"Over the {max(self.table['users'].to_list()):,} users with purchases in the test part. Beside "
-            f"{self.reference}, user by user: + better, - worse, = no clear difference."
+            f"Means over the {max(self.table['users'].to_list()):,} users with purchases in the test part. "
+            f"Compared with {self.reference}, paired by user: + better, - worse, = no clear difference."
         )
 
     @cached_property
     def lists(self) -> pl.DataFrame:
-        """What the lists are like that each recommends: ``model``, ``metric``, ``value``."""
+        """The metrics of the lists that each model recommends: ``model``, ``metric``, ``value``."""
         return self._stacked(lambda evaluation: evaluation.lists)
 
     @cached_property
     def segments(self) -> pl.DataFrame | None:
-        """Each model's metrics by what `by` asked for: ``model``, ``segment``, ``value`` and the columns of `table`."""
+        """The metrics by segment of `by`: ``model``, ``segment``, ``value`` and the other columns of `table`."""
         if self.evaluations[self.reference].segments is None:
             return None
         return self._stacked(lambda evaluation: evaluation.segments)
@@ -143,9 +153,11 @@ class Comparison:
 
     @cached_property
     def costs(self) -> pl.DataFrame:
-        """What each takes: ``model``, ``fit_seconds``, ``recommend_seconds``, ``peak_mb``, and its ``coverage``."""
-        shown = self.lists.filter(pl.col("metric").str.starts_with("coverage@"))
-        coverage = dict(shown.select("model", "value").iter_rows())  # the last one of each, at the largest k
+        """The costs: ``model``, ``fit_seconds``, ``recommend_seconds``, ``peak_mb``, and the model's ``coverage``."""
+        rows_of_coverage = self.lists.filter(pl.col("metric").str.starts_with("coverage@"))
+        coverage = dict(
+            rows_of_coverage.select("model", "value").iter_rows()
+        )  # the last row of a model is that of the largest k
         rows = [
             (
                 name,
@@ -163,21 +175,21 @@ class Comparison:
 
     @cached_property
     def sentences(self) -> tuple[str, ...]:
-        """A sentence a model: how it compares with the reference by `metric`; before these, what flatters them."""
+        """The verdict on each model by `metric`, one sentence each, after a warning if train and test overlap."""
         means = dict(self.table.filter(metric=self.metric).select("model", "mean").iter_rows())
         rows = {row["model"]: row for row in self.differences.filter(metric=self.metric).iter_rows(named=True)}
         overlap = max(one.overlap for one in self.evaluations.values())
-        said = [_FLATTERED.format(overlap)] if overlap else []
+        sentences = [_OVERLAP.format(overlap)] if overlap else []
         for name in self.models or self.baselines:
             if name in rows:
                 row = rows[name]
                 verdict = "not clearly different from" if row["verdict"] == UNCLEAR else f"{row['verdict']} than"
-                said.append(
-                    f"By {self.metric}, {name} is {verdict} {self.reference}: {means[name]:.4f} against "
+                sentences.append(
+                    f"By {self.metric}, {name} is {verdict} {self.reference}: {means[name]:.4f} versus "
                     f"{means[self.reference]:.4f}, a difference of {row['difference']:+.4f} "
-                    f"({row['low']:+.4f} to {row['high']:+.4f})."
+                    f"(95% interval {row['low']:+.4f} to {row['high']:+.4f})."
                 )
-        return tuple(said)
+        return tuple(sentences)
 
     def __repr__(self) -> str:
         wide = self.table.pivot("model", index="metric", values="mean", maintain_order=True)
@@ -188,30 +200,30 @@ class Comparison:
         return for_notebook(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything as JSON values."""
+        """Return the comparison as JSON values."""
         models: dict[str, Any] = {}
         for costs in self.costs.to_dicts():
             name = costs.pop("model")
-            one, apart = self.measured[name], self.differences.filter(model=name).drop("model").to_dicts()
+            one, differences = self.measured[name], self.differences.filter(model=name).drop("model").to_dicts()
             models[name] = {
                 **costs,
                 "metrics": one.evaluation.to_dict(),
                 "lists": dict(one.evaluation.lists.iter_rows()),
-                "differences": {row.pop("metric"): row for row in apart},
+                "differences": {row.pop("metric"): row for row in differences},
                 **({} if one.curve is None else {"epochs": one.curve.to_dicts()}),
             }
         return {"metric": self.metric, "reference": self.reference, "models": models}
 
     def page(self, title: str = "Comparison") -> Page:
-        """Draw the page."""
+        """Return the comparison as a page of charts and tables."""
         return page(self, title)
 
     def save(self, path: Path | str, title: str = "Comparison") -> None:
-        """Write one HTML page that is readable offline; an earlier one is replaced when the new one is complete.
+        """Write the page as one HTML file that can be read offline; an existing file is replaced at the end.
 
         Parameters
         ----------
-        path : path
+        path : Path or str
             The file.
         title : str
             The page's title; "Comparison" by default.

@@ -1,4 +1,4 @@
-"""One model of a comparison: how it is fitted, and what was measured of it."""
+"""One model of a comparison: how it is fitted, and its measurements."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -17,48 +17,27 @@ from gingham.models.training_data import Data
 from gingham.progress import Progress
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted model and its learning curve.
-
-    Attributes
-    ----------
-    model : Recommender
-        Fitted.
-    curve : sequence of Epoch
-        What to show of its training: its own `history_`, or that of the fit that found the best number of epochs.
-    """
-
-    model: Recommender
-    curve: Sequence[Epoch]
-
-    @classmethod
-    def of(cls, fitted: "Recommender | Fitted") -> "Fitted":
-        """Take a model with its own history, where it is trained in epochs; what is a `Fitted` stays it."""
-        if isinstance(fitted, Fitted):
-            return fitted
-        return cls(fitted, fitted.history_ if isinstance(fitted, EpochModel) else ())
-
-
-Fitting: TypeAlias = Callable[[Any], Recommender | Fitted]
+FitFunction: TypeAlias = Callable[[Any], Recommender]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of a model.
+    """The measurements of a model.
 
     Attributes
     ----------
     evaluation : Evaluation
-        How good it is on the test.
+        The evaluation on the test.
     params : dict of str to value
         The model's parameters.
     fit_seconds, recommend_seconds : float
-        How long it took to fit, and to recommend as many items as the largest `k` to each user of the test.
+        The time to fit the model, and to recommend as many items as the largest `k` to each user of the test.
     peak_bytes : int or None
-        How much more memory than before the process had resident at most, fitting and evaluating; see `PeakMemory`.
+        The peak of the process's memory while the model was fitted and evaluated, compared with the memory before; see
+        `PeakMemory`.
     curve : polars.DataFrame or None
-        ``epoch``, ``loss``, ``seconds`` and a column a metric that was measured after epochs; None for a model without
+        The learning curve: ``epoch``, ``loss``, ``seconds`` and a column for each metric that was computed after
+        epochs. If early stopping split off validation data, it is the curve of that search. None for a model without
         epochs.
     """
 
@@ -70,36 +49,36 @@ class Measured:
     curve: pl.DataFrame | None
 
 
-def fitting(name: str, model: Recommender | Fitting) -> Fitting:
-    """Give what fits a model: itself if it is callable, a fresh copy's `fit` if it is an unfitted model.
+def fit_function(name: str, model: Recommender | FitFunction) -> FitFunction:
+    """Return the function that fits a model: the `fit` of a copy of an unfitted model; a function is returned as it is.
 
     Raises
     ------
     ParameterError
-        If it is neither, or its name is no text.
+        If `model` is neither an unfitted model nor a function, or `name` is not a string.
     """
     if not isinstance(name, str):
-        raise ParameterError(f"The name {name!r} is a {type(name).__name__}; give each model a text as its name.")
+        raise ParameterError(f"The names of models must be strings, not {name!r}.")
     if isinstance(model, Recommender):
         if _is_fitted(model):
             raise ParameterError(
-                f"The model {name!r} is fitted already, and was maybe fitted to the test; give it unfitted, or a "
-                "function that takes train and gives a fitted model."
+                f"The model {name!r} is already fitted, possibly to test data; pass an unfitted model, or a function "
+                "that takes train and returns a fitted model."
             )
         model.validate()
         return type(model)(**model.get_params()).fit
     if isinstance(model, type) or not callable(model):  # a class can be called, but not with train
         kind = "class" if isinstance(model, type) else type(model).__name__
         raise ParameterError(
-            f"The model {name!r} is a {kind}; give an unfitted model, or a function that takes train and gives a "
-            "fitted one."
+            f"The model {name!r} is a {kind}; pass an unfitted model, or a function that takes train and returns a "
+            "fitted model."
         )
     return model
 
 
 def measure(
     name: str,
-    fit: Fitting,
+    fit: FitFunction,
     train: Data,
     test: Data,
     ks: Sequence[int],
@@ -109,29 +88,29 @@ def measure(
     progress: Progress,
     **options: Any,
 ) -> Measured:
-    """Fit a model to train, and measure it on test; `options` are more of `evaluate`.
+    """Fit a model to train and evaluate it on test; `options` are further arguments of `evaluate`.
 
     Raises
     ------
     ParameterError
-        If what `fit` gives is no fitted model.
+        If `fit` does not return a model.
     """
     k = max(ks)
     with PeakMemory() as memory:
         with progress.stage(f"Fitting {name}"):
             start = time.perf_counter()
-            fitted = Fitted.of(fit(train))
+            model = fit(train)
             fit_seconds = time.perf_counter() - start
-        model = fitted.model
         if not isinstance(model, Recommender):
-            raise ParameterError(f"The function for {name!r} gives a {type(model).__name__}; let it give a model.")
+            raise ParameterError(
+                f"The function of {name!r} returns a {type(model).__name__}; it must return a fitted model."
+            )
         with progress.stage(f"Evaluating {name}"):
             evaluation = evaluate(model, test, ks, filter_seen=filter_seen, num_threads=num_threads, **options)
             start = time.perf_counter()
             model.recommend(evaluation.per_user[USER_ID], k, filter_seen, num_threads=num_threads)
             recommend_seconds = time.perf_counter() - start
-    curve = _table(fitted.curve)
-    return Measured(evaluation, model.get_params(), fit_seconds, recommend_seconds, memory.bytes, curve)
+    return Measured(evaluation, model.get_params(), fit_seconds, recommend_seconds, memory.bytes, _curve(model))
 
 
 def _is_fitted(model: Recommender) -> bool:
@@ -140,8 +119,10 @@ def _is_fitted(model: Recommender) -> bool:
     return False
 
 
-def _table(curve: Sequence[Epoch]) -> pl.DataFrame | None:
-    if not curve:
+def _curve(model: Recommender) -> pl.DataFrame | None:
+    """Return the learning curve of a model: of the search for the number of epochs, if there was one."""
+    epochs = (model.validation_history_ or model.history_) if "epochs" in model.supports else []
+    if not epochs:
         return None
-    rows = [{"epoch": one.epoch, "loss": one.loss, "seconds": one.seconds, **one.metrics} for one in curve]
+    rows = [{"epoch": one.epoch, "loss": one.loss, "seconds": one.seconds, **one.metrics} for one in epochs]
     return pl.from_dicts(rows, infer_schema_length=None)

@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes."""
+"""Measurement of the peak memory of a block of code."""
 
 import ctypes
 import gc
@@ -13,24 +13,33 @@ _EVERY = 0.02  # seconds
 
 
 class PeakMemory:
-    """Watches this process's resident memory as long as its block lasts.
+    """Context manager that measures the peak of this process's resident memory.
 
-    It looks every 20 ms, so that a peak in between is missed unless it is the highest since the process began. What the
-    allocator keeps of earlier work is given back first where it can be (with glibc); elsewhere, memory that is used
-    again is not seen.
+    Memory is read every 20 ms. A shorter peak is missed, unless it is the highest since the process began. Free memory
+    that the allocator holds is returned to the system first, which is possible with glibc only; elsewhere, memory that
+    is used again is not counted.
 
     Attributes
     ----------
     bytes : int or None
-        The peak over what was resident at the start, once the block has ended; None where there is no ``/proc``.
+        The difference between the peak and the memory at the start, after the block has ended; None on systems without
+        ``/proc``.
+
+    Examples
+    --------
+    >>> from gingham.comparison.memory import PeakMemory
+    >>> with PeakMemory() as memory:
+    ...     block = bytes(1000)
+    >>> memory.bytes is None or memory.bytes >= 0
+    True
     """
 
     bytes: int | None = None
 
     def __enter__(self) -> Self:
         if _STATUS.exists():
-            _give_back()
-            self._start, self._highest_ever = _resident()
+            _release_free_memory()
+            self._start, self._peak_of_process = _resident()
             self._peak = self._start
             self._ended = threading.Event()
             self._thread = threading.Thread(target=self._watch, name="gingham-memory", daemon=True)
@@ -44,13 +53,13 @@ class PeakMemory:
             return
         self._ended.set()
         self._thread.join()
-        _, highest_ever = _resident()
-        if highest_ever > self._highest_ever:
-            self._peak = max(self._peak, highest_ever)
+        _, peak_of_process = _resident()
+        if peak_of_process > self._peak_of_process:
+            self._peak = max(self._peak, peak_of_process)
         self.bytes = self._peak - self._start
 
     def _watch(self) -> None:
-        # One line of numbers, in pages; the status file that tells the highest value takes longer to read.
+        # This file has one line of numbers, in pages; /proc/self/status takes longer to read.
         page = os.sysconf("SC_PAGE_SIZE")
         with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123
             while not self._ended.wait(_EVERY):
@@ -58,7 +67,7 @@ class PeakMemory:
                 self._peak = max(self._peak, int(statm.read(64).split()[1]) * page)
 
 
-def _give_back() -> None:
+def _release_free_memory() -> None:
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -66,8 +75,8 @@ def _give_back() -> None:
 
 
 def _resident() -> tuple[int, int]:
-    """Read how much is resident now, and how much was at most."""
+    """Return the resident memory now and its peak since the process began, in bytes."""
     lines = (line.split() for line in _STATUS.read_text(encoding="ascii").splitlines())
     kib = {words[0]: int(words[1]) for words in lines if words[0] in ("VmRSS:", "VmHWM:")}
-    # Sandboxed kernels such as gVisor's keep no highest value; looking every now and then is all there is then.
+    # Sandboxed kernels such as gVisor don't report the peak; then only the periodic readings count.
     return kib["VmRSS:"] * 1024, kib.get("VmHWM:", 0) * 1024

@@ -1,4 +1,4 @@
-"""A comparison as a page: what is drawn, and the sentence beside it."""
+"""A comparison as a page of charts and tables, each with an explanation."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,33 +14,34 @@ if TYPE_CHECKING:
     from gingham.comparison.comparison import Comparison
 
 _NOTE = (
-    "Whiskers are 95% intervals: percentiles of 1,000 bootstrap resamples of the test's users. Differences are paired, "
-    "user by user, so they can be clear where the intervals of two means overlap. One interval in twenty misses: the "
-    "more models and metrics are compared, the likelier one looks better by chance. Memory is what the process had "
-    "resident at most, fitting and evaluating, above what it had before."
+    "Whiskers are 95% confidence intervals: percentiles of 1,000 bootstrap resamples of the test users. Differences "
+    "are paired by user, so a difference can be clear even if the intervals of the two means overlap. One interval in "
+    "twenty does not contain the true value: the more models and metrics are compared, the more likely it is that one "
+    "looks better by chance. Peak memory is the increase of the process's resident memory while the model was fitted "
+    "and evaluated."
 )
-_LOSSES = "The mean loss of each epoch's examples; those of different kinds of loss can't be compared."
-_UNKNOWN = "not known"
-_SEGMENTS = {HISTORY: "how many items the user had in train"}
+_LOSSES = "The mean loss of the examples of each epoch. Values of different loss functions cannot be compared."
+_UNKNOWN = "unknown"
+_SEGMENTS = {HISTORY: "the number of different items in the user's history in the train part"}
 
 
 def page(comparison: "Comparison", title: str) -> Page:
-    """Draw what was found."""
+    """Build the page."""
     parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _metrics, _lists)
     return Page(title, comparison.sentences, [section for part in parts for section in part(comparison)], _NOTE)
 
 
 def for_notebook(comparison: "Comparison") -> str:
-    """Write what a notebook shows: the models side by side, what they cost, and the verdicts."""
-    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    """Return HTML for a notebook: the metrics of all models, their costs, and the verdicts."""
+    results = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
     marks = comparison.marks
     names = list(comparison.measured)
 
     def cell(name: str, metric: str) -> str:
-        row = found[name, metric]
+        row = results[name, metric]
         if row["mean"] is None:
             return "–"
-        # Behind the reference's figures stands a space as wide as a mark.
+        # The reference has no mark, but a space of the same width.
         mark = marks.get((name, metric), "\u2007")
         return f"{row['mean']:.4f} ({row['low']:.3f}–{row['high']:.3f}) {mark}"
 
@@ -56,17 +57,17 @@ def _metric(comparison: "Comparison") -> Iterator[Section]:
     labels, users = rows["model"].to_list(), rows["users"][0]
     intervals: list[Interval] = list(rows.select("mean", "low", "high").iter_rows())
     groups = {
-        kind: [found if name in names else None for name, found in zip(labels, intervals, strict=True)]
+        kind: [interval if name in names else None for name, interval in zip(labels, intervals, strict=True)]
         for kind, names in (("models", comparison.models), ("baselines", comparison.baselines))
         if names
     }
     chart = charts.dots(labels, groups, Axis(metric), side_by_side=False)
-    said = f"{labels[0]} is best: {rows['mean'][0]:.4f}, the mean over {users:,} users of the test."
-    yield Section(f"How good: {metric}", said, chart, wide=True)
+    sentence = f"{labels[0]} has the highest mean: {rows['mean'][0]:.4f}, over {users:,} users of the test."
+    yield Section(f"Accuracy: {metric}", sentence, chart, wide=True)
 
 
 def _differences(comparison: "Comparison") -> Iterator[Section]:
-    """Draw by how many percent each model is above the reference, metric by metric."""
+    """Draw the difference of each model from the reference for each metric, in percent of the reference."""
     means = dict(comparison.table.filter(model=comparison.reference).select("metric", "mean").iter_rows())
     metrics = [metric for metric in comparison.metrics if (means[metric] or 0) > 0]
     groups: dict[str, list[Interval | None]] = {}
@@ -80,9 +81,12 @@ def _differences(comparison: "Comparison") -> Iterator[Section]:
             ]
     if not (metrics and groups):
         return
-    axis = Axis(f"above {comparison.reference}", SHARE)
-    said = f"How far each is above {comparison.reference}; what reaches across zero is no clear difference."
-    yield Section(f"Beside {comparison.reference}", said, charts.dots(metrics, groups, axis), wide=True)
+    axis = Axis(f"difference from {comparison.reference}", SHARE)
+    sentence = (
+        f"The difference of each model from {comparison.reference}, in percent; an interval that includes zero means "
+        "no clear difference."
+    )
+    yield Section(f"Compared with {comparison.reference}", sentence, charts.dots(metrics, groups, axis), wide=True)
 
 
 def _segments(comparison: "Comparison") -> Iterator[Section]:
@@ -93,24 +97,24 @@ def _segments(comparison: "Comparison") -> Iterator[Section]:
         values = part["value"].unique(maintain_order=True).to_list()
         groups: dict[str, list[Interval | None]] = {}
         for (model,), own in part.group_by("model", maintain_order=True):
-            found = {value: interval for value, *interval in own.select("value", "mean", "low", "high").iter_rows()}
-            groups[str(model)] = [tuple(found[value]) if value in found else None for value in values]
+            intervals = {value: interval for value, *interval in own.select("value", "mean", "low", "high").iter_rows()}
+            groups[str(model)] = [tuple(intervals[value]) if value in intervals else None for value in values]
         users = dict(part.filter(model=comparison.reference).select("value", "users").iter_rows())
         labels = [f"{value} ({users.get(value, 0):,} users)" for value in values]
         chart = charts.dots(labels, groups, Axis(comparison.metric))
-        said = (
-            f"For whom each model is good, by {_SEGMENTS.get(str(segment), str(segment))}. Wide whiskers are of few "
-            f"users; of fewer than {FEWEST}, nothing is drawn."
+        sentence = (
+            f"The metric by {_SEGMENTS.get(str(segment), str(segment))}. Groups of few users have wide intervals; "
+            f"groups of fewer than {FEWEST} users are not shown."
         )
-        yield Section(f"{comparison.metric} by {segment}", said, chart, wide=True)
+        yield Section(f"{comparison.metric} by {segment}", sentence, chart, wide=True)
 
 
 def _coverage(comparison: "Comparison") -> Iterator[Section]:
     means = dict(comparison.table.filter(metric=comparison.metric).select("model", "mean").iter_rows())
     places = {name: (share, means[name]) for name, share in comparison.costs.select("model", "coverage").iter_rows()}
-    chart = charts.points(places, Axis("of the catalogue recommended to somebody", SHARE), Axis(comparison.metric))
-    said = "Further up is more accurate; further right, more of the catalogue is shown to somebody."
-    yield Section("Coverage against accuracy", said, chart)
+    chart = charts.points(places, Axis("share of the catalogue recommended", SHARE), Axis(comparison.metric))
+    sentence = "Models further up are more accurate; models further right recommend more of the catalogue."
+    yield Section("Coverage and accuracy", sentence, chart)
 
 
 def _costs(comparison: "Comparison") -> Iterator[Section]:
@@ -125,8 +129,8 @@ def _costs(comparison: "Comparison") -> Iterator[Section]:
         for row in comparison.costs.iter_rows(named=True)
     ]
     header = ("model", "seconds to fit", "seconds to recommend", "peak memory, MB", "coverage")
-    said = "What each took to fit, and to recommend to all users of the test."
-    yield Section("What it costs", said, Table(header, rows))
+    sentence = "Time and memory to fit each model and to recommend to all users of the test."
+    yield Section("Costs", sentence, Table(header, rows))
 
 
 def _curves(comparison: "Comparison") -> Iterator[Section]:
@@ -134,10 +138,10 @@ def _curves(comparison: "Comparison") -> Iterator[Section]:
     for metric in dict.fromkeys(column for curve in curves.values() for column in curve.columns):
         if metric in ("epoch", "seconds"):
             continue
-        told = {name: curve for name, curve in curves.items() if metric in curve.columns}
+        measured = {name: curve for name, curve in curves.items() if metric in curve.columns}
         heading = "Training loss" if metric == "loss" else f"Validation: {metric}"
-        said = _LOSSES if metric == "loss" else _best_epochs(told, metric)
-        yield Section(heading, said, _curve(told, metric))
+        sentence = _LOSSES if metric == "loss" else _best_epochs(measured, metric)
+        yield Section(heading, sentence, _curve(measured, metric))
 
 
 def _curve(curves: dict[str, pl.DataFrame], metric: str) -> Chart:
@@ -153,23 +157,23 @@ def _best_epochs(curves: dict[str, pl.DataFrame], metric: str) -> str:
     best = []
     for name, curve in curves.items():
         rows = curve.sort(metric, descending=True, nulls_last=True, maintain_order=True)
-        best.append(f"{name} is best after epoch {rows['epoch'][0]} ({rows[metric][0]:.4f})")
-    return f"After each epoch, on a part of train that training does not see: {'; '.join(best)}."
+        best.append(f"{name} reached its best value in epoch {rows['epoch'][0]} ({rows[metric][0]:.4f})")
+    return f"The metric on validation data after each epoch: {'; '.join(best)}."
 
 
 def _metrics(comparison: "Comparison") -> Iterator[Section]:
-    said = f"The verdicts compare with {comparison.reference}, the reference."
-    yield Section("Every metric", said, every_metric(comparison), wide=True)
+    sentence = f"The verdicts compare each model with {comparison.reference}, the reference."
+    yield Section("All metrics", sentence, every_metric(comparison), wide=True)
 
 
 def every_metric(comparison: "Comparison") -> Table:
-    """Write every model's metrics, with intervals and verdicts."""
+    """Return a table of all metrics of all models, with intervals and verdicts."""
     verdicts = comparison.differences.rows_by_key(["model", "metric"], named=True, unique=True)
-    found = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
+    results = comparison.table.rows_by_key(["model", "metric"], named=True, unique=True)
     rows = []
     for metric in comparison.metrics:
         for model in comparison.measured:
-            row, verdict = found[model, metric], verdicts.get((model, metric), {"verdict": "reference"})
+            row, verdict = results[model, metric], verdicts.get((model, metric), {"verdict": "reference"})
             if row["mean"] is not None:
                 interval = f"{row['low']:.4f} to {row['high']:.4f}"
                 rows.append((metric, model, verdict["verdict"], f"{row['mean']:.4f}", interval))
@@ -182,5 +186,8 @@ def _lists(comparison: "Comparison") -> Iterator[Section]:
         (metric, *("–" if value is None else f"{value:.4f}" for value in values))
         for metric, *values in wide.iter_rows()
     ]
-    said = "Over all lists of the users of the test: what part of the catalogue they show, how unevenly, how unusual."
-    yield Section("What the lists are like", said, Table(wide.columns, rows), wide=True)
+    sentence = (
+        "Metrics of all recommended lists together, such as the share of the catalogue that they cover (coverage) and "
+        "how unevenly they show the items (gini)."
+    )
+    yield Section("Recommended lists", sentence, Table(wide.columns, rows), wide=True)

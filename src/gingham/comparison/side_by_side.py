@@ -1,4 +1,4 @@
-"""`compare`: fit any models to the same train, with the baselines beside them, and measure them on the same test."""
+"""`compare`: fit models and baselines to the same train part, and evaluate them on the same test part."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -7,7 +7,7 @@ from typing import Never
 from tqdm import tqdm
 
 from gingham.comparison.comparison import Comparison
-from gingham.comparison.measured import Fitting, fitting, measure
+from gingham.comparison.measured import FitFunction, fit_function, measure
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluation.evaluation import sizes
@@ -22,25 +22,31 @@ WINDOW = "7d"
 
 
 def baselines(window: str = WINDOW) -> dict[str, Recommender]:
-    """Make the simple models that a shop must not lose to, not fitted yet.
+    """Return the baselines, simple models that every other model should outperform; unfitted.
 
     Parameters
     ----------
     window : str
-        What recent means: "7d" by default.
+        The length of the window of recent best sellers; "7d" by default.
 
     Returns
     -------
     dict of str to Recommender
-        ``best-sellers`` of all time; ``recent-best-sellers`` of the window; and ``buy-again``, what the user bought
-        most, filled with recent best sellers.
+        ``best-sellers`` of all time; ``recent-best-sellers`` of the window; ``buy-again``, the items that the user
+        bought most often, then recent best sellers.
+
+    Examples
+    --------
+    >>> from gingham.comparison import baselines
+    >>> list(baselines())
+    ['best-sellers', 'recent-best-sellers', 'buy-again']
     """
     models = Popularity(window=None), Popularity(window=window), BuyAgain(window=window)
     return dict(zip(BASELINES, models, strict=True))
 
 
 def compare(
-    models: Mapping[str, Recommender | Fitting],
+    models: Mapping[str, Recommender | FitFunction],
     train: Data,
     test: Data,
     k: int | Sequence[int] = 12,
@@ -54,33 +60,33 @@ def compare(
     num_threads: int = 0,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Fit models to train and measure them on test, with the simple baselines beside them.
+    """Fit models and simple baselines to train, and evaluate them on test.
 
     Parameters
     ----------
     models : mapping of str to Recommender or callable
-        What to compare, by name: an unfitted model, of which a copy is fitted to `train`, or a function that takes
-        `train` and gives a fitted model (or a `Fitted`), such as
-        ``lambda train: gg.HybridMF().fit(train, epochs=30)``.
+        The models to compare, by name: an unfitted model, of which a copy is fitted to `train`, or a function that
+        takes `train` and returns a fitted model, such as ``lambda train: gg.EASE().fit(train.binarized())``.
     train, test : Dataset or sparse matrix, shape (n_users, n_items)
         The parts of a split.
     k : int or sequence of int
-        How many of the first recommendations count; 12 by default.
+        The number of recommendations that count; 12 by default.
     by : str, data frame, mapping or a sequence of these, optional
-        What to tell users apart by, as for `evaluate`; by default ``"history"``, how many items they had in `train`.
+        The attributes for segments, as for `evaluate`; by default ``"history"``, the number of items in a user's
+        history in `train`.
     metric : str, optional
-        What decides which baseline is the best, and opens the report; MAP at `k` (the largest) by default.
+        The metric by which the best baseline is chosen; the report shows it first. MAP at the largest `k` by default.
     reference : str, optional
-        The name of the model that the others are compared with; by default the baseline that is best by `metric`.
+        The name of the model that the others are compared with; by default the best baseline by `metric`.
     window : str
-        What recent means for best sellers; "7d" by default. Without timestamps nothing is recent, and
-        ``recent-best-sellers`` is left out.
+        The length of the window of recent best sellers; "7d" by default. Without timestamps, ``recent-best-sellers``
+        is left out.
     filter_seen : bool
-        Whether items that a user had in `train` are no candidates; False by default.
+        Whether to leave out the items of a user's history in `train`; False by default.
     allow_overlap : bool
-        Whether to measure models also on rows that they were fitted to, as for `evaluate`; False by default.
+        Whether to evaluate models that were fitted to rows of the test, as for `evaluate`; False by default.
     num_threads : int
-        For evaluating; 0 (default) for all cores. How many train is up to each model.
+        The number of threads that evaluate; 0 (default) for all cores. Models are fitted with their own default.
     progress : Progress, optional
         Receives the stages; by default a terminal shows a progress bar.
 
@@ -91,27 +97,39 @@ def compare(
     Raises
     ------
     ParameterError
-        If `models` is no mapping, a model is fitted already or has a baseline's name, `metric` or `reference` names
-        none of those there are, or no user of the test counts for `metric`.
+        If `models` is not a mapping, a model is already fitted or has the name of a baseline, `metric` or `reference`
+        is unknown, or `metric` is not defined for any user of the test.
     GinghamError
-        For what `fit` of a model and `evaluate` raise.
+        If a model cannot be fitted or evaluated.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> comparison = gg.compare({"knn": gg.ItemKNN(), "ease": gg.EASE()}, train, test, k=5)
+    >>> list(comparison.evaluations)
+    ['knn', 'ease', 'best-sellers', 'recent-best-sellers', 'buy-again']
+    >>> comparison.table.columns
+    ['model', 'metric', 'mean', 'low', 'high', 'users']
     """
     if not isinstance(models, Mapping):
-        raise ParameterError(f"models is a {type(models).__name__}; give models by name, such as {{'mine': model}}.")
-    known = baselines(window)
+        raise ParameterError(
+            f"models must be a mapping of names to models such as {{'mine': model}}, not a {type(models).__name__}."
+        )
+    reference_models = baselines(window)
     if not (isinstance(train, Dataset) and train.interactions.timestamp is not None):
-        del known["recent-best-sellers"]
-    taken = [name for name in models if name in known]
-    if taken:
-        raise ParameterError(f"{taken[0]!r} is the name of a baseline, which is always compared; choose another.")
-    fits = {name: fitting(name, model) for name, model in {**models, **known}.items()}
+        del reference_models["recent-best-sellers"]
+    for name in models:
+        if name in reference_models:
+            raise ParameterError(f"{name!r} is the name of a baseline; choose another name for the model.")
+    fits = {name: fit_function(name, model) for name, model in {**models, **reference_models}.items()}
     if reference is not None and reference not in fits:
-        raise ParameterError(f"reference={reference!r} is none of the models; give one of {', '.join(fits)}.")
+        raise ParameterError(f"reference={reference!r} is not one of the models; use one of {', '.join(fits)}.")
     ks = sizes(k)
     metric = main_metric(ks[-1]) if metric is None else metric
     named(metric)
     if metric not in names(ks):
-        raise ParameterError(f"metric={metric!r} is not measured with k={k}; give one of {', '.join(names(ks))}.")
+        raise ParameterError(f"metric={metric!r} is not computed with k={k}; use one of {', '.join(names(ks))}.")
     with ExitStack() as stack:
         if progress is None:
             progress = _Bar(stack.enter_context(tqdm(total=2 * len(fits), disable=None)))
@@ -130,7 +148,7 @@ def compare(
             )
             for name, fit in fits.items()
         }
-    return Comparison.of(measured, tuple(known), metric, reference)
+    return Comparison.of(measured, tuple(reference_models), metric, reference)
 
 
 class _Bar(Silent):
