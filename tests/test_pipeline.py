@@ -21,7 +21,7 @@ def edited(recipe: Path, *changes: tuple[str, str]) -> Path:
     return recipe
 
 
-def test_a_run_leaves_everything_it_promises(recipe: Path, tmp_path: Path) -> None:
+def test_a_run_writes_all_files(recipe: Path, tmp_path: Path) -> None:
     run = gg.run(recipe, tmp_path / "out")
     assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [
         "metrics.json",
@@ -42,13 +42,13 @@ def test_a_run_leaves_everything_it_promises(recipe: Path, tmp_path: Path) -> No
     assert len(metrics["models"]["hybrid"]["epochs"]) == 3
 
 
-def test_every_user_the_shop_knows_gets_k_items(recipe: Path, tmp_path: Path) -> None:
+def test_every_user_gets_k_items(recipe: Path, tmp_path: Path) -> None:
     gg.run(recipe, tmp_path / "out")
     recommendations = pl.read_parquet(tmp_path / "out" / "recommendations.parquet")
     assert recommendations.columns == ["user_id", "item_id", "rank", "score"]
     customers = pl.read_csv(tmp_path / "customers.csv").filter(pl.col("age") > 20)
     assert set(recommendations["user_id"]) == set(customers["customer"])
-    assert "c039" in set(recommendations["user_id"])  # who never bought anything
+    assert "c039" in set(recommendations["user_id"])  # without purchases
     assert recommendations.group_by("user_id").len()["len"].unique().to_list() == [4]
     assert set(recommendations["rank"]) == {1, 2, 3, 4}
 
@@ -74,15 +74,18 @@ def test_the_stored_model_recommends_what_was_written(recipe: Path, tmp_path: Pa
     assert len(model.history_) == 3
 
 
-def test_refit_learns_from_the_test_part_too(recipe: Path, tmp_path: Path) -> None:
+def test_refit_includes_the_test_part(recipe: Path, tmp_path: Path) -> None:
     refitted = gg.run(recipe, tmp_path / "refitted")
-    kept = gg.run(edited(recipe, ("[model]", "[model]\nnum_threads = 1")), tmp_path / "one")
-    assert refitted.model.training_data_.matrix.sum() == kept.model.training_data_.matrix.sum() == kept.steps[1].rows
-    kept = gg.run(edited(recipe, ("\n[transactions]", "refit = false\n[transactions]")), tmp_path / "kept")
-    assert kept.model.training_data_.matrix.sum() == kept.steps[2].rows
+    one_thread = gg.run(edited(recipe, ("[model]", "[model]\nnum_threads = 1")), tmp_path / "one")
+    n_rows = refitted.steps[1].rows
+    assert refitted.model.training_data_.matrix.sum() == one_thread.model.training_data_.matrix.sum() == n_rows
+    not_refitted = gg.run(
+        edited(recipe, ("\n[transactions]", "refit = false\n[transactions]")), tmp_path / "not-refitted"
+    )
+    assert not_refitted.model.training_data_.matrix.sum() == not_refitted.steps[2].rows
 
 
-def test_values_are_weights_if_asked(recipe: Path, tmp_path: Path) -> None:
+def test_values_are_weights_of_a_weighted_model(recipe: Path, tmp_path: Path) -> None:
     edited(
         recipe, ("[clean]", '[clean]\nvalue = "log-count"'), ("[model]", "[model]\nnum_threads = 1\nweighted = true")
     )
@@ -91,7 +94,7 @@ def test_values_are_weights_if_asked(recipe: Path, tmp_path: Path) -> None:
     dataset = gg.Dataset.from_tables(gg.read_tables(recipe))
     counts = dataset.matrix()
     assert counts.data.max() > np.log(3)
-    own = gg.HybridMF(8, random_state=1).fit(dataset, epochs=3, num_threads=1, sample_weight=counts, verbose=False)
+    own = gg.HybridMF(8, epochs=3, random_state=1).fit(dataset, num_threads=1, sample_weight=counts, verbose=False)
     assert isinstance(weighted, gg.HybridMF)
     assert isinstance(plain, gg.HybridMF)
     np.testing.assert_array_equal(weighted.item_embeddings, own.item_embeddings)
@@ -105,11 +108,11 @@ def test_one_thread_and_a_seed_give_the_same_run_twice(recipe: Path, tmp_path: P
     assert first.comparison.table.equals(second.comparison.table)
 
 
-def test_seen_items_are_no_candidates_after_a_random_split(recipe: Path, tmp_path: Path) -> None:
+def test_seen_items_are_filtered_after_a_random_split(recipe: Path, tmp_path: Path) -> None:
     gg.run(edited(recipe, ("[model]", '[split]\nkind = "random"\n[model]')), tmp_path / "out")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["filter_seen"] is True
-    # Bought before means seen, so buying again finds nothing that best sellers would not.
+    # Items bought before are filtered, so buy-again recommends recent best sellers.
     again, best = (metrics["models"][name]["metrics"] for name in ("buy-again", "recent-best-sellers"))
     assert again["map@5"] == best["map@5"]
 
@@ -142,9 +145,9 @@ def test_simple_models_can_run_too(recipe: Path, tmp_path: Path, kind: str, name
         ('"article"', '"artikel"', TableError, ["'artikel'", "'article'"]),
         ("age > 20", "age > 200", TableError, ["age > 200", "removes all"]),
         ("epochs = 3", "epoch = 3", ConfigError, ["'epoch'", "[model]"]),
-        ("epochs = 3", "epochs = 0", ConfigError, ["model.epochs", "0"]),
-        ("n_components = 8", "n_components = 0", ParameterError, ["n_components=0"]),
-        ("n_components = 8", 'loss = "wrap"', ParameterError, ["loss='wrap'", "'warp'"]),
+        ("epochs = 3", "epochs = -1", ParameterError, ["epochs must be", "not -1"]),
+        ("n_components = 8", "n_components = 0", ParameterError, ["n_components must be a positive integer, not 0"]),
+        ("n_components = 8", 'loss = "wrap"', ParameterError, ["loss must be one of", "'warp'", "not 'wrap'"]),
         ("k = 4", "k = 400", ParameterError, ["k=400", "25"]),
         ("k = 5", "k = 400", ParameterError, ["k=400", "25"]),
     ],
@@ -162,7 +165,7 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
     assert not [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")]
 
 
-def test_a_run_that_fails_leaves_the_one_before(recipe: Path, tmp_path: Path) -> None:
+def test_a_failed_run_keeps_the_earlier_one(recipe: Path, tmp_path: Path) -> None:
     gg.run(recipe, tmp_path / "out")
     before = (tmp_path / "out" / "recommendations.parquet").read_bytes()
     edited(recipe, ("age > 20", "age > 200"))
@@ -182,19 +185,19 @@ def test_a_folder_with_other_files_is_never_replaced(recipe: Path, tmp_path: Pat
     assert (tmp_path / "photos" / "cat.jpg").read_bytes() == b"cat"
 
 
-def test_there_is_no_run_where_there_is_none(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="no run"):
+def test_a_folder_without_a_run_cannot_be_loaded(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="is not the folder of a run"):
         pipeline.load_run(tmp_path)
 
 
-def test_read_tables_cleans_as_the_recipe_says(recipe: Path) -> None:
+def test_read_tables_cleans_the_tables(recipe: Path) -> None:
     dataset = gg.Dataset.from_tables(gg.read_tables(recipe))
     assert dataset.user_features is not None
     assert dataset.user_features.names[-1] == "age=null"
     assert np.all(dataset.interactions.value == 1)
 
 
-def test_a_dataset_needs_fewer_columns_and_is_the_same(recipe: Path) -> None:
+def test_read_dataset_equals_the_dataset_of_all_columns(recipe: Path) -> None:
     narrow, whole = gg.read_dataset(recipe), gg.Dataset.from_tables(gg.read_tables(recipe))
     assert (narrow.matrix() != whole.matrix()).nnz == 0
     for one, other in ((narrow.user_features, whole.user_features), (narrow.item_features, whole.item_features)):
@@ -226,27 +229,29 @@ window = "1d"
 """
 
 
-def test_a_recipe_names_what_it_is_compared_with(recipe: Path) -> None:
+def test_a_recipe_can_compare_several_models(recipe: Path) -> None:
     recipe.write_text(recipe.read_text() + MORE + '[compare]\nreference = "buy-again"\nwindow = "2w"\nmetric = "auc"\n')
-    found = pipeline.compare(recipe)
-    assert found.models == ("hybrid", "wider", "yesterday")
-    params = {name: one.params for name, one in found.measured.items()}
+    comparison = pipeline.compare(recipe)
+    assert comparison.models == ("hybrid", "wider", "yesterday")
+    params = {name: one.params for name, one in comparison.measured.items()}
     assert (params["hybrid"]["n_components"], params["wider"]["n_components"]) == (8, 16)
     assert params["wider"]["random_state"] == 1  # as in [model]
     assert params["yesterday"] == {"window": "1d", "half_life": None, "by": None}
     assert params["recent-best-sellers"]["window"] == "2w"
-    assert (found.reference, found.metric) == ("buy-again", "auc")
+    assert (comparison.reference, comparison.metric) == ("buy-again", "auc")
 
 
-def test_a_run_and_a_comparison_say_the_same(recipe: Path, tmp_path: Path) -> None:
+def test_a_run_and_a_comparison_have_equal_results(recipe: Path, tmp_path: Path) -> None:
     edited(recipe, ("[model]", "[model]\nnum_threads = 1"))
     run = gg.run(recipe, tmp_path / "out").comparison
-    found = pipeline.compare(recipe)
-    assert run.table.equals(found.table)
-    assert run.differences.equals(found.differences)
+    comparison = pipeline.compare(recipe)
+    assert run.table.equals(comparison.table)
+    assert run.differences.equals(comparison.differences)
 
 
-def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(recipe: Path, tmp_path: Path) -> None:
+def test_early_stopping_chooses_the_epochs_on_validation_data_and_fits_all_of_train(
+    recipe: Path, tmp_path: Path
+) -> None:
     stopping = 'early_stopping = { metric = "ndcg@3", patience = 2 }'
     edited(recipe, ("epochs = 3", "epochs = 40"), ("[model]", f"[model]\nnum_threads = 1\n{stopping}"))
     run = gg.run(recipe, tmp_path / "out")
@@ -254,19 +259,21 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
     assert curve is not None
     best = int(curve["ndcg@3"].arg_max() or 0) + 1
     assert curve["epoch"].to_list() == list(range(1, min(40, best + 2) + 1))
-    # What recommends is fitted to everything, for as many epochs.
+    # The model that recommends is fitted to everything, for the same number of epochs.
     assert isinstance(run.model, gg.HybridMF)
     assert len(run.model.history_) == best
     assert run.model.training_data_.matrix.sum() == run.steps[1].rows
 
-    # The same by hand.
+    # The same step by step.
     dataset = gg.read_dataset(recipe)
     train, test = gg.split.by_time(dataset, "7d")
     rest, validation = gg.split.by_time(train, "7d")
-    model = gg.HybridMF(8, random_state=1)
-    model.fit(rest, epochs=40, early_stopping=gg.EarlyStopping(validation, "ndcg@3", 2), verbose=False)
-    assert [epoch.metrics["ndcg@3"] for epoch in model.history_] == curve["ndcg@3"].to_list()
-    own = gg.evaluate(model.fit(train, epochs=best, verbose=False), test, 5)
+    stopping = gg.EarlyStopping("ndcg@3", 2, validation=validation)
+    search = gg.HybridMF(8, epochs=40, early_stopping=stopping, random_state=1)
+    search.fit(rest, num_threads=1, verbose=False)
+    assert [epoch.metrics["ndcg@3"] for epoch in search.history_] == curve["ndcg@3"].to_list()
+    model = gg.HybridMF(8, epochs=best, random_state=1).fit(train, num_threads=1, verbose=False)
+    own = gg.evaluate(model, test, 5)
     assert own.table.equals(run.comparison.measured["hybrid"].evaluation.table)
 
 
@@ -277,12 +284,12 @@ def test_early_stopping_finds_the_epochs_on_a_part_of_train_and_fits_all_of_it(r
         ('[[compare.models]]\nname = "buy-again"\n', "'buy-again' is the name of a baseline"),
         ('[[compare.models]]\nname = "wide"\nn_component = 3\n', "did you mean 'n_components'"),
         ("[[compare.models]]\nn_components = 3\n", "'name'"),
-        ('[compare]\nreference = "als"\n', "reference='als' is none of the models"),
+        ('[compare]\nreference = "als"\n', "reference='als' is not one of the models"),
         ('[compare]\nwindow = "soon"\n', "'soon' is not a duration"),
         ('[compare]\nmetric = "map@7"\n', "compare.metric 'map@7' is not measured"),
     ],
 )
-def test_a_comparison_that_cannot_be_is_refused(recipe: Path, text: str, words: str) -> None:
+def test_a_wrong_comparison_is_refused_before_fitting(recipe: Path, text: str, words: str) -> None:
     recipe.write_text(recipe.read_text() + text)
     recorder = Recorder()
     with pytest.raises((ConfigError, ParameterError), match=words):

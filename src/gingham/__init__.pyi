@@ -3,7 +3,6 @@ from . import metrics as metrics
 from . import split as split
 from . import synth as synth
 from .comparison import Comparison as Comparison
-from .comparison import Fitted as Fitted
 from .comparison import compare as compare
 from .config import Recipe as Recipe
 from .dataset import Dataset as Dataset

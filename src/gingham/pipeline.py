@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gingham import store
-from gingham.comparison import BASELINES, Comparison, Fitted, Fitting
+from gingham.comparison import BASELINES, Comparison, FitFunction
 from gingham.comparison import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
 from gingham.config.models import build, fit
@@ -22,7 +22,7 @@ from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
 from gingham.validation import check_k
 
-# What a run's folder holds.
+# The files of a run's folder.
 RECOMMENDATIONS = "recommendations.parquet"
 METRICS = "metrics.json"
 STEPS = "steps.json"
@@ -33,18 +33,18 @@ _MARKER = f"{MODEL}/{store.MANIFEST}"
 
 @dataclass(frozen=True)
 class Run:
-    """What a run produced.
+    """The result of a run.
 
     Attributes
     ----------
     folder : Path
-        Where it is stored.
+        The folder with the recommendations, metrics, steps, recipe and model.
     steps : tuple of Step
-        What cleaning and splitting left.
+        The numbers of rows, users and items after each step of cleaning, and in the train and test parts.
     comparison : Comparison
-        Of the model, named by its kind, with the baselines.
+        The comparison of the model, named by its kind, with the baselines.
     model : Recommender
-        The one that recommends.
+        The fitted model that made the recommendations.
     """
 
     folder: Path
@@ -64,12 +64,28 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
     Raises
     ------
     ConfigError, TableError
-        If the recipe or a table is wrong, or a filter leaves nothing.
+        If the recipe or a table is wrong, or no rows are left after a filter.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import gingham as gg
+    >>> text = '''
+    ... transactions = { path = "sales.parquet", user_id = "user_id", item_id = "item_id", timestamp = "timestamp" }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     folder = Path(directory)
+    ...     gg.synth.sample_tables().transactions.collect().write_parquet(folder / "sales.parquet")
+    ...     _ = (folder / "shop.toml").write_text(text)
+    ...     tables = gg.read_tables(folder / "shop.toml")
+    ...     [(step.name, step.rows) for step in tables.steps]
+    [('read', 1000)]
     """
-    return _cleaned(recipe if isinstance(recipe, Recipe) else Recipe.read(recipe))
+    return _read_and_clean(recipe if isinstance(recipe, Recipe) else Recipe.read(recipe))
 
 
-def _cleaned(recipe: Recipe, count_ids: bool = True) -> Tables:
+def _read_and_clean(recipe: Recipe, count_ids: bool = True) -> Tables:
     tables = read(
         recipe.transactions,
         recipe.users,
@@ -82,9 +98,9 @@ def _cleaned(recipe: Recipe, count_ids: bool = True) -> Tables:
 
 
 def read_dataset(recipe: Recipe | Path | str) -> Dataset:
-    """Read and clean the tables of a recipe, and turn them into integers.
+    """Read and clean the tables of a recipe, and build a dataset from them.
 
-    Columns that a dataset has no use for are not read, so this is faster than `read_tables` and needs less memory.
+    Only the columns that the dataset needs are read, so this is faster than `read_tables` and needs less memory.
 
     Parameters
     ----------
@@ -94,19 +110,46 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     Raises
     ------
     ConfigError, TableError
-        If the recipe or a table is wrong, or a filter leaves nothing.
+        If the recipe or a table is wrong, or no rows are left after a filter.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import gingham as gg
+    >>> text = '''
+    ... transactions = { path = "sales.parquet", user_id = "user_id", item_id = "item_id", timestamp = "timestamp" }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     folder = Path(directory)
+    ...     gg.synth.sample_tables().transactions.collect().write_parquet(folder / "sales.parquet")
+    ...     _ = (folder / "shop.toml").write_text(text)
+    ...     gg.read_dataset(folder / "shop.toml")
+    Dataset(50 users x 20 items, 1,000 interactions)
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    return Dataset.from_tables(_cleaned(recipe.narrowed(), count_ids=False))
+    return Dataset.from_tables(_read_and_clean(recipe.narrowed(), count_ids=False))
 
 
 def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
-    """Read and clean the tables of a recipe, and split them; also what each step left.
+    """Read and clean the tables of a recipe, and split the dataset.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    progress : Progress
+        Receives the stage and the steps.
+
+    Returns
+    -------
+    Dataset, Split of Dataset, tuple of Step
+        The dataset, its train and test parts, and the numbers of rows, users and items after each step.
 
     Raises
     ------
     GinghamError
-        If the recipe or a table is wrong, or there are fewer items than the recipe asks for.
+        If the recipe or a table is wrong, or the recipe asks for more recommendations than there are items.
     """
     with progress.stage("Reading and cleaning the tables"):
         tables = read_tables(recipe.narrowed())
@@ -120,14 +163,14 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
 
 
 def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None = None) -> Run:
-    """Do all that a recipe says, and store what comes of it.
+    """Run a recipe: read and clean the tables, split, fit, compare with the baselines, recommend and store.
 
     Parameters
     ----------
     recipe : Recipe or path
         A path is read as a recipe file.
     out : path
-        The folder to make; an earlier run's is replaced when this one has succeeded.
+        The folder to write; the folder of an earlier run is replaced at the end, if this run succeeds.
     progress : Progress, optional
         Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
         shown.
@@ -135,7 +178,32 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     Raises
     ------
     GinghamError
-        If the recipe, a table, a parameter or `out` is wrong; nothing is written then.
+        If the recipe, a table, a parameter or `out` is wrong. Then nothing is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import gingham as gg
+    >>> text = '''
+    ... [transactions]
+    ... path = "sales.parquet"
+    ... user_id = "user_id"
+    ... item_id = "item_id"
+    ... timestamp = "timestamp"
+    ...
+    ... [model]
+    ... kind = "item-knn"
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     folder = Path(directory)
+    ...     gg.synth.sample_tables().transactions.collect().write_parquet(folder / "sales.parquet")
+    ...     _ = (folder / "shop.toml").write_text(text)
+    ...     run = gg.run(folder / "shop.toml", folder / "run")
+    ...     sorted(path.name for path in run.folder.iterdir())
+    ['metrics.json', 'model', 'recipe.toml', 'recommendations.parquet', 'steps.json']
+    >>> run.comparison.models
+    ('item-knn',)
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     progress = progress or Silent()
@@ -143,8 +211,8 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     with store.replace_directory(Path(out), marker=_MARKER) as folder:
         dataset, parts, steps = read_parts(recipe, progress)
         name = name_of(recipe.model)
-        fitting, how = _fitting(recipe.model, recipe), _how(recipe, [name])
-        model, comparison = fit_and_compare(name, fitting, parts, progress, **how)
+        options = _comparison_options(recipe, [name])
+        model, comparison = fit_and_compare(name, _fit_function(recipe.model, recipe), parts, progress, **options)
         if recipe.refit:
             with progress.stage("Fitting the model to everything"):
                 model = _refit(recipe.model, model, dataset)
@@ -163,12 +231,12 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
 
 
 def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Comparison:
-    """Compare the models that a recipe names, and the baselines, on its split.
+    """Compare the models of a recipe with each other and with the baselines, on the recipe's split.
 
     Parameters
     ----------
     recipe : Recipe or path
-        A path is read as a recipe file. Its ``[model]`` is compared, and every ``[[compare.models]]``.
+        A path is read as a recipe file. The models are its ``[model]`` and all of ``[[compare.models]]``.
     progress : Progress, optional
         Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
         shown.
@@ -177,6 +245,24 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
     ------
     GinghamError
         If the recipe, a table or a parameter is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import gingham as gg
+    >>> from gingham import pipeline
+    >>> text = '''
+    ... transactions = { path = "sales.parquet", user_id = "user_id", item_id = "item_id", timestamp = "timestamp" }
+    ... model = { kind = "item-knn" }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     folder = Path(directory)
+    ...     gg.synth.sample_tables().transactions.collect().write_parquet(folder / "sales.parquet")
+    ...     _ = (folder / "shop.toml").write_text(text)
+    ...     comparison = pipeline.compare(folder / "shop.toml")
+    >>> list(comparison.evaluations)
+    ['item-knn', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     specs = models_of(recipe)
@@ -185,43 +271,48 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
 
     progress = progress or Silent()
     _, parts, _ = read_parts(recipe, progress)
-    fits = {name: _fitting(spec, recipe) for name, spec in specs.items()}
-    comparison = side_by_side(fits, *parts, progress=progress, **_how(recipe, specs))
+    models = {name: _fit_function(spec, recipe) for name, spec in specs.items()}
+    comparison = side_by_side(models, *parts, progress=progress, **_comparison_options(recipe, specs))
     progress.result(comparison)
     return comparison
 
 
 def fit_and_compare(
-    name: str, fit: Fitting, parts: Split[Dataset], progress: Progress, **how: Any
+    name: str, fit: FitFunction, parts: Split[Dataset], progress: Progress, **options: Any
 ) -> tuple[Recommender, Comparison]:
     """Fit a model to train, and compare it with the baselines on test.
 
     Parameters
     ----------
     name : str
-        What to call the model.
+        The name of the model in the comparison.
     fit : callable
-        Takes train, and gives the fitted model.
+        Takes train and returns the fitted model.
     parts : Split of Dataset
-        Train and test.
+        The train and test parts.
     progress : Progress
         Receives the stages and the `Comparison`.
-    how
-        What else `gingham.compare` takes.
+    options
+        Further arguments of `gingham.compare`.
+
+    Returns
+    -------
+    Recommender, Comparison
+        The fitted model, and its comparison with the baselines.
     """
-    kept: list[Fitted] = []
+    models: list[Recommender] = []
 
-    def keep(train: Dataset) -> Fitted:
-        kept.append(Fitted.of(fit(train)))
-        return kept[0]
+    def fit_and_keep(train: Dataset) -> Recommender:
+        models.append(fit(train))
+        return models[0]
 
-    comparison = side_by_side({name: keep}, *parts, progress=progress, **how)
+    comparison = side_by_side({name: fit_and_keep}, *parts, progress=progress, **options)
     progress.result(comparison)
-    return kept[0].model, comparison
+    return models[0], comparison
 
 
 def models_of(recipe: Recipe) -> dict[str, ModelSpec]:
-    """Give the models that a recipe names, its ``[model]`` first.
+    """Return the models of a recipe by name, its ``[model]`` first.
 
     Raises
     ------
@@ -231,37 +322,37 @@ def models_of(recipe: Recipe) -> dict[str, ModelSpec]:
     specs: dict[str, ModelSpec] = {name_of(recipe.model): recipe.model}
     for entry in recipe.compare.models:
         if entry.name in specs:
-            raise ConfigError(f"Two models are called {entry.name!r}; give each of [[compare.models]] its own name.")
+            raise ConfigError(f"Two models are called {entry.name!r}; choose another name in [[compare.models]].")
         specs[entry.name] = entry.completed(recipe.model)
     return specs
 
 
 def name_of(spec: ModelSpec) -> str:
-    """Call a recipe's model by its kind, unless a baseline is called so."""
+    """Return the name of a recipe's model: its kind, marked if a baseline has the same name."""
     return f"{spec.kind} (recipe)" if spec.kind in BASELINES else spec.kind
 
 
 def _refit(spec: ModelSpec, model: Recommender, dataset: Dataset) -> Recommender:
     """Fit a recipe's model to everything, for as many epochs as early stopping found."""
-    again = build(spec)
+    unfitted = build(spec)
     if "epochs" in model.supports:
-        again.set_params(epochs=model.best_epoch_, early_stopping=None)
-    return again.fit(dataset, num_threads=spec.num_threads)
+        unfitted.set_params(epochs=model.best_epoch_, early_stopping=None)
+    return unfitted.fit(dataset, num_threads=spec.num_threads)
 
 
-def _fitting(spec: ModelSpec, recipe: Recipe) -> Fitting:
+def _fit_function(spec: ModelSpec, recipe: Recipe) -> FitFunction:
     return partial(fit, spec, split=recipe.split, filter_seen=recipe.filter_seen)
 
 
-def _how(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
-    """Say how a recipe compares models of these names."""
-    asked = recipe.compare
+def _comparison_options(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
+    """Return the arguments of `gingham.compare` that a recipe sets for models of these names."""
+    spec = recipe.compare
     return {
         "k": recipe.evaluate.k,
-        "metric": asked.metric,
-        # A run has none of the models in [[compare.models]].
-        "reference": asked.reference if asked.reference not in asked.names or asked.reference in names else None,
-        "window": asked.window,
+        "metric": spec.metric,
+        # A run doesn't fit [[compare.models]], so none of these can be its reference.
+        "reference": spec.reference if spec.reference not in spec.names or spec.reference in names else None,
+        "window": spec.window,
         "filter_seen": recipe.filter_seen,
         "num_threads": recipe.model.num_threads,
     }
@@ -273,12 +364,12 @@ def load_run(folder: Path | str) -> Recommender:
     Raises
     ------
     ArtifactError
-        If there is no run in the folder, or its model is damaged.
+        If the folder is not that of a run, or its model is damaged.
     """
-    place = store.resolve(Path(folder))
-    if not store.exists(place / _MARKER):
-        raise ArtifactError(f"There is no run in {folder}: it has no file {_MARKER}; make one with `gingham run`.")
-    return Recommender.load(place / MODEL)
+    path = store.resolve(Path(folder))
+    if not store.exists(path / _MARKER):
+        raise ArtifactError(f"{folder} is not the folder of a run: it has no file {_MARKER}; use `gingham run` first.")
+    return Recommender.load(path / MODEL)
 
 
 def _step(name: str, part: Dataset) -> Step:

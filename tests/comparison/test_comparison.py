@@ -14,7 +14,7 @@ LISTS = pl.DataFrame({"metric": ["coverage@1", "coverage@3"], "value": [0.125, 0
 
 
 def made(n_users: int = USERS, **means: float) -> Comparison:
-    """A comparison of models whose users' metrics are these means and noise, most of it common to all models."""
+    """A comparison of models with these means and noise, most of which is common to all models."""
     rng = np.random.default_rng(0)
     common = rng.normal(size=n_users)
     measured = {}
@@ -33,69 +33,75 @@ def test_the_reference_is_the_best_baseline() -> None:
     assert made(base_a=0.1, base_b=0.05).reference == "base_a"
 
 
-def test_verdicts_are_plain_and_paired() -> None:
-    # The means differ by a fifth of one user's standard deviation: clear only user by user.
-    found = made(up=0.52, down=0.48, level=0.5, base=0.5)
+def test_verdicts_are_paired_by_user() -> None:
+    # The means differ by a fiftieth of a user's standard deviation, which is clear only if paired.
+    comparison = made(up=0.52, down=0.48, level=0.5, base=0.5)
     for metric in ("map@3", "auc"):
-        rows = found.differences.filter(metric=metric)
+        rows = comparison.differences.filter(metric=metric)
         verdicts = dict(rows.select("model", "verdict").iter_rows())
         assert verdicts == {"up": "better", "down": "worse", "level": "no clear difference"}
-    assert found.differences.filter(metric="auc")["users"].unique().to_list() == [USERS - 1]
+    assert comparison.differences.filter(metric="auc")["users"].unique().to_list() == [USERS - 1]
 
 
-def test_of_very_few_users_nothing_is_said() -> None:
+def test_there_is_no_verdict_on_very_few_users() -> None:
     for n_users, verdict in ((9, "no clear difference"), (20, "better")):
         assert set(made(n_users, up=0.9, base=0.1).differences["verdict"]) == {verdict}
 
 
 def test_differences_agree_with_the_normal_approximation() -> None:
-    found = made(up=0.52, base=0.5)
-    (row,) = found.differences.filter(metric="map@3").to_dicts()
-    values = [pd.Series(one.evaluation.per_user["map@3"].to_list()) for one in found.measured.values()]
+    comparison = made(up=0.52, base=0.5)
+    (row,) = comparison.differences.filter(metric="map@3").to_dicts()
+    values = [pd.Series(one.evaluation.per_user["map@3"].to_list()) for one in comparison.measured.values()]
     gaps = values[0] - values[1]
     assert row["difference"] == pytest.approx(gaps.mean())
     assert row["low"] == pytest.approx(gaps.mean() - 1.96 * gaps.sem(), abs=0.25 * gaps.sem())
     assert row["high"] == pytest.approx(gaps.mean() + 1.96 * gaps.sem(), abs=0.25 * gaps.sem())
 
 
-def test_sentences_say_the_verdict_in_words() -> None:
+def test_sentences_state_the_verdicts() -> None:
     up, down, level = made(up=0.52, down=0.48, level=0.5, base=0.5).sentences
-    assert up.startswith("By map@3, up is better than base: 0.5200 against 0.5000, a difference of +0.0200")
-    assert down.startswith("By map@3, down is worse than base: 0.4800 against 0.5000, a difference of -0.0200")
-    assert level.startswith("By map@3, level is not clearly different from base: 0.5000 against 0.5000")
+    assert up.startswith("By map@3, up is better than base: 0.5200 versus 0.5000, a difference of +0.0200")
+    assert down.startswith("By map@3, down is worse than base: 0.4800 versus 0.5000, a difference of -0.0200")
+    assert level.startswith("By map@3, level is not clearly different from base: 0.5000 versus 0.5000")
     assert len(made(base_a=0.1, base_b=0.3).sentences) == 1
 
 
-def test_the_table_holds_every_model_and_metric(found: gg.Comparison) -> None:
-    for (name,), rows in found.table.group_by("model", maintain_order=True):
-        assert rows.drop("model").equals(found.measured[str(name)].evaluation.table)
-    assert found.table["model"].unique(maintain_order=True).to_list() == list(found.measured)
-    assert found.differences.height == 4 * len(found.metrics)
+def test_the_table_holds_every_model_and_metric(comparison: gg.Comparison) -> None:
+    for (name,), rows in comparison.table.group_by("model", maintain_order=True):
+        assert rows.drop("model").equals(comparison.measured[str(name)].evaluation.table)
+    assert comparison.table["model"].unique(maintain_order=True).to_list() == list(comparison.measured)
+    assert comparison.differences.height == 4 * len(comparison.metrics)
 
 
-def test_costs_are_those_measured() -> None:
+def test_costs_are_rounded_measurements() -> None:
     assert made(base=0.1).costs.rows() == [("base", 1.235, 0.5, 2.0, 0.25)]
 
 
-def test_it_prints_means_costs_and_sentences(found: gg.Comparison) -> None:
-    said = str(found)
-    for words in ("map@3", "recent-best-sellers", "fit_seconds", "coverage", *found.sentences):
-        assert words in said
-    assert "…" not in said
+def test_the_legend_explains_the_marks(comparison: gg.Comparison) -> None:
+    assert comparison.legend.endswith(
+        f"Compared with {comparison.reference}, paired by user: + better, - worse, = no clear difference."
+    )
 
 
-def test_it_is_json(found: gg.Comparison) -> None:
-    said = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert (said["metric"], said["reference"]) == ("map@3", found.reference)
-    assert list(said["models"]) == list(found.measured)
-    bpr = said["models"]["bpr"]
-    assert bpr["metrics"] == found.measured["bpr"].evaluation.to_dict()
+def test_it_prints_means_costs_and_sentences(comparison: gg.Comparison) -> None:
+    text = str(comparison)
+    for words in ("map@3", "recent-best-sellers", "fit_seconds", "coverage", *comparison.sentences):
+        assert words in text
+    assert "…" not in text
+
+
+def test_it_is_json(comparison: gg.Comparison) -> None:
+    content = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
+    assert (content["metric"], content["reference"]) == ("map@3", comparison.reference)
+    assert list(content["models"]) == list(comparison.measured)
+    bpr = content["models"]["bpr"]
+    assert bpr["metrics"] == comparison.measured["bpr"].evaluation.to_dict()
     assert [epoch["epoch"] for epoch in bpr["epochs"]] == list(range(1, 11))
     assert set(bpr["differences"]["map@3"]) == {"difference", "low", "high", "users", "verdict"}
-    assert said["models"][found.reference]["differences"] == {}
-    assert "epochs" not in said["models"]["buy-again"]
+    assert content["models"][comparison.reference]["differences"] == {}
+    assert "epochs" not in content["models"]["buy-again"]
 
 
-def test_it_is_saved_as_a_page(found: gg.Comparison, tmp_path: Path) -> None:
-    found.save(tmp_path / "page.html", title="Which one?")
+def test_it_is_saved_as_a_page(comparison: gg.Comparison, tmp_path: Path) -> None:
+    comparison.save(tmp_path / "page.html", title="Which one?")
     assert "<h1>Which one?</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")

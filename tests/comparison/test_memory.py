@@ -11,8 +11,9 @@ MB = 1_000_000
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-def test_the_peak_is_seen_after_it_has_passed() -> None:
-    # The first is the highest since the process began; the second is found by looking, so it lasts until it was seen.
+def test_the_peak_is_measured() -> None:
+    # The first peak is the highest since the process began. The second is found by periodic readings only, so the block
+    # lasts until it was read.
     with PeakMemory() as first:
         block = np.ones(600 * MB // 8)
         del block
@@ -28,7 +29,7 @@ def test_the_peak_is_seen_after_it_has_passed() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "gingham-memory"]
 
 
-def test_without_proc_it_is_not_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_proc_the_peak_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(memory, "_STATUS", tmp_path / "status")
     with PeakMemory() as peak:
         pass
@@ -36,7 +37,7 @@ def test_without_proc_it_is_not_known(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-def test_a_kernel_without_a_highest_value_will_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_kernel_that_does_not_report_the_peak_is_supported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     status = tmp_path / "status"
     status.write_text("VmRSS:\t1 kB\n", encoding="ascii")
     monkeypatch.setattr(memory, "_STATUS", status)
@@ -48,7 +49,7 @@ def test_a_kernel_without_a_highest_value_will_do(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc")
-def test_an_error_ends_the_watch_and_passes_through() -> None:
+def test_an_error_ends_the_thread_and_is_raised() -> None:
     with pytest.raises(KeyError), PeakMemory():
         raise KeyError
     assert not [thread for thread in threading.enumerate() if thread.name == "gingham-memory"]

@@ -93,7 +93,7 @@ class Comparison:
     def differences(self) -> pl.DataFrame:
         """The differences between each other model and the reference, paired by user.
 
-        ``model``, ``metric``, ``difference`` (of the means, over the users for whom both are defined), ``low`` and
+        ``model``, ``metric``, ``difference`` (of the means, over the users for which both are defined), ``low`` and
         ``high`` (its 95% interval from 1,000 bootstrap resamples of the users), ``users``, and ``verdict``: "better" if
         the interval is above zero, "worse" if it is below, otherwise "no clear difference". With fewer than ten users
         the verdict is always "no clear difference".

@@ -12,10 +12,9 @@ from gingham.columns import USER_ID
 from gingham.comparison.memory import PeakMemory
 from gingham.errors import NotFittedError, ParameterError
 from gingham.evaluation.evaluation import Evaluation, evaluate
-from gingham.models import Epoch, EpochModel, Recommender
+from gingham.models import Recommender
 from gingham.models.training_data import Data
 from gingham.progress import Progress
-
 
 FitFunction: TypeAlias = Callable[[Any], Recommender]
 
@@ -121,7 +120,7 @@ def _is_fitted(model: Recommender) -> bool:
 
 def _curve(model: Recommender) -> pl.DataFrame | None:
     """Return the learning curve of a model: of the search for the number of epochs, if there was one."""
-    epochs = (model.validation_history_ or model.history_) if "epochs" in model.supports else []
+    epochs = model.validation_history_ or model.history_
     if not epochs:
         return None
     rows = [{"epoch": one.epoch, "loss": one.loss, "seconds": one.seconds, **one.metrics} for one in epochs]
