@@ -1,12 +1,13 @@
 """The three tables, with the columns that have a role and their types, and the specification of their features."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
@@ -50,7 +51,9 @@ class FeatureSpec(BaseModel):
     ['club', 'age']
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Keys of other encodings are allowed once their class is defined; see `gingham.dataset.encodings.Encoding`.
+    model_config = ConfigDict(extra="allow", frozen=True)
+    extra_keys: ClassVar[set[str]] = set()
 
     categorical: list[str] = Field(default_factory=list)
     quantile: dict[str, int] = Field(default_factory=dict)
@@ -64,11 +67,28 @@ class FeatureSpec(BaseModel):
     @property
     def columns(self) -> list[str]:
         """The columns that are used, in the order of their features."""
-        only_scaled = [column for column in self.scaled if column not in self.quantile]
-        return [*self.categorical, *self.quantile, *only_scaled, *self.multi, *self.date, *self.text]
+        binned = self.quantile
+        return [column for key, column, _ in self.encodings() if not (key == "scaled" and column in binned)]
+
+    def encodings(self) -> Iterator[tuple[str, str, Any]]:
+        """Yield the key, column and option of each encoding in the order of their features; None without an option."""
+        for key in ("categorical", "quantile", "scaled", "multi", "date", "text", *(self.model_extra or ())):
+            columns: list[str] | dict[str, Any] = getattr(self, key)
+            for column in columns:
+                yield key, column, columns[column] if isinstance(columns, dict) else None
 
     def __bool__(self) -> bool:
         return bool(self.columns)
+
+    @model_validator(mode="after")
+    def _extra_keys_are_valid(self) -> Self:
+        for key, columns in (self.model_extra or {}).items():
+            if key not in self.extra_keys:
+                unknown = InitErrorDetails(type="extra_forbidden", loc=(key,), input=columns)
+                raise ValidationError.from_exception_data(type(self).__name__, [unknown])
+            if not isinstance(columns, list | dict) or not all(isinstance(column, str) for column in columns):
+                raise ValueError(f"{key} must be a list of columns, or map columns to options, not {columns!r}")
+        return self
 
     @model_validator(mode="after")
     def _is_valid(self) -> Self:
