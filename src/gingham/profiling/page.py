@@ -118,9 +118,10 @@ def _spreads(findings: Findings) -> Iterator[Section]:
         labels = [f"{low:,}" for low in bins["low"]]
         x_title = f"transactions per {one}"
         chart = charts.bars(labels, bins["number"].to_list(), Axis(many, COUNT), x_title=x_title)
-        median, once = count(spread.median, "transaction"), percent(spread.share_with(1))
+        median, share = count(spread.median, "transaction"), spread.share_with(1)
+        once = f"{percent(share)} of the {many} have" if share else f"no {one} has"
         sentence = (
-            f"The median {one} has {median}; {once} of the {many} have only one. {sentence_case(many)} without "
+            f"The median {one} has {median}; {once} only one. {sentence_case(many)} without "
             "transactions are not counted. Each bar ends before the next label."
         )
         yield Section(f"Transactions per {one}", sentence, chart)

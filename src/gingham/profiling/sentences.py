@@ -89,10 +89,12 @@ def _leaders(number: int, total: int, noun: str) -> str:
 
 def _once(findings: Findings) -> Iterator[Candidate]:
     share, median = findings.users.share_with(1), count(findings.users.median, "transaction")
-    text = f"{percent(share)} of the active customers have only one transaction; the median customer has {median}."
+    once = f"{percent(share)} of the active customers have" if share else "No customer has"
+    text = f"{once} only one transaction; the median customer has {median}."
     yield Candidate("users", text, share, 0.25, 0.15)
     share = findings.items.share_with(1)
-    yield Candidate("items", f"{percent(share)} of the items that were sold were sold only once.", share, 0.1, 0.15)
+    once = f"{percent(share)} of the items that were sold were" if share else "No item was"
+    yield Candidate("items", f"{once} sold only once.", share, 0.1, 0.15)
 
 
 def _repeats(findings: Findings) -> Iterator[Candidate]:
