@@ -1,4 +1,4 @@
-"""Ctrl-C, heard only where the search can bear it."""
+"""Ctrl-C during a search, which ends the search between two writes to its database."""
 
 import signal
 import threading
@@ -7,32 +7,32 @@ from typing import Self
 
 
 class Interrupt:
-    """Within the block, Ctrl-C is a flag that `check` raises.
+    """Within the `with` block, Ctrl-C sets a flag, and `check` raises KeyboardInterrupt if the flag is set.
 
-    An exception in the middle of a transaction would leave the database locked against what the search has yet to
-    write: SQLAlchemy's sessions cannot be left at any point. A second Ctrl-C is raised at once, for whoever waits in
-    vain. Where Ctrl-C is not Python's own (another thread, a program that handles or ignores it), nothing is changed.
+    An exception in the middle of a transaction would leave the database locked. A second Ctrl-C raises
+    KeyboardInterrupt at once, in case the search doesn't react. In other threads than the main thread, and in programs
+    with a signal handler of their own, Ctrl-C works as before.
 
     Parameters
     ----------
     wake : callable
-        Ends whatever the search waits for. It is called by a signal handler, so it must be reentrant.
+        Ends the search's wait for messages. A signal handler calls it, so it must be reentrant.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake, self._pressed = wake, False
-        self._ours = (
+        self._enabled = (
             threading.current_thread() is threading.main_thread()
             and signal.getsignal(signal.SIGINT) is signal.default_int_handler
         )
 
     def __enter__(self) -> Self:
-        if self._ours:
+        if self._enabled:
             signal.signal(signal.SIGINT, self._press)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._ours:
+        if self._enabled:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def check(self) -> None:

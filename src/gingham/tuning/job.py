@@ -1,12 +1,15 @@
-"""What worker processes try parameters on: a folder of arrays, which all of them map into memory and none copies."""
+"""The job of worker processes: settings and data in a folder. All workers map its arrays into memory; none copies them."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.config import ModelSpec
@@ -14,31 +17,32 @@ from gingham.dataset import Dataset, Interactions
 from gingham.errors import DataError
 from gingham.split import Split
 
-# After each epoch, the metric is that of so many of the validation part's users: enough to see where training goes, few
-# enough to cost a twentieth of an epoch.
-WATCHED = 500
+# The number of validation users for whom the metric is computed after each epoch. It is enough to see the learning
+# curve, and costs a twentieth of an epoch.
+MONITORED_USERS = 500
 
 _SETTINGS = "job.json"
-_SHARED = "dataset."
-_PARTS = ("indptr", "indices", "data", "shape")
+_CSR = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How trials are made and measured.
+    """How trials are fitted and measured.
 
     Attributes
     ----------
     model : ModelSpec
-        What holds for every trial.
+        The model, with the parameters that all trials share.
     metric : str
-        What is maximised.
+        The metric to maximise.
     filter_seen : bool
-        Whether items that a user has in the train part are no candidates.
+        Whether items of the train part are left out of the ranking.
     patience : int
-        After how many epochs without improvement a trial ends; 0 for never.
+        The number of epochs without improvement after which a trial ends; 0 for never.
     num_threads : int
-        How many threads a trial uses.
+        The number of threads of a trial.
+    modules : list of str
+        Modules outside Gingham that define the model's classes; workers import them.
     """
 
     model: ModelSpec
@@ -46,88 +50,117 @@ class Settings:
     filter_seen: bool
     patience: int
     num_threads: int
+    modules: list[str]
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """What one model is fitted to and measured on.
+    """The data that one model is fitted to and measured on.
 
     Attributes
     ----------
     train, validation : Dataset
         The two parts.
-    watched : csr_matrix, shape (n_users, n_items)
-        The rows of `validation` that are measured after each epoch.
+    monitored : csr_matrix, shape (n_users, n_items)
+        The rows of `validation` that are used after each epoch.
     """
 
     train: Dataset
     validation: Dataset
-    watched: sp.csr_matrix
+    monitored: sp.csr_matrix
 
 
-def write(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) -> None:
-    """Fill a folder that `read` understands.
+def write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) -> None:
+    """Write a job into a folder.
 
     Raises
     ------
     DataError
-        If there is nothing to measure on.
+        If there are no splits.
     """
-    folds, train = 0, None
-    for folds, (train, validation) in enumerate(splits, start=1):
-        for name, part in (("train", train), ("validation", validation)):
-            _save_all(folder, f"{folds}.{name}.", part.interactions.arrays())
-        watched = _watched(validation.matrix())
-        _save_all(folder, f"{folds}.watched.", {part: getattr(watched, part) for part in _PARTS})
-    if train is None:
-        raise DataError("There is no validation part to measure on; give at least one.")
-    # Users, items and their features are the same in all folds.
-    state, arrays = train.with_interactions(Interactions([], [], train.n_users, train.n_items)).arrays()
-    _save_all(folder, _SHARED, arrays)
-    model = settings.model.model_dump(mode="json")
-    told = {**asdict(settings), "model": model, "folds": folds, "dataset": state}
-    (folder / _SETTINGS).write_text(json.dumps(told), encoding="utf-8")
+    n_folds, state = 0, None
+    for n_folds, (train, validation) in enumerate(splits, start=1):
+        # Users, items and their features are the same in all parts, so they are stored once.
+        if state is None:
+            state, arrays = train.arrays()
+        else:
+            arrays = train.interactions.arrays()
+        monitored = _monitored(validation.matrix())
+        _save(folder / f"{n_folds}.train", arrays)
+        _save(folder / f"{n_folds}.validation", validation.interactions.arrays())
+        _save(folder / f"{n_folds}.monitored", {name: getattr(monitored, name) for name in _CSR})
+    if state is None:
+        raise DataError("There is no validation part to measure on; use at least one fold.")
+    content = {
+        **asdict(settings),
+        "model": settings.model.model_dump(mode="json"),
+        "sys_path": sys.path,
+        "n_folds": n_folds,
+        "dataset": state,
+    }
+    (folder / _SETTINGS).write_text(json.dumps(content), encoding="utf-8")
 
 
-def read(folder: Path) -> tuple[Settings, list[Fold]]:
-    """Map a job's arrays into memory."""
-    told = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-    folds, shared = told.pop("folds"), Dataset.from_arrays(told.pop("dataset"), _load_all(folder, _SHARED))
+def read_job(folder: Path) -> tuple[Settings, list[Fold]]:
+    """Read a job; its arrays are mapped into memory.
+
+    Returns
+    -------
+    settings : Settings
+    folds : list of Fold
+    """
+    import_model_modules(folder)
+    content = _content(folder)
+    state, n_folds, _ = content.pop("dataset"), content.pop("n_folds"), content.pop("sys_path")
+    base = Dataset.from_arrays(state, _load(folder / "1.train"))
 
     def part(name: str) -> Dataset:
-        arrays = _load_all(folder, f"{name}.")
-        return shared.with_interactions(Interactions.from_arrays(arrays, shared.n_users, shared.n_items))
+        return base.with_interactions(
+            Interactions.from_arrays(_load(folder / name), base.n_users, base.n_items)
+        )
 
-    def fold(number: int) -> Fold:
-        watched = _matrix(folder, f"{number}.watched")
-        return Fold(part(f"{number}.train"), part(f"{number}.validation"), watched)
+    def monitored(name: str) -> sp.csr_matrix:
+        arrays = _load(folder / name)
+        return sp.csr_matrix(tuple(arrays[part] for part in _CSR), shape=(base.n_users, base.n_items))
 
-    settings = Settings(**{**told, "model": ModelSpec.model_validate(told["model"])})
-    return settings, [fold(number) for number in range(1, folds + 1)]
+    folds = [
+        Fold(
+            base if number == 1 else part(f"{number}.train"),
+            part(f"{number}.validation"),
+            monitored(f"{number}.monitored"),
+        )
+        for number in range(1, n_folds + 1)
+    ]
+    return Settings(**{**content, "model": ModelSpec.model_validate(content["model"])}), folds
 
 
-def _watched(validation: sp.csr_matrix) -> sp.csr_matrix:
-    """Keep the rows of some users, always the same ones."""
+def import_model_modules(folder: Path) -> None:
+    """Import the modules that define the job's model, found as in the process that wrote the job."""
+    content = _content(folder)
+    sys.path[:] = content["sys_path"]
+    for module in content["modules"]:
+        import_module(module)
+
+
+def _content(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / _SETTINGS).read_text(encoding="utf-8")))
+
+
+def _monitored(validation: sp.csr_matrix) -> sp.csr_matrix:
+    """Return a matrix with the rows of at most `MONITORED_USERS` users, the same ones for the same data."""
     users = np.flatnonzero(np.diff(validation.indptr))
-    chosen = np.random.default_rng(0).permutation(users)[:WATCHED]
-    kept = np.zeros(validation.shape[0], bool)
-    kept[chosen] = True
+    selected = np.zeros(validation.shape[0], bool)
+    selected[np.random.default_rng(0).permutation(users)[:MONITORED_USERS]] = True
     entries = validation.tocoo()
-    rows = kept[entries.row]
+    rows = selected[entries.row]
     return sp.csr_matrix((entries.data[rows], (entries.row[rows], entries.col[rows])), shape=validation.shape)
 
 
-def _matrix(folder: Path, name: str) -> sp.csr_matrix:
-    parts = _load_all(folder, f"{name}.")
-    return sp.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"]))
-
-
-def _save_all(folder: Path, prefix: str, arrays: Mapping[str, Any]) -> None:
+def _save(folder: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    folder.mkdir()
     for name, array in arrays.items():
-        np.save(folder / f"{prefix}{name}.npy", array)
+        np.save(folder / f"{name}.npy", array)
 
 
-def _load_all(folder: Path, prefix: str) -> dict[str, Any]:
-    """Map the arrays whose names begin with `prefix` into memory."""
-    files = (file for file in folder.glob("*.npy") if file.name.startswith(prefix))
-    return {file.stem.removeprefix(prefix): np.load(file, mmap_mode="r") for file in files}
+def _load(folder: Path) -> dict[str, npt.NDArray[Any]]:
+    return {file.stem: np.load(file, mmap_mode="r") for file in sorted(folder.glob("*.npy"))}

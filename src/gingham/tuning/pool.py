@@ -1,4 +1,4 @@
-"""Worker processes, as the search sees them."""
+"""Worker processes from the point of view of the search."""
 
 import json
 import os
@@ -12,52 +12,61 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, Self, TypeAlias
 
-from gingham.tuning.trial_runner import log_of
+from gingham.tuning.trial_runner import worker_log
 
-# A worker and what it says; None is its last message, of one that ended.
-Heard: TypeAlias = tuple["Worker", dict[str, Any] | None]
+# A worker and its message; None instead of a message means that the worker has ended.
+Message: TypeAlias = tuple["Worker", dict[str, Any] | None]
 
-# What a trial no longer needs goes back to the system at once (glibc's malloc; others don't know the variable): a fifth
-# of a worker's own memory on Ta-Feng.
-_THRIFTY = {"MALLOC_MMAP_THRESHOLD_": "1000000"}
+# Makes glibc's malloc return the memory of a finished trial to the system at once (other allocators ignore it). On
+# Ta-Feng this saved a fifth of a worker's own memory.
+_MALLOC_SETTINGS = {"MALLOC_MMAP_THRESHOLD_": "1000000"}
 
 
 class Worker:
-    """One process that tries parameters, by its number in a nursery."""
+    """A worker process, identified by its number in a `ServerProcess`."""
 
-    def __init__(self, number: int, nursery: "_Nursery") -> None:
-        self.number, self._nursery = number, nursery
-        self._ended: tuple[int, Path] | None = None
+    def __init__(self, number: int, server: "ServerProcess") -> None:
+        self.number, self._server = number, server
+        self._exit: tuple[int, Path] | None = None
 
     def send(self, message: Any) -> None:
-        """Tell it something; what it no longer hears is lost."""
-        self._nursery.ask(self.number, "tell", message)
+        """Send a message; it is lost if the worker has ended."""
+        self._server.request(self.number, "send", message)
 
-    def end(self) -> None:
-        """Kill it."""
-        self._nursery.ask(self.number, "end")
+    def kill(self) -> None:
+        """Kill the process."""
+        self._server.request(self.number, "kill")
 
-    def ended(self, code: int, log: Path) -> None:
-        """Hear that it ended, with which code, and where it may have said why."""
-        self._ended = code, log
+    def set_exit(self, code: int, log: Path) -> None:
+        """Record that the process ended: its exit code, and the log that may contain the reason."""
+        self._exit = code, log
 
-    def why_ended(self) -> str:
-        """Say in a few words why it is no more."""
-        assert self._ended is not None
-        code, log = self._ended
+    @property
+    def exit_reason(self) -> str:
+        """Why the process ended, in a few words that continue a sentence on the worker."""
+        assert self._exit is not None
+        code, log = self._exit
         if code < 0:
             return f"was killed ({signal.Signals(-code).name})"
         lines = log.read_text(errors="replace").split("\n") if log.exists() else []
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "without a word")
-        return f"ended with code {code} ({said})"
+        last_line = next((line.strip() for line in reversed(lines) if line.strip()), "without a message")
+        return f"ended with code {code} ({last_line})"
 
 
-class _Nursery:
-    """The process that workers come from: see `gingham.tuning.server`."""
+class ServerProcess:
+    """The process that starts workers (see `gingham.tuning.server`), and the connection to it.
 
-    def __init__(self, folder: Path, inbox: SimpleQueue[Heard | None]) -> None:
+    Parameters
+    ----------
+    folder : Path
+        The job.
+    inbox : SimpleQueue
+        Receives the messages of all workers.
+    """
+
+    def __init__(self, folder: Path, inbox: SimpleQueue[Message | None]) -> None:
         self._folder, self._inbox = folder, inbox
-        self._log = folder / "nursery.log"
+        self._log = folder / "server.log"
         with self._log.open("w") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "gingham.tuning.server", str(folder)],
@@ -65,118 +74,127 @@ class _Nursery:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                env={**os.environ, **_THRIFTY},
-                # Ctrl-C is for the search, which decides what becomes of its workers.
+                env={**os.environ, **_MALLOC_SETTINGS},
+                # The search alone handles Ctrl-C, and decides when its workers end.
                 start_new_session=True,
             )
         self._workers: dict[int, Worker] = {}
-        self._lock, self._gone = Lock(), False
-        self._listening = Thread(target=self._listen, daemon=True)
-        self._listening.start()
+        self._lock, self._ended = Lock(), False
+        self._reader = Thread(target=self._read_messages, daemon=True)
+        self._reader.start()
 
-    def begin(self, number: int) -> Worker | None:
-        """Start a worker; None if the nursery is gone."""
+    def start_worker(self, number: int) -> Worker | None:
+        """Start a worker; return None if the server has ended."""
         with self._lock:
-            if self._gone:
+            if self._ended:
                 return None
             worker = self._workers[number] = Worker(number, self)
-        self.ask(number, "begin")
+        self.request(number, "start")
         return worker
 
-    def ask(self, number: int, verb: str, *what: Any) -> None:
-        """Ask it to do something with a worker."""
+    def request(self, number: int, action: str, *arguments: Any) -> None:
+        """Request an action ("start", "send" or "kill") for a worker."""
         assert self._process.stdin is not None
-        if self._gone:
+        if self._ended:
             return
-        with suppress(BrokenPipeError):  # that it is gone is told by the last messages of its workers
-            self._process.stdin.write(f"{json.dumps((number, verb, *what))}\n")
+        with suppress(BrokenPipeError):  # the server has ended; each of its workers then gets a last message
+            self._process.stdin.write(f"{json.dumps((number, action, *arguments))}\n")
             self._process.stdin.flush()
 
-    def end(self) -> None:
-        """Kill it and all workers, and wait until they are gone."""
+    def close(self) -> None:
+        """Kill the server and its workers, and wait until they have ended."""
         with self._lock:
-            if not self._gone:
+            if not self._ended:
                 self._kill()
-        self._listening.join()
+        self._reader.join()
         for stream in (self._process.stdin, self._process.stdout):
             assert stream is not None
-            with suppress(BrokenPipeError):  # of a message that it never read
+            with suppress(BrokenPipeError):  # a request that the server has not read
                 stream.close()
 
     def _kill(self) -> None:
-        # macOS forbids to kill what has ended.
+        # macOS raises PermissionError for a process that has ended.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _listen(self) -> None:
+    def _read_messages(self) -> None:
         assert self._process.stdout is not None
-        with suppress(ValueError):  # it ended in the middle of a line
+        with suppress(ValueError):  # the server ended in the middle of a line
             for line in self._process.stdout:
-                number, verb, what = json.loads(line)
-                if verb == "said":
-                    self._inbox.put((self._workers[number], what))
+                number, event, content = json.loads(line)
+                if event == "message":
+                    self._inbox.put((self._workers[number], content))
                 else:
                     with self._lock:
                         worker = self._workers.pop(number)
-                    self._lose(worker, what, log_of(self._folder, number))
-        # Workers must not outlive it: nobody would hear them.
+                    self._report_exit(worker, content, worker_log(self._folder, number))
+        # Workers can't reach the search without the server, so they end with it.
         self._kill()
         with self._lock:
-            code, self._gone = self._process.wait(), True
+            code, self._ended = self._process.wait(), True
         for worker in self._workers.values():
-            self._lose(worker, code, self._log)
+            self._report_exit(worker, code, self._log)
 
-    def _lose(self, worker: Worker, code: int, log: Path) -> None:
-        worker.ended(code, log)
+    def _report_exit(self, worker: Worker, code: int, log: Path) -> None:
+        worker.set_exit(code, log)
         self._inbox.put((worker, None))
 
 
-class Workers:
-    """So many workers on the same job; leaving the block ends them."""
+class WorkerPool:
+    """A fixed number of workers on one job. Leaving the `with` block ends them.
 
-    def __init__(self, folder: Path, n: int) -> None:
-        self._folder, self._n = folder, n
-        # Reentrant, as `wake` must be, which leaves None.
-        self._inbox: SimpleQueue[Heard | None] = SimpleQueue()
-        self._started = 0
-        self._all: list[Worker] = []
+    Parameters
+    ----------
+    folder : Path
+        The job, as `gingham.tuning.job.write_job` writes it.
+    n_workers : int
+        The number of workers.
+    """
+
+    def __init__(self, folder: Path, n_workers: int) -> None:
+        self._folder, self._n_workers = folder, n_workers
+        # SimpleQueue is reentrant, so that a signal handler may call `wake`, which puts None.
+        self._inbox: SimpleQueue[Message | None] = SimpleQueue()
+        self._n_started = 0
+        self._workers: list[Worker] = []
 
     def __enter__(self) -> Self:
-        self._nursery = _Nursery(self._folder, self._inbox)
-        while len(self._all) < self._n:
-            self._start()
+        self._server = ServerProcess(self._folder, self._inbox)
+        while len(self._workers) < self._n_workers:
+            self._start_worker()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._nursery.end()
+        self._server.close()
 
     def __iter__(self) -> Iterator[Worker]:
-        return iter(list(self._all))
+        return iter(list(self._workers))
 
-    def next(self, timeout: float) -> Heard | None:
-        """Wait for what a worker says next, for so many seconds; None if none says anything, or `wake` ended it."""
+    def receive(self, timeout: float) -> Message | None:
+        """Return the next message of a worker, or None after `timeout` seconds or a call of `wake`."""
         try:
-            heard = self._inbox.get(timeout=max(0.0, timeout))
+            message = self._inbox.get(timeout=max(0.0, timeout))
         except Empty:
             return None
-        return heard if heard is not None and heard[0] in self._all else None  # not the last words of one replaced
+        # A worker that was replaced may have left messages.
+        return message if message is not None and message[0] in self._workers else None
 
     def wake(self) -> None:
-        """End the wait in `next`."""
+        """Make `receive` return."""
         self._inbox.put(None)
 
     def replace(self, worker: Worker) -> None:
-        """Start another in place of one that ended."""
-        worker.end()
-        self._all.remove(worker)
-        self._start()
+        """Kill a worker and start another one."""
+        worker.kill()
+        self._workers.remove(worker)
+        self._start_worker()
 
-    def _start(self) -> None:
-        self._started += 1
-        worker = self._nursery.begin(self._started)
+    def _start_worker(self) -> None:
+        self._n_started += 1
+        worker = self._server.start_worker(self._n_started)
         if worker is None:
-            self._nursery.end()
-            self._nursery = _Nursery(self._folder, self._inbox)
-            self._start()
+            self._server.close()
+            self._server = ServerProcess(self._folder, self._inbox)
+            self._start_worker()
         else:
-            self._all.append(worker)
+            self._workers.append(worker)

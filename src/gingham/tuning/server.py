@@ -1,7 +1,7 @@
-"""The process that workers come from: ``python -m gingham.tuning.server FOLDER``.
+"""The process that starts workers: ``python -m gingham.tuning.server FOLDER``.
 
-It imports what a worker needs, once; workers are forked from it and share that memory. What the search and they tell
-each other passes through it: it reads lines of JSON from standard input and writes them to standard output.
+It imports once what a worker needs. Workers are forked from it and share the memory of the imported modules. All
+messages between the search and the workers pass through this process, as lines of JSON on its standard input and output.
 """
 
 import gc
@@ -15,91 +15,93 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from gingham.tuning.trial_runner import work
+from gingham.tuning.job import import_model_modules
+from gingham.tuning.trial_runner import run_worker
 
-# macOS can fork a process but not what its libraries do in it, so a worker starts afresh there.
+# On macOS, libraries may fail in a forked process, so a worker is a new interpreter there.
 _CONTEXT = get_context("fork") if sys.platform == "linux" else get_context("spawn")
 
 
-class Nursery:
-    """Workers on one job, by number.
+class WorkerServer:
+    """The workers of one job, by number.
 
     Parameters
     ----------
     folder : Path
         The job.
-    say : callable
-        Told a worker's number, "said" or "ended", and what it said or its exit code.
+    send_event : callable
+        Sends an event to the search. It takes a worker's number, "message" or "exit", and the message or exit code.
     """
 
-    def __init__(self, folder: Path, say: Callable[[int, str, Any], None]) -> None:
-        self._folder, self._say = folder, say
-        self._all: dict[int, tuple[BaseProcess, Connection]] = {}
+    def __init__(self, folder: Path, send_event: Callable[[int, str, Any], None]) -> None:
+        self._folder, self._send_event = folder, send_event
+        self._workers: dict[int, tuple[BaseProcess, Connection]] = {}
 
     @property
-    def lines(self) -> dict[Connection, int]:
-        """The numbers of the workers that live, by where they are heard."""
-        return {line: number for number, (_, line) in self._all.items()}
+    def connections(self) -> dict[Connection, int]:
+        """The connections to the living workers, with the workers' numbers."""
+        return {connection: number for number, (_, connection) in self._workers.items()}
 
-    def begin(self, number: int) -> None:
+    def start(self, number: int) -> None:
         """Start a worker."""
-        ours, theirs = _CONTEXT.Pipe()
-        worker = _CONTEXT.Process(target=work, args=(self._folder, number, theirs), daemon=True)
-        worker.start()
-        theirs.close()  # so that its end is seen here
-        self._all[number] = worker, ours
+        server_end, worker_end = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(target=run_worker, args=(self._folder, number, worker_end), daemon=True)
+        process.start()
+        worker_end.close()  # otherwise this process would not notice when the worker closes its end
+        self._workers[number] = process, server_end
 
-    def tell(self, number: int, message: Any) -> None:
-        """Pass on what the search says; what nobody hears any more is lost."""
-        if number in self._all:
+    def send(self, number: int, message: Any) -> None:
+        """Send a message of the search to a worker; it is lost if the worker has ended."""
+        if number in self._workers:
             try:
-                self._all[number][1].send(message)
+                self._workers[number][1].send(message)
             except OSError:
-                self._ended(number)
+                self._remove(number)
 
-    def hear(self, number: int) -> None:
-        """Pass on what a worker says, or that it ended."""
+    def forward(self, number: int) -> None:
+        """Send a worker's next message, or its exit code if it has ended, to the search."""
         try:
-            message = self._all[number][1].recv()
+            message = self._workers[number][1].recv()
         except (EOFError, OSError):
-            self._ended(number)
+            self._remove(number)
         else:
-            self._say(number, "said", message)
+            self._send_event(number, "message", message)
 
-    def end(self, number: int) -> None:
+    def kill(self, number: int) -> None:
         """Kill a worker."""
-        if number in self._all:
-            self._all[number][0].kill()
-            self._ended(number)
+        if number in self._workers:
+            self._workers[number][0].kill()
+            self._remove(number)
 
-    def _ended(self, number: int) -> None:
-        worker, line = self._all.pop(number)
-        line.close()
-        worker.join()
-        self._say(number, "ended", worker.exitcode)
+    def _remove(self, number: int) -> None:
+        process, connection = self._workers.pop(number)
+        connection.close()
+        process.join()
+        self._send_event(number, "exit", process.exitcode)
 
 
 def main(folder: Path) -> None:
-    """Do what standard input says, until it ends: whoever asked is gone then, and the workers go too."""
+    """Execute requests from standard input until it is closed; then the search has ended, and the workers end too."""
+    import_model_modules(folder)
 
-    def say(*line: Any) -> None:
-        print(json.dumps(line), flush=True)
+    def send_event(*event: Any) -> None:
+        print(json.dumps(event), flush=True)
 
-    nursery = Nursery(folder, say)
-    # Collecting garbage writes to every object it looks at, and memory that is written to is no longer shared.
+    server = WorkerServer(folder, send_event)
+    # A garbage collection writes to every object that it visits, which would copy the shared memory.
     gc.freeze()
-    # Not buffered: a line that waits in a buffer would not be waited for.
+    # Without a buffer: `wait` doesn't see lines that wait in one.
     requests = FileIO(sys.stdin.fileno(), closefd=False)
-    do: dict[str, Callable[..., None]] = {"begin": nursery.begin, "tell": nursery.tell, "end": nursery.end}
+    actions: dict[str, Callable[..., None]] = {"start": server.start, "send": server.send, "kill": server.kill}
     while True:
-        lines = nursery.lines
-        for ready in wait([requests.fileno(), *lines]):
+        connections = server.connections
+        for ready in wait([requests.fileno(), *connections]):
             if isinstance(ready, Connection):
-                nursery.hear(lines[ready])
+                server.forward(connections[ready])
             elif line := requests.readline():
-                number, verb, *what = json.loads(line)
-                do[verb](number, *what)
-                break  # a worker that was heard may be gone now
+                number, action, *arguments = json.loads(line)
+                actions[action](number, *arguments)
+                break  # the action may have closed a connection
             else:
                 return
 
