@@ -4,18 +4,18 @@ import os
 import subprocess
 
 
-def children(of: int) -> list[int]:
-    """Number the processes that one has started and that are not dead."""
-    told = subprocess.run(["ps", "--ppid", str(of), "-o", "pid=,stat="], capture_output=True, text=True).stdout
-    lines = (line.split() for line in told.splitlines())
-    return [int(pid) for pid, state in lines if not state.startswith("Z")]
+def children(pid: int) -> list[int]:
+    """Return the living child processes of a process."""
+    output = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid=,stat="], capture_output=True, text=True).stdout
+    lines = (line.split() for line in output.splitlines())
+    return [int(child) for child, state in lines if not state.startswith("Z")]
 
 
-def nurseries() -> list[int]:
-    """Number the processes of this one that workers come from."""
-    return [child for child in children(os.getpid()) if "gingham.tuning.server" in command(child)]
+def server_processes(pid: int | None = None) -> list[int]:
+    """Return the processes that start the workers of a search in a process; by default in this one."""
+    return [child for child in children(pid or os.getpid()) if "gingham.tuning.server" in command(child)]
 
 
 def command(pid: int) -> str:
-    """Give a process's command line."""
+    """Return a process's command line; empty if there is no such process."""
     return subprocess.run(["ps", "-p", str(pid), "-o", "args="], capture_output=True, text=True).stdout

@@ -63,7 +63,7 @@ def test_a_run_is_stored_although_mlflow_fails_at_its_end(
     out = tmp_path / "out"
     done = CliRunner().invoke(app, ["run", str(recipe), "--out", str(out), "--track", "mlflow"])
     assert isinstance(done.exception, TrackingError)
-    assert "All else is done" in str(done.exception)
+    assert "The results are stored" in str(done.exception)
     assert "The disk is full;" in str(done.exception)
     assert "Wrote" in done.stdout
     assert (out / "recommendations.parquet").exists()

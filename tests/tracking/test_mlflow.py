@@ -23,9 +23,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def runs(experiment: str) -> list[Any]:
     client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(experiment)
-    assert found is not None
-    return list(client.search_runs([found.experiment_id]))
+    experiment = client.get_experiment_by_name(experiment)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def test_everything_of_a_record_can_be_read_again(store: Path, tmp_path: Path) -> None:
@@ -57,9 +57,9 @@ def test_everything_of_a_record_can_be_read_again(store: Path, tmp_path: Path) -
     curve = client.get_metric_history(run.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.25)]
     assert [point.step for point in client.get_metric_history(run.info.run_id, "validation_map_at_5")] == [2]
-    kept = Path(run.info.artifact_uri)
-    assert (kept / "model" / "arrays").read_text() == "numbers"
-    assert (kept / "recipe.toml").read_text() == "name = 1"
+    artifacts = Path(run.info.artifact_uri)
+    assert (artifacts / "model" / "arrays").read_text() == "numbers"
+    assert (artifacts / "recipe.toml").read_text() == "name = 1"
 
 
 def test_a_curve_may_be_longer_than_one_call_takes(store: Path) -> None:
@@ -81,16 +81,18 @@ def test_mlflows_own_variable_names_the_experiment(store: Path, monkeypatch: pyt
 def test_a_deleted_experiment_is_refused(store: Path) -> None:
     MLflow.open("shop")
     client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name("shop")
-    assert found is not None
-    client.delete_experiment(found.experiment_id)
+    experiment = client.get_experiment_by_name("shop")
+    assert experiment is not None
+    client.delete_experiment(experiment.experiment_id)
     with pytest.raises(TrackingError, match=r"'shop' at .* is deleted; restore it"):
         MLflow.open("shop")
 
 
 def test_what_mlflow_got_before_it_failed_is_marked(store: Path, tmp_path: Path) -> None:
     opened = MLflow.open("shop")
-    with pytest.raises(TrackingError, match=r"All else is done, but MLflow at .*nowhere.*repeat the command"):
+    with pytest.raises(
+        TrackingError, match=r"The results are stored, but logging them to MLflow at .*nowhere.*repeat the command"
+    ):
         opened.log(Record("run", "run", parts=[Record("part", "model", artifacts=[tmp_path / "nowhere"])]))
     assert {run.info.status for run in runs("shop")} == {"FAILED"}
 
@@ -103,7 +105,7 @@ def test_a_server_that_is_not_there_is_said_soon_and_without_the_password(monkey
     with pytest.raises(TrackingError) as raised:
         MLflow.open("shop")
     assert str(raised.value) == (
-        f"MLflow at http://joe:***@127.0.0.1:{port} cannot be used: it does not answer; look at MLFLOW_TRACKING_URI "
+        f"MLflow at http://joe:***@127.0.0.1:{port} cannot be used: it does not answer; check MLFLOW_TRACKING_URI "
         "and whether the server runs, or leave out --track."
     )
 
@@ -142,7 +144,7 @@ def test_ctrl_c_ends_the_logging_alone(store: Path, monkeypatch: pytest.MonkeyPa
 
     opened = MLflow.open("shop")
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", interrupted)
-    with pytest.raises(TrackingError, match="was interrupted; all else is done"):
+    with pytest.raises(TrackingError, match=r"The results are stored, but .* was interrupted"):
         opened.log(Record("run", "run", {"loss": "warp"}))
     (run,) = runs("shop")
     assert run.info.status == "FAILED"

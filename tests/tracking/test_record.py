@@ -30,7 +30,7 @@ ranker = { n_estimators = 5, min_child_samples = 5 }
 
 
 @pytest.fixture
-def known(recipe: Path) -> Recipe:
+def parsed(recipe: Path) -> Recipe:
     recipe.write_text(recipe.read_text() + MORE)
     return Recipe.read(recipe)
 
@@ -39,9 +39,9 @@ def by_name(record: Record) -> dict[str, Record]:
     return {part.name: part for part in record.parts}
 
 
-def test_a_run_is_its_model_with_the_baselines_as_parts(known: Recipe, tmp_path: Path) -> None:
-    done = gg.run(known, tmp_path / "out")
-    record = of_run(known, done)
+def test_a_run_is_its_model_with_the_baselines_as_parts(parsed: Recipe, tmp_path: Path) -> None:
+    done = gg.run(parsed, tmp_path / "out")
+    record = of_run(parsed, done)
     wanted = {"kind": "hybrid", "n_components": 8, "loss": "warp", "epochs": 3, "weighted": False, "random_state": 1}
     assert wanted.items() <= record.params.items()
     assert {"split.kind": "time", "k": 5, "filter_seen": False}.items() <= record.params.items()
@@ -59,9 +59,9 @@ def test_a_run_is_its_model_with_the_baselines_as_parts(known: Recipe, tmp_path:
     assert record.note.startswith("By map@5, hybrid is ")
 
 
-def test_a_comparison_has_a_part_for_every_model(known: Recipe, tmp_path: Path) -> None:
-    comparison = pipeline.compare(known)
-    record = of_comparison(known, comparison, [tmp_path / "page.html"])
+def test_a_comparison_has_a_part_for_every_model(parsed: Recipe, tmp_path: Path) -> None:
+    comparison = pipeline.compare(parsed)
+    record = of_comparison(parsed, comparison, [tmp_path / "page.html"])
     assert not record.metrics
     assert record.params["metric"] == "map@5"
     assert record.artifacts == [tmp_path / "page.html"]
@@ -74,40 +74,40 @@ def test_a_comparison_has_a_part_for_every_model(known: Recipe, tmp_path: Path) 
 
 def test_two_stages_are_told_as_the_recipe_does(recipe: Path) -> None:
     recipe.write_text(f"{recipe.read_text()}{STAGES}")
-    known = Recipe.read(recipe)
-    part = by_name(of_comparison(known, pipeline.compare(known)))["stages"]
+    parsed = Recipe.read(recipe)
+    part = by_name(of_comparison(parsed, pipeline.compare(parsed)))["stages"]
     assert part.params["kind"] == "two-stage"
     assert [source["kind"] for source in part.params["candidates"]] == ["popularity", "buy-again"]
     assert part.params["ranker"] == {"n_estimators": 5, "min_child_samples": 5}
 
 
-def test_a_metric_after_an_epoch_is_not_taken_for_that_of_the_test(known: Recipe) -> None:
-    changed = known.model_copy(update={"model": known.model.changed({"early_stopping": {"metric": "map@5"}})})
+def test_a_metric_after_an_epoch_is_not_taken_for_that_of_the_test(parsed: Recipe) -> None:
+    changed = parsed.model_copy(update={"model": parsed.model.changed({"early_stopping": {"metric": "map@5"}})})
     part = by_name(of_comparison(changed, pipeline.compare(changed)))["hybrid"]
     assert part.curve is not None
     assert part.curve.columns == ["epoch", "loss", "epoch_seconds", "validation_map_at_5"]
     assert part.params["early_stopping"] == {"metric": "map@5", "patience": 3}
 
 
-def test_a_search_has_its_trials_and_the_test_apart(known: Recipe, tmp_path: Path) -> None:
-    found = gg.tune(known, tmp_path / "out", verbose=False)
-    record = of_tuning(known, found, tmp_path / "out")
-    assert record.params["n_components"] == found.best_params["n_components"]
-    assert record.metrics["validation_map_at_5"] == found.best_value
-    assert found.evaluation is not None
-    assert record.metrics["map_at_5"] == found.evaluation.to_dict()["map@5"]["mean"]
+def test_a_search_has_its_trials_and_the_test_apart(parsed: Recipe, tmp_path: Path) -> None:
+    tuning = gg.tune(parsed, tmp_path / "out", verbose=False)
+    record = of_tuning(parsed, tuning, tmp_path / "out")
+    assert record.params["n_components"] == tuning.best_params["n_components"]
+    assert record.metrics["validation_map_at_5"] == tuning.best_value
+    assert tuning.evaluation is not None
+    assert record.metrics["map_at_5"] == tuning.evaluation.to_dict()["map@5"]["mean"]
     assert all(path.exists() for path in record.artifacts)
     trials = [part for part in record.parts if part.kind == "trial"]
     assert [trial.name for trial in trials] == ["trial 0", "trial 1", "trial 2"]
-    for trial, row in zip(trials, found.trials.to_dicts(), strict=True):
+    for trial, row in zip(trials, tuning.trials.to_dicts(), strict=True):
         assert trial.params == {"n_components": row["n_components"]}
         assert trial.metrics.get("validation_map_at_5") == row["value"]
         assert trial.curve is not None
         assert trial.curve.columns == ["epoch", "loss", "validation_map_at_5_of_some"]
 
 
-def test_what_is_undefined_is_no_metric(known: Recipe, tmp_path: Path) -> None:
-    tables = pipeline.read_tables(known)
+def test_what_is_undefined_is_no_metric(parsed: Recipe, tmp_path: Path) -> None:
+    tables = pipeline.read_tables(parsed)
     dataset = gg.Dataset.from_tables(tables)
     train, test = gg.split.by_time(dataset, test="7d")
     nobody = {"nobody": gg.Popularity()}
@@ -115,6 +115,6 @@ def test_what_is_undefined_is_no_metric(known: Recipe, tmp_path: Path) -> None:
     everything = pl.DataFrame({"user_id": ["a"] * 3, "item_id": ["x", "y", "z"]})
     small = gg.Dataset.from_tables(gg.Tables(everything))
     comparison = gg.compare(nobody, small, small, k=1, allow_overlap=True)
-    record = of_comparison(known, comparison)
+    record = of_comparison(parsed, comparison)
     assert "auc" not in by_name(record)["nobody"].metrics
-    assert "auc" in by_name(of_comparison(known, gg.compare(nobody, train, test, k=1)))["nobody"].metrics
+    assert "auc" in by_name(of_comparison(parsed, gg.compare(nobody, train, test, k=1)))["nobody"].metrics

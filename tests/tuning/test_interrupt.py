@@ -8,13 +8,13 @@ import pytest
 from gingham.tuning.interrupt import Interrupt
 
 
-def press() -> None:
+def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_waits_for_the_check_and_wakes_who_waits() -> None:
+def test_ctrl_c_ends_the_wait_and_is_raised_by_the_next_check() -> None:
     inbox: SimpleQueue[None] = SimpleQueue()
-    threading.Timer(0.2, press).start()
+    threading.Timer(0.2, press_ctrl_c).start()
     with Interrupt(lambda: inbox.put(None)) as interrupt:
         interrupt.check()
         inbox.get(timeout=30)
@@ -25,30 +25,30 @@ def test_ctrl_c_waits_for_the_check_and_wakes_who_waits() -> None:
 
 def test_a_second_ctrl_c_is_raised_at_once() -> None:
     with Interrupt(lambda: None):
-        press()
+        press_ctrl_c()
         with pytest.raises(KeyboardInterrupt):
-            press()
+            press_ctrl_c()
 
 
-def test_a_program_that_handles_ctrl_c_goes_on_doing_so() -> None:
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+def test_a_signal_handler_of_the_program_is_kept() -> None:
+    received: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: received.append(number))
     try:
         with Interrupt(lambda: None) as interrupt:
-            press()
+            press_ctrl_c()
             interrupt.check()
     finally:
         signal.signal(signal.SIGINT, before)
-    assert heard == [signal.SIGINT]
+    assert received == [signal.SIGINT]
 
 
 def test_another_thread_changes_nothing() -> None:
     def enter() -> None:
         with Interrupt(lambda: None):
-            seen.append(signal.getsignal(signal.SIGINT))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
-    seen: list[object] = []
+    handlers: list[object] = []
     thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
-    assert seen == [signal.default_int_handler]
+    assert handlers == [signal.default_int_handler]

@@ -6,79 +6,77 @@ import pytest
 
 import gingham as gg
 from gingham.config import ModelSpec
-from gingham.tuning import job
-from gingham.tuning.job import Settings
-from gingham.tuning.pool import Worker, Workers
-from tests.processes import children, nurseries
+from gingham.tuning.job import Settings, write_job
+from gingham.tuning.pool import Worker, WorkerPool
+from tests.processes import children, server_processes
 
 PARAMS = {"n_components": 4, "epochs": 2}
 
 
 @pytest.fixture
 def folder(recipe: Path, tmp_path: Path) -> Path:
-    """A job on the little shop."""
-    place = tmp_path / "job"
-    place.mkdir()
+    """The job of a search in the small shop."""
+    job = tmp_path / "job"
+    job.mkdir()
     model = ModelSpec(random_state=1)  # type: ignore[call-arg]
-    job.write(place, Settings(model, "map@5", False, 5, 1), [gg.split.by_time(gg.read_dataset(recipe), "7d")])
-    return place
+    write_job(job, Settings(model, "map@5", False, 5, 1, []), [gg.split.by_time(gg.read_dataset(recipe), "7d")])
+    return job
 
 
-def results(workers: Workers, n: int) -> dict[Worker, float]:
-    """Let all epochs go on until so many workers are done; give what each came to."""
+def results(pool: WorkerPool, n: int) -> dict[Worker, float]:
+    """Continue all trials until `n` workers have finished; return the value of each."""
     values: dict[Worker, float] = {}
     while len(values) < n:
-        heard = workers.next(60)
-        assert heard is not None
-        worker, message = heard
-        assert message is not None, worker.why_ended()
-        if "epoch" in message:
+        message = pool.receive(300)
+        assert message is not None
+        worker, content = message
+        assert content is not None, worker.exit_reason
+        if "epoch" in content:
             worker.send(True)
         else:
-            values[worker] = message["result"]["value"]
+            values[worker] = content["result"]["value"]
     return values
 
 
-def test_workers_are_children_of_one_process_and_all_answer(folder: Path) -> None:
-    with Workers(folder, 2) as workers:
-        for worker in workers:
+def test_workers_are_children_of_one_process_and_give_the_same_result(folder: Path) -> None:
+    with WorkerPool(folder, 2) as pool:
+        for worker in pool:
             worker.send(PARAMS)
-        one, other = results(workers, 2).values()
+        one, other = results(pool, 2).values()
         assert one == other > 0
-        (nursery,) = nurseries()
-        assert len(children(nursery)) == 2
-    assert not nurseries()
+        (server,) = server_processes()
+        assert len(children(server)) == 2
+    assert not server_processes()
 
 
-def test_a_replaced_worker_is_killed_and_its_last_words_are_no_ones(folder: Path) -> None:
-    with Workers(folder, 1) as workers:
-        (old,) = workers
+def test_a_replaced_worker_is_killed_and_its_messages_are_ignored(folder: Path) -> None:
+    with WorkerPool(folder, 1) as pool:
+        (old,) = pool
         old.send(PARAMS)
-        workers.replace(old)
-        (new,) = workers
+        pool.replace(old)
+        (new,) = pool
         new.send(PARAMS)
-        deadline = 60
-        heard = workers.next(deadline)
-        while heard is None:
-            heard = workers.next(deadline)
-        assert heard[0] is new
+        message = None
+        while message is None:
+            message = pool.receive(300)
+        assert message[0] is new
         new.send(False)
-        assert len(children(nurseries()[0])) == 1
+        assert len(children(server_processes()[0])) == 1
 
 
-def test_all_workers_of_a_killed_nursery_are_told_of_and_others_take_their_place(folder: Path) -> None:
-    with Workers(folder, 2) as workers:
-        before = list(workers)
-        (nursery,) = nurseries()
-        os.kill(nursery, signal.SIGKILL)
+def test_all_workers_of_a_killed_nursery_are_told_of_and_others_take_their_job(folder: Path) -> None:
+    with WorkerPool(folder, 2) as pool:
+        before = list(pool)
+        (server,) = server_processes()
+        os.kill(server, signal.SIGKILL)
         for _ in before:
-            heard = workers.next(60)
-            assert heard is not None
-            worker, message = heard
-            assert message is None
-            assert worker.why_ended() == "was killed (SIGKILL)"
-            workers.replace(worker)
-        for worker in workers:
+            message = pool.receive(300)
+            assert message is not None
+            worker, content = message
+            assert content is None
+            assert worker.exit_reason == "was killed (SIGKILL)"
+            pool.replace(worker)
+        for worker in pool:
             worker.send(PARAMS)
-        assert len(results(workers, 2)) == 2
-        assert not set(before) & set(workers)
+        assert len(results(pool, 2)) == 2
+        assert not set(before) & set(pool)

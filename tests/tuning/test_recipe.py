@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gingham as gg
-from gingham.tuning.recipe import best_text
+from gingham.tuning.recipe import best_recipe
 
 SCALARS = st.one_of(
     st.text(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.dates(), st.times()
@@ -19,28 +19,28 @@ BASE = '[transactions]\npath = "sales.csv"\nuser_id = "u"\nitem_id = "i"\ntimest
 
 
 @given(params=st.dictionaries(st.text(), VALUES, max_size=5))
-def test_what_is_written_is_read_again(params: dict[str, Any]) -> None:
-    text = best_text(gg.Recipe.parse(BASE, "/shop"), params)
+def test_parameters_are_read_as_they_were_written(params: dict[str, Any]) -> None:
+    text = best_recipe(gg.Recipe.parse(BASE, "/shop"), params)
     assert tomllib.loads(text)["model"] == params
 
 
-def test_all_but_the_model_stays_and_paths_find_their_files_from_anywhere() -> None:
+def test_other_sections_stay_and_paths_become_absolute() -> None:
     more = '[items]\npath = ["a.csv", "s3://shop/b.parquet", "/c.csv"]\n[model]\nloss = "bpr"\nepochs = 3\n'
     recipe = gg.Recipe.parse(
         f'name = "x"\n{BASE}{more}[clean]\nstart = 2020-01-01\n[tune.space]\nepochs = [1]\n', "/shop"
     )
-    content = tomllib.loads(best_text(recipe, {"epochs": 7, "learning_rate": 0.1}))
+    content = tomllib.loads(best_recipe(recipe, {"epochs": 7, "learning_rate": 0.1}))
     assert content["model"] == {"loss": "bpr", "epochs": 7, "learning_rate": 0.1}
     assert content["transactions"]["path"] == str(Path("/shop/sales.csv").absolute())
     assert content["items"]["path"] == ["/shop/a.csv", "s3://shop/b.parquet", "/c.csv"]
     before = tomllib.loads(recipe.text)
     for section in ("name", "split", "clean", "tune"):
         assert content[section] == before[section]
-    assert gg.Recipe.parse(best_text(recipe, {"epochs": 7}), "/elsewhere").model.epochs == 7
+    assert gg.Recipe.parse(best_recipe(recipe, {"epochs": 7}), "/elsewhere").model.epochs == 7
 
 
 @pytest.mark.parametrize(
-    ("url", "there"),
+    ("url", "absolute"),
     [
         ("sqlite:///shop.db", "sqlite:////shop/shop.db"),
         ("sqlite:////data/shop.db", "sqlite:////data/shop.db"),
@@ -48,15 +48,15 @@ def test_all_but_the_model_stays_and_paths_find_their_files_from_anywhere() -> N
         ("postgresql+psycopg://me:${PASSWORD}@host/shop", "postgresql+psycopg://me:${PASSWORD}@host/shop"),
     ],
 )
-def test_a_database_in_a_file_is_found_from_anywhere(url: str, there: str) -> None:
+def test_the_path_of_a_database_file_becomes_absolute(url: str, absolute: str) -> None:
     recipe = gg.Recipe.parse(
         BASE.replace('path = "sales.csv"', f'url = "{url}"\nquery = "SELECT * FROM sales"'), "/shop"
     )
-    content = tomllib.loads(best_text(recipe, {}))
-    assert content["transactions"] == {**tomllib.loads(recipe.text)["transactions"], "url": there}
+    content = tomllib.loads(best_recipe(recipe, {}))
+    assert content["transactions"] == {**tomllib.loads(recipe.text)["transactions"], "url": absolute}
 
 
-def test_a_number_of_epochs_that_was_found_is_not_looked_for_again() -> None:
+def test_early_stopping_is_removed_when_the_search_determined_the_epochs() -> None:
     recipe = gg.Recipe.parse(f"{BASE}[model]\nearly_stopping = {{ patience = 2 }}\n", "/shop")
-    assert gg.Recipe.parse(best_text(recipe, {"epochs": 7})).model.early_stopping is None
-    assert gg.Recipe.parse(best_text(recipe, {"n_components": 4})).model.early_stopping is not None
+    assert gg.Recipe.parse(best_recipe(recipe, {"epochs": 7})).model.early_stopping is None
+    assert gg.Recipe.parse(best_recipe(recipe, {"n_components": 4})).model.early_stopping is not None

@@ -8,7 +8,7 @@ import pytest
 from gingham.config import TuneSpec
 from gingham.config.space import Exponential, Range, Space
 from gingham.errors import ConfigError, MissingExtraError
-from gingham.tuning.study import distributions, open_study, values
+from gingham.tuning.study import open_study, optuna_distributions, parameter_values
 from gingham.tuning.study import optuna as import_optuna
 
 SPACE: Space = {
@@ -19,14 +19,14 @@ SPACE: Space = {
 }
 
 
-def test_what_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'gingham\[tune\]'"):
         import_optuna()
 
 
-def test_a_space_as_optuna_writes_it() -> None:
-    assert distributions(SPACE) == {
+def test_a_space_becomes_distributions_of_optuna() -> None:
+    assert optuna_distributions(SPACE) == {
         "loss": optuna.distributions.CategoricalDistribution(("warp", "bpr")),
         "n_components": optuna.distributions.IntDistribution(2, 12),
         "alpha": optuna.distributions.FloatDistribution(0.1, 10, log=True),
@@ -34,17 +34,17 @@ def test_a_space_as_optuna_writes_it() -> None:
     }
 
 
-def test_of_an_exponential_distribution_the_quantile_is_drawn() -> None:
-    drawn = {"loss": "bpr", "n_components": 3, "alpha": 0.5, "learning_rate": 0.5}
-    median = values(SPACE, drawn).pop("learning_rate")
+def test_quantiles_of_an_exponential_distribution_are_drawn() -> None:
+    draws = {"loss": "bpr", "n_components": 3, "alpha": 0.5, "learning_rate": 0.5}
+    median = parameter_values(SPACE, draws).pop("learning_rate")
     assert median == pytest.approx(0.05 * 0.6931471805599453)
-    assert values(SPACE, drawn) == drawn | {"learning_rate": median}
+    assert parameter_values(SPACE, draws) == draws | {"learning_rate": median}
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("nonsense", ["no database's URL"]),
+        ("nonsense", ["not the URL of a database"]),
         ("mysql+nothing://u:secret@h/d", ["cannot be used", "--storage"]),
         ("sqlite:////no/such/folder/study.db", ["cannot be used", "unable to open"]),
         ("postgresql+psycopg://ann:secret@127.0.0.1:1/d?connect_timeout=1", ["ann:***@", "cannot be used"]),
@@ -59,8 +59,8 @@ def test_a_database_that_cannot_be_used(url: str, words: list[str]) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
-    (tmp_path / "study.db").write_text("no database, whatever its name")
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_text("text")
     with pytest.raises(ConfigError, match="not a database"):
         open_study(f"sqlite:///{tmp_path / 'study.db'}", "shop", {}, TuneSpec())
 

@@ -38,7 +38,7 @@ def tune(
     from gingham.config import Recipe
     from gingham.tracking import of_tuning
     from gingham.tuning.folder import BEST, REPORT
-    from gingham.tuning.page import parameters
+    from gingham.tuning.page import format_params
 
     options: dict[str, Any] = {
         "trials": trials,
@@ -53,8 +53,7 @@ def tune(
     recipe = Recipe.read(file)
     log = tracker(track, recipe)
     result = tuning.tune(recipe, out, storage=storage, progress=ConsoleProgress(), **settings)
-    print_text(
-        f"\nBest on the validation part: {result.metric} {result.best_value:.4f} with {parameters(result.best_params)}."
-    )
+    best = f"{result.metric} {result.best_value:.4f} with {format_params(result.best_params)}"
+    print_text(f"\nBest on the validation part: {best}.")
     print_text(f"Wrote {out}: {BEST} (for `gingham run`), {REPORT}, the trials, the study and the model.")
     log(of_tuning(recipe, result, out))

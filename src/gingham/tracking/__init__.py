@@ -1,4 +1,4 @@
-"""Experiment tracking: what runs, comparisons and searches came to, logged where a team keeps such things."""
+"""Experiment tracking: logs the results of runs, comparisons and searches to a tracking tool."""
 
 from gingham.tracking.mlflow import MLflow
 from gingham.tracking.record import Record, of_comparison, of_run, of_tuning

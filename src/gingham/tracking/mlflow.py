@@ -1,4 +1,4 @@
-"""MLflow, where records are logged: the server, database or folder that its own environment variables name."""
+"""Logging records to MLflow: to the server, database or folder that MLflow's environment variables name."""
 
 import logging
 import os
@@ -16,90 +16,92 @@ from gingham.tables.database import without_password
 from gingham.tables.origin import first_line
 from gingham.tracking.record import Record
 
-# MLflow takes no more in one call.
+# The largest numbers of metrics and parameters that MLflow accepts in one call.
 _METRICS, _PARAMS = 1000, 100
-# What MLflow says in several sentences, in a few words.
-_KNOWN = {
+# Short texts for long error messages of MLflow, by a part of the message.
+_REASONS = {
     "Max retries exceeded": "it does not answer",
     "MLFLOW_ALLOW_FILE_STORE": "MLflow keeps runs in a folder only if MLFLOW_ALLOW_FILE_STORE=true is set",
 }
-# MLflow asks a silent server again for minutes. To find out before the work whether it is there, one more time does.
-_IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+# By default MLflow retries for minutes. One retry is enough to find out whether the server answers before a run starts.
+_ONE_RETRY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 
 
 @dataclass(frozen=True)
 class MLflow:
-    """An experiment of MLflow's.
+    """An experiment in MLflow, to which records are logged.
 
     Attributes
     ----------
     uri : str
-        Where it is kept, without password.
+        The tracking URI, without password.
     experiment : str
-        Its name.
+        The experiment's name.
     """
 
     uri: str
     experiment: str
     _client: Any = field(repr=False)
     _experiment_id: str = field(repr=False)
-    _began: int = field(repr=False)
+    _start_ms: int = field(repr=False)
 
     @classmethod
     def open(cls, name: str) -> Self:
-        """Ask MLflow for its experiment, which is made unless it is there.
+        """Open an experiment; create it if it does not exist.
 
         Parameters
         ----------
         name : str
-            The experiment's name, unless MLFLOW_EXPERIMENT_NAME says another. Where it is kept says
-            MLFLOW_TRACKING_URI; by default MLflow's own file ``mlflow.db`` in the current folder.
+            The experiment's name, unless the environment variable MLFLOW_EXPERIMENT_NAME is set. MLFLOW_TRACKING_URI
+            says where it is stored; by default in MLflow's file ``mlflow.db`` in the current folder.
 
         Raises
         ------
         MissingExtraError
             If MLflow is not installed.
         TrackingError
-            If it can't be reached or refuses, or the experiment is deleted.
+            If MLflow does not answer or reports an error, or the experiment is deleted.
         """
         mlflow = _mlflow()
         uri = without_password(mlflow.get_tracking_uri())
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME", name)
-        remedy = "look at MLFLOW_TRACKING_URI and whether the server runs, or leave out --track"
-        with _asked(f"MLflow at {uri} cannot be used", remedy), _environment(_IMPATIENT):
+        remedy = "check MLFLOW_TRACKING_URI and whether the server runs, or leave out --track"
+        with _errors(f"MLflow at {uri} cannot be used", remedy), _environment(_ONE_RETRY):
             client = mlflow.MlflowClient()
-            known = client.get_experiment_by_name(name)
-            experiment_id = client.create_experiment(name) if known is None else known.experiment_id
-        if known is not None and known.lifecycle_stage != "active":
+            experiment = client.get_experiment_by_name(name)
+            experiment_id = client.create_experiment(name) if experiment is None else experiment.experiment_id
+        if experiment is not None and experiment.lifecycle_stage != "active":
             raise TrackingError(
-                f"MLflow's experiment {name!r} at {uri} is deleted; restore it, or name another in "
-                "MLFLOW_EXPERIMENT_NAME."
+                f"MLflow's experiment {name!r} at {uri} is deleted; restore it, or set MLFLOW_EXPERIMENT_NAME to the "
+                "name of another one."
             )
-        return cls(uri, name, client, experiment_id, _now())
+        return cls(uri, name, client, experiment_id, _now_ms())
 
     def log(self, record: Record) -> None:
-        """Log a record and its parts, each as a run; it began when the experiment was opened.
+        """Log a record and its parts, each as a run whose start time is that of `open`.
 
         Raises
         ------
         TrackingError
-            If it can't be reached any more, refuses, or is interrupted; what it got is marked as failed.
+            If MLflow does not answer or reports an error, or Ctrl-C was pressed. Runs that were logged only in part are
+            marked as failed.
         """
         try:
-            with _asked(
-                f"All else is done, but MLflow at {self.uri} does not take it", "see to that, and repeat the command"
+            with _errors(
+                f"The results are stored, but logging them to MLflow at {self.uri} failed",
+                "fix this and repeat the command",
             ):
                 self._log(record)
         except KeyboardInterrupt:
-            raise TrackingError("Logging to MLflow was interrupted; all else is done.") from None
+            raise TrackingError("The results are stored, but logging them to MLflow was interrupted.") from None
 
     def _log(self, record: Record, parent: str | None = None) -> None:
-        run = self._client.create_run(self._experiment_id, self._began, _tags(record, parent), record.name)
+        run = self._client.create_run(self._experiment_id, self._start_ms, _tags(record, parent), record.name)
         run_id = run.info.run_id
         try:
-            self._figures(run_id, record)
+            self._log_figures(run_id, record)
             for path in record.artifacts:
-                self._keep(run_id, path)
+                self._log_file(run_id, path)
             for part in record.parts:
                 self._log(part, run_id)
         except BaseException:
@@ -108,20 +110,20 @@ class MLflow:
             raise
         self._client.set_terminated(run_id)
 
-    def _figures(self, run_id: str, record: Record) -> None:
+    def _log_figures(self, run_id: str, record: Record) -> None:
         from mlflow.entities import Metric, Param
 
-        metrics = [Metric(name, value, _now(), 0) for name, value in record.metrics.items()]
+        metrics = [Metric(name, value, _now_ms(), 0) for name, value in record.metrics.items()]
         for row in () if record.curve is None else record.curve.to_dicts():
             epoch = row.pop("epoch")
-            metrics += [Metric(name, value, _now(), epoch) for name, value in row.items() if value is not None]
+            metrics += [Metric(name, value, _now_ms(), epoch) for name, value in row.items() if value is not None]
         params = [Param(name, str(value)) for name, value in record.params.items()]
         for start in range(0, len(params), _PARAMS):
             self._client.log_batch(run_id, params=params[start : start + _PARAMS])
         for start in range(0, len(metrics), _METRICS):
             self._client.log_batch(run_id, metrics=metrics[start : start + _METRICS])
 
-    def _keep(self, run_id: str, path: Path) -> None:
+    def _log_file(self, run_id: str, path: Path) -> None:
         if path.is_dir():
             self._client.log_artifacts(run_id, str(path), path.name)
         else:
@@ -129,7 +131,7 @@ class MLflow:
 
 
 def _mlflow() -> Any:
-    # MLflow tells its makers of its use, unless this is set; nothing leaves this machine that nobody asked for.
+    # Without this, MLflow sends usage data to its developers.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     mlflow = extra("mlflow", "mlflow", "Tracking")
     logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -137,34 +139,35 @@ def _mlflow() -> Any:
 
 
 def _tags(record: Record, parent: str | None) -> dict[str, str]:
-    # The names that begin with mlflow are those by which MLflow's pages nest runs and describe them.
+    # MLflow's pages use the tags that start with "mlflow." to nest runs and to describe them.
     tags = {"gingham.kind": record.kind, "gingham.version": version("gingham")}
     tags |= {"mlflow.note.content": record.note} if record.note else {}
     return tags | ({} if parent is None else {"mlflow.parentRunId": parent})
 
 
-def _now() -> int:
+def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
 @contextmanager
-def _asked(trouble: str, remedy: str) -> Iterator[None]:
-    """Turn whatever MLflow, its stores and their drivers raise into one sentence."""
+def _errors(problem: str, remedy: str) -> Iterator[None]:
+    """Turn any error of MLflow, its storage or a driver into a TrackingError of one sentence."""
     try:
         yield
     except Exception as error:
-        raise TrackingError(f"{trouble}: {_said(error)}; {remedy}.") from error
+        raise TrackingError(f"{problem}: {_reason(error)}; {remedy}.") from error
 
 
-def _said(error: Exception) -> str:
-    """Give the first sentence of what MLflow says."""
+def _reason(error: Exception) -> str:
+    """Return the first sentence of an error message, or a shorter text for it."""
     line = first_line(error)
-    return next((said for part, said in _KNOWN.items() if part in line), without_password(line).partition(". ")[0])
+    first_sentence = without_password(line).partition(". ")[0]
+    return next((reason for part, reason in _REASONS.items() if part in line), first_sentence)
 
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables that are not set, as long as the block lasts."""
+    """Set environment variables within the `with` block, except those that are already set."""
     added = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(added)
     try:

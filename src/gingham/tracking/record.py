@@ -1,4 +1,4 @@
-"""What is logged of a run, a comparison or a search: records with names that any tracking tool takes."""
+"""What is logged of a run, a comparison or a search, with names that any tracking tool accepts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,31 +11,37 @@ from gingham import pipeline
 from gingham.comparison import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
 from gingham.tuning import Tuning, folder
-from gingham.tuning.trials import parameters
+from gingham.tuning.trials import parameter_columns
 
 
 @dataclass(frozen=True)
 class Record:
-    """What is logged together.
+    """What is logged as one run of a tracking tool, and its nested runs.
 
     Attributes
     ----------
     name : str
-        What to call it.
+        The name.
     kind : str
-        "run", "comparison" or "search"; of its parts, "model", "baseline" or "trial".
+        "run", "comparison" or "search"; for parts "model", "baseline" or "trial".
     params : mapping of str to value
-        What it was made with.
+        The parameters.
     metrics : mapping of str to float
-        What came of it, by names without "@": ``map_at_12`` is MAP@12.
+        The metrics, with names without "@": ``map_at_12`` is MAP@12.
     curve : polars.DataFrame, optional
-        ``epoch`` and a column a figure that was measured after each.
+        ``epoch``, and a column for each figure that was measured after each epoch.
     note : str
-        What to say about it; nothing by default.
+        A description; empty by default.
     artifacts : sequence of Path
-        Files and folders to keep with it.
+        Files and folders to store with it.
     parts : sequence of Record
-        What it consists of.
+        The parts, logged as nested runs.
+
+    Examples
+    --------
+    >>> from gingham.tracking import Record
+    >>> Record("als", "model", {"n_components": 64}, {"map_at_12": 0.031}).metrics
+    {'map_at_12': 0.031}
     """
 
     name: str
@@ -48,105 +54,115 @@ class Record:
     parts: Sequence["Record"] = ()
 
 
-def of_run(recipe: Recipe, done: pipeline.Run) -> Record:
-    """Record a run: its model's parameters and figures, what it stored, and the baselines as parts.
+def of_run(recipe: Recipe, run: pipeline.Run) -> Record:
+    """Build the record of a run: its model's parameters and figures and its files, with the baselines as parts.
 
-    The recommendations are left out: they name every customer.
+    The recommendations are not included, because they contain the id of every user.
     """
-    comparison = done.comparison
+    comparison = run.comparison
     model, *baselines = _models(comparison, {pipeline.name_of(recipe.model): recipe.model})
     return Record(
         "run",
         "run",
-        {**model.params, **_how(recipe)},
+        {**model.params, **_evaluation_params(recipe)},
         model.metrics,
         model.curve,
         "\n\n".join(comparison.sentences),
-        [done.folder / name for name in (pipeline.RECIPE, pipeline.METRICS, pipeline.STEPS, pipeline.MODEL)],
+        [run.folder / name for name in (pipeline.RECIPE, pipeline.METRICS, pipeline.STEPS, pipeline.MODEL)],
         baselines,
     )
 
 
 def of_comparison(recipe: Recipe, comparison: Comparison, artifacts: Sequence[Path] = ()) -> Record:
-    """Record a comparison: a part for each model and baseline, so that a tool can show them side by side."""
+    """Build the record of a comparison, with a part for each model and baseline, so that a tool can compare them."""
     return Record(
         "comparison",
         "comparison",
-        {**_how(recipe), "metric": comparison.metric, "reference": comparison.reference},
+        {**_evaluation_params(recipe), "metric": comparison.metric, "reference": comparison.reference},
         note="\n\n".join(comparison.sentences),
         artifacts=artifacts,
         parts=list(_models(comparison, pipeline.models_of(recipe))),
     )
 
 
-def of_tuning(recipe: Recipe, found: Tuning, place: Path) -> Record:
-    """Record a search: the best parameters, how good they are on validation and test, what it stored, its trials."""
-    best = f"validation_{plain(found.metric)}"
-    params = {"kind": recipe.model.kind, **found.model.get_params(), **found.best_params}
-    kept = (folder.BEST, folder.REPORT, folder.SUMMARY, folder.TRIALS, folder.CURVES, folder.MODEL)
-    parts = list(_trials(found, best))
+def of_tuning(recipe: Recipe, tuning: Tuning, out: Path) -> Record:
+    """Build the record of a search: the best parameters, their figures on validation part and test, files and trials.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe of the search.
+    tuning : Tuning
+        Its result.
+    out : Path
+        The folder in which it is stored.
+    """
+    best = f"validation_{plain(tuning.metric)}"
+    params = {"kind": recipe.model.kind, **tuning.model.get_params(), **tuning.best_params}
+    names = (folder.BEST, folder.REPORT, folder.SUMMARY, folder.TRIALS, folder.CURVES, folder.MODEL)
+    parts = list(_trials(tuning, best))
     metrics: Mapping[str, float] = {}
-    if found.comparison is not None:
-        model, *baselines = _models(found.comparison, {})
+    if tuning.comparison is not None:
+        model, *baselines = _models(tuning.comparison, {})
         metrics, parts = model.metrics, [*baselines, *parts]
     return Record(
         "search",
         "search",
-        {**params, **_how(recipe)},
-        {**metrics, best: found.best_value},
-        note="" if found.comparison is None else "\n\n".join(found.comparison.sentences),
-        artifacts=[place / name for name in kept],
+        {**params, **_evaluation_params(recipe)},
+        {**metrics, best: tuning.best_value},
+        note="" if tuning.comparison is None else "\n\n".join(tuning.comparison.sentences),
+        artifacts=[out / name for name in names],
         parts=parts,
     )
 
 
 def plain(metric: str) -> str:
-    """Write a metric's name without "@", which tracking tools refuse."""
+    """Return a metric's name without "@", which tracking tools do not accept."""
     return metric.replace("@", "_at_")
 
 
 def _models(comparison: Comparison, specs: Mapping[str, ModelSpec]) -> Iterator[Record]:
-    for name, one in comparison.measured.items():
-        given = _given(specs[name]) if name in specs else {}
+    for name, measured in comparison.measured.items():
+        settings = _settings(specs[name]) if name in specs else {}
         kind = "baseline" if name in comparison.baselines else "model"
-        yield Record(name, kind, {**one.params, **given}, _metrics(one), _curve(one.curve))
+        yield Record(name, kind, {**measured.params, **settings}, _metrics(measured), _curve(measured.curve))
 
 
-def _given(spec: ModelSpec) -> dict[str, Any]:
-    """Give what a recipe says about a model beside its hyper-parameters, and of the models it is made of."""
+def _settings(spec: ModelSpec) -> dict[str, Any]:
+    """Return what a recipe says about a model."""
     return spec.model_dump(mode="json", exclude_none=True)
 
 
-def _how(recipe: Recipe) -> dict[str, Any]:
+def _evaluation_params(recipe: Recipe) -> dict[str, Any]:
     split = recipe.split.model_dump(mode="json", exclude_none=True)
-    told = {"k": recipe.evaluate.k, "filter_seen": recipe.filter_seen}
-    return {f"split.{name}": value for name, value in split.items()} | told
+    settings = {"k": recipe.evaluate.k, "filter_seen": recipe.filter_seen}
+    return {f"split.{name}": value for name, value in split.items()} | settings
 
 
-def _metrics(one: Measured) -> dict[str, float]:
-    """Give means, the ends of their intervals, what the lists are like, and costs; not what is undefined."""
-    found: dict[str, float | None] = {}
-    for metric, told in one.evaluation.to_dict().items():
+def _metrics(measured: Measured) -> dict[str, float]:
+    """Return the defined figures: means of metrics, the ends of their intervals, figures of the lists, and costs."""
+    metrics: dict[str, float | None] = {}
+    for metric, figures in measured.evaluation.to_dict().items():
         name = plain(metric)
-        found |= {name: told["mean"], f"{name}_low": told["low"], f"{name}_high": told["high"]}
-    found |= {plain(metric): value for metric, value in one.evaluation.lists.iter_rows()}
-    found |= {"fit_seconds": one.fit_seconds, "recommend_seconds": one.recommend_seconds}
-    found["peak_mb"] = None if one.peak_bytes is None else one.peak_bytes / 1e6
-    return {name: value for name, value in found.items() if value is not None}
+        metrics |= {name: figures["mean"], f"{name}_low": figures["low"], f"{name}_high": figures["high"]}
+    metrics |= {plain(metric): value for metric, value in measured.evaluation.lists.iter_rows()}
+    metrics |= {"fit_seconds": measured.fit_seconds, "recommend_seconds": measured.recommend_seconds}
+    metrics["peak_mb"] = None if measured.peak_bytes is None else measured.peak_bytes / 1e6
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def _curve(curve: pl.DataFrame | None) -> pl.DataFrame | None:
-    """Call what was measured after epochs otherwise than what was measured on the test."""
+    """Rename the metrics of a learning curve, so that they are not taken for those of the test."""
     if curve is None:
         return None
     validation = {name: f"validation_{plain(name)}" for name in curve.columns if name not in ("epoch", "loss")}
     return curve.rename(validation | {"seconds": "epoch_seconds"})
 
 
-def _trials(found: Tuning, best: str) -> Iterator[Record]:
-    names = parameters(found.trials)
-    for trial in found.trials.to_dicts():
-        curve = found.curves.filter(trial=trial["trial"]).drop("trial").rename({"value": f"{best}_of_some"})
+def _trials(tuning: Tuning, best: str) -> Iterator[Record]:
+    names = parameter_columns(tuning.trials)
+    for trial in tuning.trials.to_dicts():
+        curve = tuning.curves.filter(trial=trial["trial"]).drop("trial").rename({"value": f"{best}_of_some"})
         params = {name: trial[name] for name in names if trial[name] is not None}
         figures = {best: trial["value"], "best_epoch": trial["best_epoch"], "seconds": trial["seconds"]}
         metrics = {name: float(value) for name, value in figures.items() if value is not None}

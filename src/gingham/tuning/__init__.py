@@ -1,4 +1,4 @@
-"""Tuning: a search for a model's parameters on a validation part of train; the test is scored once, at the end."""
+"""Tuning: a search for the parameters of a model on a validation part of the training data."""
 
 from gingham.tuning.result import Tuning, tune
 

@@ -1,4 +1,4 @@
-"""The folder that a search leaves: its study from the start, all else once there is a result."""
+"""The folder of a search: its study from the start, the other files once there is a result."""
 
 import json
 import sqlite3
@@ -23,40 +23,40 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a search is kept.
+    """The folder of a search.
 
     Attributes
     ----------
     path : Path
-        The folder.
+        The folder's path.
     """
 
     path: Path
 
-    def require_free(self) -> None:
-        """Refuse a folder that holds anything else, before the work for it begins.
+    def check_replaceable(self) -> None:
+        """Check that the folder does not exist, is empty, or is the folder of a search.
 
         Raises
         ------
         ArtifactError
-            If it does, or is no folder.
+            If it contains other files, or is not a folder.
         """
         store.require_replaceable(self.path, SUMMARY)
 
-    def open(self) -> Path:
-        """Make the folder, unless a search has begun there; give the place of its study.
+    def create_study(self) -> Path:
+        """Create the folder if there is none, and return the path of its study.
 
         Raises
         ------
         ArtifactError
-            If it holds anything else, or can't be made.
+            If it contains other files, or can't be created.
         """
-        self.require_free()
-        place = store.resolve(self.path)
-        if not (place / SUMMARY).exists():
-            with store.replace_directory(place, SUMMARY) as folder:
+        self.check_replaceable()
+        path = store.resolve(self.path)
+        if not (path / SUMMARY).exists():
+            with store.replace_directory(path, SUMMARY) as folder:
                 (folder / SUMMARY).write_text("{}\n", encoding="utf-8")
-        return place / STUDY
+        return path / STUDY
 
     def write(
         self,
@@ -67,12 +67,12 @@ class Folder:
         curves: pl.DataFrame,
         model: Recommender,
     ) -> None:
-        """Put everything in its place at once.
+        """Write all files at once, and keep the study.
 
         Raises
         ------
         ArtifactError
-            If it can't be written.
+            If the folder can't be written.
         """
         study = store.resolve(self.path) / STUDY
         with store.replace_directory(self.path, SUMMARY) as folder:

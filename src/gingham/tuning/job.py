@@ -1,4 +1,4 @@
-"""The job of worker processes: settings and data in a folder. All workers map its arrays into memory; none copies them."""
+"""The job of worker processes: settings and data in a folder, whose arrays all workers map into memory."""
 
 import json
 import sys
@@ -17,8 +17,8 @@ from gingham.dataset import Dataset, Interactions
 from gingham.errors import DataError
 from gingham.split import Split
 
-# The number of validation users for whom the metric is computed after each epoch. It is enough to see the learning
-# curve, and costs a twentieth of an epoch.
+# After each epoch the metric is computed for at most this number of validation users. They are enough to see the
+# learning curve, and cost a twentieth of an epoch.
 MONITORED_USERS = 500
 
 _SETTINGS = "job.json"
@@ -90,7 +90,7 @@ def write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]
         _save(folder / f"{n_folds}.validation", validation.interactions.arrays())
         _save(folder / f"{n_folds}.monitored", {name: getattr(monitored, name) for name in _CSR})
     if state is None:
-        raise DataError("There is no validation part to measure on; use at least one fold.")
+        raise DataError("The search has no validation part; use at least one fold.")
     content = {
         **asdict(settings),
         "model": settings.model.model_dump(mode="json"),
@@ -115,9 +115,7 @@ def read_job(folder: Path) -> tuple[Settings, list[Fold]]:
     base = Dataset.from_arrays(state, _load(folder / "1.train"))
 
     def part(name: str) -> Dataset:
-        return base.with_interactions(
-            Interactions.from_arrays(_load(folder / name), base.n_users, base.n_items)
-        )
+        return base.with_interactions(Interactions.from_arrays(_load(folder / name), base.n_users, base.n_items))
 
     def monitored(name: str) -> sp.csr_matrix:
         arrays = _load(folder / name)

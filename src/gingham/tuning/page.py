@@ -1,4 +1,4 @@
-"""The search as a page: what was found, how, and what made the difference."""
+"""The page and the notebook view of a search: its best trials, its course, and the parameters that mattered."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,129 +9,143 @@ from gingham.comparison.page import every_metric
 from gingham.config.space import Exponential, Range, Space
 from gingham.report import Page, Section, Table, charts, notebook_html, searches
 from gingham.report.charts import SHARE, Axis
-from gingham.tuning.trials import parameters as columns_of
+from gingham.tuning.trials import parameter_columns
 
 if TYPE_CHECKING:
     from gingham.tuning.result import Tuning
 
 _NOTE = (
-    "The best value on the validation part is the best of many tries, so expect less of other data: the test, which no "
-    "trial saw, says how much. The importance of a parameter is its share in the differences between complete trials "
-    "(PED-ANOVA); it says nothing about values that were not tried."
+    "The best value on the validation part is the maximum over many trials, so expect a lower value on other data. The "
+    "test, which took no part in the search, shows how much lower. The importance of a parameter is its share in the "
+    "differences between complete trials (PED-ANOVA). It does not cover values that were not tried."
 )
-_SHOWN = 15
-# How many trials have a line of their own; more would be a blot.
-_LINES = 60
+# The number of trials in the table.
+_TABLE_TRIALS = 15
+# The number of trials in the charts of epochs; with more, the lines could not be told apart.
+_CHART_TRIALS = 60
 
 
-def page(found: "Tuning", space: Space, title: str) -> Page:
-    """Draw what a search found."""
+def page(tuning: "Tuning", space: Space, title: str) -> Page:
+    """Build the page of a search."""
     parts = (_best, _test, _history, _importances, _parallel, _curves)
-    return Page(title, _lead(found), [section for part in parts for section in part(found, space)], _NOTE)
+    sections = [section for part in parts for section in part(tuning, space)]
+    return Page(title, _summary(tuning), sections, _NOTE)
 
 
-def for_notebook(found: "Tuning") -> str:
-    """Write what a notebook shows: what is best, the best trials, and what mattered."""
-    shares = [(name, f"{share:.0%}") for name, share in found.importances.items()]
-    tables = [_best_table(found)]
-    return notebook_html(
-        _lead(found), [*tables, Table(("parameter", "share in the differences"), shares)] if shares else tables
-    )
+def notebook_view(tuning: "Tuning") -> str:
+    """Return the HTML that a notebook shows: a summary, the best trials, and the importance of parameters."""
+    tables = [_best_table(tuning)]
+    if tuning.importances:
+        shares = [(name, f"{share:.0%}") for name, share in tuning.importances.items()]
+        tables.append(Table(("parameter", "share in the differences"), shares))
+    return notebook_html(_summary(tuning), tables)
 
 
-def parameters(params: Mapping[str, Any]) -> str:
-    """Write parameters and their values for people."""
-    return ", ".join(f"{name} = {_written(value)}" for name, value in params.items())
+def format_params(params: Mapping[str, Any]) -> str:
+    """Return parameters and their values as text."""
+    return ", ".join(f"{name} = {_format(value)}" for name, value in params.items())
 
 
-def _written(value: Any) -> str:
+def _format(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-def _lead(found: "Tuning") -> list[str]:
-    counts = dict(found.trials["state"].value_counts().iter_rows())
-    tried = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "pruned", "failed") if state in counts)
-    lead = [
-        f"The best trial reached {found.metric} {found.best_value:.4f} on the validation part.",
-        f"Its parameters: {parameters(found.best_params)}.",
-        f"{found.trials.height:,} trials were made: {tried}.",
+def _complete(tuning: "Tuning") -> pl.DataFrame:
+    return tuning.trials.filter(pl.col("state") == "complete")
+
+
+def _summary(tuning: "Tuning") -> list[str]:
+    counts = dict(tuning.trials["state"].value_counts().iter_rows())
+    states = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "pruned", "failed") if state in counts)
+    n_trials = tuning.trials.height
+    sentences = () if tuning.comparison is None else tuning.comparison.sentences
+    return [
+        f"The best trial reached {tuning.metric} {tuning.best_value:.4f} on the validation part.",
+        f"Its parameters: {format_params(tuning.best_params)}.",
+        f"{n_trials:,} {'trial' if n_trials == 1 else 'trials'}: {states}.",
+        *(f"The test was scored once. {sentence}" for sentence in sentences),
     ]
-    said = () if found.comparison is None else found.comparison.sentences
-    return [*lead, *(f"The test was scored once. {sentence}" for sentence in said)]
 
 
-def _best(found: "Tuning", _: Space) -> Iterator[Section]:
-    of_epochs = "; epochs is after how many a trial was best" if "epochs" in found.trials.columns else ""
-    yield Section("The best trials", f"What they tried, the best first{of_epochs}.", _best_table(found), wide=True)
+def _best(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    text = "The parameters of the best trials, the best first"
+    if "epochs" in tuning.trials.columns:
+        text += "; epochs is the best number of epochs"
+    yield Section("The best trials", f"{text}.", _best_table(tuning), wide=True)
 
 
-def _best_table(found: "Tuning") -> Table:
-    best = found.trials.filter(pl.col("state") == "complete").sort("value", descending=True).head(_SHOWN)
-    names = columns_of(best)
-    columns = ("trial", found.metric, *names)
+def _best_table(tuning: "Tuning") -> Table:
+    best = _complete(tuning).sort("value", descending=True).head(_TABLE_TRIALS)
+    names = parameter_columns(best)
     rows = [
         (
             str(row["trial"]),
             f"{row['value']:.4f}",
-            *(_written(row["best_epoch" if name == "epochs" else name]) for name in names),
+            *(_format(row["best_epoch" if name == "epochs" else name]) for name in names),
         )
         for row in best.iter_rows(named=True)
     ]
-    return Table(columns, rows)
+    return Table(("trial", tuning.metric, *names), rows)
 
 
-def _test(found: "Tuning", _: Space) -> Iterator[Section]:
-    if found.comparison is not None:
-        said = "The model with the best parameters, fitted to all of train, and the baselines."
-        yield Section("On the test", said, every_metric(found.comparison), wide=True)
+def _test(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    if tuning.comparison is not None:
+        text = "The model with the best parameters, fitted to all training data, and the baselines."
+        yield Section("On the test", text, every_metric(tuning.comparison), wide=True)
 
 
-def _history(found: "Tuning", _: Space) -> Iterator[Section]:
-    done = found.trials.filter(pl.col("state") == "complete")
-    chart = searches.history(done["trial"].to_list(), done["value"].to_list(), Axis(found.metric, ".3~g"))
-    yield Section("Trial after trial", "What each complete trial reached, and the best so far.", chart)
+def _history(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    complete = _complete(tuning)
+    chart = searches.history(complete["trial"].to_list(), complete["value"].to_list(), Axis(tuning.metric, ".3~g"))
+    yield Section("Trial by trial", "The value of each complete trial, and the best value so far.", chart)
 
 
-def _importances(found: "Tuning", _: Space) -> Iterator[Section]:
-    if len(found.importances) > 1:
-        names, shares = list(found.importances), {"": list(found.importances.values())}
+def _importances(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    if len(tuning.importances) > 1:
+        names, shares = list(tuning.importances), {"": list(tuning.importances.values())}
         chart = charts.grouped_bars(names, shares, Axis("share in the differences", SHARE), horizontal=True)
-        said = f"{names[0]} made the greatest difference between complete trials."
-        yield Section("What mattered", said, chart)
+        text = f"{names[0]} explains the largest share of the differences between complete trials."
+        yield Section("The importance of parameters", text, chart)
 
 
-def _parallel(found: "Tuning", space: Space) -> Iterator[Section]:
-    done = found.trials.filter(pl.col("state") == "complete")
-    names = [name for name in space if name in done.columns and done[name].n_unique() > 1]
-    if done.height > 1 and names:
-        columns = {name: done[name].to_list() for name in names}
+def _parallel(tuning: "Tuning", space: Space) -> Iterator[Section]:
+    complete = _complete(tuning)
+    names = [name for name in space if name in complete.columns and complete[name].n_unique() > 1]
+    if complete.height > 1 and names:
+        columns = {name: complete[name].to_list() for name in names}
         logarithmic = [name for name in names if _is_log(space[name])]
-        chart = searches.parallel(columns, logarithmic, done["value"].to_list())
-        said = "Each line is a complete trial; the best fifth are orange. Point at one to see its values."
-        yield Section("All parameters of all trials", said, chart, wide=True)
+        chart = searches.parallel(columns, logarithmic, complete["value"].to_list())
+        text = "Each line is a complete trial; the best fifth are orange. Point at a line to see its values."
+        yield Section("All parameters of all trials", text, chart, wide=True)
 
 
 def _is_log(distribution: Any) -> bool:
     return isinstance(distribution, Exponential) or (isinstance(distribution, Range) and distribution.log)
 
 
-def _curves(found: "Tuning", _: Space) -> Iterator[Section]:
-    if found.curves.is_empty():
+def _curves(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    if tuning.curves.is_empty():
         return
-    best = found.trials.sort("value", descending=True, nulls_last=True)["trial"][0]
-    trials = [best, *(trial for trial in reversed(found.curves["trial"].unique().sort().to_list()) if trial != best)]
-    shown = {trial: found.curves.filter(pl.col("trial") == trial) for trial in trials[:_LINES]}
-    for column, heading, axis, said in (
+    best = tuning.trials.sort("value", descending=True, nulls_last=True)["trial"][0]
+    latest = reversed(tuning.curves["trial"].unique().sort().to_list())
+    trials = [best, *(trial for trial in latest if trial != best)][:_CHART_TRIALS]
+    curves = {trial: tuning.curves.filter(pl.col("trial") == trial) for trial in trials}
+    for column, heading, axis, text in (
         (
             "value",
             "After each epoch",
-            found.metric,
-            "Of up to 500 users of the validation part; a line a trial, the best trial's in orange.",
+            tuning.metric,
+            "For at most 500 users of the validation part; one line per trial, that of the best trial orange.",
         ),
-        ("loss", "The loss", "mean loss", "Losses of different kinds can't be compared; the best trial's is orange."),
+        (
+            "loss",
+            "The loss",
+            "mean loss",
+            "Values of different loss functions can't be compared. The line of the best trial is orange.",
+        ),
     ):
         lines = {
-            f"trial {trial}": (curve["epoch"].to_list(), curve[column].to_list()) for trial, curve in shown.items()
+            f"trial {trial}": (curve["epoch"].to_list(), curve[column].to_list()) for trial, curve in curves.items()
         }
         chart = searches.curves(lines, f"trial {best}", Axis("epoch", ",d"), Axis(axis, ".3~g"), log=column == "loss")
-        yield Section(heading, said, chart)
+        yield Section(heading, text, chart)

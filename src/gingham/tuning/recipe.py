@@ -1,4 +1,4 @@
-"""The recipe that a search ends with: the one it began with, and the best parameters as its ``[model]``."""
+"""The recipe that a search writes: its own recipe with the best parameters in ``[model]``."""
 
 import json
 import tomllib
@@ -13,19 +13,22 @@ from gingham.tables.database import sqlite_file
 _TABLES = ("transactions", "users", "items")
 
 
-def best_text(recipe: Recipe, params: Mapping[str, Any]) -> str:
-    """Write it as TOML. Its paths are absolute, for it is stored elsewhere."""
+def best_recipe(recipe: Recipe, params: Mapping[str, Any]) -> str:
+    """Return a recipe with other parameters of the model, as TOML.
+
+    Paths become absolute, because the recipe is stored in another folder.
+    """
     content = tomllib.loads(recipe.text)
     model = content.get("model", {}) | params
     if "epochs" in params:
-        # The number of epochs has been found.
+        # The search has determined the number of epochs.
         model.pop("early_stopping", None)
     content["model"] = model
     for table in (content[name] for name in _TABLES if name in content):
         if "path" in table:
-            table["path"] = _absolute(table["path"], recipe.base)
+            table["path"] = _absolute_path(table["path"], recipe.base)
         if "url" in table:
-            table["url"] = _found_from_anywhere(table["url"], recipe.base)
+            table["url"] = _absolute_url(table["url"], recipe.base)
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = ["# The best parameters that `gingham tune` found.", *_keys(plain)]
     for key, value in content.items():
@@ -34,17 +37,17 @@ def best_text(recipe: Recipe, params: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _absolute(path: str | list[str], base: Path) -> str | list[str]:
+def _absolute_path(path: str | list[str], base: Path) -> str | list[str]:
     if isinstance(path, list):
-        return [str(_absolute(one, base)) for one in path]
+        return [str(_absolute_path(one, base)) for one in path]
     return path if "://" in path else str((base / path).absolute())
 
 
-def _found_from_anywhere(url: str, base: Path) -> str:
+def _absolute_url(url: str, base: Path) -> str:
     import sqlalchemy
 
     address = sqlalchemy.make_url(url)
-    # Where a variable stands for a part of it, nobody knows yet which file it is.
+    # A variable may stand for a part of the path, so its file is not known yet.
     file = None if "${" in url else sqlite_file(address, base)
     return url if file is None else str(address.set(database=str(file.absolute())))
 
@@ -58,9 +61,9 @@ def _key(key: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """Write a value that TOML can hold; tables inline."""
+    """Return a value as TOML; tables inline."""
     if isinstance(value, str):
-        # JSON's escapes are TOML's, but for a character that JSON leaves as it is.
+        # TOML has the escapes of JSON, and also escapes one character that JSON does not.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, bool):
         return "true" if value else "false"

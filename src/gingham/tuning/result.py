@@ -1,4 +1,4 @@
-"""`gingham.tune`: search, refit, score once, store."""
+"""`gingham.tune`: search for parameters, fit the model with the best ones, score it once and store the result."""
 
 import tempfile
 from collections.abc import Mapping
@@ -21,14 +21,14 @@ from gingham.pipeline import fit_and_compare, name_of, read_parts
 from gingham.progress import Progress, Silent
 from gingham.report import require_ready
 from gingham.split import Split, SplitSpec
-from gingham.tuning import trials
 from gingham.tuning.folder import REPORT, STUDY, Folder
-from gingham.tuning.job import Settings, write
-from gingham.tuning.page import for_notebook, page, parameters
-from gingham.tuning.recipe import best_text
+from gingham.tuning.job import Settings, write_job
+from gingham.tuning.page import format_params, notebook_view, page
+from gingham.tuning.recipe import best_recipe
 from gingham.tuning.search import Search
-from gingham.tuning.study import fingerprint, finished, open_study, optuna
+from gingham.tuning.study import fingerprint, finished_trials, open_study, optuna
 from gingham.tuning.task import Task, filters_seen
+from gingham.tuning.trials import any_complete, best_params, curves_table, importances, trials_table
 from gingham.validation import check_k
 
 if TYPE_CHECKING:
@@ -37,33 +37,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning:
-    """What a search found.
+    """The result of a search.
 
     Attributes
     ----------
     metric : str
-        What was maximised.
+        The metric that was maximised.
     best_value : float
-        Its mean over the validation parts, of the best trial. It is the best of many, so expect less of other data.
+        The metric of the best trial on the validation part, the mean over folds. It is the maximum over many trials, so
+        expect a lower value on other data.
     best_params : dict
-        The parameters of that trial; `epochs` is after how many the metric was best.
+        The parameters of the best trial; `epochs` is the number of epochs after which the metric was best.
     trials : polars.DataFrame
-        A row a trial: ``trial``, ``state`` ("complete", "pruned" or "failed"), ``value``, ``best_epoch`` (after which
-        it was reached), ``seconds``, ``reason`` (why it failed) and a column a parameter.
+        One row per trial: ``trial``, ``state`` ("complete", "pruned" or "failed"), ``value``, ``best_epoch``,
+        ``seconds``, ``reason`` (why it failed) and a column for each parameter.
     curves : polars.DataFrame
-        A row an epoch of a trial: ``trial``, ``epoch``, ``loss`` and ``value``, the metric of up to 500 users of the
-        first validation part.
+        One row per epoch of each trial: ``trial``, ``epoch``, ``loss`` and ``value``, the metric for at most 500 users
+        of the first validation part.
     importances : dict of str to float
-        Each parameter's share in the differences between complete trials (PED-ANOVA); empty if there were too few.
+        Each parameter's share in the differences between complete trials (PED-ANOVA); empty if there are too few.
     model : Recommender
-        Fitted to all of train with the best parameters.
+        The model with the best parameters, fitted to all training data.
     comparison : Comparison or None
-        Of the model, by its kind, with the baselines, on the test; None if there was none.
+        The model (named by its kind) and the baselines on the test; None without a test.
 
     References
     ----------
     Watanabe, Bansal and Hutter, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary Subspaces",
     IJCAI 2023. arXiv:2304.10255.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> data, model = gg.synth.sample_dataset(), {"kind": "popularity"}
+    >>> tuning = gg.tune(data, model=model, metric="map@5", trials=2, verbose=False)
+    >>> tuning.trials["state"].to_list()
+    ['complete', 'complete']
+    >>> tuning.best_value == tuning.trials["value"].max()
+    True
     """
 
     metric: str
@@ -77,20 +88,20 @@ class Tuning:
 
     @property
     def evaluations(self) -> Mapping[str, Evaluation]:
-        """How good the model, by its kind, and the baselines are on the test; empty if there was none."""
+        """The evaluations of the model (named by its kind) and of the baselines on the test; empty without a test."""
         return {} if self.comparison is None else self.comparison.evaluations
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """How good the model is on the test; None if there was none."""
+        """The evaluation of the model on the test; None without a test."""
         return next(iter(self.evaluations.values()), None)
 
     def __repr__(self) -> str:
-        found = f"best {self.metric} {self.best_value:.4f} with {parameters(self.best_params)}"
-        return f"Tuning({self.trials.height:,} trials: {found})"
+        best = f"best {self.metric} {self.best_value:.4f} with {format_params(self.best_params)}"
+        return f"Tuning({self.trials.height:,} trials: {best})"
 
     def _repr_html_(self) -> str:
-        return for_notebook(self)
+        return notebook_view(self)
 
 
 def tune(
@@ -104,32 +115,34 @@ def tune(
     verbose: bool = True,
     **settings: Any,
 ) -> Tuning:
-    """Search for the parameters of a model with which it does best on a validation part of train.
+    """Search for the parameters with which a model is best on a validation part of the training data.
 
-    The test takes no part in the search. At the end the model is fitted to all of train with the best parameters, and
-    scored on the test once, beside the simple baselines.
+    The test takes no part in the search. At the end, the model with the best parameters is fitted to all training data,
+    and scored on the test once, together with the baselines.
 
     Parameters
     ----------
     data : Recipe, path or Dataset
-        A recipe (a path is read as one) says all: tables, split, model, and ``[tune]``. A dataset is the train part.
+        A recipe or the path of one, which defines tables, split, model and search; or the training data.
     out : path, optional
-        The folder to make: ``best.toml`` (the recipe with the best parameters), ``report.html``, ``trials.parquet``,
-        ``curves.parquet``, ``tuning.json``, the model, and the study, with which the same call goes on where an earlier
-        one ended or was killed. By default nothing is kept.
+        The folder to write: ``best.toml`` (the recipe with the best parameters), ``report.html``, ``trials.parquet``,
+        ``curves.parquet``, ``tuning.json``, the model, and the study. The same call again continues the study after an
+        interruption or with more trials. By default nothing is stored.
     test : Dataset, optional
-        What to score the model on, beside a dataset.
+        With a dataset as `data`, the data on which the model is scored at the end; by default it is not scored.
     model : mapping, optional
-        Beside a dataset, what a recipe's ``[model]`` says, such as ``{"kind": "hybrid", "random_state": 42}``.
+        With a dataset as `data`, the keys of a recipe's ``[model]``, such as ``{"kind": "als", "random_state": 42}``;
+        by default a "hybrid" model.
     storage : str, optional
-        An SQLAlchemy URL of the study's database, such as ``"postgresql+psycopg://host/studies"``: several machines can
-        then search at the same time. By default an SQLite file in `out`.
+        The SQLAlchemy URL of the study's database, such as ``"postgresql+psycopg://host/studies"``, with which several
+        machines can search at the same time. By default an SQLite file in `out`.
     progress : Progress, optional
         Receives the stages, messages, the steps of cleaning and the `Comparison`; by default nothing is shown.
     verbose : bool
         Whether a terminal shows a progress bar; True by default.
     settings
-        Keys of the recipe's ``[tune]``, in place of what it says: see `gingham.config.TuneSpec`.
+        Keys of a recipe's ``[tune]``, such as ``trials``, ``metric`` or ``space``, which replace those of the recipe;
+        see `gingham.config.TuneSpec`.
 
     Returns
     -------
@@ -138,72 +151,88 @@ def tune(
     Raises
     ------
     ConfigError
-        If the recipe or a setting is wrong, the study was made by another recipe, or all trials fail.
+        If the recipe or a setting is not allowed, the study belongs to another recipe, all trials fail, or the model's
+        class is not in a module that worker processes can import.
     MissingExtraError, ReportError
         If Optuna, or for `out` Plotly, is not installed.
     GinghamError
-        If a table, a split or `out` is wrong.
+        If a table can't be read or split, or `out` can't be written.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> model = {"kind": "next-basket", "n_neighbours": 0}
+    >>> space = {"half_life": ["14d", "60d"], "alpha": {"low": 0.0, "high": 1.0}}
+    >>> tuning = gg.tune(train, test=test, model=model, space=space, metric="map@5", trials=2, verbose=False)
+    >>> list(tuning.best_params)
+    ['half_life', 'alpha']
+    >>> list(tuning.evaluations)
+    ['next-basket', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
     progress = progress or Silent()
     optuna()
     source = data if isinstance(data, Dataset | Recipe) else Recipe.read(data)
-    task = Task.of(source if isinstance(source, Recipe) else None, model, settings)
+    task = Task.create(source if isinstance(source, Recipe) else None, model, settings)
     folder = None if out is None else Folder(Path(out))
     if folder is not None:
         require_ready(folder.path / REPORT)
-        folder.require_free()
-    with tempfile.TemporaryDirectory(prefix="gingham-tune-") as workplace:
+        folder.check_replaceable()
+    with tempfile.TemporaryDirectory(prefix="gingham-tune-") as temporary:
         train, test = read_parts(source, progress)[1] if isinstance(source, Recipe) else (source, test)
         if test is not None:
             check_k(task.ks[-1], test.n_items)
-        url = storage or f"sqlite:///{Path(workplace) / STUDY if folder is None else folder.open()}"
-        study = _search(task, train, test, url, Path(workplace), progress, verbose)
-        found = _found(task, study, train, test, progress)
+        url = storage or f"sqlite:///{Path(temporary) / STUDY if folder is None else folder.create_study()}"
+        study = _search(task, train, test, url, Path(temporary), progress, verbose)
+        tuning = _result(task, study, train, test, progress)
     if folder is not None:
         with progress.stage("Storing"):
-            _store(folder, task, found)
-    return found
+            _store(folder, task, tuning)
+    return tuning
 
 
 def _search(
-    task: Task, train: Dataset, test: Dataset | None, url: str, workplace: Path, progress: Progress, verbose: bool
+    task: Task, train: Dataset, test: Dataset | None, url: str, temporary: Path, progress: Progress, verbose: bool
 ) -> "Study":
-    """Search until it is over, or somebody has had enough."""
+    """Run the search, and return its study, which has at least one complete trial."""
     spec = task.spec
-    how, splits = task.splits(train, test)
-    seen = filters_seen(task.evaluate, how)
-    study = open_study(url, task.name, fingerprint(train, task.model, task.space, spec, seen, how), spec)
-    n_done = len(finished(study))
-    if n_done:
-        progress.message(f"The study has {n_done} of {spec.trials} trials from an earlier search; continuing there.")
-    threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
+    validation, splits = task.splits(train, test)
+    filter_seen = filters_seen(task.evaluate, validation)
+    made_for = fingerprint(train, task.model, task.space, spec, filter_seen, validation)
+    study = open_study(url, task.name, made_for, spec)
+    n_finished = len(finished_trials(study))
+    if n_finished:
+        progress.message(
+            f"The study has {n_finished} of {spec.trials} trials from an earlier search, which this search continues."
+        )
+    num_threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
     with progress.stage("Searching"):
-        write(workplace, Settings(task.model, task.metric, seen, spec.patience, threads), splits)
+        job = Settings(task.model, task.metric, filter_seen, spec.patience, num_threads, task.model_modules())
+        write_job(temporary, job, splits)
         try:
-            Search(study, task.space, spec, progress.message).run(workplace, verbose)
+            Search(study, task.space, spec, progress).run(temporary, verbose)
         except KeyboardInterrupt:
-            if not trials.any_complete(study):
+            if not any_complete(study):
                 raise
             progress.message("Interrupted; continuing with the best trial so far. Press Ctrl-C again to stop.")
-    if not trials.any_complete(study):
+    if not any_complete(study):
         raise ConfigError(
-            f"None of the {len(finished(study))} trials was completed, so there is no best one; give the search more "
-            "time or trials."
+            f"None of the {len(finished_trials(study))} trials is complete, so there is no best one; allow more time "
+            "or trials."
         )
     return study
 
 
-def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
-    """Fit the model to all of train with the best parameters, and score it once."""
-    params = trials.best_params(study)
+def _result(task: Task, study: "Study", train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
+    """Fit the model with the best parameters to all training data, and score it once."""
+    params = best_params(study)
     spec = task.model.changed(params)
     comparison: Comparison | None = None
     if test is None:
         with progress.stage(f"Fitting the model ({spec.kind})"):
             model = fit(spec, train)
     else:
-        how = SplitSpec() if task.recipe is None else task.recipe.split
-        seen = filters_seen(task.evaluate, how)
+        split = SplitSpec() if task.recipe is None else task.recipe.split
         model, comparison = fit_and_compare(
             name_of(spec),
             partial(fit, spec),
@@ -211,30 +240,30 @@ def _found(task: Task, study: "Study", train: Dataset, test: Dataset | None, pro
             progress,
             k=task.ks,
             metric=task.metric,
-            filter_seen=seen,
+            filter_seen=filters_seen(task.evaluate, split),
             num_threads=spec.num_threads,
         )
     return Tuning(
         task.metric,
         study.best_value,
         params,
-        trials.table(study),
-        trials.curves(study),
-        trials.importances(study),
+        trials_table(study),
+        curves_table(study),
+        importances(study),
         model,
         comparison,
     )
 
 
-def _store(folder: Folder, task: Task, found: Tuning) -> None:
+def _store(folder: Folder, task: Task, tuning: Tuning) -> None:
     summary = {
-        "metric": found.metric,
-        "best_value": found.best_value,
-        "best_params": found.best_params,
-        "importances": found.importances,
-        "trials": dict(found.trials["state"].value_counts().iter_rows()),
-        "test": {name: evaluation.to_dict() for name, evaluation in found.evaluations.items()},
+        "metric": tuning.metric,
+        "best_value": tuning.best_value,
+        "best_params": tuning.best_params,
+        "importances": tuning.importances,
+        "trials": dict(tuning.trials["state"].value_counts().iter_rows()),
+        "test": {name: evaluation.to_dict() for name, evaluation in tuning.evaluations.items()},
     }
-    recipe = None if task.recipe is None else best_text(task.recipe, found.best_params)
-    report = page(found, task.space, f"Tuning: {task.name}").to_html()
-    folder.write(summary, recipe, report, found.trials, found.curves, found.model)
+    recipe = None if task.recipe is None else best_recipe(task.recipe, tuning.best_params)
+    report = page(tuning, task.space, f"Tuning: {task.name}").to_html()
+    folder.write(summary, recipe, report, tuning.trials, tuning.curves, tuning.model)

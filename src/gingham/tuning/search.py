@@ -1,9 +1,8 @@
-"""The search: hands parameters to workers, hears what comes of them, and writes it into the study."""
+"""The search: it sends parameters to workers and records their results in the study."""
 
 import math
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,215 +12,226 @@ from gingham.config import TuneSpec
 from gingham.config.space import Space
 from gingham.duration import time_limit
 from gingham.errors import ConfigError
+from gingham.progress import Progress
 from gingham.tuning.interrupt import Interrupt
-from gingham.tuning.pool import Worker, Workers
+from gingham.tuning.pool import Worker, WorkerPool
 from gingham.tuning.study import (
-    BEAT,
     EPOCHS,
+    HEARTBEAT_SECONDS,
     LOSSES,
     PARAMS,
     REASON,
     RETRIES,
     SECONDS,
-    distributions,
-    finished,
+    finished_trials,
     optuna,
-    values,
+    optuna_distributions,
+    parameter_values,
 )
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
-# If so many trials fail before any is done, nothing will come of it.
-_HOPELESS = 3
+# The search gives up when this many trials have failed and no other trial has finished.
+_MAX_FIRST_FAILURES = 3
 
 
 class Search:
-    """One search in a study, which may hold trials of earlier ones and of others that run at the same time.
+    """One search in a study, which may contain trials of earlier searches and of others that run at the same time.
 
     Parameters
     ----------
     study : optuna.Study
-        Where trials are kept.
+        The study in which trials are recorded.
     space : mapping of str to distribution
-        What is tried.
+        The search space.
     spec : TuneSpec
-        How many trials, for how long, by how many workers.
-    say : callable
-        Told in a sentence what happens.
+        The number of trials and workers, and the time limit.
+    progress : Progress
+        Receives messages about trials.
     """
 
-    def __init__(self, study: "Study", space: Space, spec: TuneSpec, say: Callable[[str], None]) -> None:
-        self._study, self._space, self._spec, self._say = study, space, spec, say
+    def __init__(self, study: "Study", space: Space, spec: TuneSpec, progress: Progress) -> None:
+        self._study, self._space, self._spec, self._progress = study, space, spec, progress
         self._storage: Any = study._storage
-        self._tool = optuna()
-        self._states = self._tool.trial.TrialState
-        self._distributions = distributions(space)
+        self._optuna = optuna()
+        self._states = self._optuna.trial.TrialState
+        self._distributions = optuna_distributions(space)
         self._running: dict[Worker, Trial] = {}
         self._losses: dict[int, list[float]] = {}
-        self._beaten = -math.inf
-        self._deadline = time.monotonic() + (
-            math.inf if spec.timeout is None else time_limit(spec.timeout).total_seconds()
-        )
+        self._last_heartbeat = -math.inf
+        limit = math.inf if spec.timeout is None else time_limit(spec.timeout).total_seconds()
+        self._deadline = time.monotonic() + limit
 
     def run(self, folder: Path, verbose: bool = True) -> None:
-        """Try parameters until there are enough trials in the study, or the time is up.
+        """Run trials until the study has enough of them, or the time is up.
 
         Parameters
         ----------
         folder : Path
-            A job, as `gingham.tuning.job` writes it.
+            The job, as `gingham.tuning.job.write_job` writes it.
         verbose : bool
             Whether a terminal shows a progress bar; True by default.
 
         Raises
         ------
         ConfigError
-            If nothing but failures comes of it.
+            If the first trials all fail.
         KeyboardInterrupt
-            After Ctrl-C, as soon as what was going on is written down.
+            After Ctrl-C, once the running trials are recorded as failed.
         """
-        done = len(finished(self._study))
+        n_finished = len(finished_trials(self._study))
         with tqdm(
-            total=max(done, self._spec.trials), initial=done, unit=" trials", disable=None if verbose else True
+            total=max(n_finished, self._spec.trials),
+            initial=n_finished,
+            unit=" trials",
+            disable=None if verbose else True,
         ) as bar:
             self._bar = bar
-            self._show()
-            workers = Workers(folder, min(self._spec.workers, max(0, self._spec.trials - done)))
-            with Interrupt(workers.wake) as interrupt:
+            self._update_bar()
+            pool = WorkerPool(folder, min(self._spec.workers, max(0, self._spec.trials - n_finished)))
+            with Interrupt(pool.wake) as interrupt:
                 try:
-                    with workers:
-                        self._go(workers, interrupt)
+                    with pool:
+                        self._run_trials(pool, interrupt)
                 finally:
-                    # An interrupted search leaves no trial that looks as if it ran.
+                    # Otherwise trials of an interrupted search would stay "running" in the study.
                     for worker in list(self._running):
                         self._fail(worker)
 
-    def _go(self, workers: Workers, interrupt: Interrupt) -> None:
+    def _run_trials(self, pool: WorkerPool, interrupt: Interrupt) -> None:
         while True:
             interrupt.check()
-            for worker in workers:
-                if worker not in self._running and self._wants_more():
-                    self._ask(worker)
+            for worker in pool:
+                if worker not in self._running and self._needs_trial():
+                    self._start_trial(worker)
             if not self._running:
                 return
-            heard = workers.next(BEAT)
-            if time.monotonic() - self._beaten > BEAT:
-                self._beat()
-            if heard is None:
+            message = pool.receive(HEARTBEAT_SECONDS)
+            if time.monotonic() - self._last_heartbeat > HEARTBEAT_SECONDS:
+                self._send_heartbeat()
+            if message is None:
                 continue
+            worker, content = message
             try:
-                self._hear(workers, *heard)
-            except self._tool.exceptions.UpdateFinishedTrialError:
-                # The machine slept, and another search took the trial for dead.
-                del self._running[heard[0]]
-                workers.replace(heard[0])
+                self._handle(pool, worker, content)
+            except self._optuna.exceptions.UpdateFinishedTrialError:
+                # The machine was suspended, and another search marked the trial as failed.
+                del self._running[worker]
+                pool.replace(worker)
 
-    def _hear(self, workers: Workers, worker: Worker, message: dict[str, Any] | None) -> None:
+    def _handle(self, pool: WorkerPool, worker: Worker, message: dict[str, Any] | None) -> None:
         if message is None:
-            self._lose(worker)
-            workers.replace(worker)
+            self._handle_exit(worker)
+            pool.replace(worker)
         elif "epoch" in message:
-            self._report(worker, message)
+            self._record_epoch(worker, message)
         else:
-            self._end(worker, message)
-            self._show()
+            self._finish_trial(worker, message)
+            self._update_bar()
 
-    def _in_time(self) -> bool:
+    def _has_time(self) -> bool:
         return time.monotonic() < self._deadline
 
-    def _wants_more(self) -> bool:
-        return self._in_time() and len(finished(self._study)) + len(self._running) < self._spec.trials
+    def _needs_trial(self) -> bool:
+        n_trials = len(finished_trials(self._study)) + len(self._running)
+        return self._has_time() and n_trials < self._spec.trials
 
-    def _ask(self, worker: Worker) -> None:
+    def _start_trial(self, worker: Worker) -> None:
         with warnings.catch_warnings():
-            # That heartbeats are for `Study.optimize`; `_beat` sends them.
+            # Optuna warns that heartbeats need `Study.optimize`; here `_send_heartbeat` sends them.
             warnings.filterwarnings("ignore", message="Heartbeat of storage")
             trial = self._study.ask(self._distributions)
-        params = values(self._space, trial.params)
+        params = parameter_values(self._space, trial.params)
         trial.set_user_attr(PARAMS, params)
         self._running[worker], self._losses[trial.number] = trial, []
-        self._beat()
+        self._send_heartbeat()
         worker.send(params)
 
-    def _beat(self) -> None:
-        """Tell the database that the trials here are alive, and give up those of searches that no longer are."""
-        self._beaten = time.monotonic()
+    def _send_heartbeat(self) -> None:
+        """Record that the running trials are alive, and mark trials of searches without a heartbeat as failed."""
+        self._last_heartbeat = time.monotonic()
         for trial in self._running.values():
             self._storage.record_heartbeat(trial._trial_id)
         failed = self._numbers(self._states.FAIL)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", self._tool.exceptions.ExperimentalWarning)
-            self._tool.storages.fail_stale_trials(self._study)
+            warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            self._optuna.storages.fail_stale_trials(self._study)
         for number in sorted(self._numbers(self._states.FAIL) - failed):
-            self._say(f"Trial {number} was left by a search that was killed; its parameters are tried again.")
+            self._progress.message(
+                f"The search that ran trial {number} was killed; its parameters are tried again in a new trial."
+            )
 
     def _numbers(self, state: Any) -> set[int]:
         return {trial.number for trial in self._study.get_trials(deepcopy=False, states=(state,))}
 
-    def _report(self, worker: Worker, epoch: dict[str, Any]) -> None:
-        """Write down what an epoch came to, and say whether the next one is worth it."""
+    def _record_epoch(self, worker: Worker, epoch: dict[str, Any]) -> None:
+        """Record an epoch of a trial, and tell the worker whether to continue."""
         trial = self._running[worker]
         trial.report(epoch["value"], epoch["epoch"])
         self._losses[trial.number].append(epoch["loss"])
-        worker.send(self._in_time() and not trial.should_prune())
+        worker.send(self._has_time() and not trial.should_prune())
 
-    def _end(self, worker: Worker, message: dict[str, Any]) -> None:
+    def _finish_trial(self, worker: Worker, message: dict[str, Any]) -> None:
         if "error" not in message:
-            self._finish(worker, message["result"])
+            self._record_result(worker, message["result"])
             return
         number, reason = self._running[worker].number, message["error"]
         self._fail(worker, reason)
-        self._say(f"Trial {number} failed: {reason}")
-        self._require_hope(reason)
+        self._progress.message(f"Trial {number} failed: {reason}")
+        self._check_failures(reason)
 
-    def _finish(self, worker: Worker, result: dict[str, Any] | None) -> None:
+    def _record_result(self, worker: Worker, result: dict[str, Any] | None) -> None:
         trial = self._running.pop(worker)
         trial.set_user_attr(LOSSES, self._losses.pop(trial.number))
         if result is None:
             self._study.tell(trial, state=self._states.PRUNED)
-        else:
-            trial.set_user_attr(EPOCHS, result[EPOCHS])
-            trial.set_user_attr(SECONDS, result[SECONDS])
-            before = self._best()
-            self._study.tell(trial, result["value"])
-            if before is None or result["value"] > before:
-                self._say(f"Trial {trial.number}: {self._spec.metric} {result['value']:.4f}, the best so far.")
+            return
+        trial.set_user_attr(EPOCHS, result[EPOCHS])
+        trial.set_user_attr(SECONDS, result[SECONDS])
+        best, value = self._best_value(), result["value"]
+        self._study.tell(trial, value)
+        if best is None or value > best:
+            self._progress.message(f"Trial {trial.number}: {self._spec.metric} {value:.4f}, the best so far.")
 
     def _fail(self, worker: Worker, reason: str | None = None) -> None:
+        """Mark the trial of a worker as failed; without a reason it does not count as finished."""
         trial = self._running.pop(worker)
         self._losses.pop(trial.number)
         if reason is not None:
             trial.set_user_attr(REASON, reason)
         self._study.tell(trial, state=self._states.FAIL)
 
-    def _lose(self, worker: Worker) -> None:
-        """Go on after a worker ended, whoever ended it."""
-        why = worker.why_ended()
+    def _handle_exit(self, worker: Worker) -> None:
+        """Repeat the trial of a worker that has ended, at most `RETRIES` times."""
         if worker not in self._running:
             return
-        number = self._running[worker].number
-        again = len(self._study.get_trials()[number].system_attrs.get("retry_history", ())) < RETRIES
-        self._fail(worker, None if again else f"its worker {why}")
-        if again:
+        reason, number = worker.exit_reason, self._running[worker].number
+        retry = len(self._study.get_trials()[number].system_attrs.get("retry_history", ())) < RETRIES
+        self._fail(worker, None if retry else f"its worker {reason}")
+        if retry:
             self._storage.get_heartbeat_stale_trial_callback()(self._study, self._study.get_trials()[number])
-        then = "its parameters are tried again" if again else "so did the one before it, and it is left out"
-        self._say(f"The worker of trial {number} {why}; {then}, and the search goes on.")
-        self._require_hope(f"its worker {why}.")
+            consequence = "its parameters are tried again in a new trial"
+        else:
+            consequence = "this happened twice with its parameters, so they are left out"
+        self._progress.message(f"The worker of trial {number} {reason}; {consequence}.")
+        self._check_failures(f"its worker {reason}.")
 
-    def _require_hope(self, reason: str) -> None:
-        done = finished(self._study)
-        n_done = len(done)
-        if n_done >= min(_HOPELESS, self._spec.trials) and all(trial.state == self._states.FAIL for trial in done):
-            failed = "The only trial failed" if n_done == 1 else f"All of the first {n_done} trials failed, the last"
-            raise ConfigError(f"{failed} because of this: {reason}")
+    def _check_failures(self, reason: str) -> None:
+        """Raise ConfigError if the first trials all failed."""
+        trials = finished_trials(self._study)
+        enough = len(trials) >= min(_MAX_FIRST_FAILURES, self._spec.trials)
+        if enough and all(trial.state == self._states.FAIL for trial in trials):
+            if len(trials) == 1:
+                raise ConfigError(f"The only trial failed: {reason}")
+            raise ConfigError(f"All of the first {len(trials)} trials failed. The reason of the last one: {reason}")
 
-    def _best(self) -> float | None:
+    def _best_value(self) -> float | None:
         complete = self._study.get_trials(deepcopy=False, states=(self._states.COMPLETE,))
         return max((trial.value for trial in complete if trial.value is not None), default=None)
 
-    def _show(self) -> None:
-        best = self._best()
+    def _update_bar(self) -> None:
+        best = self._best_value()
         if best is not None:
             self._bar.set_postfix_str(f"best {self._spec.metric} {best:.4f}", refresh=False)
-        self._bar.update(len(finished(self._study)) - self._bar.n)
+        self._bar.update(len(finished_trials(self._study)) - self._bar.n)

@@ -1,7 +1,8 @@
 """The process that starts workers: ``python -m gingham.tuning.server FOLDER``.
 
 It imports once what a worker needs. Workers are forked from it and share the memory of the imported modules. All
-messages between the search and the workers pass through this process, as lines of JSON on its standard input and output.
+messages between the search and the workers pass through this process: as lines of JSON on its standard input and
+output.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""The study: what was tried and what came of it, in a database that outlives whoever searches."""
+"""The study: the trials of a search and their results, in a database."""
 
 import json
 import warnings
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-# A search tells the database so often, in seconds, that its trials are alive; those it has not heard of for so long
-# belonged to a search that was killed.
-BEAT, SILENCE = 5, 30
-# How often parameters are tried again after their worker was killed.
+# The seconds between two heartbeats that a search writes to the database, and the seconds without one after which
+# another search takes it to be killed.
+HEARTBEAT_SECONDS, GRACE_SECONDS = 5, 30
+# How often a trial is repeated after its worker was killed.
 RETRIES = 1
 
 _MADE_FOR = "made_for"
-# Columns of the frames below that a parameter can't be named after; none is.
+# The names of the attributes in which a trial is recorded.
 PARAMS, EPOCHS, SECONDS, LOSSES, REASON = "params", "epochs", "seconds", "losses", "reason"
 
 
@@ -48,7 +48,10 @@ def optuna() -> Any:
 def fingerprint(
     train: Dataset, model: ModelSpec, space: Space, spec: TuneSpec, filter_seen: bool, validation: SplitSpec
 ) -> dict[str, Any]:
-    """Write down what a study's figures depend on, part by part; figures of other parts can't be compared."""
+    """Return what the values of a study's trials depend on, part by part.
+
+    Values of trials can be compared only if all of it is equal.
+    """
     return {
         "data": train.digest(),
         "model": model.model_dump(mode="json", exclude={*space, "num_threads"}),
@@ -59,7 +62,7 @@ def fingerprint(
 
 
 def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec) -> "Study":
-    """Make a study in a database, or go on with the one that is there.
+    """Create a study in a database, or open the one with this name.
 
     Parameters
     ----------
@@ -68,16 +71,16 @@ def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec)
     name : str
         The study's name in the database.
     made_for : mapping
-        What `fingerprint` gave.
+        The `fingerprint` of the search.
     spec : TuneSpec
-        Which sampler and pruner.
+        The sampler and the pruner.
 
     Raises
     ------
     MissingExtraError
         If Optuna is not installed.
     ConfigError
-        If the database can't be used, or the study was made for something else.
+        If the database can't be used, or the study belongs to another search.
     """
     tool = optuna()
     study = _open(tool, url, name, spec)
@@ -85,13 +88,14 @@ def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec)
     if earlier is None:
         study.set_user_attr(_MADE_FOR, dict(made_for))
         return study
-    # What JSON makes of it, as the database did.
+    # The database stores JSON, which has lists for tuples.
     now = json.loads(json.dumps(made_for))
-    other = [part for part in now if now[part] != earlier.get(part)]
-    if other:
+    different = [part for part in now if now[part] != earlier.get(part)]
+    if different:
         raise ConfigError(
-            f"The study {name!r} in {without_password(url)} was made by another recipe: its {' and '.join(other)} "
-            f"{'differ' if len(other) > 1 else 'differs'}; choose another --out or --storage, or delete it."
+            f"The study {name!r} in {without_password(url)} was created by another recipe: its "
+            f"{' and '.join(different)} {'differ' if len(different) > 1 else 'differs'}; choose another --out or "
+            "--storage, or delete the study."
         )
     return study
 
@@ -103,36 +107,35 @@ def _open(tool: Any, url: str, name: str, spec: TuneSpec) -> "Study":
         address = sqlalchemy.make_url(url)
     except sqlalchemy.exc.ArgumentError:
         raise ConfigError(
-            "The storage is no database's URL; write it as postgresql+psycopg://user@host/database."
+            "The storage is not the URL of a database; write it as postgresql+psycopg://user@host/database."
         ) from None
-    waits = {"connect_args": {"timeout": 60}} if address.get_backend_name() == "sqlite" else {}
+    options = {"connect_args": {"timeout": 60}} if address.get_backend_name() == "sqlite" else {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
-            again = tool.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+            retry = tool.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
             storage = tool.storages.RDBStorage(
                 url,
-                engine_kwargs=waits,
-                heartbeat_interval=BEAT,
-                grace_period=SILENCE,
-                heartbeat_stale_trial_callback=again,
+                engine_kwargs=options,
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                heartbeat_stale_trial_callback=retry,
             )
         study: Study = tool.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(tool, spec)
         )
     except (sqlalchemy.exc.SQLAlchemyError, tool.exceptions.OptunaError, ImportError, RuntimeError) as error:
-        said = hide_password(first_line(getattr(error, "orig", None) or error), address)
-        place = without_password(url)
+        reason = hide_password(first_line(getattr(error, "orig", None) or error), address).rstrip(".")
         raise ConfigError(
-            f"The study's database {place} cannot be used: {said.rstrip('.')}; choose another --storage."
+            f"The study's database {without_password(url)} cannot be used: {reason}; choose another --storage."
         ) from None
     study.sampler = _sampler(tool, spec, len(study.get_trials(deepcopy=False)))
     return study
 
 
-def _sampler(tool: Any, spec: TuneSpec, n_tried: int) -> Any:
-    # A search that goes on must not draw what it drew at first.
-    seed = int(np.random.SeedSequence([spec.seed, n_tried]).generate_state(1)[0]) if n_tried else spec.seed
+def _sampler(tool: Any, spec: TuneSpec, n_trials: int) -> Any:
+    # With the same seed, a search that is continued would draw the parameters of its first trials again.
+    seed = int(np.random.SeedSequence([spec.seed, n_trials]).generate_state(1)[0]) if n_trials else spec.seed
     return {"tpe": tool.samplers.TPESampler, "random": tool.samplers.RandomSampler}[spec.sampler](seed=seed)
 
 
@@ -144,30 +147,30 @@ def _pruner(tool: Any, spec: TuneSpec) -> Any:
     }[spec.pruner]()
 
 
-def distributions(space: Space) -> "dict[str, BaseDistribution]":
-    """Write a space as Optuna does; of an exponential distribution, the quantile is drawn."""
+def optuna_distributions(space: Space) -> "dict[str, BaseDistribution]":
+    """Return a search space as Optuna's distributions; for an exponential distribution, that of the quantile."""
     tool = optuna()
 
-    def of(distribution: Any) -> Any:
+    def converted(distribution: Any) -> Any:
         if isinstance(distribution, list):
             return tool.distributions.CategoricalDistribution(distribution)
         numbers: Range = distribution.quantiles if isinstance(distribution, Exponential) else distribution
-        kind = tool.distributions.IntDistribution if numbers.whole else tool.distributions.FloatDistribution
-        return kind(numbers.low, numbers.high, log=numbers.log)
+        cls = tool.distributions.IntDistribution if numbers.whole else tool.distributions.FloatDistribution
+        return cls(numbers.low, numbers.high, log=numbers.log)
 
-    return {name: of(distribution) for name, distribution in space.items()}
+    return {name: converted(distribution) for name, distribution in space.items()}
 
 
-def values(space: Space, drawn: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the parameters' values of what Optuna drew."""
+def parameter_values(space: Space, draws: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of parameters from what Optuna drew for `optuna_distributions`."""
     return {
-        name: distribution.value(drawn[name]) if isinstance(distribution, Exponential) else drawn[name]
+        name: distribution.value(draws[name]) if isinstance(distribution, Exponential) else draws[name]
         for name, distribution in space.items()
     }
 
 
-def finished(study: "Study") -> "list[FrozenTrial]":
-    """Give the trials that count: all but those that run, wait, or were lost with their worker and are tried again."""
+def finished_trials(study: "Study") -> "list[FrozenTrial]":
+    """Return complete, pruned and failed trials, without the failed ones whose parameters are tried again."""
     states = optuna().trial.TrialState
-    counted = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.FAIL))
-    return [trial for trial in counted if trial.state != states.FAIL or REASON in trial.user_attrs]
+    ended = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.FAIL))
+    return [trial for trial in ended if trial.state != states.FAIL or REASON in trial.user_attrs]

@@ -1,13 +1,13 @@
-"""What is searched, and on what: from a recipe, or from datasets."""
+"""The task of a search: model, search space and validation parts, from a recipe or from arguments."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 
 import numpy as np
 
-from gingham import split as splits
+from gingham import split as splitting
 from gingham.config import EvaluateSpec, ModelSpec, Recipe, TuneSpec
 from gingham.config.models import build
 from gingham.config.space import Exponential, Range, Space
@@ -15,28 +15,24 @@ from gingham.dataset import Dataset
 from gingham.duration import duration
 from gingham.errors import ConfigError
 from gingham.metrics import main_metric
-from gingham.models import EpochModel
 from gingham.split import Split, SplitSpec
-
-_TRAINING = ("epochs", "weighted")
-
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is searched.
+    """What a search varies, and how it measures.
 
     Attributes
     ----------
     name : str
         The study's name.
     model : ModelSpec
-        What holds for every trial.
+        The model, with the parameters that all trials share.
     spec : TuneSpec
-        How to search; its metric is never None.
+        The settings of the search; its metric is never None.
     evaluate : EvaluateSpec
         How the test is scored.
     recipe : Recipe or None
-        Where all of this is from; None for datasets.
+        The recipe; None for a search on a dataset.
     """
 
     name: str
@@ -46,13 +42,23 @@ class Task:
     recipe: Recipe | None = None
 
     @classmethod
-    def of(cls, recipe: Recipe | None, model: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Self:
-        """Take a recipe, or what stands for one beside a dataset; `settings` go before its ``[tune]``.
+    def create(cls, recipe: Recipe | None, model: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> Self:
+        """Create the task of a recipe or, for a dataset, of the keys of ``[model]``.
+
+        Parameters
+        ----------
+        recipe : Recipe or None
+            The recipe; None for a dataset.
+        model : mapping or None
+            For a dataset, the keys of ``[model]``.
+        settings : mapping
+            Keys of ``[tune]``, which replace those of the recipe.
 
         Raises
         ------
         ConfigError
-            If a setting, a parameter of the model or a distribution is wrong.
+            If a setting, a parameter of the model or a distribution is not allowed, or workers can't import the
+            model's class.
         """
         if recipe is None:
             task = cls("dataset", ModelSpec().changed(model or {}), TuneSpec(), EvaluateSpec())
@@ -60,81 +66,122 @@ class Task:
             task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe)
         spec = task.spec.changed(settings)
         task = replace(task, spec=spec.changed({"metric": spec.metric or main_metric(task.evaluate.k)}))
-        task._require_fitting()
+        task._check_space()
+        task.model_modules()
         return task
 
     @property
     def space(self) -> Space:
-        """What is tried."""
+        """The search space."""
         return self.spec.space_of(self.model.kind)
 
     @property
     def metric(self) -> str:
-        """What is maximised."""
+        """The metric to maximise."""
         return str(self.spec.metric)
 
     @property
     def ks(self) -> list[int]:
-        """At which k the test is scored: the recipe's, and that of what is maximised."""
+        """The k for which the test is scored: those of the recipe and of the metric."""
         _, at, k = self.metric.partition("@")
         return sorted({self.evaluate.k, int(k)} if at else {self.evaluate.k})
 
-    def _require_fitting(self) -> None:
-        """Refuse a distribution of something, or with a value, that the model refuses."""
-        model = build(self.model)
-        known = [*model.param_names(), *(_TRAINING if isinstance(model, EpochModel) else ())]
-        for name, distribution in self.space.items():
-            if name not in known:
+    def model_modules(self) -> list[str]:
+        """Return the modules outside Gingham that define the classes of the model and of its candidates and ranker.
+
+        Raises
+        ------
+        ConfigError
+            If a class is not at the top level of a module that workers can import.
+        """
+        classes = [cls for cls in _classes(build(self.model)) if cls.__module__.partition(".")[0] != "gingham"]
+        for cls in classes:
+            if cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
                 raise ConfigError(
-                    f"Section [tune.space] has {name!r}, which is no parameter of {self.model.kind!r}; it has "
-                    f"{', '.join(known)}."
+                    f"The class {cls.__name__} is defined in the main script, a notebook or a function, where the "
+                    "worker processes of a search can't import it; move it to a module of its own and import it from "
+                    "there."
                 )
-            for value in _examples(distribution):
+        return list(dict.fromkeys(cls.__module__ for cls in classes))
+
+    def _check_space(self) -> None:
+        """Check that the model has the parameters of the search space, and allows their values."""
+        model = build(self.model)
+        names = model.param_names()
+        for name, distribution in self.space.items():
+            if name not in names:
+                raise ConfigError(
+                    f"Section [tune.space] has {name!r}, which is not a parameter of {self.model.kind!r}; its "
+                    f"parameters are {', '.join(names)}."
+                )
+            for value in _test_values(distribution):
                 build(self.model.changed({name: value}))
 
     def splits(self, train: Dataset, test: Dataset | None) -> tuple[SplitSpec, Iterable[Split[Dataset]]]:
-        """Take the validation parts from train; also say how.
+        """Split the validation parts off the training data.
+
+        Returns
+        -------
+        validation : SplitSpec
+            How they are split off.
+        splits : iterable of Split
+            One for each fold.
 
         Raises
         ------
         ConfigError, DataError, ParameterError
-            If train can't be split like this.
+            If the data can't be split in this way.
         """
-        how = self.spec.validation or self._like_the_test(test)
+        validation = self.spec.validation or self._default_validation(test)
         folds = self.spec.folds
         if folds == 1:
-            return how, [how.apply(train)]
-        given: dict[str, Any] = {} if how.test is None else {"test": how.test}
-        if how.kind == "time":
-            return how, splits.rolling(train, folds=folds, **given)
-        if how.kind == "random" and how.by == "pair":
-            return how, splits.k_fold(train, folds, how.random_state)
+            return validation, [validation.apply(train)]
+        length: dict[str, Any] = {} if validation.test is None else {"test": validation.test}
+        if validation.kind == "time":
+            return validation, splitting.rolling(train, folds=folds, **length)
+        if validation.kind == "random" and validation.by == "pair":
+            return validation, splitting.k_fold(train, folds, validation.random_state)
+        kind = f"random, by {validation.by}" if validation.kind == "random" else validation.kind
         raise ConfigError(
-            f"Section [tune] asks for folds = {folds} of a validation part that is split by "
-            f"{how.by if how.kind == 'random' else how.kind}; give folds = 1, or validation.kind = 'time' or 'random'."
+            f"Section [tune] has folds = {folds}, which is not possible for a validation split of kind {kind}; use "
+            "folds = 1, or validation.kind = 'time' or 'random'."
         )
 
-    def _like_the_test(self, test: Dataset | None) -> SplitSpec:
-        """Take the validation part from train as the test was taken from everything."""
-        how = SplitSpec() if self.recipe is None else self.recipe.split
+    def _default_validation(self, test: Dataset | None) -> SplitSpec:
+        """Return how to split the validation part off the training data: as the test was split off."""
+        split = SplitSpec() if self.recipe is None else self.recipe.split
         times = None if test is None else test.interactions.timestamp
-        if how.kind != "time" or times is None or how.test is None:
-            return how
+        if split.kind != "time" or times is None or split.test is None:
+            return split
         try:
-            duration(str(how.test))
+            duration(str(split.test))
         except ValueError:
-            # It begins on a date: as many days before it.
+            # The test starts on a date; the validation part has as many days.
             days = (times.max() - times.min()) // np.timedelta64(timedelta(days=1)) + 1
             return SplitSpec(kind="time", test=f"{days}d")
-        return how
+        return split
 
 
-def filters_seen(evaluate: EvaluateSpec, how: SplitSpec) -> bool:
-    """Tell whether items that a user has in train are no candidates, after such a split."""
-    return how.kind == "random" if evaluate.filter_seen is None else evaluate.filter_seen
+def filters_seen(evaluate: EvaluateSpec, split: SplitSpec) -> bool:
+    """Return whether items of the training data are left out of the ranking after such a split."""
+    return split.kind == "random" if evaluate.filter_seen is None else evaluate.filter_seen
 
 
-def _examples(distribution: Any) -> list[Any]:
+def _classes(value: Any) -> Iterator[type]:
+    """Yield the class of a model, and those of models and rankers among its parameters."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            yield from _classes(part)
+    elif hasattr(value, "get_params"):
+        yield type(value)
+        yield from _classes(list(value.get_params(deep=False).values()))
+    elif is_dataclass(value):
+        yield type(value)
+        yield from _classes([getattr(value, field.name) for field in fields(value)])
+
+
+def _test_values(distribution: Any) -> list[Any]:
+    """Return the values of a distribution that are checked: all of a list, otherwise the ends."""
     if isinstance(distribution, Exponential):
         return [distribution.value(end) for end in (distribution.quantiles.low, distribution.quantiles.high)]
     return [distribution.low, distribution.high] if isinstance(distribution, Range) else distribution

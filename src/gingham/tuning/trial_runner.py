@@ -1,7 +1,7 @@
-"""A worker process, which tries parameters until nobody asks for more.
+"""A worker process: it fits and measures the model with the parameters that it receives, until the connection closes.
 
-It is sent the parameters of each trial, and sends what each epoch came to; an answer says whether to go on. It knows
-nothing of the study: whatever becomes of it, that is whole.
+A worker receives the parameters of a trial, sends the figures of each epoch, and receives whether to continue. It has
+no access to the study, so a worker that crashes can't damage it.
 """
 
 import os
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,107 +19,125 @@ from gingham.metrics import compute, rank_test
 from gingham.models import EarlyStopping, Recommender
 from gingham.models.early_stopping import Monitor
 from gingham.models.epochs import Epoch
-from gingham.tuning import job
-from gingham.tuning.job import Fold, Settings
+from gingham.tuning.job import Fold, Settings, read_job
 
-# Hears an epoch's number, metric and loss, and says whether to go on.
-Listener = Callable[[int, float, float], bool]
+# Takes the number, metric and loss of an epoch; returns whether the trial should continue.
+EpochReport: TypeAlias = Callable[[int, float, float], bool]
 
 
-def attempt(settings: Settings, folds: list[Fold], params: dict[str, Any], listener: Listener) -> dict[str, Any] | None:
-    """Fit the model with these parameters to each fold and measure it; None if the listener ended it.
+def run_trial(
+    settings: Settings, folds: list[Fold], params: dict[str, Any], report: EpochReport
+) -> dict[str, Any] | None:
+    """Fit the model with some parameters to each fold and compute the metric.
+
+    Parameters
+    ----------
+    settings : Settings
+        What all trials share.
+    folds : list of Fold
+        The data.
+    params : dict
+        The trial's parameters.
+    report : callable
+        Called after each epoch on the first fold; if it returns False, the trial is pruned.
 
     Returns
     -------
-    dict
-        ``value``, the metric's mean over folds; ``epochs``, after how many it was reached (None for a model that has
-        none); ``seconds``.
+    dict or None
+        None for a pruned trial. Otherwise ``value``, the mean of the metric over folds; ``epochs``, the best number of
+        epochs (None for a model without epochs); and ``seconds``.
 
     Raises
     ------
     DataError
         If the metric is undefined for every user of a validation part.
     GinghamError
-        For what fitting raises.
+        If the model cannot be fitted.
     """
     start = time.perf_counter()
     values, epochs = [], []
     for number, fold in enumerate(folds):
-        # Folds are fitted one after the other; what is known early of all trials is how they do on the first.
-        fitted = _fit(settings, fold, params, listener if number == 0 else lambda *_: True)
+        # The folds are fitted one after the other, so a trial is pruned by its figures on the first one.
+        fitted = _fit(settings, fold, params, report if number == 0 else lambda *_: True)
         if fitted is None:
             return None
-        model, epoch = fitted
+        model, best_epoch = fitted
         ranks, _ = rank_test(model, fold.validation, 0, settings.filter_seen, settings.num_threads)
-        of_users = compute(settings.metric, ranks)
-        defined = of_users[~np.isnan(of_users)]
+        user_values = compute(settings.metric, ranks)
+        defined = user_values[~np.isnan(user_values)]
         if not len(defined):
             raise DataError(
-                f"{settings.metric} is undefined for every user of the validation part; choose another metric, or "
+                f"{settings.metric} is undefined for every user of the validation part; choose another metric or "
                 "another validation part."
             )
         values.append(float(defined.mean()))
-        epochs.append(epoch)
-    found = round(float(np.median(epochs))) if any(epochs) else None
-    return {"value": float(np.mean(values)), "epochs": found, "seconds": time.perf_counter() - start}
+        epochs.append(best_epoch)
+    n_epochs = round(float(np.median(epochs))) if any(epochs) else None
+    return {"value": float(np.mean(values)), "epochs": n_epochs, "seconds": time.perf_counter() - start}
 
 
-def _fit(settings: Settings, fold: Fold, params: dict[str, Any], listener: Listener) -> tuple[Recommender, int] | None:
-    """Fit one model; give it and the epoch that it is of, or None if the listener ended it."""
-    stopping = EarlyStopping(settings.metric, max(1, settings.patience), fold.watched, settings.filter_seen)
+def _fit(settings: Settings, fold: Fold, params: dict[str, Any], report: EpochReport) -> tuple[Recommender, int] | None:
+    """Fit one model; return it and its best epoch (0 for a model without epochs), or None if the trial is pruned."""
+    stopping = EarlyStopping(settings.metric, max(1, settings.patience), fold.monitored, settings.filter_seen)
     monitor = Monitor(stopping, settings.num_threads)
-    going = True
+    pruned = False
 
-    def measured(model: Recommender, epoch: Epoch) -> None:
+    def measure(model: Recommender, epoch: Epoch) -> None:
         monitor.improved(model, epoch)
 
-    def heard(_: Recommender, epoch: Epoch) -> bool:
-        nonlocal going
-        going = listener(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
-        return not going
+    def send_report(_: Recommender, epoch: Epoch) -> bool:
+        nonlocal pruned
+        pruned = not report(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
+        return pruned
 
     model = build(settings.model.changed(params))
-    has_epochs = "epochs" in model.supports
-    callbacks = [heard] if settings.patience else [measured, heard]
-    if has_epochs:
-        model.set_params(early_stopping=stopping if settings.patience else None)
+    stops_early = settings.patience > 0 and "early_stopping" in model.param_names()
+    if "early_stopping" in model.param_names():
+        # Each trial has early stopping of its own, so a recipe's is ignored.
+        model.set_params(early_stopping=stopping if stops_early else None)
+    # Early stopping computes the metric before the callbacks are called.
+    callbacks = [send_report] if stops_early else [measure, send_report]
     model.fit(fold.train, num_threads=settings.num_threads, callbacks=callbacks, verbose=False)
-    return (model, model.best_epoch_ if has_epochs else 0) if going else None
+    if pruned:
+        return None
+    if "epochs" not in model.supports:
+        return model, 0
+    return model, model.best_epoch_ if stops_early else len(model.history_)
 
 
-def log_of(folder: Path, number: int) -> Path:
-    """Where a worker of a job leaves what it prints, and why it failed."""
+def worker_log(folder: Path, number: int) -> Path:
+    """Return the file to which a job's worker writes its output and the error that ended it."""
     return folder / f"worker-{number}.log"
 
 
-def work(folder: Path, number: int, line: Connection) -> None:
-    """Try what the other end of the line asks for, until that is closed.
+def run_worker(folder: Path, number: int, connection: Connection) -> None:
+    """Run trials with the parameters that arrive, until the other end of the connection closes.
 
     Parameters
     ----------
     folder : Path
         The job.
     number : int
-        The worker's.
-    line : Connection
-        To whoever asks.
+        The worker's number.
+    connection : Connection
+        The connection to the server process.
     """
-    with log_of(folder, number).open("w") as log:
-        # Standard output is the nursery's own line.
+    with worker_log(folder, number).open("w") as log:
+        # The server process uses its standard output for messages to the search.
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
 
-    def listener(epoch: int, value: float, loss: float) -> bool:
-        line.send({"epoch": epoch, "value": value, "loss": loss})
-        return bool(line.recv())
+    def report(epoch: int, value: float, loss: float) -> bool:
+        connection.send({"epoch": epoch, "value": value, "loss": loss})
+        return bool(connection.recv())
 
-    settings, folds = job.read(folder)
+    settings, folds = read_job(folder)
     try:
         while True:
-            params = line.recv()
+            params = connection.recv()
             try:
-                line.send({"result": attempt(settings, folds, params, listener)})
+                connection.send({"result": run_trial(settings, folds, params, report)})
             except GinghamError as error:
-                line.send({"error": str(error)})
+                connection.send({"error": str(error)})
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # whoever asked is gone
+        pass  # the search has ended

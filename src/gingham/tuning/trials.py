@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, finished, optuna
+from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, finished_trials, optuna
 
 if TYPE_CHECKING:
     from optuna import Study
 
-# Of fewer complete trials than this, nobody can say what made the difference.
-_FEW = 4
+# The importance of parameters is computed from at least this many complete trials.
+_MIN_TRIALS = 4
 _TYPES = {
     "trial": pl.Int64,
     "state": pl.String,
@@ -23,19 +23,20 @@ _TYPES = {
 
 
 def any_complete(study: "Study") -> bool:
-    """Tell whether there is a best trial."""
+    """Return whether any trial is complete."""
     return bool(study.get_trials(deepcopy=False, states=(optuna().trial.TrialState.COMPLETE,)))
 
 
 def best_params(study: "Study") -> dict[str, Any]:
-    """Give the parameters of the best trial; `epochs` is after how many it was best."""
-    told = study.best_trial.user_attrs
-    return dict(told[PARAMS]) | ({} if told[EPOCHS] is None else {"epochs": told[EPOCHS]})
+    """Return the parameters of the best trial; `epochs` is the best number of epochs."""
+    attributes = study.best_trial.user_attrs
+    epochs = attributes[EPOCHS]
+    return dict(attributes[PARAMS]) | ({} if epochs is None else {"epochs": epochs})
 
 
-def table(study: "Study") -> pl.DataFrame:
-    """Write a row a trial; see `gingham.tuning.Tuning`."""
-    names = dict.fromkeys(name for trial in finished(study) for name in trial.user_attrs.get(PARAMS, {}))
+def trials_table(study: "Study") -> pl.DataFrame:
+    """Return a table with one row per trial; see `gingham.tuning.Tuning`."""
+    names = dict.fromkeys(name for trial in finished_trials(study) for name in trial.user_attrs.get(PARAMS, {}))
     rows = [
         {
             "trial": trial.number,
@@ -46,31 +47,34 @@ def table(study: "Study") -> pl.DataFrame:
             "reason": trial.user_attrs.get(REASON),
             **{name: trial.user_attrs.get(PARAMS, {}).get(name) for name in names},
         }
-        for trial in finished(study)
+        for trial in finished_trials(study)
     ]
     return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_TYPES)
 
 
-def parameters(table: pl.DataFrame) -> list[str]:
-    """Name the columns of such a table that are parameters."""
+def parameter_columns(table: pl.DataFrame) -> list[str]:
+    """Return the columns of a table of trials that are parameters."""
     return [column for column in table.columns if column not in _TYPES]
 
 
-def curves(study: "Study") -> pl.DataFrame:
-    """Write a row an epoch of a trial; see `gingham.tuning.Tuning`."""
+def curves_table(study: "Study") -> pl.DataFrame:
+    """Return a table with one row per epoch of each trial; see `gingham.tuning.Tuning`."""
     rows = [
         {"trial": trial.number, "epoch": epoch, "loss": loss, "value": trial.intermediate_values[epoch]}
-        for trial in finished(study)
+        for trial in finished_trials(study)
         for epoch, loss in enumerate(trial.user_attrs.get(LOSSES, ()), start=1)
     ]
     return pl.DataFrame(rows, {"trial": pl.Int64, "epoch": pl.Int64, "loss": pl.Float64, "value": pl.Float64})
 
 
 def importances(study: "Study") -> dict[str, float]:
-    """Tell each parameter's share in the differences between complete trials, the greatest first; {} if none did."""
+    """Return each parameter's share in the differences between complete trials, the largest first.
+
+    The result is empty if fewer than four trials are complete, or all have the same value.
+    """
     tool = optuna()
     complete = study.get_trials(deepcopy=False, states=(tool.trial.TrialState.COMPLETE,))
-    if len(complete) < _FEW or len({trial.value for trial in complete}) == 1:
+    if len(complete) < _MIN_TRIALS or len({trial.value for trial in complete}) == 1:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
