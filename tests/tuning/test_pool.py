@@ -64,7 +64,7 @@ def test_a_replaced_worker_is_killed_and_its_messages_are_ignored(folder: Path) 
         assert len(children(server_processes()[0])) == 1
 
 
-def test_all_workers_of_a_killed_nursery_are_told_of_and_others_take_their_job(folder: Path) -> None:
+def test_workers_of_a_killed_server_process_are_reported_and_replaced(folder: Path) -> None:
     with WorkerPool(folder, 2) as pool:
         before = list(pool)
         (server,) = server_processes()

@@ -60,7 +60,7 @@ def test_the_test_is_scored_by_the_maximised_metric_too(tuned: Path, tmp_path: P
     assert {"map@5", "map@7"} <= set(tuning.comparison.metrics)
     (sentence,) = tuning.comparison.sentences
     assert f"The test was scored once. {sentence}" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    with pytest.raises(ParameterError, match="k=26 is larger than the number of items in the catalogue, 25"):
+    with pytest.raises(ParameterError, match="k=26 is larger than the number of items in the catalogue; use at most 25"):
         gg.tune(tuned, metric="map@26", verbose=False)
 
 
