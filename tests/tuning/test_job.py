@@ -11,7 +11,7 @@ from gingham.split import Split
 from gingham.tuning import job
 from gingham.tuning.job import Settings, read_job, write_job
 
-SETTINGS = Settings(ModelSpec(random_state=3), "map@5", True, 4, 2, [])  # type: ignore[call-arg]
+SETTINGS = Settings(ModelSpec(random_state=3), "map@5", True, 4, 2)  # type: ignore[call-arg]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def folder(recipe: Path, tmp_path: Path) -> Path:
     job = tmp_path / "job"
     job.mkdir()
     model = ModelSpec(random_state=1)  # type: ignore[call-arg]
-    write_job(job, Settings(model, "map@5", False, 5, 1, []), [gg.split.by_time(gg.read_dataset(recipe), "7d")])
+    write_job(job, Settings(model, "map@5", False, 5, 1), [gg.split.by_time(gg.read_dataset(recipe), "7d")])
     return job
 
 

@@ -46,7 +46,7 @@ def test_the_best_parameters_are_refitted_to_all_of_train_and_scored_on_the_test
     model = gg.HybridMF(
         random_state=1, **{name: tuning.best_params[name] for name in ("n_components", "learning_rate")}
     )
-    model.fit(train, epochs=tuning.best_params["epochs"], num_threads=1, verbose=False)
+    model.fit(train, num_threads=1, verbose=False)
     np.testing.assert_array_equal(tuning.model.item_embeddings, model.item_embeddings)
     assert tuning.evaluation is not None
     assert tuning.evaluation.table.equals(gg.evaluate(model, test, k=5).table)
@@ -60,7 +60,9 @@ def test_the_test_is_scored_by_the_maximised_metric_too(tuned: Path, tmp_path: P
     assert {"map@5", "map@7"} <= set(tuning.comparison.metrics)
     (sentence,) = tuning.comparison.sentences
     assert f"The test was scored once. {sentence}" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    with pytest.raises(ParameterError, match="k=26 is larger than the number of items in the catalogue; use at most 25"):
+    with pytest.raises(
+        ParameterError, match="k=26 is larger than the number of items in the catalogue; use at most 25"
+    ):
         gg.tune(tuned, metric="map@26", verbose=False)
 
 
@@ -76,8 +78,10 @@ def test_a_trials_value_is_the_metric_on_the_last_days_of_train(tuned: Path) -> 
     train, _ = parts(tuned)
     fitted, validation = gg.split.by_time(train, "7d")
     trial = tuning.trials.filter(pl.col("state") == "complete").row(0, named=True)
-    model = gg.HybridMF(trial["n_components"], learning_rate=trial["learning_rate"], random_state=1)
-    model.fit(fitted, epochs=trial["best_epoch"], num_threads=1, verbose=False)
+    model = gg.HybridMF(
+        trial["n_components"], learning_rate=trial["learning_rate"], epochs=trial["best_epoch"], random_state=1
+    )
+    model.fit(fitted, num_threads=1, verbose=False)
     assert trial["value"] == pytest.approx(np.mean(compute("map@5", rank_test(model, validation)[0])))
 
 

@@ -51,7 +51,6 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("first_items", None)
 
 
-@pytest.mark.xfail(reason="recipes do not accept registered models yet")
 def test_workers_import_the_module_of_the_model(module: str) -> None:
     __import__(module)
     dataset = gg.synth.sample_dataset()
@@ -60,7 +59,6 @@ def test_workers_import_the_module_of_the_model(module: str) -> None:
     assert tuning.best_params.keys() == {"start"}
 
 
-@pytest.mark.xfail(reason="recipes do not accept registered models yet")
 def test_models_in_two_stages_need_their_modules_too(module: str) -> None:
     __import__(module)
     candidates = [{"kind": "popularity"}, {"kind": "first-items"}]
@@ -72,7 +70,6 @@ def test_models_of_gingham_need_no_modules() -> None:
     assert Task.create(None, {"kind": "popularity"}, {}).model_modules() == []
 
 
-@pytest.mark.xfail(reason="recipes do not accept registered models yet")
 def test_a_class_in_the_main_script_gets_one_sentence(tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(f"import gingham as gg\nimport gingham.synth\n{MODULE}\n{CALL}\n")
@@ -82,7 +79,6 @@ def test_a_class_in_the_main_script_gets_one_sentence(tmp_path: Path) -> None:
     assert "move it to a module of its own" in done.stderr
 
 
-@pytest.mark.xfail(reason="recipes do not accept registered models yet")
 def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     (tmp_path / "first_items.py").write_text(MODULE)
     file = tmp_path / "script.py"

@@ -20,15 +20,14 @@ def folds_of(recipe: Path, folder: Path, n: int = 1, **settings: Any) -> tuple[S
         "filter_seen": False,
         "patience": 3,
         "num_threads": 1,
-        "modules": [],
     }
     write_job(folder, Settings(**defaults | settings), gg.split.rolling(gg.read_dataset(recipe), "7d", folds=n))
     return read_job(folder)
 
 
 def expected_value(fold: Fold, epochs: int, filter_seen: bool = False) -> float:
-    model = gg.HybridMF(6, learning_rate=0.1, random_state=3)
-    model.fit(fold.train, epochs=epochs, num_threads=1, verbose=False)
+    model = gg.HybridMF(6, learning_rate=0.1, epochs=epochs, random_state=3)
+    model.fit(fold.train, num_threads=1, verbose=False)
     return float(np.mean(compute("map@5", rank_test(model, fold.validation, filter_seen=filter_seen)[0])))
 
 

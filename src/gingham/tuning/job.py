@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset, Interactions
 from gingham.errors import DataError
-from gingham.split import Split
+from gingham.split import Split, SplitSpec
 
 # After each epoch the metric is computed for at most this number of validation users. They are enough to see the
 # learning curve, and cost a twentieth of an epoch.
@@ -41,8 +41,11 @@ class Settings:
         The number of epochs without improvement after which a trial ends; 0 for never.
     num_threads : int
         The number of threads of a trial.
+    validation : SplitSpec
+        How early stopping of a candidate model splits off validation data where the recipe does not say so; by default
+        the last 7 days.
     modules : list of str
-        Modules outside Gingham that define the model's classes; workers import them.
+        Modules outside Gingham that define the model's classes; workers import them. None by default.
     """
 
     model: ModelSpec
@@ -50,7 +53,8 @@ class Settings:
     filter_seen: bool
     patience: int
     num_threads: int
-    modules: list[str]
+    validation: SplitSpec = field(default_factory=SplitSpec)
+    modules: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,7 @@ def write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]
     content = {
         **asdict(settings),
         "model": settings.model.model_dump(mode="json"),
+        "validation": settings.validation.model_dump(mode="json"),
         "sys_path": sys.path,
         "n_folds": n_folds,
         "dataset": state,
@@ -129,7 +134,11 @@ def read_job(folder: Path) -> tuple[Settings, list[Fold]]:
         )
         for number in range(1, n_folds + 1)
     ]
-    return Settings(**{**content, "model": ModelSpec.model_validate(content["model"])}), folds
+    specs = {
+        "model": ModelSpec.model_validate(content["model"]),
+        "validation": SplitSpec.model_validate(content["validation"]),
+    }
+    return Settings(**{**content, **specs}), folds
 
 
 def import_model_modules(folder: Path) -> None:

@@ -20,7 +20,7 @@ from gingham.models import Recommender
 from gingham.pipeline import fit_and_compare, name_of, read_parts
 from gingham.progress import Progress, Silent
 from gingham.report import require_ready
-from gingham.split import Split, SplitSpec
+from gingham.split import Split
 from gingham.tuning.folder import REPORT, STUDY, Folder
 from gingham.tuning.job import Settings, write_job
 from gingham.tuning.page import format_params, notebook_view, page
@@ -207,8 +207,9 @@ def _search(
         )
     num_threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
     with progress.stage("Searching"):
-        job = Settings(task.model, task.metric, filter_seen, spec.patience, num_threads, task.model_modules())
-        write_job(temporary, job, splits)
+        modules = task.model_modules()
+        settings = Settings(task.model, task.metric, filter_seen, spec.patience, num_threads, validation, modules)
+        write_job(temporary, settings, splits)
         try:
             Search(study, task.space, spec, progress).run(temporary, verbose)
         except KeyboardInterrupt:
@@ -226,21 +227,22 @@ def _search(
 def _result(task: Task, study: "Study", train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
     """Fit the model with the best parameters to all training data, and score it once."""
     params = best_params(study)
-    spec = task.model.changed(params)
+    spec, split = task.model_with(params), task.split
+    filter_seen = filters_seen(task.evaluate, split)
+    fit_model = partial(fit, spec, split=split, filter_seen=filter_seen)
     comparison: Comparison | None = None
     if test is None:
         with progress.stage(f"Fitting the model ({spec.kind})"):
-            model = fit(spec, train)
+            model = fit_model(train)
     else:
-        split = SplitSpec() if task.recipe is None else task.recipe.split
         model, comparison = fit_and_compare(
             name_of(spec),
-            partial(fit, spec),
+            fit_model,
             Split(train, test),
             progress,
             k=task.ks,
             metric=task.metric,
-            filter_seen=filters_seen(task.evaluate, split),
+            filter_seen=filter_seen,
             num_threads=spec.num_threads,
         )
     return Tuning(

@@ -17,6 +17,7 @@ from gingham.errors import ConfigError
 from gingham.metrics import main_metric
 from gingham.split import Split, SplitSpec
 
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a search varies, and how it measures.
@@ -86,6 +87,17 @@ class Task:
         _, at, k = self.metric.partition("@")
         return sorted({self.evaluate.k, int(k)} if at else {self.evaluate.k})
 
+    @property
+    def split(self) -> SplitSpec:
+        """How the test is split off: as the recipe says; for a dataset, the default."""
+        return SplitSpec() if self.recipe is None else self.recipe.split
+
+    def model_with(self, params: Mapping[str, Any]) -> ModelSpec:
+        """Return the model with the best parameters, without early stopping if these contain the number of epochs."""
+        spec = self.model.changed(params)
+        stops_early = "epochs" in params and "early_stopping" in spec.params
+        return spec.changed({"early_stopping": None}) if stops_early else spec
+
     def model_modules(self) -> list[str]:
         """Return the modules outside Gingham that define the classes of the model and of its candidates and ranker.
 
@@ -149,7 +161,7 @@ class Task:
 
     def _default_validation(self, test: Dataset | None) -> SplitSpec:
         """Return how to split the validation part off the training data: as the test was split off."""
-        split = SplitSpec() if self.recipe is None else self.recipe.split
+        split = self.split
         times = None if test is None else test.interactions.timestamp
         if split.kind != "time" or times is None or split.test is None:
             return split

@@ -90,7 +90,7 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], report: EpochRe
         pruned = not report(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
         return pruned
 
-    model = build(settings.model.changed(params))
+    model = build(settings.model.changed(params), split=settings.validation, filter_seen=settings.filter_seen)
     stops_early = settings.patience > 0 and "early_stopping" in model.param_names()
     if "early_stopping" in model.param_names():
         # Each trial has early stopping of its own, so a recipe's is ignored.
@@ -98,11 +98,7 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], report: EpochRe
     # Early stopping computes the metric before the callbacks are called.
     callbacks = [send_report] if stops_early else [measure, send_report]
     model.fit(fold.train, num_threads=settings.num_threads, callbacks=callbacks, verbose=False)
-    if pruned:
-        return None
-    if "epochs" not in model.supports:
-        return model, 0
-    return model, model.best_epoch_ if stops_early else len(model.history_)
+    return None if pruned else (model, model.best_epoch_)
 
 
 def worker_log(folder: Path, number: int) -> Path:
