@@ -44,7 +44,7 @@ def test_the_best_parameters_are_refitted_to_all_of_train_and_scored_on_the_test
     assert tuning.best_value == tuning.trials["value"].max()
     assert isinstance(tuning.model, gg.HybridMF)
     model = gg.HybridMF(
-        random_state=1, **{name: tuning.best_params[name] for name in ("n_components", "learning_rate")}
+        random_state=1, **{name: tuning.best_params[name] for name in ("n_components", "learning_rate", "epochs")}
     )
     model.fit(train, num_threads=1, verbose=False)
     np.testing.assert_array_equal(tuning.model.item_embeddings, model.item_embeddings)
