@@ -29,7 +29,7 @@ def shop(seed: int = 0, rows: int = 60, timed: bool = True) -> Dataset:
     )
 
 
-def taken(data: Dataset, rows: Any) -> Dataset:
+def select(data: Dataset, rows: Any) -> Dataset:
     return data.with_interactions(data.interactions.take(np.asarray(rows)))
 
 
@@ -46,8 +46,8 @@ def test_parts_of_a_split_do_not_share_rows_when_purchases_repeat() -> None:
 @given(st.lists(st.booleans(), min_size=60, max_size=60), st.lists(st.integers(0, 59), max_size=80))
 def test_rows_of_one_dataset_are_compared_by_number(fitted: list[bool], tested: list[int]) -> None:
     data = shop()
-    model = Popularity().fit(taken(data, fitted))
-    assert overlap(model, taken(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
+    model = Popularity().fit(select(data, fitted))
+    assert overlap(model, select(data, np.array(tested, int))) == sum(fitted[row] for row in tested)
 
 
 @given(st.integers(0, 50))
@@ -68,9 +68,9 @@ def test_a_matrix_and_a_dataset_are_compared_by_pairs() -> None:
 
 def test_later_rows_of_another_dataset_are_not_shared() -> None:
     data = shop()
-    model = Popularity().fit(taken(data, np.arange(30)))
+    model = Popularity().fit(select(data, np.arange(30)))
     until = data.interactions.timestamp[29]  # type: ignore[index]
-    # The same rows, but of a whole that does not know it: the first twenty are gone.
+    # The same rows as a dataset of their own, without the first twenty.
     rest = data.interactions
     other = data.with_interactions(
         Interactions(
@@ -81,11 +81,11 @@ def test_later_rows_of_another_dataset_are_not_shared() -> None:
             timestamp=rest.timestamp[20:],  # type: ignore[index]
         )
     )
-    known = np.isin(other.interactions.pairs(), rest.pairs()[:30])
-    assert overlap(model, other) == (known & (other.interactions.timestamp <= until)).sum()
-    assert 0 < overlap(model, other) < known.sum()
+    repeated = np.isin(other.interactions.pairs(), rest.pairs()[:30])
+    assert overlap(model, other) == (repeated & (other.interactions.timestamp <= until)).sum()
+    assert 0 < overlap(model, other) < repeated.sum()
     untimed = other.with_interactions(Interactions(rest.user_index[20:], rest.item_index[20:], N_USERS, N_ITEMS))
-    assert overlap(model, untimed) == known.sum()
+    assert overlap(model, untimed) == repeated.sum()
 
 
 def test_a_stored_model_refuses_its_training_data(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_stored_model_refuses_its_training_data(tmp_path: Path) -> None:
     loaded = gg.load(tmp_path / "model")
     assert (overlap(loaded, test), overlap(loaded, shop())) == (0, len(train.interactions))
     assert overlap(loaded, train.matrix()) == train.matrix().nnz
-    # A bit a row.
+    # One bit per row.
     assert loaded.artifact().arrays["fitted.bits"].nbytes == (len(data.interactions) + 7) // 8
 
 
@@ -111,8 +111,8 @@ def test_an_artifact_without_rows_is_compared_by_pairs(tmp_path: Path) -> None:
 
 def test_rows_of_earlier_training_count_too(tmp_path: Path) -> None:
     data = shop()
-    first, second, third = (taken(data, np.arange(start, start + 20)) for start in (0, 20, 40))
-    model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
+    first, second, third = (select(data, np.arange(start, start + 20)) for start in (0, 20, 40))
+    model = HybridMF(n_components=2, epochs=1, random_state=1).fit(first, verbose=False)
     model.fit_partial(first, verbose=False).fit_partial(second, verbose=False)
     model.save(tmp_path / "model")
     for one in (model, gg.load(tmp_path / "model")):
@@ -121,13 +121,13 @@ def test_rows_of_earlier_training_count_too(tmp_path: Path) -> None:
         assert overlap(one, second.matrix()) == second.matrix().nnz
     model.fit_partial(third.matrix(), verbose=False)
     assert overlap(model, first) == 20
-    model.fit(third, epochs=1, verbose=False)
+    model.fit(third, verbose=False)
     assert [overlap(model, part) for part in (first, second, third)] == [0, 0, 20]
 
 
 def test_rows_of_a_second_dataset_are_compared_by_pairs() -> None:
     first, other = shop(), shop(seed=1, timed=False)
-    model = HybridMF(n_components=2, random_state=1).fit(first, epochs=1, verbose=False)
+    model = HybridMF(n_components=2, epochs=1, random_state=1).fit(first, verbose=False)
     model.fit_partial(other, verbose=False)
     assert overlap(model, first) == 60
     assert overlap(model, other) == 60

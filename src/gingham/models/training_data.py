@@ -1,4 +1,4 @@
-"""What a model remembers of the data it was fitted to, and how it is stored."""
+"""The part of its training data that a model keeps, and how it is stored."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,20 +24,20 @@ _ENCODERS = ("user_encoder", "item_encoder")
 
 @dataclass(frozen=True, eq=False)
 class TrainingData:
-    """What a model was fitted to.
+    """The data to which a model was fitted.
 
     Attributes
     ----------
     user_ids, item_ids : Ids
-        The external ids; row and column numbers, where it was fitted to a bare matrix.
+        The external ids; row and column numbers if the model was fitted to a matrix.
     matrix : csr_matrix of float32, shape (n_users, n_items)
-        The interactions; one entry a pair, in the order of columns, duplicates summed.
+        The interactions: one entry per pair, with sorted columns and duplicates summed.
     item_labels : polars.DataFrame or None
-        ``item_id`` and what is known of ``name`` and ``type``, in the order of `item_ids`.
+        ``item_id`` and, if they are known, ``name`` and ``type``, in the order of `item_ids`.
     user_encoder, item_encoder : FeatureEncoder or None
-        What makes features of what is told about users and items; None where no columns were features.
+        The encoders of the columns of new users and items; None without features from columns.
     rows : TrainingRows
-        Which rows these were, and which were learned from before.
+        The rows of these data, and those of earlier calls of ``fit_partial``.
     """
 
     user_ids: Ids
@@ -50,12 +50,12 @@ class TrainingData:
 
     @classmethod
     def of(cls, data: Data) -> "TrainingData":
-        """Take a dataset or a bare matrix.
+        """Build the training data of a dataset or a matrix.
 
         Raises
         ------
         DataError
-            If it is neither, or holds a value that is not finite.
+            If `data` is neither, or holds a value that is not finite.
         """
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
@@ -65,20 +65,20 @@ class TrainingData:
         return cls(users, items, matrix)
 
     def purchases(self, data: Data, decay: timedelta | float | None) -> sp.csr_matrix:
-        """Make the matrix in which what is older counts for less, and what is not above zero for nothing.
+        """Return the matrix of positive interactions, weighted by their age.
 
         Parameters
         ----------
         data : Dataset or sparse matrix
-            What this was made of.
+            The data from which this was built.
         decay : timedelta, float or None
-            A half-life, or a power of days, as for `Interactions.decayed`; None for all alike, which a bare matrix and
-            a dataset without timestamps have anyway.
+            A half-life or a power of days, as for `Interactions.decayed`. Without it (None), and for a matrix or a
+            dataset without timestamps, all ages have the same weight.
 
         Returns
         -------
         csr_matrix of float32
-            With the entries of `matrix`, and data of its own; what does not count is an explicit zero.
+            With the entries of `matrix` and data of its own; values that were not positive are explicit zeros.
         """
         matrix = self.matrix
         if decay is not None and isinstance(data, Dataset):
@@ -109,9 +109,9 @@ class TrainingData:
         return test.matrix()
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]], dict[str, pl.DataFrame]]:
-        """Give what an artifact keeps of it: JSON values, arrays and tables."""
-        fitted, row_arrays = self.rows.stored()
-        state: dict[str, Any] = {"fitted": fitted}
+        """Return what an artifact stores: JSON values, arrays and tables."""
+        rows, row_arrays = self.rows.stored()
+        state: dict[str, Any] = {"fitted": rows}
         arrays = csr_arrays("known", self.matrix) | row_arrays
         items = pl.DataFrame({ITEM_ID: self.item_ids.values}) if self.item_labels is None else self.item_labels
         tables = {"users": pl.DataFrame({USER_ID: self.user_ids.values}), "items": items}
@@ -123,14 +123,14 @@ class TrainingData:
 
     @classmethod
     def restored(cls, stored: Artifact) -> "TrainingData":
-        """Take what `stored` gave."""
+        """Build the training data from what `stored` returned."""
         users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
         matrix = csr_of("known", stored.arrays, (len(users), len(items)))
-        labelled = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
+        has_labels = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
         encoders = {
             name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])
             for name in _ENCODERS
             if name in stored.state
         }
         rows = TrainingRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
-        return cls(users, items, matrix, stored.tables["items"] if labelled else None, **encoders, rows=rows)
+        return cls(users, items, matrix, stored.tables["items"] if has_labels else None, **encoders, rows=rows)

@@ -1,4 +1,4 @@
-"""What a model was fitted to, as far as it takes to tell whether a test shares rows with it."""
+"""The rows to which a model was fitted, so that rows that a test shares with them can be counted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,23 +8,24 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham.arrays import Longs
 from gingham.dataset import Dataset
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """The rows that a model has learned from.
+    """The rows to which a model was fitted.
 
     Attributes
     ----------
     source : str or None
-        The fingerprint of the whole they are rows of; None if that is not known: of a bare matrix, or several wholes.
+        The fingerprint of the dataset of which they are rows; None for a matrix, or for rows of several datasets.
     bits : uint8 array
-        A bit for each row of that whole, in the order of `numpy.packbits`.
+        One bit per row of that dataset, in the order of `numpy.packbits`.
     until : datetime64 or None
-        When the last of them was; None if some have no time.
+        The time of the last row; None if some rows have no time.
     earlier : csr_matrix or None
-        Pairs that were learned from before others took their place; None if there are none.
+        The pairs of earlier training data, if ``fit_partial`` replaced them; None without such pairs.
     """
 
     source: str | None = None
@@ -34,7 +35,7 @@ class TrainingRows:
 
     @classmethod
     def of(cls, data: object) -> "TrainingRows":
-        """Take a dataset's rows; a bare matrix has none to tell apart."""
+        """Build the rows of a dataset; the rows of a matrix are not known."""
         if not isinstance(data, Dataset):
             return cls()
         rows, times = data.interactions.rows, data.interactions.timestamp
@@ -42,50 +43,51 @@ class TrainingRows:
         return cls(rows.source, np.packbits(rows.mask()), until)
 
     def after(self, before: "TrainingRows", old: sp.csr_matrix, new: sp.csr_matrix) -> "TrainingRows":
-        """Give what a model has learned from that was fitted to `before` (matrix `old`) and then to this (`new`)."""
+        """Return the rows of a model that was fitted to `before` (matrix `old`) and then to these (matrix `new`)."""
         same = self.source is not None and self.source == before.source
         bits = self.bits | before.bits if same and self.bits is not None and before.bits is not None else None
         until = None if self.until is None or before.until is None else max(self.until, before.until)
         earlier = before.earlier
         if not _same_pairs(old, new):
-            earlier = _pattern(old) if earlier is None else _pattern(earlier) + _pattern(old)
+            earlier = _ones(old) if earlier is None else _ones(earlier) + _ones(old)
         return replace(self, source=self.source if same else None, bits=bits, until=until, earlier=earlier)
 
-    def shared(self, test: object, matrix: sp.csr_matrix, known: sp.csr_matrix) -> int:
-        """Count what a test shares with the rows learned from.
+    def shared(self, test: object, matrix: sp.csr_matrix, training_matrix: sp.csr_matrix) -> int:
+        """Count the rows that a test shares with these.
 
-        Rows of one whole are told apart. Of others, those are shared whose pair was learned from, unless they are known
-        to be later than all that was.
+        Rows of the same dataset are compared by their numbers. A row of other data is shared if its pair is in the
+        training data, unless it is later than all training rows.
 
         Parameters
         ----------
         test : Dataset or sparse matrix
-            As it was given.
+            The test data.
         matrix : csr_matrix
-            Its pairs.
-        known : csr_matrix
-            The interactions that the model remembers.
+            The test data as a matrix.
+        training_matrix : csr_matrix
+            The interactions of the training data.
 
         Returns
         -------
         int
-            Rows of a dataset, pairs of a matrix.
+            The number of rows of a dataset, or of pairs of a matrix.
         """
         rows = test.interactions.rows if isinstance(test, Dataset) else None
         if rows is not None and rows.source == self.source and self.bits is not None:
-            learned = np.unpackbits(self.bits, count=rows.size).view(bool)
-            return int(np.count_nonzero(learned if rows.numbers is None else learned[rows.numbers]))
-        pairs = np.unique(np.concatenate([_shared(matrix, part) for part in (known, self.earlier) if part is not None]))
+            in_training = np.unpackbits(self.bits, count=rows.size).view(bool)
+            return int(np.count_nonzero(in_training if rows.numbers is None else in_training[rows.numbers]))
+        parts = [part for part in (training_matrix, self.earlier) if part is not None]
+        pairs = np.unique(np.concatenate([_shared_pairs(matrix, part) for part in parts]))
         if not isinstance(test, Dataset):
             return len(pairs)
         times = test.interactions.timestamp
-        suspect = np.isin(test.interactions.pairs(), pairs)
+        is_shared = np.isin(test.interactions.pairs(), pairs)
         if times is not None and self.until is not None:
-            suspect &= times <= self.until
-        return int(np.count_nonzero(suspect))
+            is_shared &= times <= self.until
+        return int(np.count_nonzero(is_shared))
 
     def stored(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Give what an artifact keeps of it: JSON values, and arrays."""
+        """Return what an artifact stores: JSON values and arrays."""
         until = None if self.until is None else int(self.until.astype("datetime64[us]").astype(np.int64))
         arrays: dict[str, npt.NDArray[Any]] = {} if self.bits is None else {"fitted.bits": self.bits}
         if self.earlier is not None:
@@ -96,7 +98,10 @@ class TrainingRows:
     def restored(
         cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]
     ) -> "TrainingRows":
-        """Take what `stored` gave, or nothing, of a model stored before rows were known; `arrays` may hold others."""
+        """Build the rows from what `stored` returned.
+
+        `state` is empty for artifacts that were stored without rows; `arrays` may hold other arrays too.
+        """
         until = None if state.get("until") is None else np.datetime64(state["until"], "us")
         earlier = None
         if "fitted.indptr" in arrays:
@@ -106,7 +111,7 @@ class TrainingRows:
         return cls(state.get("source"), arrays.get("fitted.bits"), until, earlier)
 
 
-def _pattern(matrix: sp.csr_matrix) -> sp.csr_matrix:
+def _ones(matrix: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix((np.ones(matrix.nnz, np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
@@ -114,13 +119,13 @@ def _same_pairs(one: sp.csr_matrix, other: sp.csr_matrix) -> bool:
     return np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
 
 
-def _keys(matrix: sp.csr_matrix, users: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Give the pairs of some users as numbers, ascending, as `Interactions.pairs` does."""
-    some = matrix[users]
-    return np.repeat(users.astype(np.int64), np.diff(some.indptr)) * matrix.shape[1] + some.indices
+def _pairs(matrix: sp.csr_matrix, users: npt.NDArray[Any]) -> Longs:
+    """Return the pairs of some users as numbers, ascending, as `Interactions.pairs` does."""
+    rows = matrix[users]
+    return np.repeat(users.astype(np.int64), np.diff(rows.indptr)) * matrix.shape[1] + rows.indices
 
 
-def _shared(one: sp.csr_matrix, other: sp.csr_matrix) -> npt.NDArray[np.int64]:
-    """Find the pairs that are entries of both: their numbers, ascending."""
+def _shared_pairs(one: sp.csr_matrix, other: sp.csr_matrix) -> Longs:
+    """Return the pairs that are entries of both matrices as numbers, ascending."""
     users = np.flatnonzero(np.diff(one.indptr))
-    return np.intersect1d(_keys(one, users), _keys(other, users), assume_unique=True)
+    return np.intersect1d(_pairs(one, users), _pairs(other, users), assume_unique=True)
