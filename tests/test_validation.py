@@ -66,9 +66,9 @@ def test_numbers_within_bounds(bounds: Any, inside: list[Any], outside: list[Any
     ("bounds", "words"),
     [
         ({"above": 0}, "above 0"),
-        ({"least": 0}, "at least 0"),
+        ({"least": 0}, "of at least 0"),
         ({"above": 0, "below": 1}, "above 0 and below 1"),
-        ({"least": 0, "most": 1}, "at least 0 and at most 1"),
+        ({"least": 0, "most": 1}, "of at least 0 and at most 1"),
     ],
 )
 def test_the_message_has_the_bounds(bounds: Any, words: str) -> None:

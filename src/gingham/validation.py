@@ -86,7 +86,9 @@ def check_number(
     if not (number and above < value < below and least <= value <= most):
         bounds = [f"above {above}"] * (above > -np.inf) + [f"at least {least}"] * (least > -np.inf)
         bounds += [f"below {below}"] * (below < np.inf) + [f"at most {most}"] * (most < np.inf)
-        raise ParameterError(f"{name} must be a finite number {' and '.join(bounds)}".rstrip() + f", not {value!r}.")
+        words = " and ".join(bounds)
+        expected = f"a finite number {'of ' * words.startswith('at')}{words}".rstrip()
+        raise ParameterError(f"{name} must be {expected}, not {value!r}.")
 
 
 def check_duration(name: str, value: Any) -> timedelta:

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 import gingham
 from gingham import columns, models
 from gingham.errors import ArtifactError, ConfigError, DataError, NotFittedError, ParameterError
+from gingham.loading import load
 from gingham.metrics import rank_test
 from gingham.models import BuyAgain, HybridMF, Popularity, Recommender
 from tests.contract.cases import (
@@ -116,7 +117,7 @@ class FittingContract:
         model = case.fitted(case.shop(text))
         model.save(tmp_path / "model")
         for loaded in (
-            models.load(tmp_path / "model"),
+            load(tmp_path / "model"),
             type(model).load(str(tmp_path / "model")),
             Recommender.load(tmp_path / "model"),
         ):

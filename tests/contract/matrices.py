@@ -7,7 +7,7 @@ import polars as pl
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
-from gingham import models
+from gingham.loading import load
 from gingham.metrics import rank_test
 from tests.contract.cases import N_ITEMS, N_USERS, Case, shop
 
@@ -55,10 +55,10 @@ class MatrixContract:
     def test_what_is_loaded_can_be_fitted_again_and_saved(self, case: Case, tmp_path: Path) -> None:
         model = case.fitted_to_matrices()
         model.save(tmp_path / "model")
-        loaded = models.load(tmp_path / "model")
+        loaded = load(tmp_path / "model")
         assert loaded.training_data_.item_labels is None
         loaded.save(tmp_path / "model")
-        assert_frame_equal(models.load(tmp_path / "model").recommend(), model.recommend(), check_exact=True)
+        assert_frame_equal(load(tmp_path / "model").recommend(), model.recommend(), check_exact=True)
         again = case.fit(loaded)
         assert again is loaded
         assert_frame_equal(again.recommend(), case.fitted().recommend(), check_exact=True)

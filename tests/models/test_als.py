@@ -10,7 +10,8 @@ from polars.testing import assert_frame_equal
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.errors import DataError, DivergedError, ParameterError, UnknownIdError
-from gingham.models import ALS, EarlyStopping, Epoch, load
+from gingham.loading import load
+from gingham.models import ALS, EarlyStopping, Epoch
 from tests.models.samples import assert_same, clustered_shop, differs, groups, mean_auc, noise, positives, state
 
 Doubles = npt.NDArray[np.float64]

@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 import scipy.sparse as sp
 
-from gingham import models
 from gingham.errors import ParameterError
+from gingham.loading import load
 from gingham.models import EASE, ease
 from tests.models.samples import noise
 
@@ -63,7 +63,7 @@ def test_a_reduced_catalogue_is_stored(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="4 items"):
         model = EASE(max_items=4).fit(matrix)
     model.save(tmp_path / "ease")
-    loaded = models.load(tmp_path / "ease")
+    loaded = load(tmp_path / "ease")
     assert loaded.recommend(k=9).equals(model.recommend(k=9))
 
 

@@ -7,9 +7,10 @@ import pytest
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
-from gingham import _native, models
+from gingham import _native
 from gingham.dataset import Dataset
 from gingham.errors import DataError, NotFittedError, ParameterError
+from gingham.loading import load
 from gingham.models import HybridMF
 from gingham.tables import FeatureSpec, Tables
 from tests.models.samples import (
@@ -128,7 +129,7 @@ def test_training_three_times_is_training_for_three_epochs(loss: str, schedule: 
     stored = fresh(1).fit(noise(), item_features=features, num_threads=1)
     for _ in range(2):
         stored.save(tmp_path / "model")
-        loaded = models.load(tmp_path / "model")
+        loaded = load(tmp_path / "model")
         assert isinstance(loaded, HybridMF)
         stored = loaded.fit_partial(noise(), item_features=features, num_threads=1)
     assert_same(state(stored), state(whole))
@@ -144,7 +145,7 @@ def test_every_epoch_draws_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setattr(_native, "train_epoch", spied)
     model = HybridMF(5, random_state=3, epochs=3).fit(noise(), num_threads=1).fit_partial(noise(), num_threads=1)
     model.save(tmp_path / "model")
-    models.load(tmp_path / "model").fit_partial(noise(), epochs=2, num_threads=1)  # type: ignore[attr-defined]
+    load(tmp_path / "model").fit_partial(noise(), epochs=2, num_threads=1)  # type: ignore[attr-defined]
     assert len(set(seeds)) == len(seeds) == 6
 
 
@@ -306,7 +307,7 @@ def test_numbers_of_numpy_are_stored_as_numbers(tmp_path: Path) -> None:
         noise(), num_threads=1
     )
     model.save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model")
+    loaded = load(tmp_path / "model")
     assert loaded.get_params() == HybridMF(5, learning_rate=0.5, random_state=3, epochs=1).get_params()
 
 
@@ -314,7 +315,7 @@ def test_numbers_of_numpy_are_stored_as_numbers(tmp_path: Path) -> None:
 def test_a_source_of_randomness_is_not_stored(source: Any, tmp_path: Path) -> None:
     model = HybridMF(5, random_state=source(3), epochs=1).fit(noise(), num_threads=1)
     model.save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model")
+    loaded = load(tmp_path / "model")
     assert isinstance(loaded, HybridMF)
     assert loaded.random_state is None
     assert_same(state(loaded), state(model))

@@ -11,8 +11,9 @@ import pytest
 import scipy.sparse as sp
 from polars.testing import assert_frame_equal
 
-from gingham import _native, models
+from gingham import _native
 from gingham.errors import DivergedError, NotFittedError, ParameterError
+from gingham.loading import load
 from gingham.models import EarlyStopping, Epoch, HybridMF, Recommender
 from gingham.models.early_stopping import Monitor
 from gingham.split import SplitSpec
@@ -77,7 +78,7 @@ def test_what_callbacks_measured_is_stored(tmp_path: Path) -> None:
 
     model = HybridMF(4, random_state=1, epochs=2).fit(noise(), callbacks=[measure], num_threads=1)
     model.save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model")
+    loaded = load(tmp_path / "model")
     assert isinstance(loaded, HybridMF)
     assert loaded.history_ == model.history_
 
@@ -89,7 +90,7 @@ def test_whatever_callbacks_measured_the_model_can_be_saved(value: float, tmp_pa
 
     model = HybridMF(4, random_state=1, epochs=1).fit(noise(), callbacks=[measure], num_threads=1)
     model.save(tmp_path / "model")
-    loaded = models.load(tmp_path / "model")
+    loaded = load(tmp_path / "model")
     assert isinstance(loaded, HybridMF)
     assert loaded.history_[0].metrics["auc"] == pytest.approx(value, nan_ok=True)
 

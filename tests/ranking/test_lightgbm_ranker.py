@@ -146,7 +146,7 @@ def test_without_lightgbm_the_extra_is_named(dataset: gg.Dataset, monkeypatch: p
         ({"objective": "mean"}, "ranker: objective must be one of 'lambdarank', 'rank_xendcg', 'binary', not 'mean'"),
         ({"early_stopping_rounds": -1}, "ranker: early_stopping_rounds must be an integer of at least 0, not -1"),
         ({"colsample_bytree": 1.5}, "ranker: colsample_bytree must be a finite number above 0 and at most 1, not 1.5"),
-        ({"reg_lambda": -1}, "ranker: reg_lambda must be a finite number at least 0, not -1"),
+        ({"reg_lambda": -1}, "ranker: reg_lambda must be a finite number of at least 0, not -1"),
         ({"truncation_level": 2.5}, "ranker: truncation_level must be a positive integer, not 2.5"),
         ({"trust": 0}, "ranker: trust must be a finite number above 0 and at most 1, not 0"),
         ({"offset": 3}, "ranker: offset must be a string, not 3"),

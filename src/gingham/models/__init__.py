@@ -29,8 +29,5 @@ __all__ = [
     "Recommender",
     "build_model",
     "kinds",
-    "load",
     "model_class",
 ]
-
-load = Recommender.load
