@@ -207,7 +207,7 @@ def test_without_examples_the_ranker_cannot_be_fitted(bought: str) -> None:
     when = np.datetime64("2024-01-01", "us") + week * np.timedelta64(7, "D")
     ids = [gg.Ids.from_series(pl.Series(range(index.max() + 1))) for index in (user, item)]
     rows = gg.Interactions(user, item, len(ids[0]), len(ids[1]), timestamp=when)
-    with pytest.raises(DataError, match=r"no training examples: no user bought some, but not all, .* last 4 periods"):
+    with pytest.raises(DataError, match=r"No training examples: no user bought some, but not all, .* last 4 periods"):
         small().fit(gg.Dataset(*ids, rows))
 
 
@@ -221,7 +221,9 @@ def test_without_timestamps_ranks_are_fused(dataset: gg.Dataset) -> None:
     table = model.recommend([user], k=len(scores))
     np.testing.assert_allclose(table["score"], [scores[item] for item in table["item_id"]], rtol=1e-6)
     assert table["score"].is_sorted(descending=True)
-    with pytest.raises(DataError, match="There is no ranker to explain, because the training data had no timestamps"):
+    with pytest.raises(
+        DataError, match="The model has no ranker to explain, because the training data had no timestamps"
+    ):
         model.explain([user])
 
 
@@ -253,6 +255,10 @@ def test_a_recipe_names_candidates_and_ranker() -> None:
         ),
         ({"candidates": [gg.CandidateSource(gg.Popularity(), 0)]}, "n_candidates is 0 in every CandidateSource"),
         ({"candidates": [gg.Popularity(), gg.TwoStage()]}, r"candidates\[1\]: a TwoStage cannot be a candidate model"),
+        (
+            {"candidates": [gg.ALS(early_stopping=gg.EarlyStopping(validation=sp.csr_matrix((60, 12))))]},
+            r"candidates\[0\]: early_stopping.validation of a candidate model must be a SplitSpec or None",
+        ),
         ({"n_candidates": 0}, "n_candidates must be a positive integer, not 0"),
         ({"period": "a while"}, "period: 'a while'"),
         ({"n_periods": 0}, "n_periods must be a positive integer, not 0"),

@@ -92,6 +92,12 @@ class CandidateSource:
                 f"a {type(self.model).__name__} cannot be a candidate model; pass the models that it combines."
             )
         self.model.validate()
+        stopping = getattr(self.model, "early_stopping", None)
+        if stopping is not None and not stopping.splits_training_data:
+            raise ParameterError(
+                "early_stopping.validation of a candidate model must be a SplitSpec or None, because fixed validation "
+                "data would reveal purchases from after the start of a training period."
+            )
         optional(partial(check_integer, least=0))("n_candidates", self.n_candidates)
 
     def to_json(self) -> dict[str, Any]:

@@ -271,8 +271,8 @@ class TwoStage(Recommender):
         periods, names = training_examples(dataset, moments, period, fit_stage, self.max_users, rng, bar)
         if not periods:
             raise DataError(
-                f"There are no training examples: no user bought some, but not all, of the suggested items in the last "
-                f"{self.n_periods} periods of {self.period}. Increase n_periods, period or n_candidates."
+                f"No training examples: no user bought some, but not all, of the suggested items in the last "
+                f"{self.n_periods} periods of {self.period}; increase n_periods, period or n_candidates."
             )
         bar.set_postfix_str("ranker")
         fitted = ranker.fit(periods, names, seed, n_threads)
@@ -343,7 +343,7 @@ class TwoStage(Recommender):
         table = self.recommend(user_ids, k, filter_seen, items, exclude)
         if self._fitted_ranker is None:
             raise DataError(
-                "There is no ranker to explain, because the training data had no timestamps; use a dataset with "
+                "The model has no ranker to explain, because the training data had no timestamps; use a dataset with "
                 "timestamps."
             )
         users = self.training_data_.user_ids.index(table[USER_ID])
