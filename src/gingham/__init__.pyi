@@ -6,6 +6,7 @@ from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .config import Recipe as Recipe
 from .dataset import Dataset as Dataset
+from .dataset import Feature as Feature
 from .dataset import FeatureEncoder as FeatureEncoder
 from .dataset import Features as Features
 from .dataset import Ids as Ids

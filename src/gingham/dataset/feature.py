@@ -38,12 +38,12 @@ class Feature:
 
     Examples
     --------
-    >>> from gingham.dataset import Feature
-    >>> Feature("colour", "red").name
+    >>> import gingham as gg
+    >>> gg.Feature("colour", "red").name
     'colour=red'
-    >>> Feature("age", "(20,30]", "bin").name
+    >>> gg.Feature("age", "(20,30]", "bin").name
     'age∈(20,30]'
-    >>> Feature("launch", "mon", "weekday").name
+    >>> gg.Feature("launch", "mon", "weekday").name
     'launch:weekday=mon'
     """
 

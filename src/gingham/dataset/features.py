@@ -41,10 +41,10 @@ class Features:
 
     Examples
     --------
+    >>> import gingham as gg
     >>> import scipy.sparse as sp
-    >>> from gingham.dataset import Feature, Features
     >>> matrix = sp.csr_matrix([[1, 0, 0.5], [0, 1, 2.0]])
-    >>> features = Features(matrix, [Feature("colour", "red"), Feature("colour", "blue"), "weight"])
+    >>> features = gg.Features(matrix, [gg.Feature("colour", "red"), gg.Feature("colour", "blue"), "weight"])
     >>> features.names
     ('colour=red', 'colour=blue', 'weight')
     >>> features.categories()["colour"].labels
