@@ -1,11 +1,27 @@
-"""How long work reports what it is doing: one protocol for runs, comparisons and searches."""
+"""Progress of long work: one protocol for runs, comparisons and searches."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Receives the stages, messages and intermediate results of long work."""
+    """Receives the stages, messages and intermediate results of long work.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> from gingham.progress import Silent
+    >>> class Stages(Silent):
+    ...     def stage(self, name):
+    ...         print(name)
+    ...         return super().stage(name)
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> comparison = gg.compare({}, train.matrix(), test.matrix(), progress=Stages(), allow_overlap=True)
+    Fitting best-sellers
+    Evaluating best-sellers
+    Fitting buy-again
+    Evaluating buy-again
+    """
 
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Return a context manager that lasts as long as the stage."""
@@ -18,7 +34,15 @@ class Progress(Protocol):
 
 
 class Silent:
-    """A `Progress` that shows nothing."""
+    """A `Progress` that shows nothing.
+
+    Examples
+    --------
+    >>> from gingham.progress import Silent
+    >>> with Silent().stage("Fitting"):
+    ...     print("done")
+    done
+    """
 
     def stage(self, name: str) -> AbstractContextManager[object]:  # noqa: ARG002
         """Do nothing."""
