@@ -181,7 +181,7 @@ def test_allowed_overlap_is_shown_as_a_warning() -> None:
 def test_a_test_with_unknown_users_names_one() -> None:
     train, _ = gg.split.by_time(bazaar(), test="10d")
     others = gg.Dataset.from_tables(gg.Tables(pl.DataFrame({"user_id": [0, 777], "item_id": [1, 2]})))
-    with pytest.raises(DataError, match=r"2 users, user 777 is unknown.*split one dataset"):
+    with pytest.raises(DataError, match=r"2 users, user 777 is unknown.*use the parts of one split"):
         gg.evaluate(gg.Popularity().fit(train), others, k=2)
 
 
