@@ -52,7 +52,7 @@ def test_representations_of_other_features_are_refused() -> None:
     model = HybridMF(6, random_state=1, epochs=1).fit(noise(), user_features=groups(25, 3), num_threads=1)
     with pytest.raises(DataError, match="user_features has 27 columns, but the model was fitted with 28 features"):
         model.user_representations(sp.csr_matrix((2, 27)))
-    with pytest.raises(DataError, match="item_features has 19 columns, the model was fitted with 18 features"):
+    with pytest.raises(DataError, match="item_features has 19 columns, but the model was fitted with 18 features"):
         model.item_representations(sp.csr_matrix((2, 19)))
     with pytest.raises(DataError, match="user_features is a ndarray"):
         model.user_representations(np.eye(28))  # type: ignore[arg-type]
