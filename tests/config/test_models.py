@@ -111,7 +111,7 @@ def test_a_recipe_names_the_stages_of_a_model() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('kind = "popularity"', 'kind = "popularty"', "no model 'popularty'; did you mean 'popularity'"),
+        ('kind = "popularity"', 'kind = "popularty"', "Unknown model 'popularty'; did you mean 'popularity'"),
         ("n_candidates = 9", "n_candidates = -1", "n_candidates must be an integer of at least 0, not -1"),
         ('window = "3d"', 'windw = "3d"', r"\[model.candidates.0\] has 'windw'.*did you mean 'window'"),
         ("num_leaves = 7", "leaves = 7", r"\[model.ranker\] has 'leaves'"),

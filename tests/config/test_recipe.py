@@ -137,7 +137,7 @@ def problems(text: str) -> list[str]:
         (SMALL + '[clean]\nstart = "soon"', "clean.start is 'soon'; input should be a valid date"),
         (SMALL + "[clean]\nmin_transactions = 5\nmax_transactions = 4", "clean: min_transactions 5 is greater than"),
         (SMALL + "[clean]\nstart = 2020-01-01\nend = 2019-01-01", "clean: start 2020-01-01 is not before end"),
-        (SMALL + '[model]\nkind = "deep"', "model.kind: there is no model 'deep'; use one of "),
+        (SMALL + '[model]\nkind = "deep"', "model.kind: unknown model 'deep'; use one of "),
         (
             SMALL + '[split]\nkind = "random"\ntest = "7d"',
             "split: test must be a finite number above 0 and below 1",
@@ -154,7 +154,7 @@ def problems(text: str) -> list[str]:
         (SMALL + '[[compare.models]]\nkind = "hybrid"', "section [compare.models.0] has no key 'name'; add it"),
         (
             SMALL + '[[compare.models]]\nname = "a"\nkind = "b"',
-            "compare.models.0.kind: there is no model 'b'",
+            "compare.models.0.kind: unknown model 'b'",
         ),
         (SMALL + "[compare]\nmodel = []", "unknown key 'model' in section [compare]; did you mean 'models'"),
         (SMALL + '[compare]\nmetric = "mapp@12"', "compare: Unknown metric 'mapp@12'"),

@@ -98,5 +98,5 @@ def test_the_space_of_a_recipe() -> None:
     assert both == {**HM_STUDY, "loss": ["warp"]}
     with pytest.raises(ConfigError, match="'hm-study' has parameters of 'hybrid', not of 'ease'"):
         TuneSpec(preset="hm-study").space_of("ease")
-    with pytest.raises(ConfigError, match="no model 'other'"):
+    with pytest.raises(ConfigError, match="Unknown model 'other'"):
         TuneSpec().space_of("other")

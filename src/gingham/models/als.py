@@ -66,7 +66,7 @@ class ALS(EpochModel[ALSState, Halves]):
     .. math:: \sum_{positives} c_{ui} (1 - s_{ui})^2 + w \sum_{all} s_{ui}^2 + \sum_f \lambda_f |v_f|^2,
 
     where the score s is the dot product of two representations, and a representation is the weighted sum of the
-    embeddings v of an entity's features, its identity among them. There are no biases. The penalty of a feature is `l2`
+    embeddings v of an entity's features, its identity among them. It has no biases. The penalty of a feature is `l2`
     times the total weight of the pairs that it occurs in, unobserved ones included, to the power of `l2_exponent` [1]_.
     Features that only one entity has are solved for in closed form, shared ones by conjugate gradients. Nothing is
     sampled, and the result does not depend on the number of threads.

@@ -30,7 +30,7 @@ class EmbeddingModel(Recommender, Generic[StateT]):
     _state: StateT
 
     def _adopt(self, training_data: TrainingData, state: StateT) -> None:
-        """Take over training data and parameters."""
+        """Use new training data and parameters."""
         self._training_data, self._state = training_data, state
 
     @property

@@ -124,7 +124,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         DataError
             If shapes disagree, a value is not finite, or there are no training examples.
         DivergedError
-            If a parameter is no longer finite.
+            If a parameter stops being finite.
         """
         self.validate()
         n_threads, epochs, callbacks = check_num_threads(num_threads), int(self.epochs), list(callbacks)

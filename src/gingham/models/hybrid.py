@@ -265,7 +265,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     def resume(
         self, training_data: TrainingData, users: Side, items: Side, seed: int | None, history: Iterable[Epoch] = ()
     ) -> Self:
-        """Take over parameters that were trained elsewhere, such as by another model.
+        """Continue from parameters that were trained elsewhere, such as by another model.
 
         Parameters
         ----------

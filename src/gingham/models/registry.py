@@ -25,7 +25,7 @@ def model_class(kind: str) -> type[Recommender]:
     if kind not in classes:
         near = difflib.get_close_matches(str(kind), classes, n=1)
         hint = f"did you mean {near[0]!r}" if near else f"use one of {', '.join(classes)}"
-        raise ConfigError(f"There is no model {kind!r}; {hint}.")
+        raise ConfigError(f"Unknown model {kind!r}; {hint}.")
     return classes[kind]
 
 

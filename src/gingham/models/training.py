@@ -83,7 +83,7 @@ def train(
     Raises
     ------
     DivergedError
-        If a parameter is no longer finite.
+        If a parameter stops being finite.
     """
     trainable: Trainable[EmbeddingState, Sized] = model
     last, best = Checkpoint(state.users, state.items), Checkpoint(state.users, state.items)
@@ -136,8 +136,8 @@ def _check_finite(state: EmbeddingState, epoch: int, remedy: str) -> None:
             finite = np.isfinite(side.state.sum())  # not finite if any term is not; needs no copy
         if not finite:
             raise DivergedError(
-                f"The {what} parameters are no longer finite after epoch {epoch}; the model is as it was before that "
-                f"epoch: fit again with {remedy}."
+                f"The {what} parameters are not finite after epoch {epoch}, and the model is as it was before that epoch; "
+                f"fit again with {remedy}."
             )
 
 
