@@ -65,7 +65,7 @@ def test_early_stopping_splits_train_as_the_recipe_splits_the_data() -> None:
     model = build(gg.Recipe.parse(text).model, split=split, filter_seen=True)
     assert isinstance(model, gg.TwoStage)
     assert model.candidates is not None
-    stopping = model.candidates[1].model.early_stopping  # type: ignore[union-attr]
+    stopping = model.candidates[1].early_stopping  # type: ignore[union-attr]
     assert stopping.to_json() == gg.EarlyStopping(patience=2, validation=split, filter_seen=True).to_json()
     own = build(ModelSpec(early_stopping={"validation": {"test": "9d"}}), split=split)  # type: ignore[call-arg]
     assert own.early_stopping.validation.test == "9d"  # type: ignore[attr-defined]
@@ -101,8 +101,8 @@ epochs = 2
 
 def test_a_recipe_names_the_stages_of_a_model() -> None:
     sources = [
-        gg.Source(gg.Popularity(window="3d"), 9),
-        gg.Source(gg.HybridMF(n_components=4, epochs=2)),
+        gg.CandidateSource(gg.Popularity(window="3d"), 9),
+        gg.HybridMF(n_components=4, epochs=2),
     ]
     wanted = gg.TwoStage(sources, gg.LightGBMRanker(num_leaves=7), n_periods=3)
     assert repr(build(gg.Recipe.parse(TWO_STAGE).model)) == repr(wanted)
@@ -132,7 +132,7 @@ def test_a_recipe_names_the_stages_of_a_model() -> None:
         (
             "num_leaves = 7",
             "num_leaves = 200_000",
-            "ranker.num_leaves must be an integer of at most 131072",
+            r"\[model.ranker\]: num_leaves must be an integer of at most 131072",
         ),
     ],
 )

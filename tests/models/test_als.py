@@ -228,7 +228,7 @@ def test_what_overflows_is_said() -> None:
         ({"l2": np.nan}, "l2 must be .*, not nan"),
         ({"l2_exponent": -0.1}, "l2_exponent must be .*, not -0.1"),
         ({"l2_exponent": 1.1}, "l2_exponent must be .*, not 1.1"),
-        ({"random_state": "x"}, "random_state='x'"),
+        ({"random_state": "x"}, "random_state must be .*, not 'x'"),
     ],
 )
 def test_parameters_out_of_range_are_refused(params: dict[str, Any], words: str) -> None:

@@ -136,7 +136,7 @@ def _check_finite(state: EmbeddingState, epoch: int, remedy: str) -> None:
             finite = np.isfinite(side.state.sum())  # not finite if any term is not; needs no copy
         if not finite:
             raise DivergedError(
-                f"The {what} parameters are not finite after epoch {epoch}, and the model is as it was before that epoch; "
+                f"The {what} parameters are not finite after epoch {epoch}; the model is as it was before that epoch: "
                 f"fit again with {remedy}."
             )
 
