@@ -32,6 +32,19 @@ class Recipe(Section):
         What to do with the tables; each section has defaults.
     refit : bool
         Whether the model is fitted again to all data before it recommends; True by default.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> recipe = gg.Recipe.parse('''
+    ... [transactions]
+    ... path = "sales.csv"
+    ... user_id = "customer"
+    ... item_id = "article"
+    ... timestamp = "day"
+    ... ''')
+    >>> recipe.transactions.user_id, recipe.split.kind, recipe.evaluate.k
+    ('customer', 'time', 12)
     """
 
     name: str = "recipe"

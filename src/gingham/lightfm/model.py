@@ -262,4 +262,9 @@ class LightFM(Trainer):
         return f"LightFM({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
 
 
-PARAMETERS = tuple(name for name in inspect.signature(LightFM.__init__).parameters if name != "self")
+def param_names() -> tuple[str, ...]:
+    """Return the names of the parameters of `LightFM`."""
+    return tuple(name for name in inspect.signature(LightFM.__init__).parameters if name != "self")
+
+
+PARAMETERS = param_names()
