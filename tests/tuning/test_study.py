@@ -1,14 +1,16 @@
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
-from gingham.config import TuneSpec
+import gingham as gg
+from gingham.config import ModelSpec, TuneSpec
 from gingham.config.space import Exponential, Range, Space
 from gingham.errors import ConfigError, MissingExtraError
-from gingham.tuning.study import open_study, optuna_distributions, parameter_values
+from gingham.tuning.study import fingerprint, open_study, optuna_distributions, parameter_values
 from gingham.tuning.study import optuna as import_optuna
 
 SPACE: Space = {
@@ -76,3 +78,21 @@ def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
 def test_samplers_and_pruners(tmp_path: Path, settings: dict[str, Any], sampler: str, pruner: str) -> None:
     study = open_study(f"sqlite:///{tmp_path / 'study.db'}", "shop", {}, TuneSpec(**settings))
     assert (type(study.sampler).__name__, type(study.pruner).__name__) == (sampler, pruner)
+
+
+def test_a_study_of_other_prices_is_not_resumed(tmp_path: Path) -> None:
+    """A model can use prices, so trials on data with other prices cannot be compared."""
+    dataset = gg.synth.sample_dataset()
+    rows = dataset.interactions
+    assert rows.price is not None
+    other = dataset.with_interactions(replace(rows, price=rows.price * 2))
+    url, spec = f"sqlite:///{tmp_path / 'study.db'}", TuneSpec()
+
+    def open_for(data: gg.Dataset) -> optuna.Study:
+        made_for = fingerprint(data, ModelSpec(), {}, spec, filter_seen=False, validation=gg.split.SplitSpec())
+        return open_study(url, "shop", made_for, spec)
+
+    open_for(dataset)
+    open_for(gg.synth.sample_dataset())
+    with pytest.raises(ConfigError, match="its data differ"):
+        open_for(other)
