@@ -91,7 +91,7 @@ def test_with_other_interactions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("changes", "words"),
     [
         ({"user_ids": Ids.from_series(pl.Series([1]))}, "user_ids has 1 rows, but the interactions have 2"),
         (
@@ -103,8 +103,8 @@ def test_with_other_interactions() -> None:
         ({"interactions": Interactions([0], [0], 2, 1)}, "item_ids has 2 rows, but the interactions have 1"),
     ],
 )
-def test_parts_of_different_shapes(given: Any, words: str) -> None:
+def test_parts_of_different_shapes(changes: Any, words: str) -> None:
     two = Ids.from_series(pl.Series([1, 2]))
-    right = {"user_ids": two, "item_ids": two, "interactions": Interactions([0], [0], 2, 2)}
+    parts = {"user_ids": two, "item_ids": two, "interactions": Interactions([0], [0], 2, 2)}
     with pytest.raises(DataError, match=words):
-        Dataset(**right | given)
+        Dataset(**parts | changes)

@@ -48,7 +48,7 @@ def test_without_a_table_or_columns_there_are_only_identities() -> None:
 
 def test_categories_and_null_are_features() -> None:
     features = encode(IDS, TABLE, FeatureSpec(categorical=["club"]), "user_id")
-    # a's is null, b has no row, tin belongs to nobody here.
+    # a's is null, b has no row, and tin is in a row of another id.
     assert features.names == ("club=gold", "club=null")
     assert named(features) == [{"club=null"}, {"club=null"}, {"club=gold"}]
 
@@ -99,8 +99,8 @@ def test_totals_equal_those_of_pandas() -> None:
     ids = Ids.from_series(pl.Series(np.arange(n)))
     features = encode(ids, pl.from_pandas(users.sample(frac=1, random_state=1)), spec, "user_id")
 
-    known = users.age.dropna().sort_values().tolist()
-    borders = sorted({known[math.ceil(len(known) * eighth / 8) - 1] for eighth in range(1, 8)})
+    ages = users.age.dropna().sort_values().tolist()
+    borders = sorted({ages[math.ceil(len(ages) * eighth / 8) - 1] for eighth in range(1, 8)})
     ends = ["-inf", *(f"{border:g}" for border in borders), "inf"]
     counts = pd.cut(users.age, [-np.inf, *borders, np.inf]).value_counts(sort=False)
     expected = {
@@ -123,12 +123,12 @@ def test_every_row_has_one_bin_and_bins_follow_order(values: list[float | None],
     tail = features.matrix[:, len(values) :].toarray()
     assert (tail.sum(axis=1) == 1).all()
     codes = tail.argmax(axis=1)
-    known = np.array([value is not None and value == value for value in values])
-    assert ((codes == len(features.names) - 1) == ~known).all()
-    numbers = np.array([value for value, is_known in zip(values, known, strict=True) if is_known])
-    assert (np.diff(codes[known][np.argsort(numbers)]) >= 0).all()
+    has_value = np.array([value is not None and value == value for value in values])
+    assert ((codes == len(features.names) - 1) == ~has_value).all()
+    numbers = np.array([value for value, keep in zip(values, has_value, strict=True) if keep])
+    assert (np.diff(codes[has_value][np.argsort(numbers)]) >= 0).all()
     assert len(features.names) <= bins + 1
-    if known.any():
+    if has_value.any():
         assert tail[:, :-1].any(axis=0).all()
 
 
@@ -165,7 +165,7 @@ def test_rare_values_share_a_feature() -> None:
 
 
 def test_values_are_counted_in_the_rows_that_are_encoded() -> None:
-    # Of the table's three, only c and a are encoded; z is as if it were not there.
+    # Of the table's three, only c and a are encoded; z is ignored.
     table = TABLE.with_columns(club=pl.Series(["tin", "gold", "tin"]))
     features = encode(IDS, table, FeatureSpec(categorical=["club"], min_count=2), "user_id")
     assert features.names == ("club=null", "club=other")

@@ -29,14 +29,14 @@ def test_names_come_in_the_order_of_the_columns_and_are_distinct() -> None:
 def test_rows_are_encoded_without_identities(normalize: bool) -> None:
     spec = SPEC.model_copy(update={"normalize": normalize})
     encoder = FeatureEncoder.fit(PEOPLE, spec)
-    known = encode(PEOPLE_IDS, PEOPLE, spec, "user_id").matrix.toarray()
+    training_rows = encode(PEOPLE_IDS, PEOPLE, spec, "user_id").matrix.toarray()
     rows = encoder.encode(PEOPLE)
     assert rows.dtype == np.float32
-    assert rows.shape == known.shape
+    assert rows.shape == training_rows.shape
     assert rows[:, :6].nnz == 0
-    rest = known[:, 6:]
+    rest = training_rows[:, 6:]
     if normalize:
-        np.testing.assert_allclose(np.abs(known).sum(axis=1), 1, rtol=1e-6)
+        np.testing.assert_allclose(np.abs(training_rows).sum(axis=1), 1, rtol=1e-6)
         rest = rest / np.abs(rest).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(rows[:, 6:].toarray(), rest, rtol=1e-6)
     np.testing.assert_array_equal(

@@ -83,8 +83,8 @@ def test_a_function_adds_features(build: Any, tmp_path: Path) -> None:
     loaded = gg.load(tmp_path / "model").training_data_.item_encoder
     assert loaded is not None
     assert named_weights(loaded.encode_one({"kind": "x"}), loaded) == [{"kind=x": 1, "title=null": 1}]
-    given = loaded.encode_one({"kind": "x"}, [1, 2, 3])
-    assert named_weights(given, loaded)[0] == {
+    matrix = loaded.encode_one({"kind": "x"}, [1, 2, 3])
+    assert named_weights(matrix, loaded)[0] == {
         **{"kind=x": 1, "title=null": 1},
         **{"embedded[0]": 1, "embedded[1]": 2, "embedded[2]": 3},
     }

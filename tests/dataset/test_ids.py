@@ -35,17 +35,17 @@ def test_the_index_does_not_depend_on_row_order(values: list[Any], random: Any) 
 @pytest.mark.parametrize("text", [False, True])
 def test_long_and_short_lists_of_ids_give_the_same_index(text: bool) -> None:
     rng = np.random.default_rng(1)
-    known = pl.Series(rng.choice(100_000, 30_000, replace=False))
+    values = pl.Series(rng.choice(100_000, 30_000, replace=False))
     wanted = pl.Series(rng.integers(0, 100_000, 50_000))
     if text:
-        known, wanted = known.cast(pl.String), wanted.cast(pl.String)
-    ids = Ids.from_series(known)
+        values, wanted = values.cast(pl.String), wanted.cast(pl.String)
+    ids = Ids.from_series(values)
     many = ids.contains(wanted)
     few = np.concatenate([ids.contains(wanted[start : start + 1000]) for start in range(0, 50_000, 1000)])
     np.testing.assert_array_equal(many, few)
-    np.testing.assert_array_equal(many, wanted.is_in(known.implode()).to_numpy())
-    found = wanted.filter(pl.Series(many))
-    assert ids.ids(ids.index(found)).equals(found)
+    np.testing.assert_array_equal(many, wanted.is_in(values.implode()).to_numpy())
+    matches = wanted.filter(pl.Series(many))
+    assert ids.ids(ids.index(matches)).equals(matches)
 
 
 def test_sequences_arrays_and_series_are_accepted() -> None:

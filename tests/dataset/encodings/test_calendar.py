@@ -18,18 +18,18 @@ def test_dates_are_weekdays_months_and_ages(values: list[date | None], bins: int
     calendar = Calendar.fit(dates, bins)
     table = pd.DataFrame(weights(calendar, dates), columns=calendar.names)
     series = pd.to_datetime(pd.Series(values))
-    known = series.notna()
+    has_date = series.notna()
     weekdays = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
     for number, day in enumerate(weekdays):
         assert (table[f"x:weekday={day}"] == (series.dt.day_of_week == number)).all()
     for month in range(1, 13):
         assert (table[f"x:month={month}"] == (series.dt.month == month)).all()
-    assert (table["x=null"] == ~known).all()
+    assert (table["x=null"] == ~has_date).all()
     ages = (series.max() - series).dt.days
     binned = Bins.fit(pl.Series("x:age", ages.to_numpy()), bins)
     expected = weights(binned, pl.Series("x:age", ages.to_numpy()))[:, :-1]
-    np.testing.assert_array_equal(table[binned.names[:-1]].to_numpy()[known], expected[known])
-    assert table.to_numpy().sum() == 3 * known.sum() + (~known).sum()
+    np.testing.assert_array_equal(table[binned.names[:-1]].to_numpy()[has_date], expected[has_date])
+    assert table.to_numpy().sum() == 3 * has_date.sum() + (~has_date).sum()
 
 
 def test_types_of_dates_are_equivalent() -> None:

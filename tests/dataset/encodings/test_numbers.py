@@ -20,13 +20,13 @@ def test_numbers_out_of_range_are_in_the_outer_bins() -> None:
 @given(st.lists(st.one_of(st.none(), st.floats(-1e6, 1e6)), min_size=1))
 def test_scaled_values_equal_those_of_pandas(values: list[float | None]) -> None:
     series = pd.Series(values, dtype=float)
-    got = weights(Scale.fit(column(values, pl.Float64), with_null=True), column(values, pl.Float64))
-    unknown = series.isna().to_numpy()
-    np.testing.assert_array_equal(got[:, 1] == 1, unknown)
-    assert (got[unknown, 0] == 0).all()
-    spread = series.std(ddof=0) if not unknown.all() else 0
+    encoded = weights(Scale.fit(column(values, pl.Float64), with_null=True), column(values, pl.Float64))
+    is_null = series.isna().to_numpy()
+    np.testing.assert_array_equal(encoded[:, 1] == 1, is_null)
+    assert (encoded[is_null, 0] == 0).all()
+    spread = series.std(ddof=0) if not is_null.all() else 0
     scaled = (series - series.mean()) / spread if spread > 0 else series - series.mean()
-    np.testing.assert_allclose(got[~unknown, 0], scaled[~unknown], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(encoded[~is_null, 0], scaled[~is_null], rtol=1e-6, atol=1e-6)
 
 
 def test_scaled_values_without_a_feature_for_null() -> None:

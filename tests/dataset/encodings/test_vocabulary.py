@@ -10,7 +10,7 @@ from tests.dataset.encodings.samples import column, named, only
 
 
 @pytest.mark.parametrize(
-    ("there", "later", "expected"),
+    ("fitted", "later", "expected"),
     [
         (["a", "b", None], ["b", "a", None, "c"], ["x=b", "x=a", "x=null", "x=null"]),
         (column(["a", "b"], pl.Categorical), ["b", "c"], ["x=b", "x=null"]),
@@ -23,8 +23,8 @@ from tests.dataset.encodings.samples import column, named, only
         ([date(2020, 1, 1)], ["2020-01-01", "2020-01-02"], ["x=2020-01-01", "x=null"]),
     ],
 )
-def test_a_category_is_recognized_in_other_types(there: Any, later: Any, expected: list[str]) -> None:
-    assert only(Categories.fit(column(there), 1), column(later)) == expected
+def test_a_category_is_recognized_in_other_types(fitted: Any, later: Any, expected: list[str]) -> None:
+    assert only(Categories.fit(column(fitted), 1), column(later)) == expected
 
 
 @pytest.mark.parametrize("values", [[timedelta(days=1)], [b"a"], [[1]], [object()]])
