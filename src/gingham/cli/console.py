@@ -16,6 +16,8 @@ from gingham.tables import Step
 
 # The width of the first column and of a model's column, with borders.
 _METRIC_WIDTH, _MODEL_WIDTH = 19, 15
+# Stages that draw progress bars, next to which a spinner cannot be shown.
+_STAGES_WITH_BARS = ("Fitting", "Searching")
 _TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
 output = Console(highlight=False, markup=False)
@@ -27,8 +29,7 @@ class ConsoleProgress:
 
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Show the name of a stage for as long as it lasts."""
-        if name.startswith(("Fitting", "Searching")):
-            # These stages draw progress bars of their own.
+        if name.startswith(_STAGES_WITH_BARS):
             errors.print(f"{name} …")
             return nullcontext()
         if not errors.is_terminal:
