@@ -79,7 +79,7 @@ def test_a_module_imports_only_modules_above_it(source: Path) -> None:
 
 
 def test_imports_are_found() -> None:
-    assert {"arrays", "scores"} <= imported(ROOT / "metrics" / "test_ranks.py")
+    assert {"arrays", "scores"} <= imported(ROOT / "metrics" / "ranks.py")
     assert {"store", "dataset", "models"} <= imported(ROOT / "models" / "training_data.py") | imported(
         ROOT / "models" / "base.py"
     )

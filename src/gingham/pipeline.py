@@ -215,7 +215,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
         model, comparison = fit_and_compare(name, _fit_function(recipe.model, recipe), parts, progress, **options)
         if recipe.refit:
             with progress.stage("Fitting the model to everything"):
-                model = _refit(recipe.model, model, dataset)
+                model = _refit(recipe, model, dataset)
         with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
             recommendations = model.recommend(
                 k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
@@ -332,12 +332,12 @@ def name_of(spec: ModelSpec) -> str:
     return f"{spec.kind} (recipe)" if spec.kind in BASELINES else spec.kind
 
 
-def _refit(spec: ModelSpec, model: Recommender, dataset: Dataset) -> Recommender:
-    """Fit a recipe's model to everything, for as many epochs as early stopping found."""
-    unfitted = build(spec)
+def _refit(recipe: Recipe, model: Recommender, dataset: Dataset) -> Recommender:
+    """Fit a recipe's model to everything, for as many epochs as early stopping chose."""
+    unfitted = build(recipe.model, split=recipe.split, filter_seen=recipe.filter_seen)
     if "epochs" in model.supports:
         unfitted.set_params(epochs=model.best_epoch_, early_stopping=None)
-    return unfitted.fit(dataset, num_threads=spec.num_threads)
+    return unfitted.fit(dataset, num_threads=recipe.model.num_threads)
 
 
 def _fit_function(spec: ModelSpec, recipe: Recipe) -> FitFunction:

@@ -86,7 +86,7 @@ def test_a_metric_after_an_epoch_is_not_taken_for_that_of_the_test(parsed: Recip
     part = by_name(of_comparison(changed, pipeline.compare(changed)))["hybrid"]
     assert part.curve is not None
     assert part.curve.columns == ["epoch", "loss", "epoch_seconds", "validation_map_at_5"]
-    assert part.params["early_stopping"] == {"metric": "map@5", "patience": 3}
+    assert part.params["early_stopping"] == {"metric": "map@5"}
 
 
 def test_a_search_has_its_trials_and_the_test_apart(parsed: Recipe, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from gingham.metrics.lists import (
     novelty_at_k,
     repeat_share_at_k,
 )
-from gingham.metrics.ranks import (
+from gingham.metrics.ranking import (
     AT_K,
     OF_ALL,
     auc,
@@ -26,7 +26,7 @@ from gingham.metrics.ranks import (
     recall_at_k,
     reciprocal_rank,
 )
-from gingham.metrics.test_ranks import TestRanks, rank_test
+from gingham.metrics.ranks import TestRanks, rank_test
 
 __all__ = [
     "AT_K",
