@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin
 SANITIZED := build/sanitize
-SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp native/loss/*.hpp)
+SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-gowalla \

@@ -1,4 +1,4 @@
-// The Python boundary of least squares; a translation unit of its own, because it shares nothing with the others.
+// The Python boundary of least squares. A separate translation unit, because it shares nothing with the other one.
 #include <optional>
 #include <utility>
 
@@ -10,25 +10,27 @@ using namespace nanobind::literals;
 namespace gingham {
 namespace {
 
-// Whose pairs are regressed on what: columns below the number of fixed rows, in no particular order.
+// Check the arrays of a regression. Columns must be below the number of fixed rows and may be in any order.
 Regression regression(
     const PositiveArrays& pairs, const Table<float>& fixed, const Vector<const float>& spectrum, int num_threads) {
     const auto& [indptr, indices, weights] = pairs;
-    Regression given{pattern(indptr, indices), matrix(fixed), spectrum.data(),
-                     static_cast<int64_t>(spectrum.shape(0))};
-    require(within(given.pairs.indices, given.pairs.size(), given.fixed.rows), "a column is out of range");
-    require(!weights || static_cast<int64_t>(weights->shape(0)) == given.pairs.size(),
-            "pairs must have a weight each, or none");
-    given.pairs.data = weights ? weights->data() : nullptr;
-    require(given.n_components > 0 && given.depth() <= given.fixed.stride, "fixed must have n_components columns");
+    Regression checked{pattern(indptr, indices), matrix(fixed), spectrum.data(),
+                       static_cast<int64_t>(spectrum.shape(0))};
+    require(within(checked.pairs.indices, checked.pairs.size(), checked.fixed.rows), "a column index is out of range");
+    require(!weights || static_cast<int64_t>(weights->shape(0)) == checked.pairs.size(),
+            "pairs must all have a weight, or none of them");
+    checked.pairs.data = weights ? weights->data() : nullptr;
+    require(checked.n_components > 0 && checked.depth() <= checked.fixed.stride,
+            "fixed must have n_components columns");
     require(num_threads > 0, "num_threads must be at least 1");
-    return given;
+    return checked;
 }
 
-// Rows beside those of a regression.
-Matrix rows_of(const Regression& given, const Table<float>& array) {
+// Check a matrix with a row for each row of a regression.
+Matrix rows_of(const Regression& problem, const Table<float>& array) {
     const Matrix rows = matrix(array);
-    require(rows.rows == given.pairs.rows && given.depth() <= rows.stride, "each row of pairs needs a row");
+    require(rows.rows == problem.pairs.rows && problem.depth() <= rows.stride,
+            "a matrix must have a row for each row of pairs");
     return rows;
 }
 
@@ -36,41 +38,42 @@ double als_solve(
     const PositiveArrays& pairs, const Table<float>& fixed, const Vector<const float>& spectrum,
     const Vector<const float>& penalty, const std::optional<Table<float>>& centre, const Table<float>& out,
     int64_t block_size, int num_threads, nb::object progress) {
-    const Regression given = regression(pairs, fixed, spectrum, num_threads);
-    Unknowns unknowns{rows_of(given, out), {}, penalty.data(), block_size};
-    if (centre) unknowns.centre = rows_of(given, *centre);
-    require(static_cast<int64_t>(penalty.shape(0)) == given.pairs.rows, "each row of pairs needs a penalty");
+    const Regression problem = regression(pairs, fixed, spectrum, num_threads);
+    Unknowns unknowns{rows_of(problem, out), {}, penalty.data(), block_size};
+    if (centre) unknowns.centre = rows_of(problem, *centre);
+    require(static_cast<int64_t>(penalty.shape(0)) == problem.pairs.rows,
+            "penalty must have a value for each row of pairs");
     require(block_size > 0, "block_size must be at least 1");
     double total = 0;
     without_gil(std::move(progress),
-                [&](Monitor& monitor) { total = solve_rows(given, unknowns, num_threads, monitor); });
+                [&](Monitor& monitor) { total = solve_rows(problem, unknowns, num_threads, monitor); });
     return total;
 }
 
 void als_descend(
     const PositiveArrays& pairs, const Table<float>& fixed, const Vector<const float>& spectrum,
     const Table<float>& representations, float target, const Table<float>& out, int num_threads) {
-    const Regression given = regression(pairs, fixed, spectrum, num_threads);
-    const Matrix at = rows_of(given, representations), result = rows_of(given, out);
-    without_gil(nb::none(), [&](Monitor& monitor) { descend(given, at, target, result, num_threads, monitor); });
+    const Regression problem = regression(pairs, fixed, spectrum, num_threads);
+    const Matrix at = rows_of(problem, representations), result = rows_of(problem, out);
+    without_gil(nb::none(), [&](Monitor& monitor) { descend(problem, at, target, result, num_threads, monitor); });
 }
 
 void als_gram(const Table<float>& rows, const Table<double>& out, int num_threads) {
-    const Matrix given = matrix(rows);
+    const Matrix checked = matrix(rows);
     const int64_t n_components = static_cast<int64_t>(out.shape(0));
-    require(n_components > 0 && n_components <= given.stride && static_cast<int64_t>(out.shape(1)) == n_components,
-            "out must be n_components x n_components");
+    require(n_components > 0 && n_components <= checked.stride && static_cast<int64_t>(out.shape(1)) == n_components,
+            "out must have the shape (n_components, n_components)");
     require(num_threads > 0, "num_threads must be at least 1");
-    without_gil(nb::none(), [&](Monitor& monitor) { gram(given, n_components, out.data(), num_threads, monitor); });
+    without_gil(nb::none(), [&](Monitor& monitor) { gram(checked, n_components, out.data(), num_threads, monitor); });
 }
 
 void als_rotate(const Table<float>& rows, const Table<float>& axes, int num_threads) {
-    const Matrix given = matrix(rows);
+    const Matrix checked = matrix(rows);
     const Matrix turn{axes.data(), static_cast<int64_t>(axes.shape(0)), static_cast<int64_t>(axes.shape(1))};
-    require(turn.rows > 0 && turn.rows == turn.stride && turn.rows <= given.stride,
-            "axes must be n_components x n_components");
+    require(turn.rows > 0 && turn.rows == turn.stride && turn.rows <= checked.stride,
+            "axes must have the shape (n_components, n_components)");
     require(num_threads > 0, "num_threads must be at least 1");
-    without_gil(nb::none(), [&](Monitor& monitor) { rotate(given, turn, num_threads, monitor); });
+    without_gil(nb::none(), [&](Monitor& monitor) { rotate(checked, turn, num_threads, monitor); });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What Python hands over: arrays, checked before the kernel sees them, and a caller who is to be told how it goes on.
+// Arguments from Python: arrays, which are checked before the kernel reads them, and the progress function.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -29,7 +29,7 @@ using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vecto
 using PositiveArrays =
     std::tuple<Vector<const int64_t>, Vector<const int32_t>, std::optional<Vector<const float>>>;
 using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
-// A double, for nanobind refuses to round where it may not convert.
+// Alpha is a double: under noconvert() nanobind rejects a Python float that a C++ float would have to round.
 using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, double>;
 using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
                                  std::optional<Vector<const float>>>;
@@ -38,7 +38,7 @@ inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
-// Whether every index is one of [0, bound).
+// Whether every index is in [0, bound).
 inline bool within(const int32_t* indices, int64_t count, int64_t bound) {
     bool inside = true;
     for (int64_t at = 0; at < count; ++at) inside &= indices[at] >= 0 && indices[at] < bound;
@@ -46,7 +46,8 @@ inline bool within(const int32_t* indices, int64_t count, int64_t bound) {
 }
 
 inline Matrix matrix(const Table<float>& array) {
-    require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0, "a row's length must be a multiple of 16");
+    require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0,
+            "the length of a row must be a positive multiple of 16");
     return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
 }
 
@@ -59,13 +60,13 @@ inline Csr pattern(const Vector<const int64_t>& indptr, const Vector<const int32
     return csr;
 }
 
-// Rows whose columns are below n_columns, ascending and distinct within a row.
+// Check rows whose columns must be below n_columns, ascending and distinct within a row.
 inline Csr sorted_pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices, int64_t n_columns) {
     const Csr csr = pattern(indptr, indices);
-    require(within(csr.indices, csr.size(), n_columns), "a column is out of range");
+    require(within(csr.indices, csr.size(), n_columns), "a column index is out of range");
     for (int64_t row = 0; row < csr.rows; ++row)
         for (int64_t at = csr.begin(row) + 1; at < csr.end(row); ++at)
-            require(csr.indices[at - 1] < csr.indices[at], "columns must ascend within a row");
+            require(csr.indices[at - 1] < csr.indices[at], "column indices must ascend within a row");
     return csr;
 }
 
@@ -84,13 +85,13 @@ inline Side side(const SideArrays& arrays) {
     side.identity = !features;
     if (features) side.features = csr(*features);
     require(!features || within(side.features.indices, side.features.size(), side.state.rows),
-            "a feature has no row of state");
+            "a feature index is out of range: state has too few rows");
     side.alpha = static_cast<float>(alpha);
     return side;
 }
 
-// Lets Python's signal handlers and the caller's progress function run while the kernel works without the GIL. What
-// they raise stops the kernel and is raised again from the call.
+// Runs Python's signal handlers and the caller's progress function while the kernel works without the GIL. An exception
+// from them stops the kernel and is raised again from the call.
 class PythonMonitor final : public Monitor {
   public:
     explicit PythonMonitor(nb::object progress) : progress_(std::move(progress)) {}
@@ -116,7 +117,7 @@ class PythonMonitor final : public Monitor {
     std::exception_ptr error_;
 };
 
-// Runs work(monitor) without the GIL; what signal handlers and the progress function raise meanwhile is raised after it.
+// Run work(monitor) without the GIL, then raise what a signal handler or the progress function raised meanwhile.
 template <class Work>
 void without_gil(nb::object progress, Work work) {
     PythonMonitor monitor(std::move(progress));

@@ -1,4 +1,4 @@
-// The Python boundary: releases the GIL, maps errors. No algorithm lives here.
+// The Python boundary: checks arguments, releases the GIL, maps errors. It contains no algorithm.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
@@ -9,10 +9,7 @@
 #include "arguments.hpp"
 #include "lists.hpp"
 #include "look_up.hpp"
-#include "loss/bpr.hpp"
-#include "loss/logistic.hpp"
-#include "loss/warp.hpp"
-#include "loss/warp_kos.hpp"
+#include "losses.hpp"
 #include "numbering.hpp"
 #include "optimizer.hpp"
 #include "rank.hpp"
@@ -23,22 +20,21 @@ using namespace nanobind::literals;
 
 namespace gingham {
 
-// In als_bindings.cpp.
+// Defined in als_bindings.cpp.
 void bind_als(nb::module_& module);
 
 namespace {
 
-struct Hyper {
-    std::string loss, schedule;
+struct Schedule {
+    std::string name;
     float learning_rate, rho, epsilon;
-    int max_sampled, k, n;
 };
 
 template <class Loss, class Optimizer>
 double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, Monitor& monitor) {
     const int64_t length = Optimizer::kParts * epoch.width;
     require(epoch.users.state.stride == length && epoch.items.state.stride == length,
-            "a row of state must hold each of the optimizer's parts");
+            "the length of a row of state must be the number of the optimizer's parts times the width");
     bool completed = false;
     switch (epoch.width) {
         case 32: return train_epoch(epoch, loss, optimizer, FixedWidth<32>{}, monitor, completed);
@@ -49,20 +45,10 @@ double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimize
 }
 
 template <class Loss>
-double with_optimizer(const Epoch& epoch, const Loss& loss, const Hyper& hyper, Monitor& monitor) {
-    if (hyper.schedule == "adagrad") return run_epoch(epoch, loss, Adagrad{hyper.learning_rate}, monitor);
-    if (hyper.schedule == "adadelta") return run_epoch(epoch, loss, Adadelta{hyper.rho, hyper.epsilon}, monitor);
-    throw std::invalid_argument("unknown learning schedule " + hyper.schedule);
-}
-
-double with_loss(const Epoch& epoch, const Examples& examples, int64_t n_items, const Hyper& hyper, Monitor& monitor) {
-    if (hyper.loss == "logistic") return with_optimizer(epoch, Logistic{examples}, hyper, monitor);
-    if (hyper.loss == "bpr") return with_optimizer(epoch, Bpr{examples}, hyper, monitor);
-    const Search search(n_items, hyper.max_sampled);
-    if (hyper.loss == "warp") return with_optimizer(epoch, Warp{examples, search}, hyper, monitor);
-    if (hyper.loss == "warp-kos")
-        return with_optimizer(epoch, WarpKos{examples, search, hyper.k, hyper.n}, hyper, monitor);
-    throw std::invalid_argument("unknown loss " + hyper.loss);
+double with_optimizer(const Epoch& epoch, const Loss& loss, const Schedule& schedule, Monitor& monitor) {
+    if (schedule.name == "adagrad") return run_epoch(epoch, loss, Adagrad{schedule.learning_rate}, monitor);
+    if (schedule.name == "adadelta") return run_epoch(epoch, loss, Adadelta{schedule.rho, schedule.epsilon}, monitor);
+    throw std::invalid_argument("unknown learning schedule " + schedule.name);
 }
 
 double train_epoch_py(
@@ -77,8 +63,7 @@ double train_epoch_py(
     examples.size = static_cast<int64_t>(user.shape(0));
     require(static_cast<int64_t>(item.shape(0)) == examples.size, "item and user must be equally long");
     require(!weight || static_cast<int64_t>(weight->shape(0)) == examples.size, "weight must be as long as user");
-    require(target ? static_cast<int64_t>(target->shape(0)) == examples.size : loss != "logistic",
-            "logistic needs a target for each pair");
+    require(!target || static_cast<int64_t>(target->shape(0)) == examples.size, "target must be as long as user");
     examples.user = user.data();
     examples.item = item.data();
     examples.weight = weight ? weight->data() : nullptr;
@@ -86,29 +71,31 @@ double train_epoch_py(
     examples.positives = sorted_pattern(std::get<0>(positives), std::get<1>(positives), n_items);
     const auto& positive_weights = std::get<2>(positives);
     require(!positive_weights || static_cast<int64_t>(positive_weights->shape(0)) == examples.positives.size(),
-            "positives must have a weight each, or none");
+            "positives must all have a weight, or none of them");
     examples.positives.data = positive_weights ? positive_weights->data() : nullptr;
     examples.pool = pool.data();
     examples.pool_size = static_cast<int64_t>(pool.shape(0));
-    require(within(examples.user, examples.size, examples.positives.rows), "a user has no row of positives");
-    require(within(examples.item, examples.size, n_items), "an item is out of range");
-    require(within(examples.pool, examples.pool_size, n_items), "an item of the pool is out of range");
+    require(within(examples.user, examples.size, examples.positives.rows),
+            "a user index is out of range: positives has too few rows");
+    require(within(examples.item, examples.size, n_items), "an item index is out of range");
+    require(within(examples.pool, examples.pool_size, n_items), "an item index of pool is out of range");
     require(max_sampled > 0 && k > 0 && n >= k, "max_sampled and k must be at least 1, and n at least k");
-    require(loss != "bpr" || examples.pool_size > 0 || examples.size == 0, "bpr needs items to draw from");
-
     require(num_threads > 0, "num_threads must be at least 1");
-    require(epoch.users.entities() >= examples.positives.rows, "each user needs a row");
-    require(epoch.items.entities() >= n_items, "each item needs a row");
+    require(epoch.users.entities() >= examples.positives.rows, "users must have a row for each row of positives");
+    require(epoch.items.entities() >= n_items, "items must have a row for each item");
     if (!epoch.items.identity) {
-        require(item_cache.has_value(), "items with features need item_cache");
+        require(item_cache.has_value(), "item_cache is required for items with features");
         epoch.item_cache = matrix(*item_cache);
         require(epoch.item_cache.rows == n_items && epoch.item_cache.stride == width,
                 "item_cache must hold a row for each item");
     }
-    const Hyper hyper{loss, schedule, learning_rate, rho, epsilon, max_sampled, k, n};
+    const Schedule steps{schedule, learning_rate, rho, epsilon};
     double total = 0;
-    without_gil(std::move(progress),
-                [&](Monitor& monitor) { total = with_loss(epoch, examples, n_items, hyper, monitor); });
+    without_gil(std::move(progress), [&](Monitor& monitor) {
+        total = AllLosses::with(loss, examples, LossOptions{n_items, max_sampled, k, n}, [&](const auto& chosen) {
+            return with_optimizer(epoch, chosen, steps, monitor);
+        });
+    });
     return total;
 }
 
@@ -116,7 +103,8 @@ void represent(const CsrArrays& features, const Table<float>& state, const Table
     Side side;
     side.features = csr(features);
     side.state = matrix(state);
-    require(within(side.features.indices, side.features.size(), side.state.rows), "a feature has no row of state");
+    require(within(side.features.indices, side.features.size(), side.state.rows),
+            "a feature index is out of range: state has too few rows");
     const Matrix rows = matrix(out);
     require(rows.rows == side.features.rows && rows.stride <= side.state.stride,
             "out must hold a row for each row of features");
@@ -137,11 +125,11 @@ RankRequest request(
     if (test) {
         request.test = sorted_pattern(std::get<0>(*test), std::get<1>(*test), n_items);
         require(request.test.rows == n_users, "test must have a row for each user");
-        const auto fits = [&](const auto& answer) {
+        const auto has_size = [&](const auto& answer) {
             return answer && static_cast<int64_t>(answer->shape(0)) == request.test.size();
         };
-        require(fits(ranks) && fits(mid_ranks) && fits(ties),
-                "ranks, mid_ranks and ties must have a place for each test entry");
+        require(has_size(ranks) && has_size(mid_ranks) && has_size(ties),
+                "ranks, mid_ranks and ties must be as long as the entries of test");
         request.ranks = ranks->data();
         request.mid_ranks = mid_ranks->data();
         request.ties = ties->data();
@@ -150,7 +138,7 @@ RankRequest request(
         require(top_scores && static_cast<int64_t>(top_items->shape(0)) == n_users &&
                     static_cast<int64_t>(top_scores->shape(0)) == n_users &&
                     top_items->shape(1) == top_scores->shape(1),
-                "top_items and top_scores must both be users x k");
+                "top_items and top_scores must have the shape (users, k)");
         request.k = static_cast<int64_t>(top_items->shape(1));
         request.top_items = top_items->data();
         request.top_scores = top_scores->data();
@@ -168,10 +156,10 @@ void rank_representations_py(
     require(num_threads > 0, "num_threads must be at least 1");
     require(n_components < user_rows.stride && n_components < item_rows.stride,
             "rows must be longer than n_components");
-    const RankRequest asked =
+    const RankRequest rank_request =
         request(user_rows.rows, item_rows.rows, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     without_gil(std::move(progress), [&](Monitor& monitor) {
-        RepresentationRanker(asked, user_rows, item_rows, n_components).run(num_threads, monitor);
+        RepresentationRanker(rank_request, user_rows, item_rows, n_components).run(num_threads, monitor);
     });
 }
 
@@ -182,70 +170,71 @@ void rank_scores_py(
     const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const Matrix rows{scores.data(), static_cast<int64_t>(scores.shape(0)), static_cast<int64_t>(scores.shape(1))};
     require(num_threads > 0, "num_threads must be at least 1");
-    const RankRequest asked = request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
-    without_gil(nb::none(), [&](Monitor& monitor) { rank_scores(asked, rows, num_threads, monitor); });
+    const RankRequest rank_request =
+        request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
+    without_gil(nb::none(), [&](Monitor& monitor) { rank_scores(rank_request, rows, num_threads, monitor); });
 }
 
 void rank_shared_py(
     const Vector<const float>& shared, const CsrArrays& own, const std::optional<Pattern>& seen,
     const std::optional<Pattern>& test, const std::optional<Table<int32_t>>& top_items,
     const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
-    const std::optional<Vector<double>>& mid_ranks,
-    const std::optional<Vector<int32_t>>& ties, int num_threads) {
+    const std::optional<Vector<double>>& mid_ranks, const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const int64_t n_items = static_cast<int64_t>(shared.shape(0));
     require(num_threads > 0, "num_threads must be at least 1");
     Csr scores = sorted_pattern(std::get<0>(own), std::get<1>(own), n_items);
     scores.data = csr(own).data;
-    const RankRequest asked = request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
+    const RankRequest rank_request =
+        request(scores.rows, n_items, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     without_gil(nb::none(),
-                [&](Monitor& monitor) { SharedRanker(asked, shared.data(), scores).run(num_threads, monitor); });
+                [&](Monitor& monitor) { SharedRanker(rank_request, shared.data(), scores).run(num_threads, monitor); });
 }
 
 Lists lists(const Table<const int32_t>& items, int64_t n_items) {
     const Lists lists{items.data(), static_cast<int64_t>(items.shape(0)), static_cast<int64_t>(items.shape(1))};
     for (int64_t at = 0; at < lists.n_users * lists.k; ++at)
-        require(items.data()[at] >= -1 && items.data()[at] < n_items, "an item is out of range");
+        require(items.data()[at] >= -1 && items.data()[at] < n_items, "an item index is out of range");
     return lists;
 }
 
 template <class T>
-void require_places(const Lists& lists, const Table<T>& out) {
+void require_shape(const Lists& lists, const Table<T>& out) {
     require(static_cast<int64_t>(out.shape(0)) == lists.n_users && static_cast<int64_t>(out.shape(1)) == lists.k,
-            "out must have a place for each of the lists' items");
+            "out must have the shape of items");
 }
 
 void mark_repeats_py(const Table<const int32_t>& items, const Pattern& had, int64_t n_items, const Table<bool>& out) {
-    const Lists of = lists(items, n_items);
-    const Csr before = sorted_pattern(std::get<0>(had), std::get<1>(had), n_items);
-    require(before.rows == of.n_users, "had must have a row for each list");
-    require_places(of, out);
+    const Lists checked = lists(items, n_items);
+    const Csr history = sorted_pattern(std::get<0>(had), std::get<1>(had), n_items);
+    require(history.rows == checked.n_users, "had must have a row for each row of items");
+    require_shape(checked, out);
     const nb::gil_scoped_release release;
-    mark_repeats(of, before, out.data());
+    mark_repeats(checked, history, out.data());
 }
 
 void sum_products_py(const Table<const int32_t>& items, const CsrArrays& features, int64_t n_features,
                      const Table<double>& out) {
     const Csr rows = csr(features);
-    const Lists of = lists(items, rows.rows);
-    require(within(rows.indices, rows.size(), n_features), "a feature is out of range");
-    require_places(of, out);
+    const Lists checked = lists(items, rows.rows);
+    require(within(rows.indices, rows.size(), n_features), "a feature index is out of range");
+    require_shape(checked, out);
     const nb::gil_scoped_release release;
-    sum_products(of, rows, n_features, out.data());
+    sum_products(checked, rows, n_features, out.data());
 }
 
 int64_t number_keys_py(
     const Vector<const uint64_t>& hashes, const Vector<const uint64_t>& others, const Table<uint64_t>& table,
-    int64_t known, const Vector<uint32_t>& numbers, const Vector<int64_t>& firsts) {
+    int64_t n_keys, const Vector<uint32_t>& numbers, const Vector<int64_t>& firsts) {
     const int64_t size = static_cast<int64_t>(hashes.shape(0));
     const KeyTable keys{table.data(), static_cast<int64_t>(table.shape(0))};
     require(static_cast<int64_t>(others.shape(0)) == size && static_cast<int64_t>(numbers.shape(0)) == size &&
                 static_cast<int64_t>(firsts.shape(0)) == size,
             "others, numbers and firsts must be as long as hashes");
     require(table.shape(1) == 3 && keys.slots > 0 && (keys.slots & (keys.slots - 1)) == 0,
-            "table must have three columns and a power of two of rows");
-    require(known >= 0 && known + size < keys.slots, "table has no room for so many keys");
+            "table must have three columns, and its number of rows must be a power of two");
+    require(n_keys >= 0 && n_keys + size < keys.slots, "table is too small for this many keys");
     const nb::gil_scoped_release release;
-    return number_keys(hashes.data(), others.data(), size, keys, known, numbers.data(), firsts.data());
+    return number_keys(hashes.data(), others.data(), size, keys, n_keys, numbers.data(), firsts.data());
 }
 
 void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int32_t>& out) {
@@ -253,7 +242,7 @@ void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int3
     if (!look_up(numbers.ptr(), keys.ptr(), out.data())) throw nb::python_error();
 }
 
-// The best instruction set this machine runs, as the suffix of the module that was compiled for it.
+// Return the suffix of the module that was compiled for the best instruction set of this machine.
 const char* best_module() {
 #if defined(__x86_64__)
     __builtin_cpu_init();
@@ -287,7 +276,8 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(), "num_threads"_a, "progress"_a.none());
     module.def("rank_scores", &rank_scores_py, nb::kw_only(), "scores"_a.noconvert(), "seen"_a.noconvert().none(),
                "test"_a.noconvert().none(), "top_items"_a.noconvert().none(), "top_scores"_a.noconvert().none(),
-               "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(), "num_threads"_a);
+               "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(),
+               "num_threads"_a);
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
     module.def("look_up", &look_up_py, nb::kw_only(), "numbers"_a, "keys"_a, "out"_a.noconvert());
@@ -297,8 +287,8 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "n_features"_a, "out"_a.noconvert());
     module.def("rank_shared", &rank_shared_py, nb::kw_only(), "shared"_a.noconvert(), "own"_a.noconvert(),
                "seen"_a.noconvert().none(), "test"_a.noconvert().none(), "top_items"_a.noconvert().none(),
-               "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(), "ties"_a.noconvert().none(),
-               "num_threads"_a);
+               "top_scores"_a.noconvert().none(), "ranks"_a.noconvert().none(), "mid_ranks"_a.noconvert().none(),
+               "ties"_a.noconvert().none(), "num_threads"_a);
 }
 
 }  // namespace gingham

@@ -11,17 +11,17 @@
 
 namespace gingham {
 
-// Holds the upper triangle of a positive definite matrix, row-major; a row is `stride` floats long, a multiple of a
-// tile's columns. Tiles reach over the matrix' edges; what they write there is of no meaning.
+// The upper triangle of a positive definite matrix, row-major; a row has `stride` floats, a multiple of a tile's
+// columns. Tiles extend past the edges of the matrix; the values that they write there are not used.
 class SymmetricSystem {
   public:
-    // Tiles and rows of parameters both fit.
+    // A multiple of the columns of a tile and of the alignment of rows.
     static constexpr int64_t kAlign = std::max(kTileColumns, kRowAlignment);
 
     explicit SymmetricSystem(int64_t most)
         : capacity_(round_up(most, kAlign)), data_((capacity_ + kTileRows) * capacity_), pivots_(capacity_) {}
 
-    // Begin a system of that size: so many times the identity.
+    // Start a system of this size with `diagonal` times the identity.
     void reset(int64_t size, float diagonal) {
         size_ = size;
         stride_ = round_up(size, kAlign);
@@ -32,14 +32,14 @@ class SymmetricSystem {
     int64_t stride() const { return stride_; }
     float* row(int64_t k) { return data_.data() + k * stride_; }
 
-    // Add the products of `count` rows with themselves, rows^T rows: `stride` floats each, kTileRows more at the end.
+    // Add rows^T rows for `count` rows of `stride` floats, followed by kTileRows floats of padding.
     void add_products(const float* rows, int64_t count) {
         for (int64_t i = 0; i < size_; i += kTileRows)
             for (int64_t j = i / kTileColumns * kTileColumns; j < size_; j += kTileColumns)
                 multiply_tile<kTileRows, Into::kAdd>(rows + i, stride_, rows + j, stride_, count, row(i) + j, stride_);
     }
 
-    // Replace `x`, the right side (`stride` floats, zero past the size), by the solution; the matrix is used up.
+    // Replace the right side `x` (`stride` floats, zero past the size) by the solution. Overwrites the matrix.
     void solve(float* x) {
         for (int64_t first = 0; first < size_; first += kLanes) {
             factorise<true>(first, first, x);
@@ -49,8 +49,8 @@ class SymmetricSystem {
     }
 
   private:
-    // The matrix becomes U with U^T U = matrix, kLanes rows and columns at a time: a square that stays in registers.
-    // With the squares of the diagonal `x` becomes the solution of U^T x = right side, while pivots are waited for.
+    // Replace the matrix by U with U^T U = matrix, in squares of kLanes rows and columns that stay in registers. The
+    // squares of the diagonal also replace `x` by the solution of U^T x = right side, while the pivots are computed.
     template <bool kDiagonal>
     [[gnu::noinline]] void factorise(int64_t first, int64_t column, float* x) {
         Lanes square[kLanes], right = lanes(x + first);
@@ -58,10 +58,10 @@ class SymmetricSystem {
         for (int i = 0; i < kLanes; ++i) square[i] = lanes(row(first + i) + column);
         for (int64_t above = 0; above < first; ++above) {
             const float* left = row(above) + first;
-            const Lanes known = lanes(row(above) + column);
-            if constexpr (kDiagonal) right -= x[above] * known;
+            const Lanes solved = lanes(row(above) + column);
+            if constexpr (kDiagonal) right -= x[above] * solved;
 #pragma GCC unroll 16
-            for (int i = 0; i < kLanes; ++i) square[i] -= left[i] * known;
+            for (int i = 0; i < kLanes; ++i) square[i] -= left[i] * solved;
         }
 #pragma GCC unroll 16
         for (int k = 0; k < kLanes; ++k) {
@@ -74,25 +74,25 @@ class SymmetricSystem {
             lanes(row(first + k) + column) = square[k];
             if constexpr (kDiagonal) right -= x[first + k] * square[k];
             const float* left = row(first + k) + first;
-            // Counts from zero, for the compiler unrolls, and keeps in registers, what always counts alike.
+            // Counts from zero: the compiler unrolls loops of a fixed length and keeps their values in registers.
 #pragma GCC unroll 16
             for (int i = 0; i < kLanes; ++i)
                 if (i > k) square[i] -= (kDiagonal ? square[k][i] : left[i]) * square[k];
         }
     }
 
-    // Solve U x = right side for kLanes places; those after them are solved for.
+    // Solve U x = right side for kLanes elements; the elements after them are already solved.
     void substitute(int64_t first, float* x) {
         const int64_t last = std::min(first + kLanes, size_);
         if (last < size_) {
-            float terms[kLanes][kLanes], known[kLanes];
+            float terms[kLanes][kLanes], solved[kLanes];
             for (int i = 0; i < kLanes; ++i) {
                 Lanes sum = {};
                 for (int64_t j = last; j < size_; j += kLanes) sum += lanes(row(first + i) + j) * lanes(x + j);
                 lanes(terms[i]) = sum;
             }
-            totals(terms, known);
-            lanes(x + first) -= lanes(known);
+            totals(terms, solved);
+            lanes(x + first) -= lanes(solved);
         }
         for (int64_t k = last - 1; k >= first; --k) {
             x[k] *= pivots_[k];

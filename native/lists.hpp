@@ -1,4 +1,4 @@
-// What lists of items are like: which of the items their users had before, and how alike the items of a list are.
+// Properties of recommendation lists: items that the user had before, and the similarity of the items of a list.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace gingham {
 
-// Item columns, best first; -1 where a list has ended.
+// Item columns, best first; -1 after the end of a list.
 struct Lists {
     const int32_t* items = nullptr;
     int64_t n_users = 0;
@@ -17,16 +17,16 @@ struct Lists {
     const int32_t* row(int64_t user) const { return items + user * k; }
 };
 
-// out[user][place]: whether the item there is an entry of the user's row of `had`.
-inline void mark_repeats(const Lists& lists, const Csr& had, bool* out) {
+// out[user][place]: whether the item at that place is in the user's row of `history`.
+inline void mark_repeats(const Lists& lists, const Csr& history, bool* out) {
     for (int64_t user = 0; user < lists.n_users; ++user)
         for (int64_t place = 0; place < lists.k; ++place) {
             const int32_t item = lists.row(user)[place];
-            *out++ = item >= 0 && had.contains(user, item);
+            *out++ = item >= 0 && history.contains(user, item);
         }
 }
 
-// out[user][place]: the sum of the products of the features of each two items up to that place.
+// out[user][place]: the sum of the dot products of the features of all pairs of items up to that place.
 inline void sum_products(const Lists& lists, const Csr& features, int64_t n_features, double* out) {
     std::vector<float> total(n_features, 0.0f);
     for (int64_t user = 0; user < lists.n_users; ++user) {
@@ -41,7 +41,7 @@ inline void sum_products(const Lists& lists, const Csr& features, int64_t n_feat
                 }
             *out++ = sum;
         }
-        // Nothing but what was touched is cleared: there may be many more features.
+        // Clear only the features that were used: there may be many more.
         for (int64_t place = 0; place < lists.k; ++place)
             if (items[place] >= 0)
                 for (int64_t at = features.begin(items[place]); at < features.end(items[place]); ++at)

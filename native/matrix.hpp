@@ -22,7 +22,7 @@ struct Matrix {
     float* row(int64_t index) const { return data + index * stride; }
 };
 
-// Compressed sparse rows with int64 offsets: three billion entries are fine.
+// Compressed sparse rows; int64 offsets allow more than two billion entries.
 struct Csr {
     const int64_t* indptr = nullptr;
     const int32_t* indices = nullptr;
@@ -33,7 +33,7 @@ struct Csr {
     int64_t end(int64_t row) const { return indptr[row + 1]; }
     int64_t size() const { return indptr[rows]; }
 
-    // Whether the row holds the column; indices are sorted within a row.
+    // Whether the row contains the column; indices are sorted within a row.
     bool contains(int64_t row, int32_t column) const {
         const int32_t* low = indices + begin(row);
         int64_t count = end(row) - begin(row);
@@ -47,15 +47,15 @@ struct Csr {
     }
 };
 
-// Asks memory for an address that will be needed soon. GCC takes this for no effect, and drops functions and loops that
-// do nothing else; the empty statement is one that it must keep.
+// Prefetch an address that will be needed soon. GCC regards this as code without effect and removes functions and loops
+// that do nothing else; it must keep the empty asm statement.
 inline void prefetch(const void* address) {
     __builtin_prefetch(address, 1);
     __asm__ volatile("");
 }
 
-// The same of a row that threads share and none writes: a core that may write a line takes it from the others. Into the
-// second cache: the first is full of the rows at work.
+// Prefetch a row that threads share and only read: prefetching for writing would take the line from other cores. Into
+// the second-level cache, because the first is full of the rows in use.
 inline void prefetch_shared_row(const float* row, int64_t length) {
     for (int64_t offset = 0; offset < length; offset += kRowAlignment) {
         __builtin_prefetch(row + offset, 0, 2);

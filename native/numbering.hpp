@@ -1,4 +1,4 @@
-// Numbers keys in the order in which they first come. A key is two hashes of 64 bits.
+// Number keys in the order of their first occurrence. A key is a pair of 64-bit hashes.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 
 namespace gingham {
 
-// Open addressing: a slot is {hash, other hash, number + 1}, the last of them 0 where it is free. `slots` is a power of
-// two, and more than there will be keys.
+// Open addressing: a slot is {hash, other hash, number + 1}; the last element of a free slot is 0. `slots` is a power
+// of two and greater than the number of keys.
 struct KeyTable {
     uint64_t* data = nullptr;
     int64_t slots = 0;
@@ -16,11 +16,11 @@ struct KeyTable {
     uint64_t* slot(uint64_t hash) const { return data + static_cast<int64_t>(hash & (slots - 1)) * 3; }
 };
 
-// Writes the number of each key to `numbers`, and where new ones first stand to `firsts`. `known` keys were numbered
-// before; the result is how many are now.
-inline int64_t number_keys(const uint64_t* hashes, const uint64_t* others, int64_t size, KeyTable table, int64_t known,
+// Write the number of each key to `numbers`, and the positions of new keys to `firsts`. `n_keys` keys have numbers
+// already; returns how many have one now.
+inline int64_t number_keys(const uint64_t* hashes, const uint64_t* others, int64_t size, KeyTable table, int64_t n_keys,
                            uint32_t* numbers, int64_t* firsts) {
-    // A slot is rarely in a cache, and nothing needs to wait for it.
+    // A slot is rarely in a cache, so it is prefetched.
     constexpr int64_t kAhead = 16;
     for (int64_t i = 0; i < size; ++i) {
         if (i + kAhead < size) prefetch(table.slot(hashes[i + kAhead]));
@@ -32,12 +32,12 @@ inline int64_t number_keys(const uint64_t* hashes, const uint64_t* others, int64
         if (slot[2] == 0) {
             slot[0] = hashes[i];
             slot[1] = others[i];
-            slot[2] = static_cast<uint64_t>(++known);
+            slot[2] = static_cast<uint64_t>(++n_keys);
             *firsts++ = i;
         }
         numbers[i] = static_cast<uint32_t>(slot[2] - 1);
     }
-    return known;
+    return n_keys;
 }
 
 }  // namespace gingham

@@ -6,15 +6,15 @@
 
 namespace gingham {
 
-// A feature's parameters and what the optimizer remembers of them. Adagrad has no momentum and leaves it alone.
+// A feature's parameters and the optimizer's memory of them. Adagrad has no momentum and doesn't touch it.
 struct Row {
     float* __restrict parameters;
     float* __restrict gradients;
     float* __restrict momentum;
 };
 
-// 1 / sqrt(x) for positive x to five parts in a million, twice as fast as the hardware's square root and division; a
-// first guess from the exponent (Lomont 2003), then two of Newton's steps.
+// 1 / sqrt(x) for positive x with a relative error of 5e-6, twice as fast as the hardware's square root and division: an
+// estimate from the exponent (Lomont 2003), then two Newton steps.
 inline float inverse_sqrt(float x) {
     const float half = 0.5f * x;
     float y = std::bit_cast<float>(0x5f375a86 - (std::bit_cast<int32_t>(x) >> 1));
@@ -24,14 +24,14 @@ inline float inverse_sqrt(float x) {
 }
 
 // The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
-// `kRefreshes`: how many items' representations are computed afresh for a step, on average, so that a search for
-// negatives finds about what exact scores would find.
+// `kRefreshes`: how many representations of items are recomputed per step on average, so that the search for negatives
+// finds nearly the same items as exact scores would.
 struct Adagrad {
     static constexpr int kParts = 2;  // parameters, gradients
     static constexpr int kRefreshes = 2;
     float learning_rate;
 
-    // `gradients` holds the sum of squares so far (it starts at one), taken before this step's own is added.
+    // `gradients` is the sum of squares so far (it starts at one), read before this step's square is added.
     template <class Width>
     void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
         for (int64_t j = 0; j < width; ++j) {
@@ -44,11 +44,11 @@ struct Adagrad {
 
 struct Adadelta {
     static constexpr int kParts = 3;  // parameters, gradients, momentum
-    static constexpr int kRefreshes = 20;  // its steps grow, and representations move faster
+    static constexpr int kRefreshes = 20;  // its steps grow, so representations change faster
     float rho;
     float epsilon;
 
-    // `gradients` and `momentum` hold decaying means of the squared gradients and updates (both start at zero).
+    // `gradients` and `momentum` are decaying means of the squared gradients and updates (both start at zero).
     template <class Width>
     void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
         for (int64_t j = 0; j < width; ++j) {

@@ -13,8 +13,8 @@
 
 namespace gingham {
 
-// Called on the calling thread with the work done so far, every few milliseconds and when all is done; false asks the
-// threads to stop.
+// poll() is called on the calling thread with the work done so far, every 50 milliseconds and at the end. If it returns
+// false, the threads stop.
 class Monitor {
   public:
     virtual ~Monitor() = default;
@@ -33,8 +33,8 @@ class Progress {
     std::atomic<bool> cancelled_{false};
 };
 
-// Runs work(thread, progress) on that many threads while the caller watches. False if the monitor stopped it; what a
-// thread throws is thrown here.
+// Run work(thread, progress) on that many threads while the calling thread polls the monitor. Returns false if the
+// monitor stopped the work. An exception of a thread is thrown again here.
 template <class Work>
 bool run_threads(int n_threads, Monitor& monitor, Work work) {
     constexpr auto kInterval = std::chrono::milliseconds(50);
@@ -62,7 +62,7 @@ bool run_threads(int n_threads, Monitor& monitor, Work work) {
         while (static_cast<int>(threads.size()) < n_threads)
             threads.emplace_back(body, static_cast<int>(threads.size()));
     } catch (...) {
-        // The system has no thread left: those that run already are stopped, and the caller hears of it.
+        // The system can't start another thread: stop those that run already, and raise the error.
         const std::lock_guard lock(mutex);
         error = std::current_exception();
         running -= n_threads - static_cast<int>(threads.size());
@@ -85,7 +85,7 @@ bool run_threads(int n_threads, Monitor& monitor, Work work) {
     return !stopped && monitor.poll(progress.done());
 }
 
-// The [first, last) share of `size` that belongs to one of the threads.
+// The share [first, last) of `size` that one thread works on.
 struct Range {
     int64_t first, last;
 };
@@ -93,7 +93,7 @@ inline Range share(int64_t size, int thread, int n_threads) {
     return {size * thread / n_threads, size * (thread + 1) / n_threads};
 }
 
-// Blocks of [0, size) handed out one by one, so that a slow thread does not hold up the others.
+// Hands out blocks of [0, size) one by one, so that the other threads don't wait for a slow one.
 class Blocks {
   public:
     Blocks(int64_t size, int64_t block) : size_(size), block_(block) {}

@@ -1,5 +1,5 @@
-// Counter-based random numbers: what a step draws depends on the seed, the epoch and the step's position alone, so a
-// thread needs no state of its own and one thread gives the same model on every run.
+// Counter-based random numbers: the draws of a step depend only on the seed, the epoch and the position of the step. So
+// a thread needs no random state, and one thread trains the same model on every run.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ class Random {
         return static_cast<int64_t>((static_cast<unsigned __int128>(next()) * static_cast<uint64_t>(bound)) >> 64);
     }
 
-    // Two numbers uniform in [0, bound) for the price of one; the bound is below 2^32, the bias below bound / 2^32.
+    // Two numbers uniform in [0, bound) from one random word; the bound is below 2^32, the bias below bound / 2^32.
     std::pair<int64_t, int64_t> two_below(int64_t bound) {
         const uint64_t bits = next(), size = static_cast<uint64_t>(bound);
         return {static_cast<int64_t>((bits >> 32) * size >> 32), static_cast<int64_t>((bits & 0xffffffff) * size >> 32)};
@@ -39,8 +39,8 @@ class Random {
     uint64_t state_;
 };
 
-// A keyed bijection of [0, size): a random order without an array of its own. Five rounds of invertible
-// multiply, xor-shift and add on the next power of two; what falls outside walks the cycle until it is inside.
+// A keyed bijection of [0, size): a random order that needs no array. Five invertible rounds of multiply, add and
+// xor-shift on the next power of two; a result outside the range is mapped again until it is inside.
 class Permutation {
   public:
     Permutation(int64_t size, uint64_t key) : size_(static_cast<uint64_t>(size)) {
@@ -72,8 +72,8 @@ class Permutation {
     uint64_t multiplier_[kRounds], addend_[kRounds];
 };
 
-// An epoch's order: runs of neighbours stay together, the runs are permuted. The examples themselves were shuffled once,
-// so that neighbours have nothing to do with each other; reading them in runs spares memory a random access a step.
+// The order of an epoch: runs of neighbours stay together, the runs are permuted. The examples were shuffled once, so
+// neighbours are unrelated; reading them in runs saves a random memory access per step.
 class Order {
   public:
     Order(int64_t size, uint64_t key) : whole_(size / kRun * kRun), runs_(size / kRun, key) {}

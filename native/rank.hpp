@@ -1,5 +1,5 @@
-// Exact top-k and the ranks of given items, in one pass over the scores. Order: higher score first; of equal scores, the
-// lower item column first. Scores are never stored for more than a block of users by a tile of items.
+// Exact top-k and the ranks of test items, in one pass over the scores. Order: higher score first; of equal scores, the
+// lower item column first. Only the scores of a block of users and a tile of items are in memory at a time.
 #pragma once
 
 #include <algorithm>
@@ -17,18 +17,18 @@ namespace gingham {
 
 inline constexpr float kMasked = -std::numeric_limits<float>::infinity();
 
-// What is asked for each user row, and where the answers go. `seen` and `test` hold sorted item columns per user row.
+// What to compute for each user row, and where to write it. `seen` and `test` have sorted item columns per user row.
 struct RankRequest {
     int64_t n_users = 0;
     int64_t n_items = 0;
-    Csr seen;  // masked: neither recommended nor counted; no indptr: nothing is masked
-    Csr test;  // ranked; no indptr: nothing is
+    Csr seen;  // masked: neither recommended nor counted; nothing is masked without indptr
+    Csr test;  // items to rank; none without indptr
     int64_t k = 0;
     int32_t* top_items = nullptr;   // n_users x k, -1 where there are fewer candidates
     float* top_scores = nullptr;    // n_users x k
     int32_t* ranks = nullptr;       // per test entry, from zero; n_items if the item is masked
-    double* mid_ranks = nullptr;    // per test entry: candidates above, plus half of the others level with it
-    int32_t* ties = nullptr;        // per test entry: the others level with it
+    double* mid_ranks = nullptr;    // per test entry: candidates above, plus half of the others with the same score
+    int32_t* ties = nullptr;        // per test entry: other candidates with the same score
 };
 
 // The best k so far, sorted.
@@ -51,9 +51,9 @@ class TopK {
 
   private:
     static bool any_above(const float* scores, int64_t count, float threshold) {
-        int32_t found = 0;
-        for (int64_t j = 0; j < count; ++j) found |= scores[j] > threshold;
-        return found != 0;
+        int32_t above = 0;
+        for (int64_t j = 0; j < count; ++j) above |= scores[j] > threshold;
+        return above != 0;
     }
 
     void insert(float score, int32_t item) {
@@ -71,13 +71,13 @@ class TopK {
     float* scores_;
 };
 
-// How one test item stands among the scores passed so far.
+// The position of one test item among the scores counted so far.
 struct Standing {
     float score;
     int32_t item;
-    int64_t ahead = 0;    // above it, or level with a lower column
+    int64_t ahead = 0;    // above it, or the same score and a lower column
     int64_t above = 0;
-    int64_t level = 0;    // itself included, if it is a candidate
+    int64_t level = 0;    // the same score; includes the item itself if it is a candidate
 
     void count(const float* scores, int64_t n, int64_t first_item) {
         const int64_t before = std::clamp<int64_t>(item - first_item, 0, n);
@@ -99,7 +99,7 @@ struct Standing {
     }
 };
 
-// Takes one user's scores tile by tile, in the order of the items.
+// Reads one user's scores tile by tile, in the order of the items.
 class UserRanking {
   public:
     UserRanking(const RankRequest& request, int64_t user)
@@ -107,7 +107,7 @@ class UserRanking {
                                                request.top_scores + user * request.k),
           next_seen_(request.seen.indptr ? request.seen.begin(user) : 0) {}
 
-    // `score_of(position)` gives the score of the user's test entry at that position among its own.
+    // `score_of(position)` returns the score of the user's test entry at that position.
     template <class ScoreOf>
     void start(ScoreOf score_of) {
         if (!request_.test.indptr) return;
@@ -151,7 +151,7 @@ class UserRanking {
 inline constexpr int64_t kBlockUsers = 48;
 inline constexpr int64_t kBlockItems = 256;
 
-// Ranks by representations: rows of [embedding, bias], score = dot product + both biases.
+// Ranks items by representations: rows of [embedding, bias], score = dot product + both biases.
 class RepresentationRanker {
   public:
     RepresentationRanker(const RankRequest& request, Matrix users, Matrix items, int64_t n_components)
@@ -182,7 +182,7 @@ class RepresentationRanker {
     void rank_block(Range users, Scratch& scratch) const {
         const int64_t n_users = users.last - users.first;
         pack(users_, users.first, n_users, depth_, kTileRows, scratch.users.data());
-        // In an item's row the bias stands where the user's row, packed for this product, holds one.
+        // The packed user's row has a one at the place of an item's bias.
         for (int64_t start = 0; start < n_users; start += kTileRows)
             std::fill_n(scratch.users.data() + start * depth_ + n_components_ * kTileRows, kTileRows, 1.0f);
 
@@ -206,7 +206,7 @@ class RepresentationRanker {
             rankings[i].finish(users_.row(users.first + i)[n_components_]);
     }
 
-    // Scores of a user's test items, a tile of them at a time, by the instructions that score everything else.
+    // Score a user's test items, one tile at a time, with the same instructions as all other scores.
     float test_score(int64_t first_user, int64_t i, int64_t position, Scratch& scratch) const {
         const int64_t lane = position % kTileColumns;
         if (lane == 0) {
@@ -231,7 +231,7 @@ class RepresentationRanker {
     std::vector<float> packed_items_;
 };
 
-// Ranks rows of scores that a model computed itself; masks them in place.
+// Rank rows of scores that a model computed itself; masks them in place.
 inline bool rank_scores(const RankRequest& request, Matrix scores, int n_threads, Monitor& monitor) {
     Blocks blocks(request.n_users, 1);
     return run_threads(n_threads, monitor, [&](int, Progress& progress) {

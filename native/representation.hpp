@@ -5,7 +5,7 @@
 
 namespace gingham {
 
-// A row's length, known when the kernel is compiled (so that loops unroll and stay in registers) or only when it runs.
+// The length of a row: known at compile time (so that loops are unrolled and stay in registers) or only at run time.
 template <int W>
 struct FixedWidth {
     constexpr operator int64_t() const { return W; }
@@ -15,7 +15,7 @@ struct AnyWidth {
     operator int64_t() const { return value & -kRowAlignment; }
 };
 
-// Four partial sums per vector lane hide the latency of the additions.
+// Several partial sums hide the latency of the additions.
 template <class Width>
 float dot(const float* __restrict a, const float* __restrict b, Width width) {
     float lanes[kRowAlignment] = {};
@@ -31,13 +31,13 @@ void add_scaled(float* __restrict out, const float* __restrict row, float weight
     for (int64_t j = 0; j < width; ++j) out[j] += weight * row[j];
 }
 
-// One side of the model (users or items). A feature's row of `state` is [parameters | gradients | momentum]: what a step
-// reads and writes of it lies together, on one page. Parameters are [embedding, bias, zeros up to the width]; gradients
-// and momentum are the optimizer's memory, there if it has any.
+// One side of the model (users or items). A feature's row of `state` is [parameters | gradients | momentum]: all that a
+// step reads and writes is in one place, on one page. Parameters are [embedding, bias, zeros up to the width].
+// Gradients and momentum are the optimizer's memory, if it has any.
 struct Side {
     Matrix state;
     Csr features;
-    // Whether every entity has its own feature alone, with weight one: its representation then is a row of parameters.
+    // Whether every entity has only its own feature with weight one: then its representation is a row of parameters.
     bool identity = false;
     float alpha = 0;
 
@@ -54,7 +54,7 @@ struct Side {
     }
     void prefetch_rows(int64_t entity) const {
         if (identity) return prefetch_row(state.row(entity), state.stride);
-        // The rarest feature, the entity's own, comes first; the others are shared and thus near already.
+        // The rarest feature, the entity's own, comes first; the others are shared and mostly in a cache.
         if (features.begin(entity) < features.end(entity))
             prefetch_row(state.row(features.indices[features.begin(entity)]), state.stride);
     }

@@ -1,5 +1,5 @@
-// Ranks by scores that all users share but for a few of each user's own: best sellers, buy again. What is shared is
-// sorted once; a user costs what is their own, not the number of items.
+// Ranks items by scores that all users share, except for a few scores of each user: best sellers, buy again. Shared
+// scores are sorted once; the cost of a user depends on their own scores, not on the number of items.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace gingham {
 
-// An item and its score; less: ahead of the other.
+// An item and its score; a < b: a ranks before b.
 struct Scored {
     float score;
     int32_t item;
@@ -23,7 +23,7 @@ struct Scored {
 
 class SharedRanker {
   public:
-    // `shared` holds a score for each item; `own` those that stand in its place, for each user row, items ascending.
+    // `shared` has a score for each item; `own` has scores that replace them, per user row, items ascending.
     SharedRanker(const RankRequest& request, const float* shared, const Csr& own)
         : request_(request), shared_(shared), own_(own), sorted_(request.n_items) {
         for (int64_t item = 0; item < request.n_items; ++item)
@@ -49,7 +49,7 @@ class SharedRanker {
   private:
     struct User {
         std::vector<Scored> own;       // not seen, best first
-        std::vector<Scored> replaced;  // shared scores that don't count: of own items and of seen ones
+        std::vector<Scored> replaced;  // shared scores of own items and of seen items, which don't count
     };
 
     bool seen(int64_t row, int32_t item) const { return request_.seen.indptr && request_.seen.contains(row, item); }
@@ -96,7 +96,7 @@ class SharedRanker {
             const int32_t item = request_.test.indices[at];
             const bool masked = seen(row, item);
             const Scored tested{score(row, item), item};
-            // Ahead of every item with that score; ahead of none of them.
+            // Before all items with that score, and after all of them.
             const Scored first{tested.score, -1}, last{tested.score, INT32_MAX};
             const int64_t above = ahead_of(first, user);
             const int64_t others = ahead_of(last, user) - above - (masked ? 0 : 1);
@@ -113,7 +113,7 @@ class SharedRanker {
         return place != end && *place == item ? own_.data[place - own_.indices] : shared_[item];
     }
 
-    // How many of a user's candidates come before `mark`.
+    // Return how many of a user's candidates rank before `mark`.
     int64_t ahead_of(const Scored& mark, const User& user) const {
         const auto before = [&](const std::vector<Scored>& sorted) {
             return std::lower_bound(sorted.begin(), sorted.end(), mark) - sorted.begin();

@@ -1,4 +1,4 @@
-// Products of tiles of matrices, which stay in registers: what ranking and least squares are made of.
+// Products of tiles of matrices that stay in registers, for ranking and least squares.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace gingham {
 
-// The registers of the instruction set decide the shape of a tile.
+// The shape of a tile depends on the registers of the instruction set.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 12, kTileColumns = 32;
 #elif defined(__AVX2__)
@@ -34,7 +34,7 @@ typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float)), aligned(
 inline Lanes& lanes(float* at) { return *reinterpret_cast<Lanes*>(at); }
 inline const Lanes& lanes(const float* at) { return *reinterpret_cast<const Lanes*>(at); }
 
-// Zeros to work in that begin where a line of the cache does: a vector that lies across two is read twice.
+// Zero-initialized memory that starts at a cache line: a vector across two lines is read twice.
 class Buffer {
   public:
     explicit Buffer(int64_t size) : lines_(round_up(size, kRowAlignment) / kRowAlignment) {}
@@ -48,8 +48,8 @@ class Buffer {
     std::vector<Line> lines_;
 };
 
-// The sum of each of many vectors. All are folded in halves together: one after the other would cost as much as what
-// they are sums of.
+// The sums of several vectors. All are halved together: summing one after the other would cost as much as computing the
+// vectors.
 template <int kWidth, int kCount>
 [[gnu::always_inline]] inline void totals(const float (&terms)[kCount][kWidth], float* out) {
     if constexpr (kWidth == 4) {
@@ -63,11 +63,11 @@ template <int kWidth, int kCount>
     }
 }
 
-// What a tile does with what it computes.
+// Whether a product replaces its output or is added to it.
 enum class Into { kReplace, kAdd };
 
-// out[i][j] = sum over d of a[d][i] * b[d][j], or adds it. Never inlined: every element comes from the same
-// instructions in the same order, so that equal inputs have equal bits wherever they stand in a tile.
+// out[i][j] = sum over d of a[d][i] * b[d][j], or adds it. Not inlined: every element is computed by the same
+// instructions in the same order, so equal inputs give equal bits at any place of a tile.
 template <int kRows, Into kInto = Into::kReplace>
 [[gnu::noinline]] void multiply_tile(const float* __restrict a, int64_t a_stride, const float* __restrict b,
                                      int64_t b_stride, int64_t depth, float* __restrict out, int64_t stride) {

@@ -1,22 +1,22 @@
-// One epoch on threads. This is the only room in which threads write the same memory: they update parameters without
-// locks (Hogwild; Recht et al. 2011), and a lost update is the price that buys their speed.
+// One epoch on several threads. Only here do threads write to the same memory: they update parameters without locks
+// (Hogwild; Recht et al. 2011). A few updates are lost; in return threads never wait.
 #pragma once
 
 #include <array>
 #include <atomic>
 
-#include "loss/step.hpp"
 #include "optimizer.hpp"
 #include "parallel.hpp"
+#include "step.hpp"
 
 namespace gingham {
 
 struct Epoch {
     Side users;
     Side items;
-    Matrix item_cache;  // representations of items with features; no rows when items are identity alone
+    Matrix item_cache;  // representations of items; no rows if items have no features
     int n_components;
-    int64_t width;  // of a row of parameters
+    int64_t width;  // length of a row of parameters
     uint64_t seed;
     int n_threads;
 
@@ -30,7 +30,7 @@ struct Epoch {
     }
 };
 
-// Steps between two looks at the cancel flag and reports of progress.
+// Steps between two reports of progress; the cancel flag is read at the same time.
 inline constexpr int64_t kReportEvery = 1024;
 
 template <class Optimizer, class W>
@@ -52,16 +52,16 @@ template <class Optimizer, class W>
 void apply(
     const Epoch& epoch, const Optimizer& optimizer, const Step<W>& step, int64_t user, const Update& update, W width) {
     const Side& items = epoch.items;
-    // The user first: the rows of a negative that was only just found are still on their way from memory.
+    // The user first: the row of a negative that was just sampled may still be loading from memory.
     update_entity(epoch.users, optimizer, user, step.difference(), update.gradient, width);
     update_entity(items, optimizer, update.item, step.user_row(), update.gradient, width);
-    // A feature of both is pulled to and fro, and hardly moves; but the optimizer remembers that it was, as LightFM's
-    // does. Without that memory its steps stay too large with adagrad, and never grow with adadelta.
+    // A feature that both items have is updated in both directions and hardly moves, but both gradients enter the
+    // optimizer's memory, as in LightFM. Without them, steps stay too large with adagrad and never grow with adadelta.
     if (update.other >= 0) update_entity(items, optimizer, update.other, step.user_row(), -update.gradient, width);
 }
 
-// What the coming steps will touch, asked of memory while the present ones compute. Each stage reads what the stage
-// before it fetched: the pair, then where its rows begin, then which rows, then the rows themselves.
+// Prefetches what the next steps will read, while the current ones compute. Each stage reads what the stage before it
+// fetched: the pair, then where its rows begin, then which rows, then the rows themselves.
 template <class Loss>
 class LookAhead {
   public:
@@ -70,7 +70,7 @@ class LookAhead {
         for (int64_t at = range.first - kStages * kDistance; at < range.first; ++at) advance(at, range.first);
     }
 
-    // The example of a step, which may then be taken; first fetches on behalf of later ones.
+    // Return the example of a step, after prefetching for later steps.
     Example operator()(int64_t at) {
         advance(at, at);
         return slots_[at % kSlots].example;
@@ -92,11 +92,11 @@ class LookAhead {
         }
         if (Slot* slot = slot_at(at + 3 * kDistance, first)) {
             slot->example = loss_.example(slot->pair);
-            if (Loss::kSamples) gingham::prefetch(loss_.examples.positives.indptr + slot->example.user);
+            if (Loss::kReadsPositives) gingham::prefetch(loss_.examples.positives.indptr + slot->example.user);
             epoch_.users.prefetch_offsets(slot->example.user);
         }
         if (const Slot* slot = slot_at(at + 2 * kDistance, first)) {
-            if (Loss::kSamples) loss_.examples.prefetch_positives(slot->example.user);
+            if (Loss::kReadsPositives) loss_.examples.prefetch_positives(slot->example.user);
             epoch_.users.prefetch_features(slot->example.user);
             loss_.prefetch_draws(Random(epoch_.seed, at + 2 * kDistance));
         }
@@ -128,10 +128,10 @@ void refresh_cache(const Epoch& epoch, Range items, W width) {
 template <class Loss, class Optimizer, class W>
 double train_share(
     const Epoch& epoch, const Loss& shared, const Optimizer& optimizer, int thread, Progress& progress, W width) {
-    const Loss loss = shared;  // with scratch space of its own
+    const Loss loss = shared;  // a copy per thread: a loss may have scratch memory
     const Range range = share(loss.size(), thread, epoch.n_threads);
     const Range cached = share(epoch.item_cache.rows, thread, epoch.n_threads);
-    // The search must not lag far behind what features have learned.
+    // The search must not use representations that are much older than the parameters.
     const int64_t refresh_every = std::max<int64_t>(1, (cached.last - cached.first) / Optimizer::kRefreshes);
     LookAhead<Loss> look_ahead(epoch, loss, range);
     Step<W> step(epoch.users, epoch.items, epoch.item_cache, epoch.n_components, width);
@@ -155,7 +155,7 @@ double train_share(
     return total;
 }
 
-// Sum of the steps' losses, or nothing useful if `completed` comes back false.
+// Return the sum of the steps' losses. The sum is meaningless if `completed` is false.
 template <class Loss, class Optimizer, class W>
 double train_epoch(
     const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, W width, Monitor& monitor, bool& completed) {

@@ -5,7 +5,7 @@ import pytest
 
 from gingham import _native
 
-# From the least of instruction sets to the most; a machine runs its best and all below.
+# Instruction sets in ascending order; a machine runs its best and all below.
 _X86 = ("v2", "v3", "v4")
 _BEST = _native.best_module()
 _FUNCTIONS = (
@@ -27,7 +27,7 @@ RUNNABLE = _X86[: _X86.index(_BEST) + 1] if _BEST in _X86 else (_BEST,)
 
 @pytest.fixture(params=RUNNABLE, scope="module")
 def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Put each of the modules that this machine runs in the place of the best: they differ in tiles and rounding."""
+    """Replace the kernel by each of the modules that this machine can run: they differ in tiles and rounding."""
     module = import_module(f"gingham._native_{request.param}")
     with pytest.MonkeyPatch.context() as patch:
         for name in _FUNCTIONS:

@@ -1,4 +1,4 @@
-"""What the tests of training hand to the kernel, and to its twin: settings, pairs and two sides of a model."""
+"""The arguments of training for the kernel and its twin: settings, pairs and the two sides of a model."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,15 +14,14 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Csr = tuple[npt.NDArray[np.int64], Ints, Floats | None]
 
-LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
-# What the optimizer remembers of each parameter, and what that starts from.
+# Initial values of the optimizer's memory of each parameter.
 MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of a training."""
+    """The parameters of training."""
 
     loss: str = "warp"
     schedule: str = "adagrad"
@@ -58,31 +57,31 @@ class Pairs:
         return len(self.user)
 
     def only(self, at: int) -> "Pairs":
-        """One of the pairs, as an epoch of its own."""
+        """Return one of the pairs as an epoch."""
         one = slice(at, at + 1)
         weight, target = (None if part is None else part[one] for part in (self.weight, self.target))
         return replace(self, user=self.user[one], item=self.item[one], weight=weight, target=target)
 
 
 def pairs(positives: sp.csr_matrix, size: int | None = None, seed: int = 0, weighted: bool = False) -> Pairs:
-    """As many pairs of what was bought as asked for (by default each once), with a target for logistic."""
+    """Return `size` random pairs of users and positives (by default each pair once), with targets for logistic."""
     rng = np.random.default_rng(seed)
-    bought = positives.tocoo()
-    at = np.arange(bought.nnz) if size is None else rng.integers(bought.nnz, size=size)
-    user, item = bought.row[at].astype(np.int32), bought.col[at].astype(np.int32)
+    entries = positives.tocoo()
+    at = np.arange(entries.nnz) if size is None else rng.integers(entries.nnz, size=size)
+    user, item = entries.row[at].astype(np.int32), entries.col[at].astype(np.int32)
     return Pairs(
         user,
         item,
         positives,
         positives.indices.astype(np.int32),
-        weight=bought.data[at].astype(np.float32) if weighted else None,
+        weight=entries.data[at].astype(np.float32) if weighted else None,
         target=rng.integers(2, size=len(at)).astype(np.float32),
     )
 
 
 @dataclass
 class Side:
-    """Users or items; without `features`, each has its own alone."""
+    """Users or items; without `features`, each has only its own feature."""
 
     state: Floats
     features: sp.csr_matrix | None = None
@@ -94,7 +93,7 @@ class Side:
 
 @dataclass
 class Model:
-    """Trained in place by the kernel."""
+    """A model that the kernel trains in place."""
 
     settings: Settings
     users: Side
@@ -112,14 +111,14 @@ class Model:
         return deepcopy(self)
 
     def parts(self, side: Side) -> list[Floats]:
-        """Parameters and the optimizer's memory, each an array of features by width; views."""
+        """Return views of the parameters and of the optimizer's memory, each an array of features by width."""
         return np.split(side.state, self.settings.parts, axis=1)
 
     def biases(self, side: Side) -> Floats:
         return side.state[:, self.settings.n_components]
 
     def item_representations(self) -> Floats:
-        """What the kernel's cache holds after a refresh."""
+        """Return the contents of the kernel's cache after a refresh."""
         assert self.items.features is not None
         out = np.empty((self.n_items, self.settings.width), np.float32)
         _native.represent(features=native_csr(self.items.features), state=self.items.state, out=out)
@@ -127,20 +126,20 @@ class Model:
 
     def train(
         self,
-        given: Pairs,
+        pairs: Pairs,
         seed: int = 0,
         num_threads: int = 1,
         progress: Callable[[int], object] | None = None,
         item_cache: Floats | None = None,
     ) -> float:
-        """Run an epoch in the kernel; gives the sum of the losses."""
+        """Train an epoch in the kernel; return the sum of the losses."""
         settings = self.settings
         return _native.train_epoch(
             loss=settings.loss,
             schedule=settings.schedule,
-            examples=(given.user, given.item, given.weight, given.target),
-            positives=native_csr(given.positives),
-            pool=given.pool,
+            examples=(pairs.user, pairs.item, pairs.weight, pairs.target),
+            positives=native_csr(pairs.positives),
+            pool=pairs.pool,
             users=self.users.native(),
             items=self.items.native(),
             item_cache=self._item_cache() if item_cache is None else item_cache,
@@ -166,21 +165,23 @@ def native_csr(matrix: sp.csr_matrix) -> Csr:
     return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), data
 
 
-def bought(n_users: int, n_items: int, density: float = 0.3, seed: int = 0, weighted: bool = False) -> sp.csr_matrix:
-    """Positives at random; every user has one at least, and with them some weights that are zero or large."""
+def random_positives(
+    n_users: int, n_items: int, density: float = 0.3, seed: int = 0, weighted: bool = False
+) -> sp.csr_matrix:
+    """Return random positives, at least one per user; if weighted, some weights are zero or large."""
     rng = np.random.default_rng(seed)
-    there = rng.random((n_users, n_items)) < density
-    there[np.arange(n_users), rng.integers(n_items, size=n_users)] = True
-    matrix = sp.csr_matrix(there.astype(np.float32))
+    mask = rng.random((n_users, n_items)) < density
+    mask[np.arange(n_users), rng.integers(n_items, size=n_users)] = True
+    matrix = sp.csr_matrix(mask.astype(np.float32))
     if weighted:
         matrix.data[:] = rng.choice([0, 0.5, 1, 2, 6], matrix.nnz)
     return matrix
 
 
 def features(n_entities: int, seed: int = 0) -> sp.csr_matrix:
-    """Each entity's own feature and some of six that are shared, a few with weights of their own; none for the last."""
+    """Return each entity's own feature and some of six shared ones of various weights; the last entity has none."""
     rng = np.random.default_rng(seed)
-    # The first two mostly weigh the same, so that a positive and a negative pull them to and fro; the others do not.
+    # The first two mostly have the same weight, so that a positive and a negative update them in opposite directions.
     shared = (rng.random((n_entities, 6)) < 0.5) * np.where(np.arange(6) < 2, 0.5, rng.uniform(0.2, 1, (n_entities, 6)))
     rows = np.hstack([np.eye(n_entities), shared])
     rows[-1] = 0
@@ -195,7 +196,7 @@ def model(
     seed: int = 0,
     alphas: tuple[float, float] = (0.0, 0.0),
 ) -> Model:
-    """A model with random parameters, every other of whose features has been trained before."""
+    """Return a model with random parameters, in which every other feature has been trained before."""
     sides = []
     for number, (size, alpha) in enumerate(zip((n_users, n_items), alphas, strict=True)):
         rng = np.random.default_rng((seed, number))
@@ -211,6 +212,6 @@ def model(
 
 
 def blank(settings: Settings, n_users: int, n_items: int) -> Model:
-    """A model of zeros, as yet untrained: all scores are level."""
+    """Return an untrained model of zeros, whose scores are all equal."""
     start = np.repeat([0.0, *MEMORY[settings.schedule]], settings.width).astype(np.float32)
     return Model(settings, Side(np.tile(start, (n_users, 1))), Side(np.tile(start, (n_items, 1))))

@@ -14,19 +14,19 @@ from .problem import Floats, native_csr
 pytestmark = pytest.mark.usefixtures("kernel")
 
 Doubles = npt.NDArray[np.float64]
-# Blocks of components are multiples of this.
+# The size of a block of components is a multiple of this.
 ALIGNMENT = 16
 
 
 class Problem:
-    """Rows of pairs, fixed representations, and where to pull the rows."""
+    """Rows of pairs, fixed representations and the centres of the penalty."""
 
     def __init__(
         self, seed: int, n_rows: int, n_columns: int, size: int, density: float = 0.3, centred: bool = True
     ) -> None:
         rng = np.random.default_rng(seed)
-        there = rng.random((n_rows, n_columns)) < density
-        self.weights = np.where(there, rng.choice([0.5, 1, 3], there.shape), 0)
+        mask = rng.random((n_rows, n_columns)) < density
+        self.weights = np.where(mask, rng.choice([0.5, 1, 3], mask.shape), 0)
         self.size = size
         self.fixed = padded(rng.normal(size=(n_columns, size)))
         self.spectrum = (rng.random(size) * 4).astype(np.float32)
@@ -54,7 +54,7 @@ class Problem:
         return out, loss
 
     def exact(self, block_size: int = 128) -> Doubles:
-        """The twin: normal equations in float64; a block of components at a time where a row has many pairs."""
+        """Solve the normal equations in float64, block by block of components if a row has many pairs."""
         rows = np.zeros((len(self.penalty), self.size))
         for row, weights in enumerate(self.weights):
             columns = self.fixed[:, : self.size].astype(np.float64)
@@ -94,7 +94,7 @@ def padded(values: Doubles) -> Floats:
     centred=st.booleans(),
     block_size=st.sampled_from([1, 16, 40, 200]),
 )
-def test_each_row_is_the_solution_of_its_equations(
+def test_rows_solve_the_normal_equations(
     seed: int, n_rows: int, n_columns: int, size: int, density: float, centred: bool, block_size: int
 ) -> None:
     problem = Problem(seed, n_rows, n_columns, size, density, centred)
@@ -105,20 +105,20 @@ def test_each_row_is_the_solution_of_its_equations(
     assert not rows[:, size:].any()
 
 
-def test_large_systems_are_solved_exactly_too() -> None:
+def test_large_systems_are_solved_exactly() -> None:
     problem = Problem(1, 5, 700, 300, density=0.9)
     rows, _ = problem.solve(block_size=300)
     np.testing.assert_allclose(rows[:, :300], problem.exact(10_000), atol=1e-3)
 
 
-def test_going_through_the_blocks_again_and_again_finds_the_solution() -> None:
+def test_repeated_block_updates_converge_to_the_solution() -> None:
     problem = Problem(2, 8, 200, 48)
     for _ in range(300):
         problem.start, _ = problem.solve(block_size=16)
     np.testing.assert_allclose(problem.start[:, :48], problem.exact(1000), atol=1e-3)
 
 
-def test_an_infinite_penalty_leaves_the_centre() -> None:
+def test_infinite_penalty_returns_the_centre() -> None:
     problem = Problem(3, 20, 30, 20)
     problem.penalty[::2] = np.inf
     rows, loss = problem.solve()
@@ -130,7 +130,7 @@ def test_an_infinite_penalty_leaves_the_centre() -> None:
 
 
 @pytest.mark.parametrize("block_size", [16, 128])
-def test_what_is_not_finite_stays_where_it_is(block_size: int) -> None:
+def test_non_finite_values_do_not_spread_to_other_rows(block_size: int) -> None:
     problem = Problem(6, 60, 60, 50, density=0.5)
     problem.weights[:, 0] = 0
     problem.weights[::3, 0] = 1
@@ -138,27 +138,27 @@ def test_what_is_not_finite_stays_where_it_is(block_size: int) -> None:
     finite, _ = problem.solve(block_size)
     problem.fixed[0, :50] = np.nan
     rows, _ = problem.solve(block_size)
-    met = problem.weights[:, 0] > 0
-    assert np.isnan(rows[met, :50]).any(axis=1).all()
-    np.testing.assert_array_equal(rows[~met], finite[~met])
+    affected = problem.weights[:, 0] > 0
+    assert np.isnan(rows[affected, :50]).any(axis=1).all()
+    np.testing.assert_array_equal(rows[~affected], finite[~affected])
 
 
 @pytest.mark.parametrize("block_size", [16, 128])
-def test_the_number_of_threads_changes_nothing(block_size: int) -> None:
+def test_results_do_not_depend_on_the_number_of_threads(block_size: int) -> None:
     problem = Problem(4, 200, 90, 50)
     rows, loss = problem.solve(block_size)
     for num_threads in (2, 5):
-        again, same = problem.solve(block_size, num_threads)
-        np.testing.assert_array_equal(again, rows)
-        assert same == loss
+        other_rows, other_loss = problem.solve(block_size, num_threads)
+        np.testing.assert_array_equal(other_rows, rows)
+        assert other_loss == loss
 
 
-def test_progress_counts_pairs_and_what_it_raises_comes_out() -> None:
+def test_progress_counts_pairs_and_its_exceptions_are_raised() -> None:
     problem = Problem(5, 1200, 400, 100, density=0.8)
-    heard: list[int] = []
-    problem.solve(progress=heard.append)
-    assert heard == sorted(heard)
-    assert heard[-1] == len(problem.pairs[1])
+    calls: list[int] = []
+    problem.solve(progress=calls.append)
+    assert calls == sorted(calls)
+    assert calls[-1] == len(problem.pairs[1])
 
     def stop(_: int) -> None:
         raise KeyboardInterrupt
@@ -169,7 +169,7 @@ def test_progress_counts_pairs_and_what_it_raises_comes_out() -> None:
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), target=st.sampled_from([0.0, 1.0]), size=st.integers(1, 40))
-def test_the_gradient_is_that_of_the_loss(seed: int, target: float, size: int) -> None:
+def test_gradient_of_the_loss(seed: int, target: float, size: int) -> None:
     problem = Problem(seed, 12, 25, size)
     out = np.full_like(problem.start, np.nan)
     out[:, size:] = 0
@@ -189,7 +189,7 @@ def test_the_gradient_is_that_of_the_loss(seed: int, target: float, size: int) -
 
 @pytest.mark.parametrize("n_rows", [0, 1, 7, 500, 40_000])
 @pytest.mark.parametrize("size", [1, 17, 40])
-def test_the_gram_matrix(n_rows: int, size: int) -> None:
+def test_gram_matrix(n_rows: int, size: int) -> None:
     rows = padded(np.random.default_rng(n_rows).normal(size=(n_rows, size)))
     exact = rows[:, :size].T.astype(np.float64) @ rows[:, :size].astype(np.float64)
     for num_threads in (1, 3):
@@ -201,17 +201,17 @@ def test_the_gram_matrix(n_rows: int, size: int) -> None:
 
 @pytest.mark.parametrize("n_rows", [0, 1, 13, 200])
 @pytest.mark.parametrize("size", [1, 15, 33, 64])
-def test_rows_are_turned_into_axes(n_rows: int, size: int) -> None:
+def test_rows_are_rotated_to_the_axes(n_rows: int, size: int) -> None:
     rng = np.random.default_rng(size)
     rows, axes = padded(rng.normal(size=(n_rows, size))), rng.normal(size=(size, size)).astype(np.float32)
     exact = rows[:, :size].astype(np.float64) @ axes.T.astype(np.float64)
-    turned = rows.copy()
-    _native.als_rotate(rows=turned, axes=axes, num_threads=2)
-    np.testing.assert_allclose(turned[:, :size], exact, atol=1e-4)
-    assert not turned[:, size:].any()
+    rotated = rows.copy()
+    _native.als_rotate(rows=rotated, axes=axes, num_threads=2)
+    np.testing.assert_allclose(rotated[:, :size], exact, atol=1e-4)
+    assert not rotated[:, size:].any()
 
 
-def good() -> dict[str, Any]:
+def valid_arguments() -> dict[str, Any]:
     problem = Problem(0, 3, 4, 5)
     return {
         "pairs": problem.pairs,
@@ -231,24 +231,27 @@ def good() -> dict[str, Any]:
     [
         ({"num_threads": 0}, "num_threads"),
         ({"block_size": 0}, "block_size"),
-        ({"fixed": np.zeros((2, 16), np.float32)}, "a column is out of range"),
+        ({"fixed": np.zeros((2, 16), np.float32)}, "a column index is out of range"),
         ({"spectrum": np.zeros(17, np.float32)}, "n_components columns"),
         ({"spectrum": np.zeros(0, np.float32)}, "n_components columns"),
-        ({"penalty": np.ones(2, np.float32)}, "a penalty"),
-        ({"out": np.zeros((2, 16), np.float32)}, "each row of pairs needs a row"),
-        ({"centre": np.zeros((4, 16), np.float32)}, "each row of pairs needs a row"),
-        ({"pairs": (np.array([0, 1, 1, 1]), np.array([0], np.int32), np.ones(2, np.float32))}, "a weight each"),
+        ({"penalty": np.ones(2, np.float32)}, "penalty must have a value"),
+        ({"out": np.zeros((2, 16), np.float32)}, "a row for each row of pairs"),
+        ({"centre": np.zeros((4, 16), np.float32)}, "a row for each row of pairs"),
+        (
+            {"pairs": (np.array([0, 1, 1, 1]), np.array([0], np.int32), np.ones(2, np.float32))},
+            "must all have a weight",
+        ),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
-    _native.als_solve(**good())
+def test_invalid_arguments_are_refused(change: dict[str, Any], words: str) -> None:
+    _native.als_solve(**valid_arguments())
     with pytest.raises(ValueError, match=words):
-        _native.als_solve(**{**good(), **change})
+        _native.als_solve(**{**valid_arguments(), **change})
 
 
-def test_axes_and_products_that_do_not_fit_are_refused() -> None:
+def test_axes_and_gram_matrices_of_wrong_shape_are_refused() -> None:
     rows = np.zeros((2, 16), np.float32)
-    with pytest.raises(ValueError, match="n_components x n_components"):
+    with pytest.raises(ValueError, match=r"\(n_components, n_components\)"):
         _native.als_rotate(rows=rows, axes=np.zeros((3, 4), np.float32), num_threads=1)
-    with pytest.raises(ValueError, match="n_components x n_components"):
+    with pytest.raises(ValueError, match=r"\(n_components, n_components\)"):
         _native.als_gram(rows=rows, out=np.zeros((17, 17)), num_threads=1)

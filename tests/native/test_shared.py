@@ -29,7 +29,7 @@ def csr(dense: npt.NDArray[np.float32], mask: Mask) -> Any:
     levels=st.sampled_from([1, 3, 1000]),
     num_threads=st.integers(1, 3),
 )
-def test_it_ranks_as_if_all_scores_were_written_out(
+def test_ranking_shared_scores_equals_the_oracle(
     seed: int, n_users: int, n_items: int, k: int | None, shares: tuple[Any, ...], levels: int, num_threads: int
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -49,7 +49,7 @@ def test_it_ranks_as_if_all_scores_were_written_out(
     assert_equal(answers, oracle(np.where(own, own_scores, shared), seen, test, k))
 
 
-GOOD: dict[str, Any] = {
+VALID: dict[str, Any] = {
     "shared": np.zeros(3, np.float32),
     "own": (np.array([0, 1, 2]), np.array([0, 2], np.int32), np.ones(2, np.float32)),
     "seen": None,
@@ -69,15 +69,18 @@ GOOD: dict[str, Any] = {
         ({"num_threads": 0}, "num_threads"),
         (
             {"own": (np.array([0, 1, 2]), np.array([0, 3], np.int32), np.ones(2, np.float32))},
-            "a column is out of range",
+            "a column index is out of range",
         ),
-        ({"own": (np.array([0, 2, 2]), np.array([2, 0], np.int32), np.ones(2, np.float32))}, "columns must ascend"),
+        (
+            {"own": (np.array([0, 2, 2]), np.array([2, 0], np.int32), np.ones(2, np.float32))},
+            "column indices must ascend",
+        ),
         ({"own": (np.array([0, 1, 2]), np.array([0, 2], np.int32), np.ones(1, np.float32))}, "equally long"),
         ({"seen": (np.array([0, 0]), np.empty(0, np.int32))}, "seen must have a row for each user"),
-        ({"top_scores": np.zeros((2, 2), np.float32)}, "users x k"),
+        ({"top_scores": np.zeros((2, 2), np.float32)}, r"\(users, k\)"),
     ],
 )
-def test_what_does_not_fit_is_refused(change: dict[str, Any], words: str) -> None:
-    _native.rank_shared(**GOOD)
+def test_invalid_arguments_are_refused(change: dict[str, Any], words: str) -> None:
+    _native.rank_shared(**VALID)
     with pytest.raises(ValueError, match=words):
-        _native.rank_shared(**{**GOOD, **change})
+        _native.rank_shared(**{**VALID, **change})

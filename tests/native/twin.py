@@ -1,7 +1,7 @@
-"""The kernel's training once more, slow and plain: NumPy, float64, exact square roots.
+"""A simple, slow implementation of the kernel's training: NumPy, float64, exact square roots.
 
-It draws what the kernel draws, for the draws depend on (seed, position) alone; a difference that is no rounding is a
-bug in one of the two.
+It draws the same random numbers as the kernel, because these depend only on (seed, position). A difference larger than
+rounding is a bug in one of the two.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _GAMMA = 0x9E3779B97F4A7C15
 
 
 def mix(x: int) -> int:
-    """Finish a number of SplitMix64."""
+    """Return the finalizer of SplitMix64."""
     x &= _WORD
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _WORD
@@ -74,7 +74,7 @@ class Permutation:
 
 
 class Order:
-    """The order of an epoch: runs of neighbours are permuted, and what is left over comes last."""
+    """The order of an epoch: runs of neighbours are permuted, and the remainder comes last."""
 
     RUN = 16
 
@@ -91,7 +91,7 @@ class Order:
 
 
 class Optimizer(Protocol):
-    """Changes one feature's row, [parameters, memory...], in place."""
+    """Updates one feature's row, [parameters, memory...], in place."""
 
     def step(self, row: Doubles, gradient: Doubles) -> None: ...
 
@@ -121,30 +121,30 @@ class Adadelta:
         momentum[:] = self._mean(momentum, update**2)
         parameters -= update
 
-    def _mean(self, so_far: Doubles, new: Doubles) -> Doubles:
-        return self._rho * so_far + (1 - self._rho) * new
+    def _mean(self, mean: Doubles, value: Doubles) -> Doubles:
+        return self._rho * mean + (1 - self._rho) * value
 
 
 # The model -----------------------------------------------------------------------------------------------------------
 
 
 class Side:
-    """Users or items. What has its own feature alone has a row of the identity."""
+    """Users or items. An entity with only its own feature has a row of the identity."""
 
-    def __init__(self, given: problem.Side, parts: int, optimizer: Optimizer) -> None:
-        self.state = np.empty((len(given.state), parts, given.state.shape[1] // parts))
-        self.weights = np.eye(len(self.state)) if given.features is None else given.features.toarray().astype(float)
-        self._alpha = given.alpha
+    def __init__(self, side: problem.Side, parts: int, optimizer: Optimizer) -> None:
+        self.state = np.empty((len(side.state), parts, side.state.shape[1] // parts))
+        self.weights = np.eye(len(self.state)) if side.features is None else side.features.toarray().astype(float)
+        self._alpha = side.alpha
         self._optimizer = optimizer
-        self._cached = given.features is not None
-        self.read(given)
+        self._cached = side.features is not None
+        self.read(side)
 
     @property
     def parameters(self) -> Doubles:
         return self.state[:, 0]
 
-    def read(self, given: problem.Side) -> None:
-        self.state[:] = given.state.reshape(self.state.shape)
+    def read(self, side: problem.Side) -> None:
+        self.state[:] = side.state.reshape(self.state.shape)
 
     def represent(self, entity: int) -> Doubles:
         row: Doubles = self.weights[entity] @ self.parameters
@@ -154,19 +154,19 @@ class Side:
         self._cache = self.weights @ self.parameters
 
     def search_row(self, entity: int) -> Doubles:
-        """Only rows of features are read late; a row of parameters is where it is."""
+        """Return the row that the search reads: delayed for entities with features, otherwise current."""
         row: Doubles = self._cache[entity] if self._cached else self.parameters[entity]
         return row
 
     def descend(self, weights: Doubles, gradient: Doubles) -> None:
-        """Step down a gradient by a sum of features with these weights; those of no weight stay as they are."""
+        """Update the features with these weights along a gradient; features of weight zero don't change."""
         for feature in np.flatnonzero(weights):
             parameters = self.parameters[feature]
             self._optimizer.step(self.state[feature], weights[feature] * gradient + self._alpha * parameters)
 
 
 class Step:
-    """What a loss sees of the model while it works on one user."""
+    """A loss's view of the model during a step of one user."""
 
     def __init__(self, twin: "Twin", user: int) -> None:
         self._twin = twin
@@ -174,7 +174,7 @@ class Step:
         self.user = user
         self.user_row = twin.users.represent(user)
         self._user_bias = self.user_row[self._bias]
-        self.user_row[self._bias] = 1  # meets the item's bias
+        self.user_row[self._bias] = 1  # multiplied by the item's bias
 
     def search_score(self, item: int) -> float:
         return float(self.user_row @ self._twin.items.search_row(item))
@@ -187,17 +187,17 @@ class Step:
         return float(self.user_row @ (items.represent(item) - items.represent(other)))
 
     def exceeds(self, a: float, b: float) -> bool:
-        """Whether a > b; the twin remembers how close that was, for rounding may turn what is too close."""
+        """Return whether a > b; the twin records the smallest difference, because rounding may change close results."""
         self._twin.closest = min(self._twin.closest, abs(a - b))
         return a > b
 
     def apply(self, update: "Update") -> None:
         users, items = self._twin.users, self._twin.items
-        towards = items.weights[update.item].copy()
+        difference = items.weights[update.item].copy()
         if update.other is not None:
-            towards -= items.weights[update.other]
-        direction = towards @ items.parameters
-        # The user's bias is part of a score; of the difference of two scores it is not.
+            difference -= items.weights[update.other]
+        direction = difference @ items.parameters
+        # The user's bias is part of a score, but cancels in the difference of two scores.
         direction[self._bias] = 1 if update.other is None else 0
         users.descend(users.weights[self.user], update.gradient * direction)
         items.descend(items.weights[update.item], update.gradient * self.user_row)
@@ -210,7 +210,7 @@ class Step:
 
 @dataclass
 class Update:
-    """The derivative of the loss by the score, or by the margin of the item over the other."""
+    """The derivative of the loss with respect to the score, or to the margin of the item over the other."""
 
     item: int
     gradient: float
@@ -219,7 +219,7 @@ class Update:
 
 
 class Loss(Protocol):
-    """Chooses what to train on; nothing, if it finds no reason to."""
+    """Chooses the update of a step, or None."""
 
     def __init__(self, settings: Settings, pairs: Pairs, n_items: int) -> None: ...
     def sample(self, step: Step, at: int, random: Random) -> Update | None: ...
@@ -238,7 +238,7 @@ class _PairLoss:
         self.settings, self.pairs, self.n_items = settings, pairs, n_items
         self.item, self.target = pairs.item.tolist(), pairs.target
         self.weight = [1.0] * len(pairs) if pairs.weight is None else pairs.weight.tolist()
-        self.bought = [row.tolist() for row in np.split(pairs.positives.indices, pairs.positives.indptr[1:-1])]
+        self.positives = [row.tolist() for row in np.split(pairs.positives.indices, pairs.positives.indptr[1:-1])]
 
 
 class Logistic(_PairLoss):
@@ -255,7 +255,7 @@ class Bpr(_PairLoss):
     def sample(self, step: Step, at: int, random: Random) -> Update | None:
         for _ in range(self.MAX_DRAWS):
             other = int(self.pairs.pool[random.below(len(self.pairs.pool))])
-            if other not in self.bought[step.user]:
+            if other not in self.positives[step.user]:
                 margin, weight = step.margin(self.item[at], other), self.weight[at]
                 return Update(self.item[at], -weight * sigmoid(-margin), weight * softplus(-margin), other)
         return None
@@ -271,7 +271,7 @@ class Warp(_PairLoss):
         threshold = step.search_score(item) - 1
         for draws in range(1, self.settings.max_sampled + 1):
             other = random.below(self.n_items)
-            if not step.exceeds(step.search_score(other), threshold) or other in self.bought[step.user]:
+            if not step.exceeds(step.search_score(other), threshold) or other in self.positives[step.user]:
                 continue
             margin = step.margin(item, other)
             if step.exceeds(1, margin):
@@ -282,37 +282,37 @@ class Warp(_PairLoss):
 
 class WarpKos(Warp):
     def sample(self, step: Step, at: int, random: Random) -> Update | None:
-        bought = self.bought[step.user]
-        size = min(self.settings.n, len(bought))
-        drawn = [place for _ in range((size + 1) // 2) for place in random.two_below(len(bought))][:size]
-        scores = [step.search_score(bought[place]) for place in drawn]
-        kth = sorted(scores, reverse=True)[min(self.settings.k, len(drawn)) - 1]
-        place = drawn[scores.index(kth)]
-        for other, score in zip(drawn, scores, strict=True):
+        positives = self.positives[step.user]
+        size = min(self.settings.n, len(positives))
+        draws = [place for _ in range((size + 1) // 2) for place in random.two_below(len(positives))][:size]
+        scores = [step.search_score(positives[place]) for place in draws]
+        kth = sorted(scores, reverse=True)[min(self.settings.k, len(draws)) - 1]
+        place = draws[scores.index(kth)]
+        for other, score in zip(draws, scores, strict=True):
             if other != place:
                 step.exceeds(score, kth)
         weight = self.pairs.positives.data[self.pairs.positives.indptr[step.user] + place]
-        return self.search(step, bought[place], float(weight), random)
+        return self.search(step, positives[place], float(weight), random)
 
 
 # Training ------------------------------------------------------------------------------------------------------------
 
 
 class Twin:
-    """Starts as a copy of the model, and is trained in its stead."""
+    """A copy of a model, which is trained by this module."""
 
     OPTIMIZERS: ClassVar[dict[str, type[Adagrad | Adadelta]]] = {"adagrad": Adagrad, "adadelta": Adadelta}
     LOSSES: ClassVar[dict[str, type[Loss]]] = {"logistic": Logistic, "bpr": Bpr, "warp": Warp, "warp-kos": WarpKos}
 
-    def __init__(self, given: Model) -> None:
-        self.settings = settings = given.settings
+    def __init__(self, model: Model) -> None:
+        self.settings = settings = model.settings
         optimizer = self._optimizer = self.OPTIMIZERS[settings.schedule](settings)
-        self.users, self.items = (Side(side, settings.parts, optimizer) for side in given.sides)
+        self.users, self.items = (Side(side, settings.parts, optimizer) for side in model.sides)
         self.closest = np.inf
 
-    def follow(self, given: Model) -> None:
-        """Take over the parameters and memory of the model."""
-        for side, other in zip((self.users, self.items), given.sides, strict=True):
+    def follow(self, model: Model) -> None:
+        """Copy the parameters and memory of the model."""
+        for side, other in zip((self.users, self.items), model.sides, strict=True):
             side.read(other)
 
     def train(self, pairs: Pairs, seed: int = 0) -> float:

@@ -1,4 +1,4 @@
-// What every loss works with: the examples of an epoch, and one thread's view of the model during a step.
+// What losses work with: the examples of an epoch, and one thread's view of the model during a step.
 #pragma once
 
 #include <algorithm>
@@ -6,21 +6,21 @@
 #include <cstdint>
 #include <vector>
 
-#include "../matrix.hpp"
-#include "../random.hpp"
-#include "../representation.hpp"
+#include "matrix.hpp"
+#include "random.hpp"
+#include "representation.hpp"
 
 namespace gingham {
 
-// The training pairs, and the users' positive items as sorted rows (weights in `data`, if they have any).
+// The training pairs, and the users' positive items as sorted rows (weights in `data`, unless all are one).
 struct Examples {
     const int32_t* user = nullptr;
     const int32_t* item = nullptr;
     const float* weight = nullptr;
-    const float* target = nullptr;  // 1 or 0; logistic alone
+    const float* target = nullptr;  // 1 or 0; only if the loss needs negatives
     int64_t size = 0;
     Csr positives;
-    // The items of all entries: drawing from it is drawing by popularity.
+    // The items of all entries: a uniform draw from the pool is a draw by popularity.
     const int32_t* pool = nullptr;
     int64_t pool_size = 0;
 
@@ -31,7 +31,7 @@ struct Examples {
         if (target) gingham::prefetch(target + at);
     }
     void prefetch_positives(int64_t user) const {
-        // Most users' rows end on the line they begin on, or on the next.
+        // The rows of most users lie on one or two cache lines.
         gingham::prefetch(positives.indices + positives.begin(user));
         gingham::prefetch(positives.indices + positives.end(user));
         if (positives.data) gingham::prefetch(positives.data + positives.begin(user));
@@ -45,8 +45,8 @@ struct Example {
     float target;
 };
 
-// A step's outcome: `item` moves along -gradient * user, `other` (if >= 0) along +gradient * user, and the user along
-// -gradient * difference.
+// The result of a step: `item` moves along -gradient * user, `other` (if >= 0) along +gradient * user, and the user
+// along -gradient * difference.
 struct Update {
     int32_t item = -1;
     int32_t other = -1;
@@ -60,7 +60,7 @@ class Step {
     Step(const Side& users, const Side& items, const Matrix& item_cache, int n_components, W width)
         : users_(users), items_(items), cache_(item_cache), n_components_(n_components), width_(width),
           buffer_(2 * width + kRowAlignment) {
-        // The two rows start on a cache line.
+        // Both rows start at a cache line.
         const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
         user_row_ = buffer_.data() + (-address % 64) / sizeof(float);
         difference_ = user_row_ + width;
@@ -69,26 +69,26 @@ class Step {
     const float* user_row() const { return user_row_; }
     const float* difference() const { return difference_; }
 
-    // The user's row holds one where an item's row holds its bias, so that a score is one dot product.
+    // The user's row has a one at the place of an item's bias, so that a score is a single dot product.
     void set_user(int64_t user) {
         users_.represent(user, user_row_, width_);
         user_bias_ = user_row_[n_components_];
         user_row_[n_components_] = 1;
     }
 
-    // Score without the user's bias, which ranks nothing. Items with features are read from a cache that may lag some
-    // steps behind: good enough to look for a negative, never used for an update.
+    // Score without the user's bias, which does not change the order of items. Items with features are read from a
+    // cache that may be some steps old: accurate enough to search for a negative, never used for an update.
     float search_score(int32_t item) const { return dot(user_row_, search_row(item), width_); }
     const float* search_row(int32_t item) const {
         return items_.identity ? items_.parameters(item) : cache_.row(item);
     }
 
-    // Called as soon as an item is likely to be updated.
+    // Prefetch an item that will probably be updated.
     void expect(int32_t item) const {
         if (items_.identity) prefetch_row(items_.state.row(item), items_.state.stride);
     }
 
-    // Exact score of a pair, both biases included; leaves the user's gradient direction in `difference`.
+    // Return the exact score of a pair with both biases; store the user's gradient direction in `difference`.
     float score(int32_t item) {
         items_.represent(item, difference_, width_);
         const float score = dot(user_row_, difference_, width_) + user_bias_;
@@ -96,7 +96,8 @@ class Step {
         return score;
     }
 
-    // Exact score(item) - score(other), their difference left behind; the user's bias has no part in it.
+    // Return the exact score(item) - score(other); store the difference of their rows in `difference`. The user's bias
+    // cancels.
     float margin(int32_t item, int32_t other) {
         if (items_.identity) {
             const float* a = items_.parameters(item);
@@ -113,7 +114,7 @@ class Step {
         return margin;
     }
 
-    // Calls visit(feature, weight in a - weight in b) for the features of two rows, skipping what cancels.
+    // Call visit(feature, weight in a - weight in b) for the features of two rows, except where the weights are equal.
     template <class Visit>
     static void for_each_unshared(const Csr& features, int64_t a, int64_t b, Visit visit) {
         int64_t i = features.begin(a), j = features.begin(b);
@@ -149,7 +150,7 @@ class Step {
 inline float softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::fabs(x))); }
 inline float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }
 
-// A pair's own example.
+// The example of a pair.
 inline Example pair_example(const Examples& examples, int64_t at) {
     return {examples.user[at], examples.item[at], examples.weight ? examples.weight[at] : 1.0f, 1.0f};
 }

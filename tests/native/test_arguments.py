@@ -1,0 +1,114 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from . import problem
+from .comparisons import ITEMS, POSITIVES, USERS, altered
+from .problem import Model, Pairs, Settings
+
+
+def other_settings(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
+    return lambda model, pairs: (replace(model, settings=replace(model.settings, **changes)), pairs)
+
+
+def other_pairs(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
+    return lambda model, pairs: (model, replace(pairs, **changes))
+
+
+def other_items(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
+    return lambda model, pairs: (replace(model, items=replace(model.items, **changes)), pairs)
+
+
+TWO = np.zeros(2, np.int32)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (other_settings(loss="hinge"), "unknown loss hinge"),
+        (other_settings(schedule="adam"), "unknown learning schedule adam"),
+        (other_settings(schedule="adadelta"), "the number of the optimizer's parts"),
+        (other_settings(n_components=16), "the number of the optimizer's parts"),
+        (other_items(state=np.zeros((ITEMS, 40), np.float32)), "a multiple of 16"),
+        (other_items(state=np.zeros((ITEMS, 0), np.float32)), "a multiple of 16"),
+        (other_items(state=np.zeros((ITEMS, 48), np.float32)), "the number of the optimizer's parts"),
+        (other_pairs(item=TWO), "item and user must be equally long"),
+        (other_pairs(weight=np.ones(2, np.float32)), "weight must be as long as user"),
+        (other_pairs(target=np.ones(2, np.float32)), "target must be as long as user"),
+        (other_pairs(positives=altered(POSITIVES, indptr=np.zeros(0))), "indptr must not be empty"),
+        (other_pairs(positives=altered(POSITIVES, indptr=POSITIVES.indptr + 1)), "indptr must run from 0"),
+        (other_pairs(positives=altered(POSITIVES, indptr=POSITIVES.indptr[:-1])), "indptr must run from 0"),
+        (
+            other_pairs(positives=altered(POSITIVES, data=POSITIVES.data[1:])),
+            "positives must all have a weight",
+        ),
+        (
+            other_pairs(positives=altered(POSITIVES, indices=POSITIVES.indices + ITEMS)),
+            "a column index is out of range",
+        ),
+        (other_pairs(positives=altered(POSITIVES, indices=POSITIVES.indices * 0)), "column indices must ascend"),
+        (other_pairs(user=np.full_like(problem.pairs(POSITIVES).user, USERS)), "a user index is out of range"),
+        (other_pairs(item=np.full_like(problem.pairs(POSITIVES).item, -1)), "an item index is out of range"),
+        (other_pairs(pool=np.full(3, ITEMS, np.int32)), "an item index of pool is out of range"),
+        (other_settings(max_sampled=0), "must be at least 1"),
+        (other_settings(n=1, k=2), "n at least k"),
+        (other_items(features=altered(POSITIVES, data=POSITIVES.data[1:])), "data and indices must be equally long"),
+        (
+            other_items(features=altered(POSITIVES, indices=POSITIVES.indices + ITEMS)),
+            "a feature index is out of range",
+        ),
+    ],
+)
+def test_invalid_arguments_are_refused(change: Any, words: str) -> None:
+    model, pairs = change(problem.model(Settings(), USERS, ITEMS), problem.pairs(POSITIVES))
+    with pytest.raises(ValueError, match=words):
+        model.train(pairs)
+
+
+def test_losses_check_their_examples() -> None:
+    pairs = problem.pairs(POSITIVES)
+    with pytest.raises(ValueError, match="a target for each pair"):
+        problem.model(Settings("logistic"), USERS, ITEMS).train(replace(pairs, target=None))
+    with pytest.raises(ValueError, match="bpr needs items to draw from"):
+        problem.model(Settings("bpr"), USERS, ITEMS).train(replace(pairs, pool=TWO[:0]))
+
+
+def test_zero_threads_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_threads must be at least 1"):
+        problem.model(Settings(), USERS, ITEMS).train(problem.pairs(POSITIVES), num_threads=0)
+
+
+def test_items_with_features_need_a_cache_of_the_right_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, pairs = problem.model(Settings(), USERS, ITEMS, with_features=True), problem.pairs(POSITIVES)
+    for shape in ((ITEMS - 1, 16), (ITEMS, 32)):
+        with pytest.raises(ValueError, match="a row for each item"):
+            model.train(pairs, item_cache=np.empty(shape, np.float32))
+    monkeypatch.setattr(Model, "_item_cache", lambda self: None)
+    with pytest.raises(ValueError, match="item_cache is required for items with features"):
+        model.train(pairs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_items(state=np.zeros((ITEMS, 32))),
+        other_items(state=np.zeros((ITEMS, 64), np.float32)[:, ::2]),
+        other_items(state=np.zeros(ITEMS * 32, np.float32)),
+        other_pairs(user=np.zeros(len(problem.pairs(POSITIVES)))),
+        other_pairs(pool=np.zeros(9, np.int64)),
+    ],
+)
+def test_arrays_of_wrong_dtype_or_layout_are_refused_not_copied(change: Any) -> None:
+    model, pairs = change(problem.model(Settings(), USERS, ITEMS), problem.pairs(POSITIVES))
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        model.train(pairs)
+
+
+def test_read_only_state_is_refused() -> None:
+    model = problem.model(Settings(), USERS, ITEMS)
+    model.items.state.flags.writeable = False
+    with pytest.raises(TypeError, match="incompatible function arguments"):
+        model.train(problem.pairs(POSITIVES))
