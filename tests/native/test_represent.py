@@ -55,7 +55,7 @@ def test_a_single_feature_of_weight_one_is_copied() -> None:
         ((2, 16), "a row for each row of features"),
         ((4, 16), "a row for each row of features"),
         ((3, 48), "a row for each row of features"),
-        ((3, 17), "a multiple of 16"),
+        ((3, 17), "a positive multiple of 16"),
     ],
 )
 def test_out_of_wrong_shape_is_refused(shape: tuple[int, int], words: str) -> None:
