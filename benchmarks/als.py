@@ -1,11 +1,11 @@
-"""ALS beside implicit's, in one run: `make bench-als`. Data: the seeded shop, and Gowalla where it is at hand.
+"""ALS compared with implicit's ALS in one run: `make bench-als`. Data: the seeded shop, and Gowalla if its files exist.
 
-Both minimise the same, but for a tenth of a positive's weight (implicit counts a positive as observed or as unobserved,
-Gingham as both), from random embeddings, for as many epochs. The work of an epoch is not the same: implicit by default
-takes three steps of conjugate gradients an entity; Gingham solves it exactly, or, where it has more positives than
-`block_size` in an embedding larger than that, by one pass through blocks of components. So each row also says how good
-both models are after it, on pairs that neither was fitted to; and in the small embedding implicit's exact solver, which
-does the same work as ours there, is raced as well.
+Both minimise nearly the same loss (for implicit a positive is either observed or unobserved, for Gingham both, which
+differs by a tenth of its weight), from random embeddings, for the same number of epochs. The work of an epoch differs:
+by default implicit makes three steps of conjugate gradients per entity. Gingham solves an entity exactly, or, if it has
+more positives than `block_size` and the embedding is larger than that, in one pass through blocks of components. So
+each row also has the quality of both models on held-out pairs. With the small embedding, implicit's exact solver, which
+does the same work, is measured too.
 """
 
 import warnings
@@ -25,11 +25,11 @@ from shop import make_shop
 from side_by_side import alternate
 from table import Row, report
 
-# As https://github.com/kuandeng/LightGCN has it, as two SciPy matrices; beside the repository, for it is not ours.
+# The split of https://github.com/kuandeng/LightGCN as two SciPy matrices, outside the repository.
 GOWALLA = Path(__file__).parent.parent.parent / "shared" / "data" / "gowalla"
-# A timed call trains for so many epochs: what it prepares once counts, as it does for a user.
+# Epochs of a timed call, which includes preparations that are done once per fit.
 EPOCHS = 3
-# Sizes of embeddings, whether implicit uses conjugate gradients, and how many times as fast an epoch must be.
+# Size of embeddings, whether implicit uses conjugate gradients, and the target of the speed-up of an epoch.
 RACES = ((64, True, 1.0), (64, False, 1.0), (256, True, 1.5))
 UNOBSERVED_WEIGHT = 0.1
 L2 = 0.1
@@ -37,22 +37,22 @@ METRIC = "ndcg@20"
 
 
 def main() -> None:
-    """Run everything."""
+    """Run the benchmark."""
     report((every_data_set,), "als", ("gingham", "implicit", "numpy", "scipy"))
 
 
 def every_data_set() -> Iterator[Row]:
-    """Compare on one after the other."""
+    """Compare on each data set."""
     for name, train, held in data():
         yield from epochs(name, train, held)
 
 
 def data() -> Iterator[tuple[str, sp.csr_matrix, sp.csr_matrix]]:
-    """Give the data sets: what to train on, and what was held out of it."""
+    """Yield the name, the training pairs and the held-out pairs of each data set."""
     shop = make_shop()
     yield "shop", shop.train, shop.test
     if not (GOWALLA / "train.npz").is_file():
-        print(f"There is no {GOWALLA}; Gowalla is left out.")
+        print(f"{GOWALLA} does not exist; Gowalla is skipped.")
         return
     pairs = sp.load_npz(GOWALLA / "train.npz").astype(np.float32).tocoo()
     held = np.random.default_rng(0).random(pairs.nnz) < 0.1
@@ -64,7 +64,7 @@ def data() -> Iterator[tuple[str, sp.csr_matrix, sp.csr_matrix]]:
 
 
 def epochs(name: str, train: sp.csr_matrix, held: sp.csr_matrix) -> Iterator[Row]:
-    """Race a peer, at each size of the embeddings, with one thread and with two."""
+    """Compare the time of an epoch for each size of embeddings, on one thread and on two."""
     for n_components, use_cg, least in RACES:
         for num_threads in (1, 2):
             theirs = implicit.als.AlternatingLeastSquares(
@@ -76,14 +76,14 @@ def epochs(name: str, train: sp.csr_matrix, held: sp.csr_matrix) -> Iterator[Row
                 num_threads=num_threads,
                 random_state=1,
             )
-            ours = gg.ALS(n_components, UNOBSERVED_WEIGHT, L2, l2_exponent=0, random_state=1)
-            # Both have threads of their own; those of BLAS, which implicit asks for one, would not be counted.
+            ours = gg.ALS(n_components, UNOBSERVED_WEIGHT, L2, l2_exponent=0, epochs=EPOCHS, random_state=1)
+            # Both packages use their own threads; implicit recommends to limit BLAS to one.
             with threadpool_limits(1, "blas"):
                 seconds = alternate(
                     {
                         "peer": lambda theirs=theirs: theirs.fit(train, show_progress=False),
                         "gingham": lambda ours=ours, num_threads=num_threads: ours.fit(
-                            train, epochs=EPOCHS, num_threads=num_threads, verbose=False
+                            train, num_threads=num_threads, verbose=False
                         ),
                     }
                 )
@@ -104,7 +104,7 @@ def epochs(name: str, train: sp.csr_matrix, held: sp.csr_matrix) -> Iterator[Row
 
 
 def metric(train: sp.csr_matrix, held: sp.csr_matrix, users: np.ndarray, items: np.ndarray) -> float:
-    """Measure embeddings of any model on held-out pairs, train pairs left out."""
+    """Measure the embeddings of any model on held-out pairs; training pairs are not candidates."""
     n_components = users.shape[1]
 
     def rows(embeddings: np.ndarray) -> np.ndarray:

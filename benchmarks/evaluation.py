@@ -1,4 +1,4 @@
-"""Evaluation beside `lightfm.evaluation` and NumPy's bare product of users and items: `make bench-evaluation`.
+"""Evaluation compared with `lightfm.evaluation` and a NumPy product of users and items: `make bench-evaluation`.
 
 Prints a table of ratios and writes it, with versions and threads, to benchmarks/results/.
 """
@@ -22,28 +22,28 @@ from table import Row, report
 COMPONENTS = 50
 THREADS = 2
 KS = (1, 5, 12)
-# What the bare product is made of at once: it needs as many rows of scores.
+# Rows of a block of the product, all of whose scores are in memory.
 BLOCK = 4096
-# Of the intervals: users, and a column a metric at each k.
+# Size of the intervals' input: users, and a column for each metric at each k.
 N_USERS = 100_000
 N_COLUMNS = len(AT_K) * len(KS) + len(OF_ALL)
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     packages = ("gingham", "lightfm-next", "numpy", "scipy", "polars")
     report((one_pass, intervals), "evaluation", packages, make_shop())
 
 
 def one_pass(shop: Shop) -> Iterator[Row]:
-    """All metrics of users and of lists at three k; both sides with two threads."""
-    ours = gg.HybridMF(n_components=COMPONENTS, loss="warp", random_state=1)
-    ours.fit(shop.train, epochs=5, num_threads=THREADS, verbose=False)
+    """Compute all metrics of users and of lists at three k; both sides with two threads."""
+    ours = gg.HybridMF(n_components=COMPONENTS, loss="warp", epochs=5, random_state=1)
+    ours.fit(shop.train, num_threads=THREADS, verbose=False)
     theirs = LightFM(no_components=COMPONENTS, loss="warp", random_state=1)
     theirs.fit(shop.train.tocoo(), epochs=5, num_threads=THREADS)
     users, items = ours.user_representations()[0], ours.item_representations()[0]
     tested = users[np.diff(shop.test.indptr) > 0]
-    # Identities are no likeness.
+    # Without the identity, which makes no two items similar.
     features = shop.item_features[:, shop.train.shape[1] :]
 
     def product(rows: np.ndarray) -> None:
@@ -66,7 +66,7 @@ def one_pass(shop: Shop) -> Iterator[Row]:
         )
     for work, side, bare, most in (
         ("all metrics at three k, over NumPy's product of all users x items", "metrics", "product", 1.3),
-        ("the same, over the product of the users with test items alone", "metrics", "tested", 1.3),
+        ("the same, over the product of only the users with test items", "metrics", "tested", 1.3),
         ("gg.evaluate with its intervals, over the product of all users", "evaluate", "product", 0),
     ):
         ratio = seconds[side] / seconds[bare]
@@ -79,11 +79,11 @@ def one_pass(shop: Shop) -> Iterator[Row]:
         )
 
     def four() -> None:
-        asked = {"num_threads": THREADS, "check_intersections": False}
-        precision_at_k(theirs, shop.test, k=12, **asked)
-        recall_at_k(theirs, shop.test, k=12, **asked)
-        auc_score(theirs, shop.test, **asked)
-        reciprocal_rank(theirs, shop.test, **asked)
+        options = {"num_threads": THREADS, "check_intersections": False}
+        precision_at_k(theirs, shop.test, k=12, **options)
+        recall_at_k(theirs, shop.test, k=12, **options)
+        auc_score(theirs, shop.test, **options)
+        reciprocal_rank(theirs, shop.test, **options)
 
     seconds = alternate({"lightfm": four, "metrics": metrics})
     ratio = seconds["lightfm"] / seconds["metrics"]
@@ -97,7 +97,7 @@ def one_pass(shop: Shop) -> Iterator[Row]:
 
 
 def intervals(_: Shop) -> Iterator[Row]:
-    """Bootstrap intervals of every metric."""
+    """Compute bootstrap intervals of every metric."""
     values = np.random.default_rng(1).random((N_USERS, N_COLUMNS))
     seconds = alternate({"intervals": lambda: summarize(values)})["intervals"]
     yield Row(

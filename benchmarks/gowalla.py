@@ -1,7 +1,7 @@
-"""Gowalla, a split of the literature's: Gingham's best single model, and WARP beside LightFM's. `make bench-gowalla`.
+"""Gowalla with the usual split: the best single model, and WARP compared with LightFM's: `make bench-gowalla`.
 
-Hyper-parameters were chosen on held-out train items: WARP's on a fifth of each user's, the filter's on those that
-docs/models.md tells. The test is scored here, and nowhere else.
+Hyper-parameters were chosen on held-out training items: WARP's on a fifth of each user's, those of the filter on the
+holdouts described in docs/experiments/models.md. The test is scored only here.
 """
 
 import sys
@@ -27,7 +27,7 @@ SEEDS = (1, 2, 3)
 THREADS = 2
 COMPONENTS = 64
 METRICS = ("recall@20", "ndcg@20")
-# Chosen on validation; docs/models.md tells what else was tried.
+# Chosen on validation data; docs/experiments/models.md lists what else was tried.
 FILTER = {
     "n_components": 1024,
     "low_pass": 0.15,
@@ -41,24 +41,24 @@ THEIR_EPOCHS = 40
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     if not (GOWALLA / "train.npz").is_file():
-        sys.exit(f"There is no {GOWALLA / 'train.npz'}; make train.npz and test.npz of LightGCN's files there.")
+        sys.exit(f"{GOWALLA / 'train.npz'} does not exist; create train.npz and test.npz there from LightGCN's files.")
     train, test = (sp.csr_matrix(sp.load_npz(GOWALLA / f"{part}.npz")).astype(np.float32) for part in ("train", "test"))
     packages = ("gingham", "lightfm-next", "numpy", "scipy")
     report((best_single_model, warp, ablation), "gowalla", packages, train, test)
 
 
 def best_single_model(train: sp.csr_matrix, test: sp.csr_matrix) -> Iterator[Row]:
-    """Measure the filter of the graph, which draws nothing at random."""
+    """Measure the graph filter, which is deterministic."""
     seconds, model = timed(lambda: gg.GraphFilter(**FILTER).fit(train))
-    found = of_model(model, test)
+    values = of_model(model, test)
     for metric, least in zip(METRICS, (0.186, 0.158), strict=True):
-        yield wanted(f"GraphFilter, {metric}", found[metric], least, f"{seconds:.0f} s")
+        yield row(f"GraphFilter, {metric}", values[metric], least, f"{seconds:.0f} s")
 
 
 def warp(train: sp.csr_matrix, test: sp.csr_matrix) -> Iterator[Row]:
-    """WARP of both sides in turn, on as many threads."""
+    """Compare the WARP models of both packages on the same number of threads."""
     ours, theirs = [], []
     for seed in SEEDS:
         seconds, other = timed(lambda seed=seed: their_model(train, seed))
@@ -68,9 +68,9 @@ def warp(train: sp.csr_matrix, test: sp.csr_matrix) -> Iterator[Row]:
     (their_seconds, *reference), (own_seconds, *own) = np.mean(theirs, axis=0), np.mean(ours, axis=0)
     for place, (metric, least) in enumerate(zip(METRICS, (0.155, 0.0), strict=True)):
         detail = f"LightFM {reference[place]:.4f}; mean of {len(SEEDS)} seeds"
-        yield wanted(f"WARP, {COMPONENTS} components, {metric}", own[place], least, detail)
+        yield row(f"WARP, {COMPONENTS} components, {metric}", own[place], least, detail)
     yield Row(
-        f"WARP, seconds of {EPOCHS} epochs, beside {THEIR_EPOCHS} of LightFM",
+        f"WARP, time of {EPOCHS} epochs compared with {THEIR_EPOCHS} of LightFM",
         "< 1x",
         f"{own_seconds / their_seconds:.2f}x",
         bool(own_seconds < their_seconds),
@@ -79,15 +79,15 @@ def warp(train: sp.csr_matrix, test: sp.csr_matrix) -> Iterator[Row]:
 
 
 def ablation(train: sp.csr_matrix, _: sp.csr_matrix) -> Iterator[Row]:
-    """Show what averaging and the penalty bring, on the validation part."""
+    """Measure the contribution of averaging and of the penalty on the validation part."""
     rest, held = held_fifth(train)
     for work, params in (
         ("WARP as chosen", WARP),
         ("without averaging", WARP | {"averaging": 0.0}),
         ("without the penalty", WARP | {"user_alpha": 0.0, "item_alpha": 0.0}),
     ):
-        found = [of_model(our_model(rest, seed, params, EPOCHS), held)[METRICS[0]] for seed in SEEDS]
-        yield Row(f"validation {METRICS[0]}, {work}", "", f"{np.mean(found):.4f}", None, f"mean of {len(SEEDS)} seeds")
+        values = [of_model(our_model(rest, seed, params, EPOCHS), held)[METRICS[0]] for seed in SEEDS]
+        yield Row(f"validation {METRICS[0]}, {work}", "", f"{np.mean(values):.4f}", None, f"mean of {len(SEEDS)} seeds")
 
 
 def held_fifth(train: sp.csr_matrix, seed: int = 0) -> tuple[sp.csr_matrix, sp.csr_matrix]:
@@ -98,31 +98,31 @@ def held_fifth(train: sp.csr_matrix, seed: int = 0) -> tuple[sp.csr_matrix, sp.c
     order = np.lexsort((np.random.default_rng(seed).random(train.nnz), users))
     held[order] = np.arange(train.nnz) - np.repeat(train.indptr[:-1], sizes) < np.repeat(sizes // 5, sizes)
     rest, part = (
-        sp.csr_matrix((train.data[kept], (users[kept], train.indices[kept])), shape=train.shape)
-        for kept in (~held, held)
+        sp.csr_matrix((train.data[mask], (users[mask], train.indices[mask])), shape=train.shape)
+        for mask in (~held, held)
     )
     return rest, part
 
 
 def our_model(train: sp.csr_matrix, seed: int, params: dict[str, float], epochs: int) -> EpochModel:
-    """HybridMF, fitted."""
-    model = gg.HybridMF(COMPONENTS, random_state=seed, **params)
-    return model.fit(train, epochs=epochs, num_threads=THREADS, verbose=False)
+    """Return a fitted HybridMF."""
+    model = gg.HybridMF(COMPONENTS, epochs=epochs, random_state=seed, **params)
+    return model.fit(train, num_threads=THREADS, verbose=False)
 
 
 def their_model(train: sp.csr_matrix, seed: int) -> LightFM:
-    """LightFM with its own parameters, fitted."""
+    """Return a fitted LightFM model with its default parameters."""
     model = LightFM(no_components=COMPONENTS, loss="warp", random_state=seed)
     return model.fit(train.tocoo(), epochs=THEIR_EPOCHS, num_threads=THREADS)
 
 
 def of_model(model: Recommender, held: sp.csr_matrix) -> dict[str, float]:
-    """Measure a model of ours; items of its train are no candidates."""
-    return measured(rank_test(model, held, filter_seen=True)[0])
+    """Measure a model of Gingham; items of the training data are not candidates."""
+    return means(rank_test(model, held, filter_seen=True)[0])
 
 
 def of_lightfm(model: LightFM, train: sp.csr_matrix, test: sp.csr_matrix) -> dict[str, float]:
-    """Measure LightFM's model by the same evaluator."""
+    """Measure a model of LightFM with the same metrics."""
     width = _native.padded_width(COMPONENTS)
     sides = []
     for biases, embeddings in (model.get_user_representations(), model.get_item_representations()):
@@ -132,21 +132,21 @@ def of_lightfm(model: LightFM, train: sp.csr_matrix, test: sp.csr_matrix) -> dic
     tested = np.flatnonzero(np.diff(test.indptr)).astype(np.int32)
     scores = RepresentationScores(lambda index: sides[0][index], sides[1], COMPONENTS)
     ranking = rank(scores, tested, test=test[tested], seen=train[tested])
-    return measured(TestRanks.of(tested, ranking, test[tested], train[tested]))
+    return means(TestRanks.of(tested, ranking, test[tested], train[tested]))
 
 
-def measured(ranks: TestRanks) -> dict[str, float]:
-    """Give the mean of each metric over the users with test items."""
+def means(ranks: TestRanks) -> dict[str, float]:
+    """Return the mean of each metric over the users with test items."""
     return {metric: float(np.nanmean(compute(metric, ranks))) for metric in METRICS}
 
 
-def wanted(work: str, value: float, least: float, detail: str) -> Row:
-    """Hold a metric to the least that it must be; zero for nothing."""
+def row(work: str, value: float, least: float, detail: str) -> Row:
+    """Return a row that compares a metric with its minimum; 0 for no minimum."""
     return Row(work, f">= {least:g}" if least else "", f"{value:.4f}", bool(value >= least) if least else None, detail)
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Give the seconds that it took, and what it gave."""
+    """Return the seconds and the result of a function."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result

@@ -21,7 +21,7 @@ COMMANDS = {
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     report((imports,), "imports", ("gingham", "numpy", "polars", "typer"), rounds=ROUNDS)
 
 

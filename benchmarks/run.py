@@ -1,4 +1,4 @@
-"""Gingham beside LightFM's kernel (lightfm-next) and implicit, in one run: `make bench`.
+"""Gingham compared with LightFM's kernel (lightfm-next) and implicit in one run: `make bench`.
 
 Prints a table of ratios and writes it, with versions and threads, to benchmarks/results/.
 """
@@ -28,22 +28,22 @@ from table import Row, report
 
 REPOSITORY = Path(__file__).parent.parent
 COMPONENTS = 50
-# A timed call trains for so many epochs: what it prepares once counts, as it does for a user.
+# Epochs of a timed call, which includes preparations that are done once per fit.
 EPOCHS = 5
 LOSSES = ("warp", "bpr", "logistic", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
-# Quality is measured after so many epochs, as the mean of so many seeds: early figures differ more from seed to seed.
+# Epochs after which quality is measured, and the number of seeds: early results differ more between seeds.
 SEEDS = {5: 10, 20: 3}
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     packages = ("gingham", "lightfm-next", "implicit", "numpy", "scipy", "polars")
     report((training, training_with_features, ranking, quality, memory, demo), "bench", packages, make_shop())
 
 
-def compared(work: str, least: float, peer: Callable[[], object], ours: Callable[[], object], per: int = 1) -> Row:
-    """Race a peer."""
+def compare(work: str, least: float, peer: Callable[[], object], ours: Callable[[], object], per: int = 1) -> Row:
+    """Compare the time of a call with that of another package."""
     seconds = alternate({"peer": peer, "gingham": ours})
     ratio = seconds["peer"] / seconds["gingham"]
     detail = f"{seconds['peer'] / per:.3f} s / {seconds['gingham'] / per:.3f} s"
@@ -51,22 +51,22 @@ def compared(work: str, least: float, peer: Callable[[], object], ours: Callable
 
 
 def peer_model(loss: str, schedule: str = "adagrad", seed: int = 1) -> LightFM:
-    """LightFM with the parameters of `our_model`."""
+    """Return a LightFM model with the parameters of `our_model`."""
     return LightFM(no_components=COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
 
 
 def our_model(loss: str, schedule: str = "adagrad", seed: int = 1) -> gg.HybridMF:
-    """HybridMF with LightFM's default parameters."""
+    """Return a HybridMF model with LightFM's default parameters."""
     return gg.HybridMF(n_components=COMPONENTS, loss=loss, learning_schedule=schedule, random_state=seed)
 
 
 def training(shop: Shop) -> Iterator[Row]:
-    """Epochs with identity features."""
+    """Compare epochs with identity features."""
     coo = shop.train.tocoo()
     for loss in LOSSES:
         for threads in (1, 2):
             theirs, ours = peer_model(loss), our_model(loss)
-            yield compared(
+            yield compare(
                 f"{loss} epoch, identity features, {threads} thread{'s' * (threads > 1)}",
                 4 if threads == 1 or loss == "warp" else 0,
                 lambda theirs=theirs, threads=threads: theirs.fit_partial(coo, epochs=EPOCHS, num_threads=threads),
@@ -76,25 +76,25 @@ def training(shop: Shop) -> Iterator[Row]:
                 per=EPOCHS,
             )
     other = implicit.bpr.BayesianPersonalizedRanking(factors=COMPONENTS, iterations=EPOCHS, num_threads=2)
-    ours = our_model("bpr")
+    ours = our_model("bpr").set_params(epochs=EPOCHS)
     with threadpool_limits(1, "blas"):
-        yield compared(
-            "bpr epoch, identity features, 2 threads, beside implicit",
+        yield compare(
+            "bpr epoch, identity features, 2 threads, compared with implicit",
             0,
             lambda: other.fit(shop.train, show_progress=False),
-            lambda: ours.fit(shop.train, epochs=EPOCHS, num_threads=2, verbose=False),
+            lambda: ours.fit(shop.train, num_threads=2, verbose=False),
             per=EPOCHS,
         )
 
 
 def training_with_features(shop: Shop) -> Iterator[Row]:
-    """Epochs with 11 features an item and 4 a user."""
+    """Compare epochs with 11 features per item and 4 per user."""
     coo = shop.train.tocoo()
     features = {"user_features": shop.user_features, "item_features": shop.item_features}
     for threads in (1, 2):
         theirs, ours = peer_model("warp"), our_model("warp")
-        yield compared(
-            f"warp epoch, 11 features an item, 4 a user, {threads} thread{'s' * (threads > 1)}",
+        yield compare(
+            f"warp epoch, 11 features per item, 4 per user, {threads} thread{'s' * (threads > 1)}",
             5,
             lambda theirs=theirs, threads=threads: theirs.fit_partial(coo, epochs=2, num_threads=threads, **features),
             lambda ours=ours, threads=threads: ours.fit_partial(
@@ -105,9 +105,9 @@ def training_with_features(shop: Shop) -> Iterator[Row]:
 
 
 def ranking(shop: Shop) -> Iterator[Row]:
-    """Top-k, ranks and metrics for everybody; two threads on both sides."""
+    """Compare top-k, ranks and metrics for all users; two threads on both sides."""
     theirs = peer_model("warp").fit(shop.train.tocoo(), epochs=EPOCHS, num_threads=2)
-    ours = our_model("warp").fit(shop.train, epochs=EPOCHS, num_threads=2, verbose=False)
+    ours = our_model("warp").set_params(epochs=EPOCHS).fit(shop.train, num_threads=2, verbose=False)
     tested = np.flatnonzero(np.diff(shop.test.indptr)).astype(np.int32)
 
     def top_and_metrics() -> None:
@@ -116,13 +116,13 @@ def ranking(shop: Shop) -> Iterator[Row]:
         for name in [*(f"{metric}@10" for metric in AT_K), *OF_ALL]:
             compute(name, ranks)
 
-    yield compared(
-        "top-10 for all users + all metrics, beside precision_at_k alone",
+    yield compare(
+        "top-10 for all users + all metrics, compared with precision_at_k alone",
         8,
         lambda: precision_at_k(theirs, shop.test, shop.train, k=10, num_threads=2, check_intersections=False),
         top_and_metrics,
     )
-    yield compared(
+    yield compare(
         "predict_rank of the test matrix",
         8,
         lambda: theirs.predict_rank(shop.test, shop.train, num_threads=2, check_intersections=False),
@@ -135,27 +135,27 @@ def ranking(shop: Shop) -> Iterator[Row]:
             users[start : start + 4096] @ items.T
 
     with threadpool_limits(2, "blas"):
-        yield compared("the same, beside NumPy's product of users x items alone", 0, product, top_and_metrics)
+        yield compare("the same, compared with NumPy's product of users x items", 0, product, top_and_metrics)
     other = implicit.bpr.BayesianPersonalizedRanking(factors=COMPONENTS, iterations=1, num_threads=2)
     other.fit(shop.train, show_progress=False)
-    everybody = np.arange(shop.train.shape[0])
+    all_users = np.arange(shop.train.shape[0])
     with threadpool_limits(1, "blas"):
-        yield compared(
-            "top-10 for all users, seen items left out, beside implicit",
+        yield compare(
+            "top-10 for all users, seen items excluded, compared with implicit",
             0,
-            lambda: other.recommend(everybody, shop.train, N=10, filter_already_liked_items=True),
+            lambda: other.recommend(all_users, shop.train, N=10, filter_already_liked_items=True),
             lambda: ours.recommend(k=10, filter_seen=True, num_threads=2),
         )
 
 
 def quality(shop: Shop) -> Iterator[Row]:
-    """Precision@10 of both after as many epochs, one thread, mean over seeds; one evaluator for both."""
+    """Compare precision@10 after the same number of epochs on one thread, as the mean of several seeds."""
     for loss in LOSSES:
         for schedule in SCHEDULES:
             precision: dict[int, list[tuple[float, float]]] = {epochs: [] for epochs in SEEDS}
             for seed in range(1, max(SEEDS.values()) + 1):
-                wanted = [epochs for epochs, seeds in SEEDS.items() if seed <= seeds]
-                for epochs, scores in learning(shop, loss, schedule, seed, wanted):
+                checkpoints = [epochs for epochs, seeds in SEEDS.items() if seed <= seeds]
+                for epochs, scores in learning(shop, loss, schedule, seed, checkpoints):
                     precision[epochs].append(scores)
             for epochs, scores in precision.items():
                 reference, own = np.mean(scores, axis=0)
@@ -169,15 +169,15 @@ def quality(shop: Shop) -> Iterator[Row]:
 
 
 def learning(
-    shop: Shop, loss: str, schedule: str, seed: int, wanted: list[int]
+    shop: Shop, loss: str, schedule: str, seed: int, checkpoints: list[int]
 ) -> Iterator[tuple[int, tuple[float, float]]]:
-    """Train both sides for `wanted` epochs each; give the precision of both every time."""
+    """Train both sides; yield the precision of both after each number of epochs in `checkpoints`."""
     coo = shop.train.tocoo()
     theirs, ours = peer_model(loss, schedule, seed), our_model(loss, schedule, seed)
     before = 0
-    for epochs in wanted:
-        theirs.fit_partial(coo, epochs=epochs - before)
-        ours.fit_partial(shop.train, epochs=epochs - before, verbose=False)
+    for epochs in checkpoints:
+        theirs.fit_partial(coo, epochs=epochs - before, num_threads=1)
+        ours.fit_partial(shop.train, epochs=epochs - before, num_threads=1, verbose=False)
         before = epochs
         (user_biases, users), (item_biases, items) = (
             theirs.get_user_representations(),
@@ -188,7 +188,7 @@ def learning(
 
 
 def precision_at_10(shop: Shop, users: tuple[np.ndarray, np.ndarray], items: tuple[np.ndarray, np.ndarray]) -> float:
-    """Measure representations (embeddings, biases) of any model on the shop's test pairs, train pairs left out."""
+    """Measure any model's representations on the shop's test pairs; training pairs are not candidates."""
     width = _native.padded_width(COMPONENTS)
 
     def rows(embeddings: np.ndarray, biases: np.ndarray) -> np.ndarray:
@@ -205,12 +205,12 @@ def precision_at_10(shop: Shop, users: tuple[np.ndarray, np.ndarray], items: tup
 
 
 def memory(shop: Shop) -> Iterator[Row]:
-    """Peak memory of recommending to everybody, over the loaded model."""
+    """Measure the peak memory of recommending to all users, above that of the loaded model."""
     for name, features in (
         ("identity features", {}),
         ("11 and 4 features", {"user_features": shop.user_features, "item_features": shop.item_features}),
     ):
-        model = our_model("warp").fit(shop.train, epochs=1, num_threads=0, verbose=False, **features)
+        model = our_model("warp").set_params(epochs=1).fit(shop.train, verbose=False, **features)
         with tempfile.TemporaryDirectory() as folder:
             model.save(Path(folder) / "model")
             command = [sys.executable, str(Path(__file__).with_name("memory.py")), str(Path(folder) / "model")]
@@ -225,7 +225,7 @@ def memory(shop: Shop) -> Iterator[Row]:
 
 
 def demo(_: Shop) -> Iterator[Row]:
-    """`make demo` on a fresh clone, then `gingham demo` alone."""
+    """Time `make demo` on a fresh clone, then `gingham demo` alone."""
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "gingham"
         subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(clone)], check=True)

@@ -1,7 +1,7 @@
 """Seeded data with a real shop's shape, for the side-by-side benchmarks.
 
 92,444 users, 10,962 items, 670,215 training pairs: the size of H&M's tables after the study's cleaning. Items sell by
-Zipf's law; every user has a few tastes, every item belongs to one, and the features tell part of that story.
+Zipf's law; every user has a few tastes, every item belongs to one, and some features depend on the taste.
 """
 
 from __future__ import annotations

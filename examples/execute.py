@@ -1,6 +1,6 @@
-"""Runs the example notebook anew, and writes its page in the documentation: ``make example``.
+"""Execute the example notebook, and write its page of the documentation: ``make example``.
 
-The page is the notebook as Markdown. A test compares the two, so that neither goes stale alone.
+The page is the notebook as Markdown. A test compares the two, so that both stay up to date.
 """
 
 import base64
@@ -25,20 +25,20 @@ def read() -> Any:
 
 
 def execute(notebook: Any) -> Any:
-    """Run its cells from the first to the last; keep what they show, and nothing of when and where."""
+    """Run all cells; keep their output, without times and the details of this machine."""
     private = Config({"KernelManager": {"transport": "ipc"}})
-    done = NotebookClient(notebook, timeout=300, record_timing=False, config=private).execute()
-    for cell in done.cells:
+    executed = NotebookClient(notebook, timeout=300, record_timing=False, config=private).execute()
+    for cell in executed.cells:
         cell.metadata.clear()
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
-    done.metadata.pop("widgets", None)
-    done.metadata.language_info = {"name": "python"}
-    return done
+    executed.metadata.pop("widgets", None)
+    executed.metadata.language_info = {"name": "python"}
+    return executed
 
 
 def page(notebook: Any) -> tuple[str, dict[str, bytes]]:
-    """Give the notebook as Markdown, and its pictures by name."""
+    """Return the notebook as Markdown, and its pictures by name."""
     parts: list[str] = []
     pictures: dict[str, bytes] = {}
     for cell in notebook.cells:
