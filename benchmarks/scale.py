@@ -227,7 +227,7 @@ def prepare() -> None:
     for key, value in (("n_components", 64), ("epochs", 10), ("num_threads", 0)):
         all_users = re.sub(rf"(?m)^{key} = \d+", f"{key} = {value}", all_users)
     ALL_USERS.write_text(all_users)
-    TWO_STAGE.write_text(all_users[: all_users.index("# Features are not")] + _TWO_STAGE)
+    TWO_STAGE.write_text(all_users[: all_users.index("# The study uses no features")] + _TWO_STAGE)
 
 
 if __name__ == "__main__":
