@@ -28,7 +28,7 @@ def runs(experiment: str) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id]))
 
 
-def test_everything_of_a_record_can_be_read_again(store: Path, tmp_path: Path) -> None:
+def test_a_record_is_logged_with_all_its_parts(store: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "arrays").write_text("numbers")
     (tmp_path / "recipe.toml").write_text("name = 1")
@@ -62,14 +62,14 @@ def test_everything_of_a_record_can_be_read_again(store: Path, tmp_path: Path) -
     assert (artifacts / "recipe.toml").read_text() == "name = 1"
 
 
-def test_a_curve_may_be_longer_than_one_call_takes(store: Path) -> None:
+def test_a_curve_may_be_longer_than_one_call_accepts(store: Path) -> None:
     curve = pl.DataFrame({"epoch": range(1, 1202), "loss": [1.0] * 1201})
     MLflow.open("shop").log(Record("run", "run", curve=curve))
     (run,) = runs("shop")
     assert len(mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss")) == 1201
 
 
-def test_mlflows_own_variable_names_the_experiment(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_variable_names_the_experiment(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "the team")
     opened = MLflow.open("shop")
     assert opened.experiment == "the team"
@@ -88,7 +88,7 @@ def test_a_deleted_experiment_is_refused(store: Path) -> None:
         MLflow.open("shop")
 
 
-def test_what_mlflow_got_before_it_failed_is_marked(store: Path, tmp_path: Path) -> None:
+def test_runs_that_are_logged_in_part_are_marked_as_failed(store: Path, tmp_path: Path) -> None:
     opened = MLflow.open("shop")
     with pytest.raises(
         TrackingError, match=r"The results are stored, but logging them to MLflow at .*nowhere.*repeat the command"
@@ -97,7 +97,7 @@ def test_what_mlflow_got_before_it_failed_is_marked(store: Path, tmp_path: Path)
     assert {run.info.status for run in runs("shop")} == {"FAILED"}
 
 
-def test_a_server_that_is_not_there_is_said_soon_and_without_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_does_not_answer_is_reported_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
@@ -110,13 +110,13 @@ def test_a_server_that_is_not_there_is_said_soon_and_without_the_password(monkey
     )
 
 
-def test_a_folder_that_mlflow_refuses_is_explained(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_mlflow_does_not_accept_is_explained(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
     with pytest.raises(TrackingError, match="only if MLFLOW_ALLOW_FILE_STORE=true is set"):
         MLflow.open("shop")
 
 
-def test_what_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'gingham\[mlflow\]'"):
         MLflow.open("shop")
@@ -134,11 +134,11 @@ assert not used, used
 
 
 def test_a_folder_or_a_file_needs_no_network(store: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    process = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
 
 
-def test_ctrl_c_ends_the_logging_alone(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_only_the_logging(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 

@@ -207,7 +207,7 @@ def test_several_workers_share_the_work(tuned: Path) -> None:
         ({"space": {"n_component": [3]}}, ConfigError, ["'n_component'", "n_components"]),
         ({"space": {"n_components": {"low": 0, "high": 5}}}, ParameterError, ["n_components must be", "not 0"]),
         ({"space": {"loss": ["warp", "wrap"]}}, ParameterError, ["loss must be one of", "'wrap'"]),
-        ({"space": {"epochs": [0]}}, ConfigError, ["model.epochs", "0"]),
+        ({"space": {"epochs": [-1]}}, ParameterError, ["epochs must be", "not -1"]),
         ({"folds": 2, "validation": {"kind": "last-n"}}, ConfigError, ["folds = 2", "last-n"]),
     ],
 )

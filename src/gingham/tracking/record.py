@@ -10,6 +10,7 @@ import polars as pl
 from gingham import pipeline
 from gingham.comparison import Comparison, Measured
 from gingham.config import ModelSpec, Recipe
+from gingham.models import EarlyStopping
 from gingham.tuning import Tuning, folder
 from gingham.tuning.trials import parameter_columns
 
@@ -98,7 +99,7 @@ def of_tuning(recipe: Recipe, tuning: Tuning, out: Path) -> Record:
         The folder in which it is stored.
     """
     best = f"validation_{plain(tuning.metric)}"
-    params = {"kind": recipe.model.kind, **tuning.model.get_params(), **tuning.best_params}
+    params = _model_params(tuning.model.get_params(), recipe.model)
     names = (folder.BEST, folder.REPORT, folder.SUMMARY, folder.TRIALS, folder.CURVES, folder.MODEL)
     parts = list(_trials(tuning, best))
     metrics: Mapping[str, float] = {}
@@ -123,14 +124,27 @@ def plain(metric: str) -> str:
 
 def _models(comparison: Comparison, specs: Mapping[str, ModelSpec]) -> Iterator[Record]:
     for name, measured in comparison.measured.items():
-        settings = _settings(specs[name]) if name in specs else {}
         kind = "baseline" if name in comparison.baselines else "model"
-        yield Record(name, kind, {**measured.params, **settings}, _metrics(measured), _curve(measured.curve))
+        yield Record(
+            name, kind, _model_params(measured.params, specs.get(name)), _metrics(measured), _curve(measured.curve)
+        )
 
 
-def _settings(spec: ModelSpec) -> dict[str, Any]:
-    """Return what a recipe says about a model."""
-    return spec.model_dump(mode="json", exclude_none=True)
+def _model_params(params: Mapping[str, Any], spec: ModelSpec | None) -> dict[str, Any]:
+    """Return the parameters of a model of a recipe; candidates and rankers as the recipe writes them.
+
+    Parameters
+    ----------
+    params : mapping of str to value
+        The model's parameters.
+    spec : ModelSpec or None
+        What the recipe says about the model; None for a baseline.
+    """
+    params = {name: value.to_json() if isinstance(value, EarlyStopping) else value for name, value in params.items()}
+    if spec is None:
+        return params
+    own = {name: value for name, value in spec.params.items() if name in ("candidates", "ranker")}
+    return {"kind": spec.kind, "num_threads": spec.num_threads, **params, **own}
 
 
 def _evaluation_params(recipe: Recipe) -> dict[str, Any]:
