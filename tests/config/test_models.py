@@ -44,7 +44,8 @@ def test_models_are_fitted_with_the_recipes_number_of_threads(kind: str, recipe:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"epochs": "all"}, "epochs must be an integer of at least 0, not 'all'"),
+        ({"epochs": "all"}, "epochs must be a positive integer, not 'all'"),
+        ({"epochs": 0}, "epochs must be a positive integer, not 0"),
         ({"early_stopping": {"metric": "mapp@3"}}, "Unknown metric 'mapp@3'"),
         ({"early_stopping": {"patience": 0}}, "early_stopping.patience must be a positive integer, not 0"),
         ({"early_stopping": {"patient": 3}}, r"\[model.early_stopping\] has 'patient'.* did you mean 'patience'"),

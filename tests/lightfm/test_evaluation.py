@@ -8,7 +8,6 @@ import scipy.sparse as sp
 
 from gingham.lightfm import LightFM
 from gingham.lightfm.evaluation import auc_score, precision_at_k, recall_at_k, reciprocal_rank
-from gingham.lightfm.model import PARAMETERS
 from gingham.lightfm.state import ARRAYS
 from tests.lightfm import oracle
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features
@@ -102,7 +101,7 @@ def test_k_is_10_by_default() -> None:
 @pytest.mark.parametrize("metric", METRICS)
 def test_models_of_lightfm_can_be_evaluated(metric: Callable[..., Any]) -> None:
     ours = model_with(False, {})
-    theirs = SimpleNamespace(**{name: getattr(ours, name) for name in (*PARAMETERS, *ARRAYS)})
+    theirs = SimpleNamespace(**{name: getattr(ours, name) for name in (*LightFM.param_names(), *ARRAYS)})
     np.testing.assert_array_equal(metric(theirs, held_out()), metric(ours, held_out()))
 
 

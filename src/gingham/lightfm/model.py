@@ -1,7 +1,6 @@
 """The model: the arguments and attributes of LightFM, with the training and ranking of HybridMF."""
 
 import copy
-import inspect
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,17 +10,17 @@ import scipy.sparse as sp
 from gingham import store
 from gingham.arrays import Matrix, canonical
 from gingham.errors import ArtifactError, DataError
-from gingham.lightfm.errors import ParameterError
+from gingham.lightfm.errors import translated
 from gingham.lightfm.state import ARRAYS
 from gingham.lightfm.training import Trainer
 from gingham.models import HybridMF
 from gingham.models.epochs import Epoch
 from gingham.models.inputs import read_inputs
-from gingham.models.parametrized import to_json
+from gingham.models.parametrized import Parametrized, to_json
 from gingham.randomness import RandomState, generator
 
 
-class LightFM(Trainer):
+class LightFM(Parametrized, Trainer):
     """A hybrid matrix factorisation model with the interface of LightFM 1.17.
 
     Parameters
@@ -105,22 +104,6 @@ class LightFM(Trainer):
         self._engine()
         self._reset()
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
-        """Return the parameters by name.
-
-        Parameters
-        ----------
-        deep : bool
-            Ignored; for compatibility with scikit-learn.
-
-        Examples
-        --------
-        >>> from gingham.lightfm import LightFM
-        >>> LightFM(loss="warp").get_params()["loss"]
-        'warp'
-        """
-        return {name: getattr(self, name) for name in PARAMETERS}
-
     def set_params(self, **params: Any) -> Self:
         """Change parameters by name. The next fit checks and uses them.
 
@@ -135,11 +118,8 @@ class LightFM(Trainer):
         >>> LightFM().set_params(loss="bpr").loss
         'bpr'
         """
-        for name, value in params.items():
-            if name not in PARAMETERS:
-                raise ParameterError(f"LightFM has no parameter {name!r}; it has {', '.join(PARAMETERS)}.")
-            setattr(self, name, value)
-        return self
+        with translated():
+            return super().set_params(**params)
 
     @classmethod
     def from_lightfm(cls, model: Any) -> Self:
@@ -161,11 +141,11 @@ class LightFM(Trainer):
         >>> from gingham.lightfm import LightFM
         >>> model = LightFM.from_lightfm(lightfm.LightFM(loss="warp"))  # doctest: +SKIP
         """
-        missing = [name for name in (*PARAMETERS, *ARRAYS) if not hasattr(model, name)]
+        missing = [name for name in (*cls.param_names(), *ARRAYS) if not hasattr(model, name)]
         if missing:
             name = type(model).__name__
             raise DataError(f"The model of type {name} has no attribute {missing[0]!r}; pass a LightFM model.")
-        ours = cls(**{name: copy.deepcopy(getattr(model, name)) for name in PARAMETERS})
+        ours = cls(**{name: copy.deepcopy(getattr(model, name)) for name in cls.param_names()})
         for name in ARRAYS:
             array = getattr(model, name)
             setattr(ours, name, None if array is None else np.array(array, np.float32))
@@ -257,14 +237,3 @@ class LightFM(Trainer):
         model._seed = stored.state["seed"]
         model._history = [Epoch.of_json(epoch) for epoch in stored.state["history"]]
         return model
-
-    def __repr__(self) -> str:
-        return f"LightFM({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"
-
-
-def param_names() -> tuple[str, ...]:
-    """Return the names of the parameters of `LightFM`."""
-    return tuple(name for name in inspect.signature(LightFM.__init__).parameters if name != "self")
-
-
-PARAMETERS = param_names()

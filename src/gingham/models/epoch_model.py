@@ -73,8 +73,13 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
 
     @classmethod
     def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:
-        """Build an unfitted model from a recipe's section, of which ``early_stopping`` is a table."""
+        """Build an unfitted model from a recipe's section, in which ``early_stopping`` is a table.
+
+        A recipe's model is trained for at least one epoch.
+        """
         params = dict(params)
+        if "epochs" in params:
+            check_integer("epochs", params["epochs"])
         if params.get("early_stopping") is not None:
             keys = params["early_stopping"]
             params["early_stopping"] = EarlyStopping.from_recipe(keys, f"{section}.early_stopping")

@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from gingham.errors import ConfigError, ParameterError
+from gingham.errors import ConfigError
 from gingham.models.base import Recommender
+from gingham.validation import error_prefix
 
 
 def kinds() -> list[str]:
@@ -50,12 +52,10 @@ def build_model(kind: str, params: Mapping[str, Any], section: str = "model") ->
     """
     cls = model_class(kind)
     check_names(params, cls.param_names(), section, kind)
-    model = cls.from_recipe(params, section)
-    try:
+    # There is only one section [model], so its parameters need no place.
+    with nullcontext() if section == "model" else error_prefix(f"Section [{section}]"):
+        model = cls.from_recipe(params, section)
         model.validate()
-    except ParameterError as error:
-        # There is only one section [model], so its parameters need no place.
-        raise error if section == "model" else ParameterError(f"Section [{section}]: {error}") from None
     return model
 
 
