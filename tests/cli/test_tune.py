@@ -16,7 +16,7 @@ def test_tune_prints_the_best_parameters_and_continues_a_study(recipe: Path, tmp
     assert "best-sellers" in done.stdout
     assert "the best so far" in done.stderr
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    for heading in ("Tuning: shop", "The best trials", "On the test", "Trial after trial", "After each epoch"):
+    for heading in ("Tuning: shop", "The best trials", "On the test", "Trial by trial", "After each epoch"):
         assert heading in html
     again = CliRunner().invoke(app, [*command, "3"])
     assert again.exit_code == 0, again.output
