@@ -79,6 +79,16 @@ def test_a_class_in_the_main_script_gets_one_sentence(tmp_path: Path) -> None:
     assert "move it to a module of its own" in done.stderr
 
 
+def test_a_class_in_a_function_gets_one_sentence(module: str) -> None:
+    __import__(module)
+
+    class Inner(Recommender.classes_by_kind["first-items"]):  # type: ignore[misc]
+        kind = "inner"
+
+    with pytest.raises(ConfigError, match="The class Inner is defined in the main script, a notebook or a function"):
+        Task.create(None, {"kind": "inner"}, {})
+
+
 def test_a_script_needs_no_main_guard(tmp_path: Path) -> None:
     (tmp_path / "first_items.py").write_text(MODULE)
     file = tmp_path / "script.py"
