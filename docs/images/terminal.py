@@ -1,4 +1,4 @@
-"""Draws terminal output as an SVG for light and dark pages.
+"""Draw terminal output as an SVG image for light and dark pages.
 
 COLUMNS=92 gingham demo 2>/dev/null | python docs/images/terminal.py > docs/images/demo.svg
 """
@@ -15,7 +15,7 @@ text { fill: #26231e; white-space: pre; font: 14px ui-monospace, Menlo, Consolas
 
 
 def draw(text: str) -> str:
-    """Give the picture of some lines."""
+    """Return the SVG image of a text."""
     lines = [line.rstrip() for line in text.rstrip().split("\n")]
     width, height = max(map(len, lines)) * CHARACTER + 2 * MARGIN, len(lines) * LINE + 2 * MARGIN
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
