@@ -34,23 +34,23 @@ def texts(cell: Any) -> list[str]:
     return [text for text in shown if not text.startswith("<Figure")]
 
 
-def test_the_notebook_runs_and_its_assertions_hold(stored: Any) -> None:
+def test_notebook_runs_and_its_assertions_hold(stored: Any) -> None:
     fresh = copy.deepcopy(stored)
     for cell in fresh.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    done = example.execute(fresh)
-    assert [cell.source for cell in done.cells] == [cell.source for cell in stored.cells]
-    assert [kinds(cell) for cell in done.cells] == [kinds(cell) for cell in stored.cells]
-    # What models find may differ a little from machine to machine; what the tables hold may not.
-    code = [pair for pair in zip(done.cells, stored.cells, strict=True) if pair[0].cell_type == "code"]
+    executed = example.execute(fresh)
+    assert [cell.source for cell in executed.cells] == [cell.source for cell in stored.cells]
+    assert [kinds(cell) for cell in executed.cells] == [kinds(cell) for cell in stored.cells]
+    # Results of models may differ slightly between machines; the contents of tables may not.
+    code = [pair for pair in zip(executed.cells, stored.cells, strict=True) if pair[0].cell_type == "code"]
     of_models = next(place for place, (cell, _) in enumerate(code) if "HybridMF" in cell.source)
     assert of_models > 8
-    for now, then in code[:of_models]:
-        assert texts(now) == texts(then)
+    for after, before in code[:of_models]:
+        assert texts(after) == texts(before)
 
 
-def test_what_is_stored_is_small_and_of_no_machine(stored: Any) -> None:
+def test_stored_notebook_is_small_and_has_no_paths_of_this_machine(stored: Any) -> None:
     text = example.NOTEBOOK.read_text(encoding="utf-8")
     assert len(text) < 300_000
     for place in ("/tmp", "/home", "/root", "/work", "site-packages"):
@@ -60,7 +60,7 @@ def test_what_is_stored_is_small_and_of_no_machine(stored: Any) -> None:
     assert not [output for output in shown if output.output_type == "error" or output.get("name") == "stderr"]
 
 
-def test_the_page_is_the_notebook(stored: Any) -> None:
+def test_page_equals_the_notebook(stored: Any) -> None:
     text, pictures = example.page(stored)
     assert example.PAGE.read_text(encoding="utf-8") == text
     assert len(pictures) == 2

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 
 
-def test_its_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     rng = np.random.default_rng(0)
@@ -32,10 +32,10 @@ def test_its_python_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.Monkey
     assert names["gg"].load("artifact").n_users == 3
 
 
-def test_its_figures_are_those_that_the_benchmarks_wrote() -> None:
+def test_figures_equal_the_results_of_the_benchmarks() -> None:
     section = README.read_text(encoding="utf-8").partition("## How it compares")[2]
     figures = re.findall(r"\d+(?:\.\d+)?(?:x| MB| GB| min)\b", section)
-    written = [ROOT / "benchmarks" / "results" / f"{name}.json" for name in ("bench", "scale", "lightfm", "evaluation")]
-    rows = [row for file in written for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
+    files = [ROOT / "benchmarks" / "results" / f"{name}.json" for name in ("bench", "scale", "lightfm", "evaluation")]
+    rows = [row for file in files for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
     assert len(figures) > 15
     assert set(figures) <= {row["measured"] for row in rows}
