@@ -19,7 +19,7 @@ demo: .venv/installed ## Run a recipe on the Complete Journey, a grocer's year; 
 
 test: .venv/installed ## Run the tests
 	@$(call postgresql)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: .venv/installed ## Check style, types and docstrings
 	$(BIN)/ruff check .
