@@ -5,6 +5,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+import sysconfig
 from importlib import import_module
 from pathlib import Path
 
@@ -45,8 +46,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def script(code: str) -> jedi.Script:
-    """Return code for Jedi, which does not follow the import hook of an editable installation."""
-    return jedi.Script(code, project=jedi.Project(ROOT, added_sys_path=[str(ROOT.parent)], smart_sys_path=False))
+    """Return code for Jedi, with a Python that does not have the import hook of an editable installation."""
+    environment = jedi.create_environment(sys._base_executable, safe=False)  # type: ignore[attr-defined]
+    folders = [str(ROOT.parent), sysconfig.get_path("purelib")]
+    return jedi.Script(code, environment=environment, project=jedi.Project(ROOT.parents[1], sys_path=folders))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
