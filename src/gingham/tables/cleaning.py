@@ -91,20 +91,17 @@ class CleanSpec(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The rows that were read. The mappings are by id column.
+class _Entities:
+    """The users and items that were read. The mappings are by id column.
 
     Attributes
     ----------
-    transactions : Transactions
-        Those between the dates.
     tables : mapping of str to polars.DataFrame or None
         The users and items tables; None if there is none.
     entities : mapping of str to polars.DataFrame
         The same; instead of a missing table, the ids in all transactions that were read.
     """
 
-    transactions: Transactions
     tables: Mapping[str, pl.DataFrame | None]
     entities: Mapping[str, pl.DataFrame]
 
@@ -151,15 +148,15 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     """
     spec = spec or CleanSpec()
     origin = tables.origins["transactions"]
-    rows = _read(tables, spec, count_ids)
-    entities = dict(rows.entities)
+    # Nothing else may refer to the transactions as read, so that a filter frees the memory of the rows it removes.
+    transactions, step, read = _read(tables, spec, count_ids)
+    entities = dict(read.entities)
     for table, column, condition in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
         if condition is not None:
             entities[column] = _filter_entities(entities[column], condition, tables.origins[table])
-    read = rows.transactions
-    steps = [Step("read", read.n_rows, *(read.n_ids(column) if count_ids else None for column in entities))]
-    transactions = read.rows
-    for name, transactions in _apply_filters(read.rows, spec, rows.tables, entities, origin):
+    steps = [step]
+    filters = _apply_filters(transactions, spec, read.tables, entities, origin)
+    for name, transactions in filters:
         steps.append(_count(name, transactions, steps[-1].rows, count_ids))
     if spec.value != "count" or spec.half_life is not None:
         transactions = add_value(transactions, spec.value, spec.half_life, origin)
@@ -175,8 +172,8 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     )
 
 
-def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> _Rows:
-    """Read the transactions between the dates, and the users and items tables at the same time."""
+def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFrame, Step, _Entities]:
+    """Read the transactions between the dates, and the users and items tables at the same time; count what was read."""
     origin = tables.origins["transactions"]
     dates = _between_dates(spec, tables.transactions.collect_schema().names(), origin) if _has_dates(spec) else None
     frames = {USER_ID: (tables.users, tables.origins["users"]), ITEM_ID: (tables.items, tables.origins["items"])}
@@ -189,7 +186,8 @@ def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> _Rows:
         column: transactions.ids(column).alias(column).to_frame() if frame is None else frame
         for column, frame in read_tables.items()
     }
-    return _Rows(transactions, read_tables, entities)
+    step = Step("read", transactions.n_rows, *(transactions.n_ids(column) if count_ids else None for column in frames))
+    return transactions.rows, step, _Entities(read_tables, entities)
 
 
 def _apply_filters(
