@@ -170,7 +170,8 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     recipe : Recipe or path
         A path is read as a recipe file.
     out : path
-        The folder to write; the folder of an earlier run is replaced at the end, if this run succeeds.
+        The folder to write; an earlier run in it is replaced at the end, if this run succeeds. Other files in it are
+        kept.
     progress : Progress, optional
         Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
         shown.
@@ -208,7 +209,9 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     progress = progress or Silent()
     build(recipe.model)
-    with store.replace_directory(Path(out), marker=_MARKER) as folder:
+    with store.replace_directory(Path(out), marker=_MARKER, own=_own_files) as folder:
+        if kept := store.foreign_files(Path(out), _own_files):
+            progress.message(f"{out} has files that no run wrote ({', '.join(kept)}); they are kept.")
         dataset, parts, steps = read_parts(recipe, progress)
         name = name_of(recipe.model)
         options = _comparison_options(recipe, [name])
@@ -370,6 +373,12 @@ def load_run(folder: Path | str) -> Recommender:
     if not store.exists(path / _MARKER):
         raise ArtifactError(f"{folder} is not the folder of a run: it has no file {_MARKER}; use `gingham run` first.")
     return Recommender.load(path / MODEL)
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Return the names of the files of a run; other files in its folder belong to the user."""
+    model = {f"{MODEL}/{name}" for name in store.own_files(folder / MODEL)}
+    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, *model}
 
 
 def _step(name: str, part: Dataset) -> Step:

@@ -1,11 +1,6 @@
 import os
-import random
 import resource
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +11,7 @@ import pytest
 
 from gingham import store
 from gingham.errors import ArtifactError
-from gingham.store import Artifact
+from gingham.store import Artifact, replacing
 from gingham.store.replacing import _old
 from tests.store.samples import artifact, assert_same, contents, version_of
 
@@ -157,28 +152,16 @@ def test_a_full_disk_is_an_error_and_keeps_the_old_folder(saved: Path, part: str
     assert [file.name for file in saved.parent.iterdir()] == ["shop"]
 
 
-class Killed(BaseException):
-    """Simulates a kill: no code handles it."""
+@pytest.fixture
+def without_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that can't exchange folders."""
+    monkeypatch.setattr(replacing, "exchange", lambda one, other: False)
 
 
 @pytest.fixture
-def interrupted(saved: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An artifact whose replacement was killed between the two renames."""
-    rename, calls = Path.rename, []
-
-    def killed(self: Path, target: Path) -> Path:
-        calls.append((self, target))
-        if len(calls) == 2:
-            raise Killed
-        return rename(self, target)
-
-    # A killed process cleans nothing up.
-    monkeypatch.setattr(shutil, "rmtree", lambda *arguments, **options: None)
-    monkeypatch.setattr(Path, "rename", killed)
-    with pytest.raises(Killed):
-        store.write(saved, artifact(2))
-    monkeypatch.undo()
-    assert not saved.exists()
+def interrupted(saved: Path) -> Path:
+    """An artifact whose replacement was killed between the two renames that some file systems need."""
+    saved.rename(_old(saved))
     return saved
 
 
@@ -190,7 +173,7 @@ def test_a_kill_between_two_renames_keeps_the_old_folder(interrupted: Path) -> N
 def test_after_a_kill_between_two_renames_saving_works(interrupted: Path) -> None:
     store.write(interrupted, artifact(3))
     assert version_of(store.read(interrupted)) == 3
-    assert not _old(interrupted).exists()
+    assert [file.name for file in interrupted.parent.iterdir()] == ["shop"]
     store.write(interrupted, artifact(4))
     assert version_of(store.read(interrupted)) == 4
 
@@ -201,6 +184,7 @@ def test_an_error_after_a_kill_between_two_renames_keeps_the_old_folder(interrup
     assert_same(store.read(interrupted), artifact())
 
 
+@pytest.mark.usefixtures("without_exchange")
 def test_a_failed_second_rename_is_an_error_and_keeps_the_old_folder(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +203,16 @@ def test_a_failed_second_rename_is_an_error_and_keeps_the_old_folder(
         store.write(saved, artifact(2))
     monkeypatch.undo()
     assert_same(store.read(saved), artifact())
+    assert [file.name for file in saved.parent.iterdir()] == ["shop"]
+
+
+@pytest.mark.usefixtures("without_exchange")
+def test_folders_are_replaced_by_renames_where_they_cannot_be_exchanged(saved: Path) -> None:
+    (saved / "mine.txt").write_text("mine")
+    store.write(saved, artifact(2))
+    assert version_of(store.read(saved)) == 2
+    assert (saved / "mine.txt").read_text() == "mine"
+    assert [file.name for file in saved.parent.iterdir()] == ["shop"]
 
 
 def test_a_folder_in_its_place_is_read_rather_than_a_leftover(saved: Path) -> None:
@@ -229,46 +223,78 @@ def test_a_folder_in_its_place_is_read_rather_than_a_leftover(saved: Path) -> No
     assert version_of(store.read(saved)) == 2
 
 
-# For each line that it reads, it forks a child that saves one version after another until it is killed.
-SAVER = """
-import os, sys
-import numpy as np
-import polars as pl
-from gingham import store
-
-path = sys.argv[1]
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        version = int(line)
-        while True:
-            version += 1
-            arrays = {"version": np.full(20_000, version, np.float32)}
-            tables = {"users": pl.DataFrame({"version": [version] * 5_000})}
-            store.write(path, store.Artifact("Toy", {"version": version}, {"version": version}, arrays, tables))
-    print(child, flush=True)
-    os.waitpid(child, 0)
-    print("dead", flush=True)
-"""
+# Leftovers and other files -------------------------------------------------------------------------------------------
 
 
-def test_a_kill_at_any_moment_leaves_a_complete_artifact(saved: Path) -> None:
-    moments = random.Random(1)
-    versions = [1]
-    with subprocess.Popen(
-        [sys.executable, "-c", SAVER, str(saved)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        for _ in range(25):
-            process.stdin.write(f"{versions[-1]}\n")
-            process.stdin.flush()
-            child = int(process.stdout.readline())
-            time.sleep(moments.uniform(0.02, 0.1))
-            os.kill(child, signal.SIGKILL)
-            assert process.stdout.readline() == "dead\n"
-            versions.append(version_of(store.read(saved)))
-        process.stdin.close()
-    assert process.returncode == 0
-    assert versions == sorted(versions)
-    assert len(set(versions)) > 1
+def test_what_killed_saves_left_is_removed(saved: Path) -> None:
+    parent = saved.parent
+    shutil.copytree(saved, _old(saved))
+    (_old(saved) / store.MANIFEST).unlink()
+    shutil.copytree(saved, parent / ".shop.a1b2c3d4.tmp" / "shop")
+    (parent / ".shop.a1b2_3d4.tmp").mkdir()
+    store.write(saved, artifact(2))
+    assert [file.name for file in parent.iterdir()] == ["shop"]
+    assert version_of(store.read(saved)) == 2
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".shop.old/notes.md",
+        ".shop.tmp/notes.md",
+        ".shop.backup.tmp/shop/artifact.json",
+        ".shop.a1b2c3d4.tmp/notes.md",
+        ".shop2.a1b2c3d4.tmp/shop2/artifact.json",
+        ".shop.a1b2c3d4.tmp",
+    ],
+)
+def test_what_a_user_called_alike_is_kept(saved: Path, place: str) -> None:
+    mine = saved.parent / place
+    mine.parent.mkdir(exist_ok=True)
+    mine.write_text("mine")
+    for version in (2, 3):
+        store.write(saved, artifact(version))
+        assert version_of(store.read(saved)) == version
+    assert mine.read_text() == "mine"
+
+
+def test_what_a_living_process_writes_is_kept(saved: Path) -> None:
+    with store.replace_directory(saved, store.MANIFEST, store.own_files) as folder:
+        store.write_into(folder, artifact(2))
+        store.write(saved, artifact(3))
+        assert version_of(store.read(saved)) == 3
+    assert version_of(store.read(saved)) == 2
+    assert [file.name for file in saved.parent.iterdir()] == ["shop"]
+
+
+def test_a_user_s_files_in_the_folder_are_kept(saved: Path) -> None:
+    (saved / "plots" / "empty").mkdir(parents=True)
+    (saved / "plots" / "sales.png").write_bytes(b"png")
+    (saved / "notes.txt").write_text("mine")
+    (saved / "latest").symlink_to("missing")
+    old = Artifact("Toy", {}, {}, {}, {"gone": pl.DataFrame({"a": [1]})}, {"words": "ours"})
+    assert store.foreign_files(saved, store.own_files) == ["latest", "notes.txt", "plots/sales.png"]
+    store.write(saved, old)
+    store.write(saved, artifact(2))
+    assert_same(store.read(saved), artifact(2))
+    assert {path.relative_to(saved).as_posix() for path in saved.rglob("*")} == {
+        *store.own_files(saved), "latest", "notes.txt", "plots", "plots/empty", "plots/sales.png"
+    }  # fmt: skip
+    assert (saved / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_that_a_user_adds_during_a_save_is_kept(saved: Path) -> None:
+    with store.replace_directory(saved, store.MANIFEST, store.own_files) as folder:
+        store.write_into(folder, artifact(2))
+        (saved / "notes.txt").write_text("mine")
+    assert (saved / "notes.txt").read_text() == "mine"
+
+
+def test_a_killed_download_is_removed(tmp_path: Path) -> None:
+    for name in (".page.html.0a1b2c3d.tmp", ".page.html.mine.tmp"):
+        (tmp_path / name).write_text("half")
+    with store.replace_file(tmp_path / "page.html") as file:
+        with store.replace_file(tmp_path / "page.html") as other:
+            other.write(b"other")
+        file.write(b"whole")
+    assert contents(tmp_path) == {"page.html": b"whole", ".page.html.mine.tmp": b"half"}

@@ -1,7 +1,16 @@
 """Storing: artifacts of models, and files and folders that are replaced as a whole or not at all."""
 
-from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, csr_of, read, write, write_into
-from gingham.store.replacing import exists, reason, replace_directory, replace_file, require_replaceable, resolve
+from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, csr_of, own_files, read, write, write_into
+from gingham.store.locks import lock, temporary_folder
+from gingham.store.replacing import (
+    exists,
+    foreign_files,
+    reason,
+    replace_directory,
+    replace_file,
+    require_replaceable,
+    resolve,
+)
 
 __all__ = [
     "FORMAT",
@@ -10,12 +19,16 @@ __all__ = [
     "csr_arrays",
     "csr_of",
     "exists",
+    "foreign_files",
+    "lock",
+    "own_files",
     "read",
     "reason",
     "replace_directory",
     "replace_file",
     "require_replaceable",
     "resolve",
+    "temporary_folder",
     "write",
     "write_into",
 ]

@@ -71,8 +71,17 @@ def write(path: Path | str, artifact: Artifact) -> None:
     ArtifactError
         If `path` exists and is not an artifact, or can't be written.
     """
-    with replace_directory(Path(path), marker=MANIFEST) as folder:
+    with replace_directory(Path(path), marker=MANIFEST, own=own_files) as folder:
         write_into(folder, artifact)
+
+
+def own_files(folder: Path) -> set[str]:
+    """Return the names of the files of an artifact, as its manifest lists them; other files are not part of it."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {MANIFEST, _ARRAYS, *map(str, listed)}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return {MANIFEST, _ARRAYS}
 
 
 def write_into(folder: Path, artifact: Artifact) -> None:
@@ -107,13 +116,16 @@ def read(path: Path | str) -> Artifact:
     """
     while True:
         folder = resolve(Path(path))
-        before = _inode(folder)
+        before = _identity(folder)
         try:
-            return _read(folder)
+            artifact = _read(folder)
         except ArtifactError:
-            # If another process replaced the artifact during the read, read the new one.
-            if _inode(resolve(Path(path))) == before:
+            if _identity(resolve(Path(path))) == before:
                 raise
+        else:
+            if _identity(folder) == before:
+                return artifact
+        # Another process replaced the artifact during the read, which may have mixed both: read the new one.
 
 
 def _read(path: Path) -> Artifact:
@@ -174,8 +186,10 @@ def _fingerprint(file: Path) -> dict[str, Any] | None:
         return None
 
 
-def _inode(path: Path) -> int | None:
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what identifies a folder; with a time, because file systems use the numbers of removed folders again."""
     try:
-        return path.stat().st_ino
+        status = path.stat()
     except (OSError, ValueError):
         return None
+    return status.st_ino, status.st_mtime_ns

@@ -130,7 +130,8 @@ def hm(folder: Path | str, scale: float = 1.0, seed: int = 0) -> None:
     """
     check_number("scale", scale, least=1e-4, most=100)
     check_integer("seed", seed, 0)
-    with store.replace_directory(Path(folder), marker=LABEL) as temporary:
+    own = {LABEL, ARTICLES_FILE, CUSTOMERS_FILE, TRANSACTIONS_FILE}
+    with store.replace_directory(Path(folder), marker=LABEL, own=lambda _: own) as temporary:
         (temporary / LABEL).write_text(_LABEL_TEXT, encoding="utf-8")
         articles = _Articles.draw(max(len(_INDEXES) * 5, round(ARTICLES * scale)), np.random.default_rng([seed, 1]))
         articles.table.write_csv(temporary / ARTICLES_FILE)

@@ -54,7 +54,7 @@ class Folder:
         self.check_replaceable()
         path = store.resolve(self.path)
         if not (path / SUMMARY).exists():
-            with store.replace_directory(path, SUMMARY) as folder:
+            with store.replace_directory(path, SUMMARY, _own_files) as folder:
                 (folder / SUMMARY).write_text("{}\n", encoding="utf-8")
         return path / STUDY
 
@@ -75,7 +75,7 @@ class Folder:
             If the folder can't be written.
         """
         study = store.resolve(self.path) / STUDY
-        with store.replace_directory(self.path, SUMMARY) as folder:
+        with store.replace_directory(self.path, SUMMARY, _own_files) as folder:
             if study.exists():
                 with closing(sqlite3.connect(study)) as old, closing(sqlite3.connect(folder / STUDY)) as new:
                     old.backup(new)
@@ -87,3 +87,10 @@ class Folder:
             curves.write_parquet(folder / CURVES)
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Return the names of the files of a search; other files in its folder belong to the user."""
+    model = {f"{MODEL}/{name}" for name in store.own_files(folder / MODEL)}
+    databases = {STUDY, f"{STUDY}-journal", f"{STUDY}-wal", f"{STUDY}-shm"}
+    return {SUMMARY, BEST, REPORT, TRIALS, CURVES, *databases, *model}
