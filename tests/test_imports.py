@@ -12,6 +12,7 @@ import gingham
 ORDER = (
     "errors",
     "arrays",
+    "checked",
     "columns",
     "progress",
     "duration",

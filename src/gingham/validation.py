@@ -1,5 +1,6 @@
 """Checks of parameter values. Each raises a `ParameterError` with the parameter, its value and what it must be."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -83,6 +84,8 @@ def check_number(
 ) -> None:
     """Check that a value is a number within bounds; `above` and `below` exclude the bound, `least` and `most` don't."""
     number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    # An integer may be larger than every float.
+    number = number and not (isinstance(value, int) and abs(value) > sys.float_info.max)
     if not (number and above < value < below and least <= value <= most):
         bounds = [f"above {above}"] * (above > -np.inf) + [f"at least {least}"] * (least > -np.inf)
         bounds += [f"below {below}"] * (below < np.inf) + [f"at most {most}"] * (most < np.inf)

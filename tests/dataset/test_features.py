@@ -46,5 +46,5 @@ def test_a_stored_copy_is_equal() -> None:
 def test_arrays_that_are_not_a_matrix(change: dict[str, Any]) -> None:
     state, arrays = Features(MATRIX).arrays()
     changed = {name: array for name, array in (arrays | change).items() if array is not None}
-    with pytest.raises(DataError, match="not a sparse matrix"):
+    with pytest.raises(DataError, match="the array 'features"):
         Features.from_arrays(state, changed)

@@ -41,7 +41,7 @@ class MostUsers(OnePassModel):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"item_scores": self._item_scores}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._item_scores = arrays["item_scores"]
 
 

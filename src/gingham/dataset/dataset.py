@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
+from pydantic import NonNegativeInt
 
 from gingham.arrays import Indices
+from gingham.checked import Values, require
 from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
@@ -22,6 +24,13 @@ from gingham.tables import FeatureSpec, Tables, clean
 
 _SIDES = ("user_features", "item_features")
 _CSR = ("data", "indices", "indptr")
+
+
+class _StoredDataset(Values):
+    """The shape of a stored dataset."""
+
+    n_users: NonNegativeInt
+    n_items: NonNegativeInt
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -208,15 +217,22 @@ class Dataset:
         DataError
             If the arrays do not fit together.
         """
-        shape = state["n_users"], state["n_items"]
-        ids = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in shape)
-        users, items = (own if given is None else given for own, given in zip(ids, (user_ids, item_ids), strict=True))
+        stored = _StoredDataset.read(state)
+        shape = stored.n_users, stored.n_items
+        ids = []
+        for what, size, given in zip(("n_users", "n_items"), shape, (user_ids, item_ids), strict=True):
+            # Before an array of this size is made, which a wrong number could make larger than the memory.
+            require(given is None or len(given) == size, f"the value {what} is {size}")
+            ids.append(Ids(pl.Series(np.arange(size, dtype=np.int64))) if given is None else given)
         features: dict[str, Any] = {
-            side: Features.from_arrays(state[side], {name: arrays[f"{side}.{name}"] for name in _CSR})
+            side: Features.from_arrays(
+                state[side],
+                {name: arrays[f"{side}.{name}"] for name in _CSR if f"{side}.{name}" in arrays},
+            )
             for side in _SIDES
             if side in state
         }
-        return cls(users, items, Interactions.from_arrays(arrays, *shape), **features)
+        return cls(ids[0], ids[1], Interactions.from_arrays(arrays, *shape), **features)
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that a model can learn from: of all that `arrays` returns.

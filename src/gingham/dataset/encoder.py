@@ -9,7 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
+from pydantic import NonNegativeInt
 
+from gingham.checked import Values, require
 from gingham.dataset.encodings import Encoding, FeatureEntries, nan_to_null
 from gingham.dataset.feature import Feature
 from gingham.dataset.features import Features
@@ -18,6 +20,18 @@ from gingham.errors import DataError, TableError
 from gingham.tables import FeatureSpec
 
 FeatureFunction: TypeAlias = Callable[[pl.DataFrame], Any]
+
+# The columns of the table of texts that an artifact stores.
+_TEXTS = {"encoding": pl.Int32, "text": pl.String}
+
+
+class _StoredEncoder(Values):
+    """The JSON values of an encoder."""
+
+    n_identities: NonNegativeInt
+    encodings: list[dict[str, Any]]
+    extra: list[str]
+    normalize: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +184,7 @@ class FeatureEncoder:
 
     def state(self) -> tuple[dict[str, Any], pl.DataFrame]:
         """Return what an artifact stores of the encoder: JSON values, and a table of the texts that have features."""
-        encodings, texts = [], [pl.DataFrame(schema={"encoding": pl.Int32, "text": pl.String})]
+        encodings, texts = [], [pl.DataFrame(schema=_TEXTS)]
         for number, encoding in enumerate(self.encodings):
             stored = {field.name: getattr(encoding, field.name) for field in fields(encoding)}
             if "texts" in stored:
@@ -185,16 +199,24 @@ class FeatureEncoder:
         return state, pl.concat(texts)
 
     @classmethod
-    def of_state(cls, state: Mapping[str, Any], texts: pl.DataFrame) -> "FeatureEncoder":
-        """Build the encoder whose `state` this is."""
-        encodings = []
-        for number, stored in enumerate(state["encodings"]):
-            kind = Encoding.kinds[stored["kind"]]
-            values = {name: value for name, value in stored.items() if name != "kind"}
-            if any(field.name == "texts" for field in fields(kind)):
-                values["texts"] = texts.filter(pl.col("encoding") == number)["text"]
-            encodings.append(kind(**values))
-        return cls(state["n_identities"], tuple(encodings), tuple(state["extra"]), state["normalize"])
+    def of_state(cls, state: Any, texts: pl.DataFrame) -> "FeatureEncoder":
+        """Build the encoder whose `state` this is.
+
+        Raises
+        ------
+        DataError
+            If the values are not those of an encoder.
+        """
+        stored = _StoredEncoder.of(state, "encoder")
+        require(texts.schema == _TEXTS, f"the texts of an encoder have the columns {dict(texts.schema)}")
+        encodings, n_texts = [], 0
+        for number, values in enumerate(stored.encodings):
+            own = texts.filter(pl.col("encoding") == number)["text"]
+            encoding = Encoding.restored(values, own)
+            encodings.append(encoding)
+            n_texts += len(own) if hasattr(encoding, "texts") else 0
+        require(n_texts == texts.height, "the texts of an encoder have rows that belong to no encoding")
+        return cls(stored.n_identities, tuple(encodings), tuple(stored.extra), stored.normalize)
 
 
 def fit_encoder(

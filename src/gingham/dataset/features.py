@@ -1,17 +1,27 @@
 """The features of users or items as a sparse matrix of weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field, NonNegativeInt
 
+from gingham.checked import Values, require, stored_csr
 from gingham.dataset.codes import Codes
-from gingham.dataset.feature import Feature
+from gingham.dataset.feature import Feature, FeatureKind
 from gingham.errors import DataError
+
+
+class _StoredFeatures(Values):
+    """The JSON values of features: the shape, and the column, label and kind of each feature with a name."""
+
+    # JSON has lists where Python has tuples, which a strict model refuses.
+    shape: Annotated[tuple[NonNegativeInt, NonNegativeInt], Field(strict=False)]
+    definitions: list[Annotated[tuple[str, str, FeatureKind], Field(strict=False)]]
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -152,11 +162,9 @@ class Features:
         DataError
             If the arrays are not a matrix of that shape.
         """
-        definitions: Sequence[Sequence[Any]] = state["definitions"]
-        try:
-            parts = tuple(arrays[name] for name in ("data", "indices", "indptr"))
-            matrix: sp.csr_matrix = sp.csr_matrix(parts, shape=tuple(state["shape"]))
-            matrix.check_format()
-        except (KeyError, ValueError, TypeError) as error:
-            raise DataError(f"The arrays of features are not a sparse matrix: {error}.") from error
-        return cls(matrix, [Feature(*definition) for definition in definitions])
+        stored = _StoredFeatures.of(state, "features")
+        n_rows, n_features = stored.shape
+        require(len(stored.definitions) <= n_features, f"there are {len(stored.definitions)} definitions of features")
+        parts = {f"features.{name}": array for name, array in arrays.items()}
+        matrix = stored_csr(parts, "features", (n_rows, n_features), ascending=False)
+        return cls(matrix, [Feature(*definition) for definition in stored.definitions])

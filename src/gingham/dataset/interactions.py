@@ -11,6 +11,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices, Longs
+from gingham.checked import TIMES, stored_array
 from gingham.dataset.rows import Rows
 from gingham.duration import FADED
 from gingham.errors import DataError, ParameterError
@@ -197,16 +198,25 @@ class Interactions:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[Any]], n_users: int, n_items: int) -> "Interactions":
-        """Build the interactions whose `arrays` these are; arrays mapped into memory are not copied."""
+        """Build the interactions whose `arrays` these are; arrays mapped into memory are not copied.
+
+        Raises
+        ------
+        DataError
+            If the arrays are not those of interactions.
+        """
+        users = stored_array(arrays, "user_index", "int32", (None,), least=0, most=n_users - 1)
         times = arrays.get("timestamp")
+        if times is not None:
+            times = stored_array(arrays, "timestamp", "int64", users.shape, least=TIMES[0], most=TIMES[1])
         return cls(
-            arrays["user_index"],
-            arrays["item_index"],
+            users,
+            stored_array(arrays, "item_index", "int32", users.shape, least=0, most=n_items - 1),
             n_users,
             n_items,
-            arrays["value"],
+            stored_array(arrays, "value", "float32", users.shape),
             None if times is None else times.view("datetime64[us]"),
-            price=arrays.get("price"),
+            price=stored_array(arrays, "price", "float32", users.shape, allow_nan=True) if "price" in arrays else None,
         )
 
     def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> Longs:

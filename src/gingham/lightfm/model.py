@@ -11,12 +11,13 @@ from gingham import store
 from gingham.arrays import Matrix, canonical
 from gingham.errors import ArtifactError, DataError
 from gingham.lightfm.errors import translated
-from gingham.lightfm.state import ARRAYS
+from gingham.lightfm.state import ARRAYS, StoredState, restored_arrays
 from gingham.lightfm.training import Trainer
 from gingham.models import HybridMF
-from gingham.models.epochs import Epoch
+from gingham.models.epochs import restored_history
 from gingham.models.inputs import read_inputs
 from gingham.models.parametrized import Parametrized, to_json
+from gingham.models.stored import invalid_artifact
 from gingham.randomness import RandomState, generator
 
 
@@ -231,9 +232,12 @@ class LightFM(Parametrized, Trainer):
         stored = store.read(path)
         if stored.kind != cls.__name__:
             raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not a {cls.__name__}; use gingham.load.")
-        model = cls(**stored.params)
-        for name in ARRAYS:
-            setattr(model, name, stored.arrays[name])
-        model._seed = stored.state["seed"]
-        model._history = [Epoch.of_json(epoch) for epoch in stored.state["history"]]
+        with invalid_artifact(path), translated():
+            tracked = stored.tracked()
+            model = cls.unfitted(tracked.params)
+            for name, array in restored_arrays(tracked.arrays).items():
+                setattr(model, name, array)
+            state = StoredState.read(tracked.state)
+            tracked.require_all_read()
+        model._seed, model._history = state.seed, restored_history(state.history)
         return model

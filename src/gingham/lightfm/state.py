@@ -1,12 +1,19 @@
 """The parameters of a model as public arrays, and their form in the engine."""
 
+from collections.abc import Mapping
+from typing import Annotated, Any
+
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
 from gingham.arrays import Floats, Indices, Matrix, canonical
+from gingham.checked import Values, require, stored_array
 from gingham.errors import DataError
 from gingham.lightfm.errors import NotFittedError
 from gingham.lightfm.matrices import feature_rows
+from gingham.models.epochs import StoredEpoch
 from gingham.models.side import Side
 
 # The parameters of a side and the state of its optimizer, as attribute names (embeddings, biases).
@@ -15,7 +22,36 @@ _PARTS = (
     ("embedding_gradients", "bias_gradients"),
     ("embedding_momentum", "bias_momentum"),
 )
+_SCORED = tuple((what, name) for name in _PARTS[0] for what in ("item", "user"))
 ARRAYS = tuple(f"{what}_{name}" for what in ("item", "user") for part in _PARTS for name in part)
+
+
+class StoredState(Values):
+    """The JSON values of an artifact."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None
+    history: list[StoredEpoch]
+
+
+def restored_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
+    """Return the arrays of an artifact by the names of `ARRAYS`.
+
+    Raises
+    ------
+    DataError
+        If their shapes do not fit together, or a number is not finite.
+    """
+    restored, n_components = {}, None
+    for what in ("item", "user"):
+        first = f"{what}_{_PARTS[0][0]}"
+        n_features, n_components = stored_array(arrays, first, "float32", (None, n_components)).shape
+        for embeddings, biases in _PARTS:
+            for name, shape in ((embeddings, (n_features, n_components)), (biases, (n_features,))):
+                restored[f"{what}_{name}"] = stored_array(arrays, f"{what}_{name}", "float32", shape)
+    largest = [np.abs(restored[f"{what}_{name}"]).max(initial=0).astype(np.float64) for what, name in _SCORED]
+    bound = (n_components or 0) * largest[0] * largest[1] + largest[2] + largest[3]
+    require(bound < np.finfo(np.float32).max, "the embeddings are so large that scores are not finite")
+    return restored
 
 
 class ModelState:

@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import PositiveFloat
 
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
+from gingham.checked import require
 from gingham.errors import DataError
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import stored_sides
+from gingham.models.embedding import StoredEmbeddings, restored_sides
 from gingham.models.epoch_model import EpochModel
-from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
+from gingham.models.epochs import EmbeddingState, ProgressFunction, restored_history
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.side import Side
@@ -56,6 +58,12 @@ class ALSState(EmbeddingState):
     """
 
     unobserved_weight: float
+
+
+class _StoredALS(StoredEmbeddings):
+    """The JSON values of a fitted `ALS`."""
+
+    unobserved_weight: PositiveFloat
 
 
 class ALS(EpochModel[ALSState, Halves]):
@@ -256,10 +264,14 @@ class ALS(EpochModel[ALSState, Halves]):
         state, arrays = super()._learned()
         return state | {"unobserved_weight": self.unobserved_weight_}, arrays
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        history = [Epoch.of_json(epoch) for epoch in state["history"]]
-        users, items = stored_sides(state["n_components"], arrays)
-        self._state = ALSState(users, items, history, unobserved_weight=state["unobserved_weight"])
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        stored = _StoredALS.read(state)
+        users, items = restored_sides(stored.n_components, None, arrays, self.training_data_)
+        for side in (users, items):
+            require(not side.biases.any(), "there are biases, which a model of this kind does not have")
+        self._state = ALSState(
+            users, items, restored_history(stored.history), unobserved_weight=stored.unobserved_weight
+        )
 
 
 def _positives(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_matrix:

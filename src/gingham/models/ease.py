@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 from gingham.arrays import Floats, Indices
+from gingham.checked import require, stored_array
 from gingham.errors import ParameterError
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number
@@ -90,9 +91,13 @@ class EASE(LinearModel):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"weights": self._weights, "items": self._items}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        self._weights, self._items = arrays["weights"], arrays["items"]
+        items = stored_array(arrays, "items", "int32", (None,), least=0, most=self.n_items - 1)
+        require((items[1:] > items[:-1]).all(), "the array 'items' does not ascend")
+        weights = stored_array(arrays, "weights", "float32", (len(items), len(items)))
+        require(not np.diagonal(weights).any(), "the array 'weights' has an item that predicts itself")
+        self._weights, self._items = weights, items
 
 
 def _gigabytes(n_items: int) -> str:

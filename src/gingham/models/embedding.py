@@ -8,17 +8,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
+from pydantic import PositiveInt
 
 from gingham.arrays import Floats, Matrix, aligned, canonical
+from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.errors import DataError
 from gingham.models.base import Recommender, Some, listed
-from gingham.models.epochs import EmbeddingState
+from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, frame, rank
-from gingham.store import csr_arrays, csr_of
+from gingham.store import csr_arrays
 from gingham.validation import check_k, check_num_threads
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
@@ -280,16 +282,56 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         return {"n_components": self._state.users.n_components}, arrays
 
 
-def stored_sides(n_components: int, arrays: Mapping[str, npt.NDArray[Any]]) -> tuple[Side, Side]:
-    """Return the users' and the items' parameters of an artifact."""
-    return _stored_side("user", n_components, arrays), _stored_side("item", n_components, arrays)
+class StoredEmbeddings(Values):
+    """The JSON values of every model of embeddings."""
+
+    n_components: PositiveInt
+    history: list[StoredEpoch]
 
 
-def _stored_side(what: str, n_components: int, arrays: Mapping[str, npt.NDArray[Any]]) -> Side:
-    stored, features = arrays[f"{what}.state"], None
+def restored_sides(
+    n_components: int, schedule: str | None, arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData
+) -> tuple[Side, Side]:
+    """Return the users' and the items' parameters of an artifact.
+
+    Parameters
+    ----------
+    n_components : int
+        The size of an embedding.
+    schedule : str or None
+        The learning schedule that a row of parameters has memory for; None for rows without memory.
+    arrays : mapping of str to array
+        The arrays of the artifact.
+    data : TrainingData
+        The users and items.
+
+    Raises
+    ------
+    DataError
+        If the arrays are not such parameters, or if scores could be infinite.
+    """
+    users, items = (
+        _restored_side(what, n_components, schedule, arrays, len(ids))
+        for what, ids in (("user", data.user_ids), ("item", data.item_ids))
+    )
+    largest = [np.abs(side.rows()[:, : n_components + 1]).max(initial=0).astype(np.float64) for side in (users, items)]
+    # A score, and the squared length of an embedding.
+    bound = n_components * max(largest) ** 2 + sum(largest)
+    require(bound < np.finfo(np.float32).max, "the embeddings are so large that scores are not finite")
+    return users, items
+
+
+def _restored_side(
+    what: str, n_components: int, schedule: str | None, arrays: Mapping[str, npt.NDArray[Any]], n_entities: int
+) -> Side:
+    features, n_features = None, n_entities
     if f"{what}.features.shape" in arrays:
-        n_entities, n_features = arrays[f"{what}.features.shape"].tolist()
-        features = csr_of(f"{what}.features", arrays, (n_entities, n_features))
+        n_rows, n_features = stored_array(arrays, f"{what}.features.shape", "int64", (2,), least=0).tolist()
+        require(n_rows == n_entities, f"the array '{what}.features.shape' is not that of {n_entities} {what}s")
+        features = stored_csr(arrays, f"{what}.features", (n_rows, n_features))
+    stored = stored_array(arrays, f"{what}.state", "float32", Side.shape(n_features, n_components, schedule))
     state = aligned(*stored.shape)
     state[:] = stored
-    return Side(state, features, n_components)
+    side = Side(state, features, n_components)
+    side.require_valid(what)
+    return side

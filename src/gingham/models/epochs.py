@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
+from pydantic import Field
 
+from gingham.checked import Values, require
 from gingham.models.side import Side
 
 # Called with the number of examples that are done.
@@ -38,11 +40,32 @@ class Epoch:
         metrics = {name: float(value) if np.isfinite(value) else None for name, value in self.metrics.items()}
         return {**asdict(self), "metrics": metrics}
 
-    @classmethod
-    def of_json(cls, stored: dict[str, Any]) -> "Epoch":
-        """Read what `to_json` returned."""
-        metrics = {name: np.nan if value is None else value for name, value in stored["metrics"].items()}
-        return cls(**{**stored, "metrics": metrics})
+
+class StoredEpoch(Values):
+    """An epoch as `Epoch.to_json` returns it."""
+
+    epoch: int
+    loss: float
+    seconds: Annotated[float, Field(ge=0)]
+    metrics: dict[str, float | None]
+
+    def restored(self) -> Epoch:
+        """Return the epoch, with NaN for metrics that were not finite."""
+        metrics = {name: np.nan if value is None else value for name, value in self.metrics.items()}
+        return Epoch(self.epoch, self.loss, self.seconds, metrics)
+
+
+def restored_history(stored: list[StoredEpoch]) -> list[Epoch]:
+    """Return the epochs of a fit.
+
+    Raises
+    ------
+    DataError
+        If their numbers are not 1, 2 and so on.
+    """
+    numbers = [epoch.epoch for epoch in stored]
+    require(numbers == list(range(1, len(numbers) + 1)), "the epochs of the value history are not 1, 2 and so on")
+    return [epoch.restored() for epoch in stored]
 
 
 @dataclass(eq=False)

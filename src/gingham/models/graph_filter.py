@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from gingham.arrays import Floats
+from gingham.checked import Values, require, stored_array
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number
 
@@ -19,6 +20,12 @@ _TERMS = 4
 # no better lists.
 _ITERATIONS = 4
 _EXTRA_COMPONENTS = 64
+
+
+class _StoredFilter(Values):
+    """The JSON values of a filter."""
+
+    series: list[float]
 
 
 class GraphFilter(LinearModel):
@@ -105,8 +112,7 @@ class GraphFilter(LinearModel):
         graph.data /= user_scale * item_scale[history.indices]
         vectors, largest = _leading_vectors(graph, self.n_components)
         graph.data /= np.float32(largest)
-        # One Runge-Kutta step of exp(-sharpening R'R): each term is the one before times -sharpening R'R / n.
-        series = [-float(self.sharpening) / n for n in range(1, _TERMS + 1)] if self.sharpening else []
+        series = _series(float(self.sharpening))
         into = np.ascontiguousarray(vectors.T / item_scale[:, None], np.float32)
         out = np.ascontiguousarray(vectors * item_scale, np.float32)
         out = np.float32(self.low_pass) * _sharpened(out, graph, series)
@@ -121,11 +127,20 @@ class GraphFilter(LinearModel):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {"series": self._series}, {"graph": self._graph.data, "into": self._into, "out": self._out}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        history = self._history
-        self._graph = sp.csr_matrix((arrays["graph"], history.indices, history.indptr), shape=history.shape)
-        self._into, self._out, self._series = arrays["into"], arrays["out"], list(state["series"])
+        history, series = self._history, _StoredFilter.read(state).series
+        require(series == _series(-series[0] if series else 0.0), f"the value series is {series}")
+        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0)
+        into = stored_array(arrays, "into", "float32", (self.n_items, None))
+        self._graph = sp.csr_matrix((graph, history.indices, history.indptr), shape=history.shape)
+        self._into, self._out = into, stored_array(arrays, "out", "float32", (into.shape[1], self.n_items))
+        self._series = series
+
+
+def _series(sharpening: float) -> list[float]:
+    """Return one Runge-Kutta step of exp(-sharpening R'R): each term is the one before times -sharpening R'R / n."""
+    return [-sharpening / n for n in range(1, _TERMS + 1)] if sharpening else []
 
 
 def _sharpened(rows: Floats, graph: sp.csr_matrix, series: list[float]) -> Floats:

@@ -3,20 +3,21 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import ParameterError
 from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import stored_sides
+from gingham.models.embedding import StoredEmbeddings, restored_sides
 from gingham.models.epoch_model import EpochModel
-from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
+from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction, restored_history
 from gingham.models.fold_in import fold_in
 from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, read_inputs
 from gingham.models.loss import LOSSES, Loss
@@ -44,6 +45,13 @@ class HybridState(EmbeddingState):
 
     seed: int
     schedule: str
+
+
+class _StoredHybrid(StoredEmbeddings):
+    """The JSON values of a fitted `HybridMF`; the schedule is None in artifacts of version 0.1."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    schedule: Literal["adagrad", "adadelta"] | None = None
 
 
 class HybridMF(EpochModel[HybridState, TrainingPairs]):
@@ -368,9 +376,10 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
-        return state | {"seed": self._state.seed}, arrays
+        return state | {"seed": self._state.seed, "schedule": self._state.schedule}, arrays
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        history = [Epoch.of_json(epoch) for epoch in state["history"]]
-        users, items = stored_sides(state["n_components"], arrays)
-        self._state = HybridState(users, items, history, seed=state["seed"], schedule=self.learning_schedule)
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        stored = _StoredHybrid.read(state)
+        schedule = self.learning_schedule if stored.schedule is None else stored.schedule
+        users, items = restored_sides(stored.n_components, schedule, arrays, self.training_data_)
+        self._state = HybridState(users, items, restored_history(stored.history), seed=stored.seed, schedule=schedule)

@@ -1,6 +1,7 @@
 """Base class of linear models: scores of all items that depend on the user's history alone."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class LinearModel(OnePassModel):
         scores[np.diff(history.indptr) == 0] = self._popularity
         return scores
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         self._set_history(binary_history(self.training_data_.matrix))
 
 

@@ -9,12 +9,13 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
+from gingham.checked import stored_array, stored_csr
 from gingham.extras import extra
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import SharedScores
-from gingham.store import csr_arrays, csr_of
+from gingham.store import csr_arrays
 from gingham.validation import (
     Check,
     check_choice,
@@ -139,10 +140,13 @@ class ItemKNN(OnePassModel):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"counts": self._counts.data, **csr_arrays("near", self._near)}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         matrix = self.training_data_.matrix
-        counts = sp.csr_matrix((arrays["counts"], matrix.indices, matrix.indptr), shape=matrix.shape)
-        self._set_neighbours(counts, csr_of("near", arrays, (self.n_items, self.n_items)))
+        counts = stored_array(arrays, "counts", "float32", (matrix.nnz,), least=0)
+        self._set_neighbours(
+            sp.csr_matrix((counts, matrix.indices, matrix.indptr), shape=matrix.shape),
+            stored_csr(arrays, "near", (self.n_items, self.n_items), least=0),
+        )
 
 
 def normalised(values: Floats, groups: npt.NDArray[np.integer], n_groups: int) -> Floats:

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
 from gingham.arrays import Floats, Indices
+from gingham.checked import Values, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.models.cycles import repurchase_rates
 from gingham.models.neighbours import normalised, top_products
@@ -16,7 +18,7 @@ from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import SharedScores
-from gingham.store import csr_arrays, csr_of
+from gingham.store import csr_arrays
 from gingham.validation import (
     Check,
     check_duration,
@@ -28,6 +30,12 @@ from gingham.validation import (
 
 # The number of users whose neighbours' habits are computed at a time.
 _BLOCK_SIZE = 4096
+
+
+class _StoredWeight(Values):
+    """The JSON values of a fitted `NextBasket`."""
+
+    alpha: Annotated[float, Field(ge=0, le=1)]
 
 
 class NextBasket(OnePassModel):
@@ -159,12 +167,14 @@ class NextBasket(OnePassModel):
             arrays |= csr_arrays("near", self._near)
         return {"alpha": self._alpha}, arrays
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         matrix = self.training_data_.matrix
-        self._habits = sp.csr_matrix((arrays["habits"], matrix.indices, matrix.indptr), shape=matrix.shape)
-        self._shared, self._alpha, self._near = arrays["shared"], state["alpha"], None
+        habits = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0)
+        self._habits = sp.csr_matrix((habits, matrix.indices, matrix.indptr), shape=matrix.shape)
+        self._shared = stored_array(arrays, "shared", "float32", (self.n_items,), least=0)
+        self._alpha, self._near = _StoredWeight.read(state).alpha, None
         if "near.data" in arrays:
-            self._near = csr_of("near", arrays, (self.n_users, self.n_users))
+            self._near = stored_csr(arrays, "near", (self.n_users, self.n_users), least=0)
 
 
 def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from gingham.checked import require
 from gingham.errors import ParameterError
 from gingham.validation import Check
 
@@ -59,6 +60,30 @@ class Parametrized:
         """
         for name, check in self.constraints.items():
             check(name, getattr(self, name))
+
+    @classmethod
+    def unfitted(cls, params: Any) -> Self:
+        """Build an object from its parameters as an artifact stores them, and check them.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If a parameter is missing or unknown, or has a value that is not allowed.
+        """
+        require(isinstance(params, Mapping), f"the parameters of a {cls.__name__} are {params!r}")
+        names = cls.param_names()
+        for name in names:
+            require(name in params, f"the parameter {name!r} is missing")
+        for name in params:
+            require(name in names, f"{cls.__name__} has no parameter {name!r}")
+        built = cls(**cls._restored_params(params))
+        built.validate()
+        return built
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the constructor's arguments from the parameters that an artifact stores."""
+        return dict(stored)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.get_params().items())})"

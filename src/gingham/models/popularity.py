@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Doubles, Floats, Longs, canonical
+from gingham.checked import Values, stored_array
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
@@ -67,8 +68,8 @@ class _SalesModel(OnePassModel):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"sales": self._sales}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
-        self._sales = arrays["sales"]
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
+        self._sales = stored_array(arrays, "sales", "float32", (self.n_items,))
 
 
 class Popularity(_SalesModel):
@@ -130,9 +131,9 @@ class Popularity(_SalesModel):
         state, arrays = super()._learned()
         return state, arrays if self._segments is None else arrays | self._segments.arrays()
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        self._segments = SegmentPopularity.restored(arrays, self.n_items)
+        self._segments = SegmentPopularity.restored(arrays, self.n_users, self.n_items)
 
 
 def _segment_codes(column: str, data: Data) -> Codes:
@@ -145,6 +146,12 @@ def _segment_codes(column: str, data: Data) -> Codes:
         hint = f"use one of {names}" if columns else "pass a dataset with categorical user features"
         raise ParameterError(f"by={column!r} is not a categorical user feature; {hint}, or leave out `by`.")
     return columns[column]
+
+
+class _StoredHabits(Values):
+    """Whether habits are stored; None in artifacts of version 0.1, which do not say it."""
+
+    habits: bool | None = None
 
 
 class BuyAgain(_SalesModel):
@@ -231,11 +238,15 @@ class BuyAgain(_SalesModel):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
+        state = state | {"habits": self._habits is not None}
         return state, arrays if self._habits is None else arrays | {"habits": self._habits}
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
-        self._habits = arrays.get("habits")
+        stored = _StoredHabits.read(state).habits
+        has_habits = "habits" in arrays if stored is None else stored
+        nnz = self.training_data_.matrix.nnz
+        self._habits = stored_array(arrays, "habits", "float32", (nnz,), least=0) if has_habits else None
 
 
 def _leaves_room_for_fractions(counts: Floats, sizes: npt.NDArray[Any]) -> bool:

@@ -1,6 +1,6 @@
 """Best sellers by segment of users: smoothed sales of each segment, and scores that its users share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices, Longs
+from gingham.checked import stored_array, stored_csr
 from gingham.dataset.codes import Codes
 from gingham.scores import Block, SharedScores
-from gingham.store import csr_arrays, csr_of
+from gingham.store import csr_arrays
 
 # The number of sales, distributed as all sales, that are added to a segment's own. The documentation compares values.
 _SMOOTHING = 1000.0
@@ -55,12 +56,19 @@ class SegmentPopularity:
         return {"segment": self.of_user, **csr_arrays("segments", self.sales)}
 
     @classmethod
-    def restored(cls, arrays: dict[str, npt.NDArray[Any]], n_items: int) -> "SegmentPopularity | None":
-        """Build the object from the arrays of an artifact; None if it has no segments."""
+    def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], n_users: int, n_items: int) -> "SegmentPopularity | None":
+        """Build the object from the arrays of an artifact; None if it has no segments.
+
+        Raises
+        ------
+        DataError
+            If the arrays do not fit together.
+        """
         if "segment" not in arrays:
             return None
-        shape = len(arrays["segments.indptr"]) - 1, n_items
-        return cls(arrays["segment"], csr_of("segments", arrays, shape))
+        n_segments = max(len(arrays["segments.indptr"]) - 1, 0)
+        of_user = stored_array(arrays, "segment", "int32", (n_users,), least=0, most=n_segments - 1)
+        return cls(of_user, stored_csr(arrays, "segments", (n_segments, n_items), ascending=False))
 
 
 class SegmentScores:

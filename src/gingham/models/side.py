@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from gingham import _native
 from gingham.arrays import Csr, Floats, Indices, aligned, csr
+from gingham.checked import require
 
 # The initial values of an optimizer's memory, one per part; a row of state holds the parameters, then these parts.
 INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
@@ -123,9 +124,27 @@ class Side:
         return self.state[:, self.n_components]
 
     @staticmethod
-    def shape(n_features: int, n_components: int, schedule: str) -> tuple[int, int]:
-        """Return the shape of the state of a number of features."""
-        return n_features, _native.padded_width(n_components) * (1 + len(INITIAL_MEMORY[schedule]))
+    def shape(n_features: int, n_components: int, schedule: str | None) -> tuple[int, int]:
+        """Return the shape of the state of a number of features; without a schedule, it has no memory."""
+        n_parts = 1 if schedule is None else 1 + len(INITIAL_MEMORY[schedule])
+        return n_features, _native.padded_width(n_components) * n_parts
+
+    def require_valid(self, what: str) -> None:
+        """Check what training guarantees about the state of users or items (`what`).
+
+        Raises
+        ------
+        DataError
+            If the padding of the parameters is not zero, or the optimizer's memory is negative.
+        """
+        width = _native.padded_width(self.n_components)
+        require(
+            not self.state[:, self.n_components + 1 : width].any(),
+            f"the array '{what}.state' has a padding that is not zero",
+        )
+        require(
+            (self.state[:, width:] >= 0).all(), f"the array '{what}.state' has a memory of the optimizer below zero"
+        )
 
     def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
         """Return the side as the kernel takes it."""

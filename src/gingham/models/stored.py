@@ -1,14 +1,16 @@
 """How models are stored and loaded."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
 from gingham import store
-from gingham.errors import ArtifactError, NotFittedError
+from gingham.checked import Contents, require
+from gingham.errors import ArtifactError, GinghamError, MissingExtraError, NotFittedError
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.training_data import TrainingData
 
@@ -49,8 +51,12 @@ class StoredModel(Parametrized, ABC):
         """Return what the fit computed, for storing: JSON values and arrays."""
 
     @abstractmethod
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        """Restore what `_learned` returned; `training_data_` is restored already."""
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Restore what `_learned` returned; `training_data_` is restored already.
+
+        Artifacts may come from anywhere: check everything that is used as an index or a length, and every rule that
+        the values follow; `gingham.checked` has functions for that. A value that is not read is an error.
+        """
 
     def artifact(self) -> store.Artifact:
         """Return everything that `save` stores.
@@ -70,18 +76,14 @@ class StoredModel(Parametrized, ABC):
         # A random generator cannot be stored as JSON and becomes None.
         return {name: to_json(value) for name, value in self.get_params().items()}
 
-    @classmethod
-    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the constructor's arguments from what `_stored_params` returned."""
-        return dict(stored)
-
     def save(self, path: Path | str) -> None:
         """Store the model as a folder; an existing artifact is replaced when the new one is complete.
 
         Raises
         ------
-        NotFittedError, ArtifactError
-            If the model is not fitted, or `path` is not an artifact or cannot be written.
+        NotFittedError, ParameterError, ArtifactError
+            If the model is not fitted, a parameter was set to a value that is not allowed, or `path` is not an artifact
+            or cannot be written.
 
         Examples
         --------
@@ -93,7 +95,9 @@ class StoredModel(Parametrized, ABC):
         ...     gg.load(Path(folder) / "model")
         Popularity(window='7d', half_life=None, by=None)
         """
-        store.write(path, self.artifact())
+        artifact = self.artifact()
+        self.validate()
+        store.write(path, artifact)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -113,10 +117,58 @@ class StoredModel(Parametrized, ABC):
             )
         if not issubclass(model_class, cls):
             raise ArtifactError(f"The artifact {path} holds a {stored.kind}, not a {cls.__name__}; use gingham.load.")
-        model = model_class(**model_class._restored_params(stored.params))
-        model._restore(stored)
+        with invalid_artifact(path):
+            tracked = stored.tracked()
+            model = model_class.unfitted(tracked.params)
+            model._restore(tracked)
+            tracked.require_all_read()
+        return model
+
+    @classmethod
+    def restored(
+        cls, kind: Any, params: Any, state: Any, arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData
+    ) -> Self:
+        """Build a fitted model that is a part of another one, and shares its training data.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If a value is missing, unknown or not allowed.
+        """
+        model_class = cls.classes_by_name.get(kind) if isinstance(kind, str) else None
+        if model_class is None or not issubclass(model_class, cls):
+            raise ArtifactError(
+                f"The artifact needs a model of kind {kind!r}, which is not defined here; import the module that "
+                "defines it, then load again."
+            )
+        require(isinstance(state, Mapping), f"the values of a {kind} are {state!r}")
+        model, values = model_class.unfitted(params), Contents("value", state)
+        model._training_data = data
+        model._relearn(values, arrays)
+        values.require_all_read()
         return model
 
     def _restore(self, stored: store.Artifact) -> None:
         self._training_data = TrainingData.restored(stored)
-        self._relearn(dict(stored.state), dict(stored.arrays))
+        self._relearn(stored.state, stored.arrays)
+
+
+@contextmanager
+def invalid_artifact(path: Path | str) -> Iterator[None]:
+    """Raise whatever goes wrong while an artifact is interpreted as an `ArtifactError`.
+
+    A model from outside the package may read values without a check, so errors of all kinds come from invalid ones.
+    """
+    try:
+        yield
+    except (ArtifactError, MissingExtraError):
+        raise
+    except (GinghamError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        reason = str(error) if isinstance(error, GinghamError) else repr(error)
+        raise _invalid(path, reason) from error
+    except (AssertionError, MemoryError) as error:
+        raise _invalid(path, repr(error)) from error
+
+
+def _invalid(path: Path | str, reason: str) -> ArtifactError:
+    return ArtifactError(f"The artifact {path} is invalid: {reason.rstrip('.')}; restore it, or fit and save again.")

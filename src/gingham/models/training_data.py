@@ -10,11 +10,12 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham.arrays import Matrix, canonical
+from gingham.checked import require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import DataError
 from gingham.models.training_rows import TrainingRows
-from gingham.store import Artifact, csr_arrays, csr_of
+from gingham.store import Artifact, csr_arrays
 
 Data: TypeAlias = Dataset | Matrix
 
@@ -123,14 +124,35 @@ class TrainingData:
 
     @classmethod
     def restored(cls, stored: Artifact) -> "TrainingData":
-        """Build the training data from what `stored` returned."""
-        users, items = Ids(stored.tables["users"][USER_ID]), Ids(stored.tables["items"][ITEM_ID])
-        matrix = csr_of("known", stored.arrays, (len(users), len(items)))
-        has_labels = any(label in stored.tables["items"].columns for label in (NAME, TYPE))
+        """Build the training data from what `stored` returned.
+
+        Raises
+        ------
+        DataError
+            If the parts are not training data.
+        """
+        users, items = (_table(stored, name, column) for name, column in (("users", USER_ID), ("items", ITEM_ID)))
+        require(users.columns == [USER_ID], f"the table of users has the columns {users.columns}")
+        labels = [name for name in (NAME, TYPE) if name in items.columns]
+        require(items.columns == [ITEM_ID, *labels], f"the table of items has the columns {items.columns}")
+        for label in labels:
+            require(items.schema[label] in (pl.String, pl.Null), f"the column {label!r} of items is not text")
+        user_ids, item_ids = Ids(users[USER_ID]), Ids(items[ITEM_ID])
+        matrix = stored_csr(stored.arrays, "known", (len(user_ids), len(item_ids)))
         encoders = {
-            name: FeatureEncoder.of_state(stored.state[name], stored.tables[name])
+            name: FeatureEncoder.of_state(stored.state[name], _table(stored, name, "text"))
             for name in _ENCODERS
             if name in stored.state
         }
-        rows = TrainingRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix.shape)
-        return cls(users, items, matrix, stored.tables["items"] if has_labels else None, **encoders, rows=rows)
+        for name, encoder, size in zip(_ENCODERS, map(encoders.get, _ENCODERS), matrix.shape, strict=True):
+            if encoder is not None:
+                require(encoder.n_identities == size, f"{name} has {encoder.n_identities} identities, not {size}")
+        rows = TrainingRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix)
+        return cls(user_ids, item_ids, matrix, items if labels else None, **encoders, rows=rows)
+
+
+def _table(stored: Artifact, name: str, column: str) -> pl.DataFrame:
+    """Return a table of an artifact that must have a column."""
+    require(name in stored.tables, f"the table {name!r} is missing")
+    require(column in stored.tables[name].columns, f"the table {name!r} has no column {column!r}")
+    return stored.tables[name]

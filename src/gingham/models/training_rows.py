@@ -2,14 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
 from gingham.arrays import Longs
+from gingham.checked import TIMES, Values, require, stored_array, stored_pattern
 from gingham.dataset import Dataset
+
+
+class _StoredRows(Values):
+    """The JSON values of training rows; there are none in artifacts that were stored without rows."""
+
+    source: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    until: Annotated[int, Field(ge=TIMES[0], le=TIMES[1])] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,20 +104,35 @@ class TrainingRows:
         return {"source": self.source, "until": until}, arrays
 
     @classmethod
-    def restored(
-        cls, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]
-    ) -> "TrainingRows":
+    def restored(cls, state: Any, arrays: Mapping[str, npt.NDArray[Any]], matrix: sp.csr_matrix) -> "TrainingRows":
         """Build the rows from what `stored` returned.
 
-        `state` is empty for artifacts that were stored without rows; `arrays` may hold other arrays too.
+        Parameters
+        ----------
+        state : mapping
+            Empty for artifacts that were stored without rows.
+        arrays : mapping of str to array
+            May hold other arrays too.
+        matrix : csr_matrix
+            The interactions of the training data.
+
+        Raises
+        ------
+        DataError
+            If the values do not fit together.
         """
-        until = None if state.get("until") is None else np.datetime64(state["until"], "us")
-        earlier = None
+        values, bits, earlier = _StoredRows.of(state, "fitted"), None, None
+        if values.source is not None:
+            bits = stored_array(arrays, "fitted.bits", "uint8", (None,))
+            n_rows = int(np.bitwise_count(bits).sum())
+            require(
+                n_rows >= matrix.nnz, f"the array 'fitted.bits' has {n_rows:,} rows for {matrix.nnz:,} interactions"
+            )
         if "fitted.indptr" in arrays:
-            indices = arrays["fitted.indices"]
-            ones = np.ones(len(indices), np.float32)
-            earlier = sp.csr_matrix((ones, indices, arrays["fitted.indptr"]), shape=shape)
-        return cls(state.get("source"), arrays.get("fitted.bits"), until, earlier)
+            indptr, indices = stored_pattern(arrays, "fitted", matrix.shape)
+            earlier = sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=matrix.shape)
+        until = None if values.until is None else np.datetime64(values.until, "us")
+        return cls(values.source, bits, until, earlier)
 
 
 def _ones(matrix: sp.csr_matrix) -> sp.csr_matrix:

@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from pydantic import NonNegativeInt
 
 from gingham.arrays import Indices
+from gingham.checked import Values, require
 from gingham.errors import ConfigError, ParameterError
 from gingham.models import Recommender, build_model, kinds
 from gingham.models.parametrized import to_json
@@ -15,6 +17,14 @@ from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.scores import rank
 from gingham.validation import check_integer, error_prefix, optional
+
+
+class _StoredSource(Values):
+    """A source as an artifact stores it."""
+
+    kind: str
+    params: dict[str, Any]
+    n_candidates: NonNegativeInt | None
 
 
 @dataclass(frozen=True)
@@ -106,11 +116,18 @@ class CandidateSource:
         return {**model, "n_candidates": to_json(self.n_candidates)}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> "Recommender | CandidateSource":
-        """Build what `to_json` described; the model alone where there is no `n_candidates`."""
-        model_class = Recommender.classes_by_name[stored["kind"]]
-        model = model_class(**model_class._restored_params(stored["params"]))
-        return cls(model, stored["n_candidates"]).simplified()
+    def from_json(cls, stored: Any) -> "Recommender | CandidateSource":
+        """Build what `to_json` described; the model alone where there is no `n_candidates`.
+
+        Raises
+        ------
+        DataError, ParameterError
+            If it is not what `to_json` returns.
+        """
+        values = _StoredSource.of(stored, "candidates")
+        require(values.kind in Recommender.classes_by_name, f"there is no model {values.kind!r}")
+        model = Recommender.classes_by_name[values.kind].unfitted(values.params)
+        return cls(model, values.n_candidates).simplified()
 
     def fit(self, snapshot: Snapshot, num_threads: int) -> Recommender:
         """Fit a copy of the model to the data of a snapshot."""

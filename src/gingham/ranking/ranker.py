@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy.typing as npt
 
 from gingham.arrays import Floats
-from gingham.errors import ArtifactError, ConfigError
+from gingham.errors import ArtifactError, ConfigError, GinghamError
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.registry import check_names
 from gingham.ranking.candidates import check_table
@@ -201,7 +201,7 @@ def build_ranker(params: Any, section: str) -> Ranker:
     return ranker
 
 
-def ranker_of_json(stored: Mapping[str, Any]) -> Ranker:
+def ranker_of_json(stored: Any) -> Ranker:
     """Build the unfitted ranker that `Ranker.to_json` described.
 
     Raises
@@ -209,11 +209,13 @@ def ranker_of_json(stored: Mapping[str, Any]) -> Ranker:
     ArtifactError
         If the kind is unknown or the parameters are not those of the ranker.
     """
+    if not isinstance(stored, Mapping):
+        raise ArtifactError(f"The stored ranker is invalid: it is {stored!r}; fit and save again.")
     params = dict(stored)
     ranker = _stored_class(params.pop("kind", DEFAULT_KIND))
     try:
-        return ranker(**params)
-    except TypeError as error:
+        return ranker.unfitted(params)
+    except GinghamError as error:
         raise ArtifactError(f"The stored {ranker.kind!r} ranker is invalid: {error}; fit and save again.") from error
 
 

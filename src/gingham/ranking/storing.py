@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
+from pydantic import Field, NonNegativeInt
 
-from gingham.dataset import Dataset
+from gingham.checked import Contents, Values, require
+from gingham.dataset import Dataset, Features
 from gingham.errors import ArtifactError
 from gingham.models import Recommender
 from gingham.models.training_data import TrainingData
@@ -21,6 +24,25 @@ Arrays = dict[str, npt.NDArray[Any]]
 # The name of the ranker's text and JSON values in artifacts, and the prefix of its arrays.
 _RANKER = "ranker"
 _SIDES = ("user_features", "item_features")
+
+
+class _StoredModel(Values):
+    """A candidate model."""
+
+    kind: str
+    params: dict[str, Any]
+    state: dict[str, Any]
+
+
+class _StoredStage(Values):
+    """The JSON values of a stage; older artifacts have no dataset but the names of its features."""
+
+    moment: int
+    # In seconds; at most a hundred years.
+    period: Annotated[float, Field(gt=0, le=100 * 366 * 86_400)]
+    dataset: dict[str, Any] | None = None
+    models: list[_StoredModel]
+    sizes: list[NonNegativeInt]
 
 
 def stage_parts(stage: Stage) -> tuple[dict[str, Any], Arrays]:
@@ -42,22 +64,39 @@ def stage_parts(stage: Stage) -> tuple[dict[str, Any], Arrays]:
     return state, arrays
 
 
-def restore_stage(state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Stage:
+def restore_stage(state: Mapping[str, Any], arrays: Contents[npt.NDArray[Any]], data: TrainingData) -> Stage:
     """Build a stage from what `stage_parts` returned and the training data of the model.
 
     The candidate models share the training data.
+
+    Raises
+    ------
+    DataError, ParameterError
+        If the values are not those of a stage.
     """
-    described = state["dataset"] if "dataset" in state else _dataset_state(state, data)
-    dataset = Dataset.from_arrays(described, _within("snapshot", arrays), data.user_ids, data.item_ids)
-    snapshot = Snapshot(dataset, np.datetime64(state["moment"], "us"), timedelta(seconds=state["period"]))
-    models = []
-    for number, stored in enumerate(state["models"]):
-        model_class = Recommender.classes_by_name[stored["kind"]]
-        model = model_class(**model_class._restored_params(stored["params"]))
-        model._training_data = data
-        model._relearn(stored["state"], _within(f"models.{number}", arrays))
-        models.append(model)
-    return Stage(snapshot, models, state["sizes"])
+    stored = _StoredStage.read(state)
+    described = _dataset_state(state, data) if stored.dataset is None else stored.dataset
+    dataset = Dataset.from_arrays(described, arrays.within("snapshot"), data.user_ids, data.item_ids)
+    require(dataset.interactions.timestamp is not None, "the array 'snapshot.timestamp' is missing")
+    require(_same(dataset.matrix(), data.matrix), "the arrays of the snapshot are not the training data")
+    for name, encoder in (("user_features", data.user_encoder), ("item_features", data.item_encoder)):
+        features: Features | None = getattr(dataset, name)
+        fitting = features is None or encoder is None or features.definitions == encoder.features
+        require(fitting, f"the value {name} has other features than the encoder")
+    snapshot = Snapshot.latest(dataset, timedelta(seconds=stored.period))
+    require(int(snapshot.moment.astype(np.int64)) == stored.moment, "the value moment is not the end of the data")
+    require(len(stored.models) == len(stored.sizes) > 0, "the value sizes is not as long as models")
+    models = [
+        Recommender.restored(model.kind, model.params, model.state, arrays.within(f"models.{number}"), data)
+        for number, model in enumerate(stored.models)
+    ]
+    return Stage(snapshot, models, stored.sizes)
+
+
+def _same(one: sp.csr_matrix, other: sp.csr_matrix) -> bool:
+    """Return whether matrices are equal up to rounding: SciPy may add in another order than when it was stored."""
+    is_same = np.array_equal(one.indptr, other.indptr) and np.array_equal(one.indices, other.indices)
+    return is_same and np.allclose(one.data, other.data, rtol=1e-4)
 
 
 def ranker_parts(kind: str, ranker: FittedRanker) -> tuple[dict[str, Any], Arrays, dict[str, str]]:
@@ -80,19 +119,14 @@ def restore_fitted_ranker(artifact: Artifact) -> tuple[str, FittedRanker | None]
     values = artifact.state[_RANKER]
     if not isinstance(values, dict):
         raise ArtifactError(f"The stored ranker is invalid: its values are {values!r}; fit and save the model again.")
-    values = dict(values)
+    values, arrays = dict(values), Contents("array", artifact.arrays).within(_RANKER)
     kind = values.pop("kind", DEFAULT_KIND)
-    stored = StoredRanker(values, artifact.texts.get(_RANKER), _within(_RANKER, artifact.arrays))
+    stored = StoredRanker(values, artifact.texts.get(_RANKER), dict(arrays))
     return kind, restore_ranker(kind, stored)
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
     return {f"{prefix}.{name}": array for name, array in arrays.items()}
-
-
-def _within(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
-    start = f"{prefix}."
-    return {name.removeprefix(start): array for name, array in arrays.items() if name.startswith(start)}
 
 
 def _dataset_state(state: Mapping[str, Any], data: TrainingData) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham.arrays import Indices
+from gingham.checked import Contents, require
 from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, ParameterError
@@ -366,6 +367,7 @@ class TwoStage(Recommender):
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         params = dict(stored)
         if params["candidates"] is not None:
+            require(isinstance(params["candidates"], list), "the parameter 'candidates' is not a list")
             params["candidates"] = [CandidateSource.from_json(source) for source in params["candidates"]]
         if params["ranker"] is not None:
             params["ranker"] = ranker_of_json(params["ranker"])
@@ -392,5 +394,5 @@ class TwoStage(Recommender):
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return stage_parts(self._stage)
 
-    def _relearn(self, state: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> None:
-        self._stage = restore_stage(state, arrays, self.training_data_)
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._stage = restore_stage(state, Contents("array", arrays), self.training_data_)

@@ -1,6 +1,6 @@
 """Storing: artifacts of models, and files and folders that are replaced as a whole or not at all."""
 
-from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, csr_of, own_files, read, write, write_into
+from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, own_files, read, write, write_into
 from gingham.store.locks import lock, temporary_folder
 from gingham.store.replacing import (
     exists,
@@ -17,7 +17,6 @@ __all__ = [
     "MANIFEST",
     "Artifact",
     "csr_arrays",
-    "csr_of",
     "exists",
     "foreign_files",
     "lock",

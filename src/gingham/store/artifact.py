@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,22 @@ import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from gingham.errors import ArtifactError
+from gingham.checked import Contents, Values, require
+from gingham.errors import ArtifactError, DataError
 from gingham.store.replacing import exists, replace_directory, resolve
 
 FORMAT = 1
 MANIFEST = "artifact.json"
 _ARRAYS = "arrays.safetensors"
-_TEXT = ".txt"
+_TABLE, _TEXT = ".parquet", ".txt"
 _CSR_PARTS = ("data", "indices", "indptr")
+# The largest manifest that is read; that of a model with a million features of texts has 100 MB.
+_MAX_MANIFEST = 1 << 30
+# A compressed table may be small and yet have more rows than fit into memory. So it may not have more rows than the
+# artifact has bytes, because each row is a user, an item or a feature, which has numbers of its own in the arrays.
+_SMALL_TABLE = 1_000_000
+_MAX_COLUMNS = 16
+_COLUMN_TYPES = (pl.Int32, pl.Int64, pl.String, pl.Null)
 
 
 @dataclass(frozen=True)
@@ -52,15 +60,50 @@ class Artifact:
     tables: Mapping[str, pl.DataFrame]
     texts: Mapping[str, str] = field(default_factory=dict)
 
+    def tracked(self) -> "Artifact":
+        """Return the same content in mappings that know what was read of them; see `require_all_read`."""
+        return replace(
+            self,
+            state=Contents("value", self.state),
+            arrays=Contents("array", self.arrays),
+            tables=Contents("table", self.tables),
+            texts=Contents("text", self.texts),
+        )
+
+    def require_all_read(self) -> None:
+        """Check that everything was read since `tracked`.
+
+        Raises
+        ------
+        DataError
+            If something was not, so that it is not clear what it is for.
+        """
+        for contents in (self.state, self.arrays, self.tables, self.texts):
+            if isinstance(contents, Contents):
+                contents.require_all_read()
+
+
+class _File(Values):
+    """The size and checksum of a file."""
+
+    bytes: int
+    sha256: str
+
+
+class _Manifest(Values):
+    """What the file `MANIFEST` holds, except for its own checksum."""
+
+    format: int
+    gingham: str
+    kind: str
+    params: dict[str, Any]
+    state: dict[str, Any]
+    files: dict[str, _File]
+
 
 def csr_arrays(name: str, matrix: sp.csr_matrix) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a sparse matrix by names that start with `name`; its shape is stored elsewhere."""
     return {f"{name}.{part}": getattr(matrix, part) for part in _CSR_PARTS}
-
-
-def csr_of(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]) -> sp.csr_matrix:
-    """Build a sparse matrix from the arrays that `csr_arrays` returned."""
-    return sp.csr_matrix(tuple(arrays[f"{name}.{part}"] for part in _CSR_PARTS), shape=shape)
 
 
 def write(path: Path | str, artifact: Artifact) -> None:
@@ -130,38 +173,65 @@ def read(path: Path | str) -> Artifact:
 
 def _read(path: Path) -> Artifact:
     manifest = _manifest(path)
-    for name, fingerprint in manifest["files"].items():
-        if Path(name).name != name or not (path / name).is_file():
+    for name, stored in manifest.files.items():
+        file = path / name
+        if Path(name).name != name or not _is_file(file):
             raise ArtifactError(f"The artifact {path} has no file {name!r}; restore it, or fit and save again.")
-        if _fingerprint(path / name) != fingerprint:
+        if file.is_symlink():
+            raise ArtifactError(f"The file {name!r} of the artifact {path} is a link; copy the file to its place.")
+        if _fingerprint(file) != stored.model_dump():
             raise ArtifactError(
                 f"The artifact {path} is damaged: the checksum of {name!r} is wrong; restore it, or fit and save again."
             )
-    files = [path / name for name in manifest["files"] if name != _ARRAYS]
+    files = {
+        suffix: [path / name for name in manifest.files if Path(name).suffix == suffix] for suffix in (_TABLE, _TEXT)
+    }
+    most_rows = max(_SMALL_TABLE, sum(stored.bytes for stored in manifest.files.values()))
     try:
+        require(_ARRAYS in manifest.files, f"it has no file {_ARRAYS!r}")
+        unknown = manifest.files.keys() - {_ARRAYS, *(file.name for some in files.values() for file in some)}
+        require(not unknown, f"{min(unknown, default='')!r} is not a file of an artifact")
         return Artifact(
-            manifest["kind"],
-            manifest["params"],
-            manifest["state"],
+            manifest.kind,
+            manifest.params,
+            manifest.state,
             load_file(path / _ARRAYS),
-            # glob=False: brackets and stars in a name have no special meaning.
-            {file.stem: pl.read_parquet(file, glob=False) for file in files if file.suffix != _TEXT},
-            {file.stem: file.read_text(encoding="utf-8") for file in files if file.suffix == _TEXT},
+            {file.stem: _table(file, most_rows) for file in files[_TABLE]},
+            {file.stem: file.read_text(encoding="utf-8") for file in files[_TEXT]},
         )
-    except (OSError, SafetensorError, pl.exceptions.PolarsError) as error:
-        raise ArtifactError(f"The artifact {path} cannot be read: {error}.") from error
+    # safetensors raises KeyError and TypeError for types that NumPy does not have.
+    except (OSError, ValueError, KeyError, TypeError, MemoryError, SafetensorError, pl.exceptions.PolarsError) as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise ArtifactError(
+            f"The artifact {path} cannot be read: {reason}; restore it, or fit and save again."
+        ) from error
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def _table(file: Path, most_rows: int) -> pl.DataFrame:
+    """Read a table of at most so many rows of text and integers."""
+    # glob=False: brackets and stars in a name have no special meaning.
+    lazy = pl.scan_parquet(file, glob=False)
+    schema = lazy.collect_schema()
+    require(len(schema) <= _MAX_COLUMNS, f"{file.name!r} has {len(schema)} columns")
+    for column, dtype in schema.items():
+        require(dtype in _COLUMN_TYPES, f"column {column!r} of {file.name!r} is {dtype}")
+    n_rows = lazy.select(pl.len()).collect().item()
+    require(n_rows <= most_rows, f"{file.name!r} has {n_rows:,} rows, more than such an artifact can have")
+    return lazy.collect()
+
+
+def _manifest(folder: Path) -> _Manifest:
     file = folder / MANIFEST
     if not (exists(file) and file.is_file()):
         raise ArtifactError(f"{folder} is not an artifact: it has no file {MANIFEST!r}; pass the folder of a model.")
     damaged = ArtifactError(f"The artifact {folder} is damaged: the checksum of {MANIFEST!r} is wrong; restore it.")
     try:
-        manifest = dict(json.loads(file.read_text(encoding="utf-8")))
+        if file.stat().st_size > _MAX_MANIFEST:
+            raise damaged
+        manifest = json.loads(file.read_text(encoding="utf-8"), object_pairs_hook=_distinct)
         number = int(manifest["format"])
         intact = manifest.pop("sha256", None) == _checksum(manifest)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, MemoryError):
         raise damaged from None
     if number > FORMAT:
         raise ArtifactError(
@@ -170,7 +240,25 @@ def _manifest(folder: Path) -> dict[str, Any]:
         )
     if not intact:
         raise damaged
-    return manifest
+    try:
+        return _Manifest.of(manifest)
+    except DataError as error:
+        raise ArtifactError(f"The artifact {folder} is invalid: {error} in {MANIFEST!r}; restore it.") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON as a dictionary, if its names are distinct."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name appears twice")
+    return values
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # such as a name with a NUL byte
+        return False
 
 
 def _checksum(manifest: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from gingham.checked import require
 from gingham.dataset.encodings.encoding import Encoding, FeatureEntries, null_feature
 from gingham.dataset.encodings.numbers import Bins, intervals
 from gingham.dataset.feature import Feature
@@ -48,6 +49,21 @@ class Calendar(Encoding):
         latest: Any = days.max()
         ages = Bins.fit(_ages(days, latest), bins)
         return cls(values.name, None if latest is None else latest.isoformat(), ages.borders)
+
+    def check(self) -> None:
+        """Check that the latest day is a date and the borders ascend.
+
+        Raises
+        ------
+        DataError
+            If not.
+        """
+        Bins(self.column, self.borders).check()
+        try:
+            is_date = self.latest is None or date.fromisoformat(self.latest).isoformat() == self.latest
+        except ValueError:
+            is_date = False
+        require(is_date, f"the latest date of column {self.column!r} is {self.latest!r}")
 
     def _features(self) -> list[Feature]:
         return [

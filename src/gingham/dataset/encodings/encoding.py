@@ -1,14 +1,17 @@
 """What all encodings have in common."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pydantic import create_model
 
+from gingham.checked import Values, require
 from gingham.dataset.feature import Feature
 from gingham.tables import FeatureSpec
 
@@ -36,8 +39,9 @@ class Encoding(ABC):
     """How one column becomes features.
 
     A subclass is a frozen dataclass. Its fields are JSON values (a field ``texts`` may be a series of text), because
-    models store them. It names its `key`, and defines `from_spec`, `_features` and `_entries`. Defining it is enough:
-    `FeatureSpec` then accepts the key, also in recipes.
+    models store them; Pydantic checks that they have the types of the fields when a model is loaded. It names its
+    `key`, and defines `from_spec`, `_features` and `_entries`, and `check` if its fields follow other rules. Defining
+    it is enough: `FeatureSpec` then accepts the key, also in recipes.
 
     Attributes
     ----------
@@ -86,6 +90,37 @@ class Encoding(ABC):
     def names(self) -> list[str]:
         """The features as texts."""
         return [feature.name for feature in self.features]
+
+    @staticmethod
+    def restored(stored: Mapping[str, Any], texts: pl.Series) -> "Encoding":
+        """Build an encoding from its stored fields, its ``kind`` and its texts.
+
+        Raises
+        ------
+        DataError
+            If the values are not those of such an encoding.
+        """
+        values = dict(stored)
+        kind = values.pop("kind", None)
+        require(isinstance(kind, str) and kind in Encoding.kinds, f"there is no encoding {kind!r}")
+        encoding_class = Encoding.kinds[kind]
+        types: dict[str, Any] = {field.name: (field.type, ...) for field in fields(encoding_class)}
+        texts_type = types.pop("texts", None)
+        schema = create_model(kind, __base__=Values, **types)
+        checked = schema.of(values, kind)
+        values = {name: getattr(checked, name) for name in types}
+        encoding = encoding_class(**values if texts_type is None else {**values, "texts": texts})
+        encoding.check()
+        return encoding
+
+    def check(self) -> None:  # noqa: B027 (most encodings have no such rules)
+        """Check the rules that the fields of a fitted encoding follow.
+
+        Raises
+        ------
+        DataError
+            If one does not.
+        """
 
     def entries(self, values: pl.Series) -> FeatureEntries:
         """Encode a column: one value per row; NaN counts as null.

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from gingham.arrays import Doubles
+from gingham.checked import require
 from gingham.dataset.encodings.encoding import Encoding, FeatureEntries, null_feature, one_per_row
 from gingham.dataset.feature import Feature
 from gingham.errors import TableError
@@ -42,6 +43,17 @@ class Bins(Encoding):
         shares = np.arange(1, bins) / bins
         borders = np.unique(np.quantile(numbers, shares, method="inverted_cdf")) if len(numbers) else np.empty(0)
         return cls(values.name, borders[(borders < numbers.max(initial=-np.inf)) & (borders > -np.inf)].tolist())
+
+    def check(self) -> None:
+        """Check that the borders ascend.
+
+        Raises
+        ------
+        DataError
+            If they do not.
+        """
+        ascend = all(low < high for low, high in pairwise(self.borders))
+        require(ascend, f"the borders of column {self.column!r} do not ascend")
 
     def _features(self) -> list[Feature]:
         bins = [Feature(self.column, label, "bin") for label in intervals(self.borders)]
@@ -95,6 +107,16 @@ class Scale(Encoding):
                 "not finite; use quantile bins, or leave out the largest numbers."
             )
         return cls(values.name, mean, deviation or 1.0, with_null)
+
+    def check(self) -> None:
+        """Check that the standard deviation is above zero.
+
+        Raises
+        ------
+        DataError
+            If it is not.
+        """
+        require(self.deviation > 0, f"the deviation of column {self.column!r} is {self.deviation}")
 
     def _features(self) -> list[Feature]:
         number = Feature(self.column, kind="number")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from gingham.checked import require
 from gingham.dataset.encodings.encoding import NULL, Encoding, FeatureEntries, one_per_row
 from gingham.dataset.feature import Feature, FeatureKind
 from gingham.dataset.ids import Ids
@@ -35,6 +36,18 @@ class _Vocabulary(Encoding):
     pooled: bool
 
     _kind: ClassVar[FeatureKind]
+
+    def check(self) -> None:
+        """Check that the texts ascend, and that those for null and rare texts are among them.
+
+        Raises
+        ------
+        DataError
+            If not.
+        """
+        texts = Ids(self.texts)
+        needed = [NULL, *([_OTHER] if self.pooled else [])]
+        require(texts.contains(needed).all(), f"the texts of column {self.column!r} are not complete")
 
     def _features(self) -> list[Feature]:
         kinds: dict[str, FeatureKind] = {NULL: "null"}
@@ -75,6 +88,7 @@ class Categories(_Vocabulary):
 
     key = "categorical"
     _kind = "category"
+    _numbers: ClassVar[tuple[str | None, ...]] = (None, "Int64", "Float32", "Float64")
 
     number: str | None
 
@@ -88,6 +102,17 @@ class Categories(_Vocabulary):
         """Fit to the values that at least `min_count` rows have."""
         number = "Int64" if values.dtype.is_integer() else str(values.dtype) if values.dtype.is_float() else None
         return cls(values.name, *_vocabulary(_texts(values, number), min_count), number)
+
+    def check(self) -> None:
+        """Check the texts and the type of numbers.
+
+        Raises
+        ------
+        DataError
+            If the texts are not complete, or there is no such type.
+        """
+        super().check()
+        require(self.number in self._numbers, f"the numbers of column {self.column!r} are {self.number!r}")
 
     def _entries(self, values: pl.Series) -> FeatureEntries:
         codes = self._codes(_texts(values, self.number).fill_null(NULL))
@@ -126,6 +151,17 @@ class Parts(_Vocabulary):
     def fit(cls, values: pl.Series, separator: str, min_count: int) -> Self:
         """Fit to the parts that at least `min_count` rows have."""
         return cls(values.name, *_vocabulary(_split(values, separator)["part"], min_count), separator)
+
+    def check(self) -> None:
+        """Check the texts and the separator.
+
+        Raises
+        ------
+        DataError
+            If the texts are not complete, or the separator is empty.
+        """
+        super().check()
+        require(self.separator, f"the separator of column {self.column!r} is empty")
 
     def _entries(self, values: pl.Series) -> FeatureEntries:
         table = _split(values, self.separator)

@@ -7,11 +7,13 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
+from gingham.checked import require
 from gingham.dataset.encodings.encoding import Encoding, FeatureEntries, null_feature
 from gingham.dataset.feature import Feature
 from gingham.errors import TableError
 from gingham.tables import FeatureSpec
 
+_MOST_BUCKETS = 1 << 24
 _WORD = r"[\p{L}\p{N}]+"
 
 
@@ -36,6 +38,17 @@ class Words(Encoding):
     def from_spec(cls, option: Any, rows: pl.Series, table: pl.Series, spec: FeatureSpec) -> Self:  # noqa: ARG003
         """Use the column as it is; `option` is the number of features."""
         return cls(table.name, option)
+
+    def check(self) -> None:
+        """Check that there are features, and not more than a model can have.
+
+        Raises
+        ------
+        DataError
+            If not.
+        """
+        is_number = 1 <= self.buckets <= _MOST_BUCKETS
+        require(is_number, f"the words of column {self.column!r} have {self.buckets} features")
 
     def _features(self) -> list[Feature]:
         buckets = [Feature(self.column, str(bucket), "words") for bucket in range(self.buckets)]
