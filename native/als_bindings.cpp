@@ -22,7 +22,7 @@ Regression regression(
     checked.pairs.data = weights ? weights->data() : nullptr;
     require(checked.n_components > 0 && checked.depth() <= checked.fixed.stride,
             "fixed must have n_components columns");
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     return checked;
 }
 
@@ -43,7 +43,7 @@ double als_solve(
     if (centre) unknowns.centre = rows_of(problem, *centre);
     require(static_cast<int64_t>(penalty.shape(0)) == problem.pairs.rows,
             "penalty must have a value for each row of pairs");
-    require(block_size > 0, "block_size must be at least 1");
+    require_count(block_size, "block_size must be from 1 to 2147483647", 1);
     double total = 0;
     without_gil(std::move(progress),
                 [&](Monitor& monitor) { total = solve_rows(problem, unknowns, num_threads, monitor); });
@@ -63,7 +63,7 @@ void als_gram(const Table<float>& rows, const Table<double>& out, int num_thread
     const int64_t n_components = static_cast<int64_t>(out.shape(0));
     require(n_components > 0 && n_components <= checked.stride && static_cast<int64_t>(out.shape(1)) == n_components,
             "out must have the shape (n_components, n_components)");
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     without_gil(nb::none(), [&](Monitor& monitor) { gram(checked, n_components, out.data(), num_threads, monitor); });
 }
 
@@ -72,7 +72,7 @@ void als_rotate(const Table<float>& rows, const Table<float>& axes, int num_thre
     const Matrix turn{axes.data(), static_cast<int64_t>(axes.shape(0)), static_cast<int64_t>(axes.shape(1))};
     require(turn.rows > 0 && turn.rows == turn.stride && turn.rows <= checked.stride,
             "axes must have the shape (n_components, n_components)");
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     without_gil(nb::none(), [&](Monitor& monitor) { rotate(checked, turn, num_threads, monitor); });
 }
 

@@ -6,7 +6,9 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/tuple.h>
 
+#include <cstdint>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <tuple>
@@ -34,6 +36,9 @@ using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, double>;
 using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
                                  std::optional<Vector<const float>>>;
 
+// As `gingham.validation.MAX_THREADS`.
+inline constexpr int kMaxThreads = 1024;
+
 inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
@@ -45,13 +50,32 @@ inline bool within(const int32_t* indices, int64_t count, int64_t bound) {
     return inside;
 }
 
+// Row and column numbers are int32, so no count may be larger. A larger one could overflow or allocate all memory.
+inline void require_count(int64_t count, const char* message, int64_t least = 0) {
+    require(count >= least && count <= std::numeric_limits<int32_t>::max(), message);
+}
+
+inline void require_threads(int num_threads) {
+    require(num_threads > 0, "num_threads must be at least 1");
+    require(num_threads <= kMaxThreads, "num_threads must be at most 1024");
+}
+
+// nanobind takes None for an array within a tuple.
+template <class Array>
+void require_array(const Array& array) {
+    require(array.is_valid(), "an array is None");
+}
+
 inline Matrix matrix(const Table<float>& array) {
+    require_array(array);
     require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0,
             "the length of a row must be a positive multiple of 16");
     return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
 }
 
 inline Csr pattern(const Vector<const int64_t>& indptr, const Vector<const int32_t>& indices) {
+    require_array(indptr);
+    require_array(indices);
     require(indptr.shape(0) > 0, "indptr must not be empty");
     Csr csr{indptr.data(), indices.data(), nullptr, static_cast<int64_t>(indptr.shape(0)) - 1};
     require(csr.indptr[0] == 0 && csr.size() == static_cast<int64_t>(indices.shape(0)),
@@ -73,6 +97,7 @@ inline Csr sorted_pattern(const Vector<const int64_t>& indptr, const Vector<cons
 inline Csr csr(const CsrArrays& arrays) {
     const auto& [indptr, indices, data] = arrays;
     Csr csr = pattern(indptr, indices);
+    require_array(data);
     require(data.shape(0) == indices.shape(0), "data and indices must be equally long");
     csr.data = data.data();
     return csr;

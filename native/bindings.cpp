@@ -51,14 +51,22 @@ double with_optimizer(const Epoch& epoch, const Loss& loss, const Schedule& sche
     throw std::invalid_argument("unknown learning schedule " + schedule.name);
 }
 
+int64_t padded_width_py(int64_t n_components) {
+    require_count(n_components, "n_components must be from 1 to 2147483647", 1);
+    return padded_width(n_components);
+}
+
 double train_epoch_py(
     const std::string& loss, const std::string& schedule, const ExampleArrays& example_arrays,
     const PositiveArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
     const std::optional<Table<float>>& item_cache, int n_components, int64_t n_items, float learning_rate, float rho,
     float epsilon, int max_sampled, int k, int n, uint64_t seed, int num_threads, nb::object progress) {
-    const int64_t width = padded_width(n_components);
+    const int64_t width = padded_width_py(n_components);
+    require_count(n_items, "n_items must be from 0 to 2147483647");
     Epoch epoch{side(users), side(items), {}, n_components, width, seed, num_threads};
     const auto& [user, item, weight, target] = example_arrays;
+    require_array(user);
+    require_array(item);
     Examples examples;
     examples.size = static_cast<int64_t>(user.shape(0));
     require(static_cast<int64_t>(item.shape(0)) == examples.size, "item and user must be equally long");
@@ -80,7 +88,7 @@ double train_epoch_py(
     require(within(examples.item, examples.size, n_items), "an item index is out of range");
     require(within(examples.pool, examples.pool_size, n_items), "an item index of pool is out of range");
     require(max_sampled > 0 && k > 0 && n >= k, "max_sampled and k must be at least 1, and n at least k");
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     require(epoch.users.entities() >= examples.positives.rows, "users must have a row for each row of positives");
     require(epoch.items.entities() >= n_items, "items must have a row for each item");
     if (!epoch.items.identity) {
@@ -153,7 +161,8 @@ void rank_representations_py(
     const std::optional<Vector<double>>& mid_ranks, const std::optional<Vector<int32_t>>& ties, int num_threads,
     nb::object progress) {
     const Matrix user_rows = matrix(users), item_rows = matrix(items);
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
+    require(n_components > 0, "n_components must be at least 1");
     require(n_components < user_rows.stride && n_components < item_rows.stride,
             "rows must be longer than n_components");
     const RankRequest rank_request =
@@ -169,7 +178,7 @@ void rank_scores_py(
     const std::optional<Vector<int32_t>>& ranks, const std::optional<Vector<double>>& mid_ranks,
     const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const Matrix rows{scores.data(), static_cast<int64_t>(scores.shape(0)), static_cast<int64_t>(scores.shape(1))};
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     const RankRequest rank_request =
         request(rows.rows, rows.stride, seen, test, top_items, top_scores, ranks, mid_ranks, ties);
     without_gil(nb::none(), [&](Monitor& monitor) { rank_scores(rank_request, rows, num_threads, monitor); });
@@ -181,7 +190,7 @@ void rank_shared_py(
     const std::optional<Table<float>>& top_scores, const std::optional<Vector<int32_t>>& ranks,
     const std::optional<Vector<double>>& mid_ranks, const std::optional<Vector<int32_t>>& ties, int num_threads) {
     const int64_t n_items = static_cast<int64_t>(shared.shape(0));
-    require(num_threads > 0, "num_threads must be at least 1");
+    require_threads(num_threads);
     Csr scores = sorted_pattern(std::get<0>(own), std::get<1>(own), n_items);
     scores.data = csr(own).data;
     const RankRequest rank_request =
@@ -191,6 +200,7 @@ void rank_shared_py(
 }
 
 Lists lists(const Table<const int32_t>& items, int64_t n_items) {
+    require_count(n_items, "the number of items must be from 0 to 2147483647");
     const Lists lists{items.data(), static_cast<int64_t>(items.shape(0)), static_cast<int64_t>(items.shape(1))};
     for (int64_t at = 0; at < lists.n_users * lists.k; ++at)
         require(items.data()[at] >= -1 && items.data()[at] < n_items, "an item index is out of range");
@@ -216,6 +226,7 @@ void sum_products_py(const Table<const int32_t>& items, const CsrArrays& feature
                      const Table<double>& out) {
     const Csr rows = csr(features);
     const Lists checked = lists(items, rows.rows);
+    require_count(n_features, "n_features must be from 0 to 2147483647");
     require(within(rows.indices, rows.size(), n_features), "a feature index is out of range");
     require_shape(checked, out);
     const nb::gil_scoped_release release;
@@ -232,9 +243,15 @@ int64_t number_keys_py(
             "others, numbers and firsts must be as long as hashes");
     require(table.shape(1) == 3 && keys.slots > 0 && (keys.slots & (keys.slots - 1)) == 0,
             "table must have three columns, and its number of rows must be a power of two");
-    require(n_keys >= 0 && n_keys + size < keys.slots, "table is too small for this many keys");
-    const nb::gil_scoped_release release;
-    return number_keys(hashes.data(), others.data(), size, keys, n_keys, numbers.data(), firsts.data());
+    require_count(n_keys, "known must be from 0 to 2147483647");
+    require(n_keys + size < keys.slots, "table is too small for this many keys");
+    int64_t now = 0;
+    {
+        const nb::gil_scoped_release release;
+        now = number_keys(hashes.data(), others.data(), size, keys, n_keys, numbers.data(), firsts.data());
+    }
+    require(now >= 0, "table has no free row: it holds more keys than known");
+    return now;
 }
 
 void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int32_t>& out) {
@@ -263,7 +280,7 @@ const char* best_module() {
 NB_MODULE(GINGHAM_MODULE, module) {
     bind_als(module);
     module.def("best_module", &best_module);
-    module.def("padded_width", &padded_width, "n_components"_a);
+    module.def("padded_width", &padded_width_py, "n_components"_a);
     module.def("train_epoch", &train_epoch_py, nb::kw_only(), "loss"_a, "schedule"_a, "examples"_a.noconvert(),
                "positives"_a.noconvert(), "pool"_a.noconvert(), "users"_a.noconvert(), "items"_a.noconvert(),
                "item_cache"_a.noconvert().none(), "n_components"_a, "n_items"_a, "learning_rate"_a, "rho"_a,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include "matrix.hpp"
 
@@ -13,7 +14,7 @@ namespace gingham {
 
 // Write the number of each key, -1 for a missing key. Keys and numbers are spread over memory, and a simple loop mostly
 // waits for it. Here the next block of keys is prefetched while the current one is looked up. Returns false, with a
-// Python exception set, if a key can't be hashed.
+// Python exception set, if a key can't be hashed or a number is not an int32.
 inline bool look_up(PyObject* numbers, PyObject* keys, int32_t* out) {
     constexpr Py_ssize_t kBlock = 32;
     constexpr Py_ssize_t kHeader = 64;  // a string's hash is in its first bytes, on one or two cache lines
@@ -34,7 +35,13 @@ inline bool look_up(PyObject* numbers, PyObject* keys, int32_t* out) {
         }
         for (Py_ssize_t at = start; at < end; ++at) {
             PyObject* number = values[at - start];
-            out[at] = number == nullptr ? -1 : static_cast<int32_t>(PyLong_AsLong(number));
+            const long value = number == nullptr ? -1 : PyLong_AsLong(number);
+            if (value == -1 && PyErr_Occurred() != nullptr) return false;
+            if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max()) {
+                PyErr_SetString(PyExc_OverflowError, "a number does not fit into 32 bits");
+                return false;
+            }
+            out[at] = static_cast<int32_t>(value);
         }
     }
     return true;

@@ -110,7 +110,12 @@ inline constexpr float kMaxLoss = 10.0f;
 
 // The search for a negative of WARP and k-OS WARP: draws among all items, at most max_sampled of them.
 struct Search {
-    explicit Search(const LossOptions& options) : n_items(options.n_items), max_sampled(options.max_sampled) {
+    // A violation that is found after as many draws as there are items has no gradient, so that more draws are a waste.
+    static constexpr int64_t kFewItems = 1024;
+
+    explicit Search(const LossOptions& options)
+        : n_items(options.n_items),
+          max_sampled(static_cast<int>(std::min<int64_t>(options.max_sampled, std::max(n_items, kFewItems)))) {
         for (int sampled = 1; sampled <= max_sampled; ++sampled)
             push.push_back(std::log(static_cast<float>(std::max<int64_t>(1, (n_items - 1) / sampled))));
     }

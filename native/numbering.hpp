@@ -17,7 +17,7 @@ struct KeyTable {
 };
 
 // Write the number of each key to `numbers`, and the positions of new keys to `firsts`. `n_keys` keys have numbers
-// already; returns how many have one now.
+// already; returns how many have one now, or -1 if the table is full.
 inline int64_t number_keys(const uint64_t* hashes, const uint64_t* others, int64_t size, KeyTable table, int64_t n_keys,
                            uint32_t* numbers, int64_t* firsts) {
     // A slot is rarely in a cache, so it is prefetched.
@@ -25,7 +25,9 @@ inline int64_t number_keys(const uint64_t* hashes, const uint64_t* others, int64
     for (int64_t i = 0; i < size; ++i) {
         if (i + kAhead < size) prefetch(table.slot(hashes[i + kAhead]));
         uint64_t* slot = table.slot(hashes[i]);
+        int64_t visited = 0;
         while (slot[2] != 0 && !(slot[0] == hashes[i] && slot[1] == others[i])) {
+            if (++visited == table.slots) return -1;
             slot += 3;
             if (slot == table.data + table.slots * 3) slot = table.data;
         }

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -5,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from . import problem
+from gingham import _native
+
+from . import boundary, problem
 from .comparisons import ITEMS, POSITIVES, USERS, altered
 from .problem import Model, Pairs, Settings
 
@@ -112,3 +116,52 @@ def test_read_only_state_is_refused() -> None:
     model.items.state.flags.writeable = False
     with pytest.raises(TypeError, match="incompatible function arguments"):
         model.train(problem.pairs(POSITIVES))
+
+
+def test_no_argument_of_any_function_crashes() -> None:
+    """In a process of its own, because a crash would end this one."""
+    done = subprocess.run([sys.executable, "-m", boundary.__name__], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[-1]) > 1000
+
+
+@pytest.mark.parametrize("n_components", [-(2**63), -1, 0, 2**31])
+def test_a_size_out_of_range_is_refused(n_components: int) -> None:
+    arguments = boundary.calls()
+    for name in ("padded_width", "train_epoch", "rank_representations"):
+        with pytest.raises((TypeError, ValueError), match=r"n_components must|longer than n_comp|incompatible"):
+            getattr(_native, name)(**arguments[name] | {"n_components": n_components})
+
+
+def test_none_within_a_tuple_is_refused() -> None:
+    refused = 0
+    for name, arguments in boundary.calls().items():
+        for argument, value in arguments.items():
+            for place in range(len(value) if isinstance(value, tuple) else 0):
+                changed = (*value[:place], None, *value[place + 1 :])
+                # Weights, targets and features may be None.
+                optional = argument in ("examples", "positives", "pairs") and place >= 2
+                if optional or (argument in ("users", "items") and place == 1):
+                    continue
+                with pytest.raises((TypeError, ValueError), match=r"an array is None|incompatible function arguments"):
+                    getattr(_native, name)(**arguments | {argument: changed})
+                refused += 1
+    assert refused > 20
+
+
+def test_a_numbering_table_without_a_free_row_is_refused() -> None:
+    arguments = boundary.calls()["number_keys"]
+    table = np.full((8, 3), 77, np.uint64)
+    with pytest.raises(ValueError, match="table has no free row"):
+        _native.number_keys(**arguments | {"table": table})
+    with pytest.raises(ValueError, match="table is too small"):
+        _native.number_keys(**arguments | {"known": 4})
+
+
+@pytest.mark.parametrize(("number", "error"), [(2**31, OverflowError), (2**70, OverflowError), ("x", TypeError)])
+def test_a_number_that_is_not_32_bits_is_refused(number: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        _native.look_up(numbers={"a": number}, keys=["a"], out=np.zeros(1, np.int32))
+    out = np.zeros(2, np.int32)
+    _native.look_up(numbers={"a": -1, "b": 2**31 - 1}, keys=["a", "b"], out=out)
+    assert out.tolist() == [-1, 2**31 - 1]
