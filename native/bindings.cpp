@@ -52,7 +52,7 @@ double with_optimizer(const Epoch& epoch, const Loss& loss, const Schedule& sche
 }
 
 int64_t padded_width_py(int64_t n_components) {
-    require_count(n_components, "n_components must be from 1 to 2147483647", 1);
+    require_count(n_components, "n_components must be from 0 to 2147483647");
     return padded_width(n_components);
 }
 
@@ -162,7 +162,7 @@ void rank_representations_py(
     nb::object progress) {
     const Matrix user_rows = matrix(users), item_rows = matrix(items);
     require_threads(num_threads);
-    require(n_components > 0, "n_components must be at least 1");
+    require(n_components >= 0, "n_components must not be negative");
     require(n_components < user_rows.stride && n_components < item_rows.stride,
             "rows must be longer than n_components");
     const RankRequest rank_request =
@@ -243,7 +243,7 @@ int64_t number_keys_py(
             "others, numbers and firsts must be as long as hashes");
     require(table.shape(1) == 3 && keys.slots > 0 && (keys.slots & (keys.slots - 1)) == 0,
             "table must have three columns, and its number of rows must be a power of two");
-    require_count(n_keys, "known must be from 0 to 2147483647");
+    require_count(n_keys, "table is too small for this many keys: known must be from 0 to 2147483647");
     require(n_keys + size < keys.slots, "table is too small for this many keys");
     int64_t now = 0;
     {

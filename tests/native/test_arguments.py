@@ -125,7 +125,7 @@ def test_no_argument_of_any_function_crashes() -> None:
     assert int(done.stdout.split()[-1]) > 1000
 
 
-@pytest.mark.parametrize("n_components", [-(2**63), -1, 0, 2**31])
+@pytest.mark.parametrize("n_components", [-(2**63), -1, 2**31])
 def test_a_size_out_of_range_is_refused(n_components: int) -> None:
     arguments = boundary.calls()
     for name in ("padded_width", "train_epoch", "rank_representations"):
