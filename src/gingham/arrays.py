@@ -1,5 +1,6 @@
 """Array types shared by every module, and the form in which the native kernel takes sparse matrices."""
 
+import copy
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ Matrix: TypeAlias = sp.spmatrix | sp.sparray
 # Linux backs memory with this alignment by its large pages. Training reads rows in random order, and with small pages
 # spends much of its time on page table lookups.
 _ALIGNMENT = 2 << 20
+_INT32_MAX = 2**31 - 1
 
 
 def aligned(rows: int, columns: int) -> Floats:
@@ -83,16 +85,13 @@ def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.
     Raises
     ------
     DataError
-        If `data` is not a sparse matrix, has another shape or holds a value that is not finite.
+        If `data` is not a valid sparse matrix, has another shape or holds a value that is not finite.
     """
-    is_sparse: bool = sp.issparse(data)  # a bool, because mypy would otherwise narrow `data` too far
-    if not is_sparse:
-        raise DataError(f"{name} is a {type(data).__name__}; pass a Dataset or a SciPy sparse matrix.")
-    if data.ndim != 2 or (shape is not None and data.shape != shape):
-        expected = "two dimensions" if shape is None else f"shape {shape}"
-        raise DataError(f"{name} has shape {data.shape}; pass a matrix of {expected}.")
+    matrix = valid(data, name, shape)
     with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite and is refused below
-        matrix: sp.csr_matrix = sp.csr_matrix(data, dtype=np.float32, copy=True)
+        matrix = sp.csr_matrix(matrix, dtype=np.float32, copy=True)
+    # As new, because the caller's matrix may remember an order that its indices had earlier.
+    matrix = sp.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
     matrix.sum_duplicates()
     finite = np.isfinite(matrix.data)
     if not finite.all():
@@ -103,3 +102,54 @@ def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.
             "leave out unknown ones."
         )
     return matrix
+
+
+def valid(data: Any, name: str, shape: tuple[int, int] | None = None) -> Any:
+    """Check that a sparse matrix of any format is one: SciPy and the kernel trust its indices.
+
+    Parameters
+    ----------
+    data, name, shape
+        As for `canonical`.
+
+    Returns
+    -------
+    sparse matrix
+        The same matrix, or if its indices cannot be checked as they are, the matrix in CSR format.
+
+    Raises
+    ------
+    DataError
+        If `data` is not a valid sparse matrix of numbers, or has another shape.
+
+    Examples
+    --------
+    >>> matrix = sp.csr_matrix(np.eye(2))
+    >>> matrix.indices[0] = 7
+    >>> valid(matrix, "interactions")
+    Traceback (most recent call last):
+        ...
+    gingham.errors.DataError: interactions is not a valid csr matrix: indices must be < 2; build it anew.
+    """
+    is_sparse: bool = sp.issparse(data)  # a bool, because mypy would otherwise narrow `data` too far
+    if not is_sparse:
+        raise DataError(f"{name} is a {type(data).__name__}; pass a Dataset or a SciPy sparse matrix.")
+    if data.ndim != 2 or (shape is not None and data.shape != shape):
+        expected = "two dimensions" if shape is None else f"shape {shape}"
+        raise DataError(f"{name} has shape {data.shape}; pass a matrix of {expected}.")
+    if max(data.shape) > _INT32_MAX:
+        raise DataError(f"{name} has shape {data.shape}; use at most {_INT32_MAX:,} rows and columns.")
+    if data.dtype.kind not in "biuf":
+        raise DataError(f"{name} holds values of type {data.dtype}; pass real numbers.")
+    try:
+        if data.format == "coo":
+            sp.coo_matrix((data.data, (data.row, data.col)), shape=data.shape)  # which checks the indices
+            return data
+        if data.format not in ("csr", "csc", "bsr"):
+            data = data.tocsr()
+        # Of a copy that shares the arrays, because the check may shorten them.
+        copy.copy(data).check_format(full_check=True)
+    except (ValueError, TypeError, IndexError) as error:
+        reason = str(error).rstrip(".")
+        raise DataError(f"{name} is not a valid {data.format} matrix: {reason}; build it anew.") from error
+    return data

@@ -11,6 +11,7 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import NonNegativeInt
 
+from gingham.arrays import valid
 from gingham.checked import Values, require
 from gingham.dataset.encodings import Encoding, FeatureEntries, nan_to_null
 from gingham.dataset.feature import Feature
@@ -330,9 +331,11 @@ def _one(column: str, value: Any) -> pl.Series:
 def _matrix(weights: Any, n_rows: int, n_columns: int | None, what: str) -> sp.csr_matrix:
     """Convert a dense or sparse matrix of finite weights to CSR, and check its shape."""
     try:
-        numbers: Any = weights if sp.issparse(weights) else np.asarray(weights)
+        numbers: Any = valid(weights, what) if sp.issparse(weights) else np.asarray(weights)
         with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite and is refused below
             numbers = numbers.astype(np.float32)
+    except DataError:
+        raise
     except (TypeError, ValueError) as error:
         raise DataError(f"{what} is not a matrix of numbers: {error}; use one row per user or item.") from error
     shape = numbers.shape

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field, NonNegativeInt
 
+from gingham.arrays import valid
 from gingham.checked import Values, require, stored_csr
 from gingham.dataset.codes import Codes
 from gingham.dataset.feature import Feature, FeatureKind
@@ -65,7 +66,9 @@ class Features:
     definitions: tuple[Feature, ...]
 
     def __init__(self, matrix: Any, names: Iterable[str | Feature] = ()) -> None:
-        weights: sp.csr_matrix = sp.csr_matrix(matrix, dtype=np.float32)
+        weights: sp.csr_matrix = sp.csr_matrix(
+            valid(matrix, "matrix") if sp.issparse(matrix) else matrix, dtype=np.float32
+        )
         definitions = tuple(name if isinstance(name, Feature) else Feature(name, kind="number") for name in names)
         if len(definitions) > weights.shape[1]:
             raise DataError(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices, Matrix, canonical
+from gingham.arrays import Floats, Indices, Matrix, canonical, valid
 from gingham.errors import DataError
 from gingham.models.training_pairs import Observations
 
@@ -17,12 +17,9 @@ def as_coo(data: Any, name: str) -> sp.coo_matrix:
     Raises
     ------
     DataError
-        If `data` is not a sparse matrix.
+        If `data` is not a valid sparse matrix.
     """
-    is_sparse: bool = sp.issparse(data)  # a bool, because mypy would otherwise narrow `data` too far
-    if not is_sparse:
-        raise DataError(f"{name} is a {type(data).__name__}; pass a SciPy sparse matrix.")
-    return sp.coo_matrix(data)
+    return sp.coo_matrix(valid(data, name))
 
 
 def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:

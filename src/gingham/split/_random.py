@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, get_args, overload
 import numpy as np
 import scipy.sparse as sp
 
-from gingham.arrays import Longs, Matrix
+from gingham.arrays import Longs, Matrix, valid
 from gingham.dataset import Dataset
 from gingham.errors import DataError
 from gingham.randomness import RandomState, generator
@@ -125,6 +125,6 @@ def _numbered_users(data: Any) -> tuple[Dataset | sp.csr_matrix, Longs]:
 
 
 def _summed(data: Any) -> sp.csr_matrix:
-    matrix: sp.csr_matrix = sp.csr_matrix(data, copy=True)
+    matrix: sp.csr_matrix = sp.csr_matrix(valid(data, "data"), copy=True)
     matrix.sum_duplicates()
     return matrix
