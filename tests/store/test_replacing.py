@@ -250,7 +250,7 @@ def test_what_killed_saves_left_is_removed(saved: Path) -> None:
 )
 def test_what_a_user_called_alike_is_kept(saved: Path, place: str) -> None:
     mine = saved.parent / place
-    mine.parent.mkdir(exist_ok=True)
+    mine.parent.mkdir(parents=True, exist_ok=True)
     mine.write_text("mine")
     for version in (2, 3):
         store.write(saved, artifact(version))

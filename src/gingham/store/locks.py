@@ -1,6 +1,6 @@
 """Locks that end with the process that holds them, and temporary folders and files that are recognised by them.
 
-Whoever creates a temporary folder or file locks it. If the process is killed, the system releases the lock, so the next
+The process that creates a temporary folder or file locks it. If it is killed, the system releases the lock, so the next
 process recognises what was left and removes it, but never what a living process still writes to.
 """
 
