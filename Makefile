@@ -6,7 +6,7 @@ SANITIZED := build/sanitize
 SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp native/*.cpp)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint sanitize bench bench-lightfm bench-evaluation bench-als bench-gowalla \
+.PHONY: help setup demo test lint sanitize fuzz bench bench-lightfm bench-evaluation bench-als bench-gowalla \
   bench-scale bench-accuracy bench-ablation bench-tuning bench-imports example clean
 
 help: ## List the targets
@@ -33,6 +33,9 @@ sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under
 	ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	PYTHONPATH="$(SANITIZED)/site:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 	"$$($(BIN)/python -c 'import sys; print(sys._base_executable)')" -m pytest -p no:cacheprovider tests/native
+
+fuzz: .venv/installed ## Load 5,000 damaged artifacts of every kind of model; ten minutes
+	$(BIN)/python -m tests.fuzz --arrays 2000 --trees 1000 --values 700 --tables 300 --files 1000
 
 bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py

@@ -30,6 +30,7 @@ _MAX_MANIFEST = 1 << 30
 # artifact has bytes, because each row is a user, an item or a feature, which has numbers of its own in the arrays.
 _SMALL_TABLE = 1_000_000
 _MAX_COLUMNS = 16
+_READ_ERRORS = (OSError, ValueError, AttributeError, KeyError, TypeError, MemoryError)
 _COLUMN_TYPES = (pl.Int32, pl.Int64, pl.String, pl.Null)
 
 
@@ -199,8 +200,8 @@ def _read(path: Path) -> Artifact:
             {file.stem: _table(file, most_rows) for file in files[_TABLE]},
             {file.stem: file.read_text(encoding="utf-8") for file in files[_TEXT]},
         )
-    # safetensors raises KeyError and TypeError for types that NumPy does not have.
-    except (OSError, ValueError, KeyError, TypeError, MemoryError, SafetensorError, pl.exceptions.PolarsError) as error:
+    # safetensors raises AttributeError, KeyError or TypeError for types that NumPy does not have.
+    except (*_READ_ERRORS, SafetensorError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).rstrip(".") or type(error).__name__
         raise ArtifactError(
             f"The artifact {path} cannot be read: {reason}; restore it, or fit and save again."
