@@ -21,6 +21,9 @@ INDEX_TYPES = ("int32", "int64")
 # Microseconds since 1970 of the years 1 and 9999, between which Python has dates.
 TIMES = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 
+# Sums of products of numbers up to this one are finite in float32; no count, weight or similarity of a model is larger.
+LARGEST = 1e15
+
 
 class Contents(Mapping[str, T]):
     """The stored values of one sort by name, which know those that were read.
@@ -191,6 +194,7 @@ def stored_csr(
     shape: tuple[int, int],
     *,
     least: float | None = None,
+    most: float | None = None,
     ascending: bool = True,
 ) -> sp.csr_matrix:
     """Return a sparse matrix of float32 from its arrays ``NAME.data``, ``NAME.indices`` and ``NAME.indptr``.
@@ -203,8 +207,8 @@ def stored_csr(
         The name of the matrix.
     shape : tuple of int
         The shape.
-    least : float, optional
-        The least value that an entry may have; any by default.
+    least, most : float, optional
+        The bounds of the values; none by default.
     ascending : bool
         Whether the columns of a row must ascend, each at most once; True by default.
 
@@ -225,7 +229,7 @@ def stored_csr(
     gingham.errors.DataError: the array 'near.indices' holds 1, and numbers must be at least 0 and at most 0
     """
     indptr, indices = stored_pattern(arrays, name, shape, ascending=ascending)
-    data = stored_array(arrays, f"{name}.data", "float32", (len(indices),), least=least)
+    data = stored_array(arrays, f"{name}.data", "float32", (len(indices),), least=least, most=most)
     return sp.csr_matrix((data, indices, indptr), shape=shape)
 
 

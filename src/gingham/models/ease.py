@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from scipy.linalg import lapack
 
 from gingham.arrays import Floats, Indices
-from gingham.checked import require, stored_array
+from gingham.checked import LARGEST, require, stored_array
 from gingham.errors import ParameterError
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number
@@ -95,7 +95,7 @@ class EASE(LinearModel):
         super()._relearn(state, arrays)
         items = stored_array(arrays, "items", "int32", (None,), least=0, most=self.n_items - 1)
         require((items[1:] > items[:-1]).all(), "the array 'items' does not ascend")
-        weights = stored_array(arrays, "weights", "float32", (len(items), len(items)))
+        weights = stored_array(arrays, "weights", "float32", (len(items), len(items)), least=-LARGEST, most=LARGEST)
         require(not np.diagonal(weights).any(), "the array 'weights' has an item that predicts itself")
         self._weights, self._items = weights, items
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.linalg import eigh
 
 from gingham.arrays import Floats
-from gingham.checked import Values, require, stored_array
+from gingham.checked import LARGEST, Values, require, stored_array
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number
 
@@ -131,10 +131,13 @@ class GraphFilter(LinearModel):
         super()._relearn(state, arrays)
         history, series = self._history, _StoredFilter.read(state).series
         require(series == _series(-series[0] if series else 0.0), f"the value series is {series}")
-        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0)
-        into = stored_array(arrays, "into", "float32", (self.n_items, None))
+        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0, most=LARGEST)
+        into = stored_array(arrays, "into", "float32", (self.n_items, None), least=-LARGEST, most=LARGEST)
         self._graph = sp.csr_matrix((graph, history.indices, history.indptr), shape=history.shape)
-        self._into, self._out = into, stored_array(arrays, "out", "float32", (into.shape[1], self.n_items))
+        self._into, self._out = (
+            into,
+            stored_array(arrays, "out", "float32", (into.shape[1], self.n_items), least=-LARGEST, most=LARGEST),
+        )
         self._series = series
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
-from gingham.checked import stored_array, stored_csr
+from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.extras import extra
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
@@ -142,10 +142,10 @@ class ItemKNN(OnePassModel):
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         matrix = self.training_data_.matrix
-        counts = stored_array(arrays, "counts", "float32", (matrix.nnz,), least=0)
+        counts = stored_array(arrays, "counts", "float32", (matrix.nnz,), least=0, most=LARGEST)
         self._set_neighbours(
             sp.csr_matrix((counts, matrix.indices, matrix.indptr), shape=matrix.shape),
-            stored_csr(arrays, "near", (self.n_items, self.n_items), least=0),
+            stored_csr(arrays, "near", (self.n_items, self.n_items), least=0, most=LARGEST),
         )
 
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from gingham.arrays import Floats, Indices
-from gingham.checked import Values, stored_array, stored_csr
+from gingham.checked import LARGEST, Values, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.models.cycles import repurchase_rates
 from gingham.models.neighbours import normalised, top_products
@@ -169,12 +169,12 @@ class NextBasket(OnePassModel):
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         matrix = self.training_data_.matrix
-        habits = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0)
+        habits = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0, most=LARGEST)
         self._habits = sp.csr_matrix((habits, matrix.indices, matrix.indptr), shape=matrix.shape)
-        self._shared = stored_array(arrays, "shared", "float32", (self.n_items,), least=0)
+        self._shared = stored_array(arrays, "shared", "float32", (self.n_items,), least=0, most=LARGEST)
         self._alpha, self._near = _StoredWeight.read(state).alpha, None
         if "near.data" in arrays:
-            self._near = stored_csr(arrays, "near", (self.n_users, self.n_users), least=0)
+            self._near = stored_csr(arrays, "near", (self.n_users, self.n_users), least=0, most=1)
 
 
 def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:

@@ -53,13 +53,15 @@ class TrainingRows:
 
     def after(self, before: "TrainingRows", old: sp.csr_matrix, new: sp.csr_matrix) -> "TrainingRows":
         """Return the rows of a model that was fitted to `before` (matrix `old`) and then to these (matrix `new`)."""
-        same = self.source is not None and self.source == before.source
-        bits = self.bits | before.bits if same and self.bits is not None and before.bits is not None else None
+        bits = None
+        if self.source == before.source and self.bits is not None and before.bits is not None:
+            # An artifact may claim the same source for another number of rows.
+            bits = self.bits | before.bits if len(self.bits) == len(before.bits) else None
         until = None if self.until is None or before.until is None else max(self.until, before.until)
         earlier = before.earlier
         if not _same_pairs(old, new):
             earlier = _ones(old) if earlier is None else _ones(earlier) + _ones(old)
-        return replace(self, source=self.source if same else None, bits=bits, until=until, earlier=earlier)
+        return replace(self, source=None if bits is None else self.source, bits=bits, until=until, earlier=earlier)
 
     def shared(self, test: object, matrix: sp.csr_matrix, training_matrix: sp.csr_matrix) -> int:
         """Count the rows that a test shares with these.
