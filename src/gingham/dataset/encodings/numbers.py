@@ -106,6 +106,9 @@ class Scale(Encoding):
                 f"Column {values.name!r} holds numbers up to {np.abs(numbers).max():g}, whose standard deviation is "
                 "not finite; use quantile bins, or leave out the largest numbers."
             )
+        if len(numbers) and numbers.min() == numbers.max():
+            # The sum of equal numbers is rounded, so their mean and deviation are not exactly the number and 0.
+            mean, deviation = float(numbers[0]), 0.0
         return cls(values.name, mean, deviation or 1.0, with_null)
 
     def check(self) -> None:
