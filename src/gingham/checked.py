@@ -21,8 +21,10 @@ INDEX_TYPES = ("int32", "int64")
 # Microseconds since 1970 of the years 1 and 9999, between which Python has dates.
 TIMES = (-62_135_596_800_000_000, 253_402_300_799_999_999)
 
-# Sums of products of numbers up to this one are finite in float32; no count, weight or similarity of a model is larger.
+# Sums of products of numbers up to this one are finite in float32. Models refuse larger interactions, so none of their
+# counts, weights and similarities is larger, and no total of an item over all users is larger than the other.
 LARGEST = 1e15
+LARGEST_TOTAL = LARGEST * 2**31
 
 
 class Contents(Mapping[str, T]):

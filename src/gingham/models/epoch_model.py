@@ -49,6 +49,8 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         "early_stopping": optional(check_early_stopping),
     }
 
+    _added_params = frozenset({"epochs", "early_stopping", "weighted"})
+
     epochs: int
     early_stopping: EarlyStopping | None
     weighted: bool

@@ -21,6 +21,8 @@ class Parametrized:
     """
 
     constraints: ClassVar[Mapping[str, Check]] = {}
+    # Parameters that artifacts of version 0.1 do not have.
+    _added_params: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def param_names(cls) -> list[str]:
@@ -65,6 +67,8 @@ class Parametrized:
     def unfitted(cls, params: Any) -> Self:
         """Build an object from its parameters as an artifact stores them, and check them.
 
+        Parameters that an artifact of version 0.1 does not have keep their defaults.
+
         Raises
         ------
         DataError, ParameterError
@@ -73,7 +77,7 @@ class Parametrized:
         require(isinstance(params, Mapping), f"the parameters of a {cls.__name__} are {params!r}")
         names = cls.param_names()
         for name in names:
-            require(name in params, f"the parameter {name!r} is missing")
+            require(name in params or name in cls._added_params, f"the parameter {name!r} is missing")
         for name in params:
             require(name in names, f"{cls.__name__} has no parameter {name!r}")
         built = cls(**cls._restored_params(params))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Doubles, Floats, Longs, canonical
-from gingham.checked import LARGEST, Values, stored_array
+from gingham.checked import LARGEST_TOTAL, Values, stored_array
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
@@ -69,7 +69,8 @@ class _SalesModel(OnePassModel):
         return {}, {"sales": self._sales}
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
-        self._sales = stored_array(arrays, "sales", "float32", (self.n_items,), least=-LARGEST, most=LARGEST)
+        most = LARGEST_TOTAL
+        self._sales = stored_array(arrays, "sales", "float32", (self.n_items,), least=-most, most=most)
 
 
 class Popularity(_SalesModel):

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices, Longs
-from gingham.checked import LARGEST, stored_array, stored_csr
+from gingham.checked import LARGEST_TOTAL, stored_array, stored_csr
 from gingham.dataset.codes import Codes
 from gingham.scores import Block, SharedScores
 from gingham.store import csr_arrays
@@ -68,10 +68,9 @@ class SegmentPopularity:
             return None
         n_segments = max(len(arrays["segments.indptr"]) - 1, 0)
         of_user = stored_array(arrays, "segment", "int32", (n_users,), least=0, most=n_segments - 1)
-        return cls(
-            of_user,
-            stored_csr(arrays, "segments", (n_segments, n_items), least=-LARGEST, most=LARGEST, ascending=False),
-        )
+        most = LARGEST_TOTAL
+        sales = stored_csr(arrays, "segments", (n_segments, n_items), least=-most, most=most, ascending=False)
+        return cls(of_user, sales)
 
 
 class SegmentScores:

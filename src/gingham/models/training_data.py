@@ -10,7 +10,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham.arrays import Matrix, canonical
-from gingham.checked import require, stored_csr
+from gingham.checked import LARGEST, require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
 from gingham.errors import DataError
@@ -56,12 +56,13 @@ class TrainingData:
         Raises
         ------
         DataError
-            If `data` is neither, or holds a value that is not finite.
+            If `data` is neither, or holds a value that is not finite or too large to compute with.
         """
+        matrix = data.matrix() if isinstance(data, Dataset) else canonical(data, "interactions")
+        _require_moderate(matrix)
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, data.matrix(), data.item_labels, *encoders, TrainingRows.of(data))
-        matrix = canonical(data, "interactions")
+            return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data))
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
 
@@ -156,3 +157,12 @@ def _table(stored: Artifact, name: str, column: str) -> pl.DataFrame:
     require(name in stored.tables, f"the table {name!r} is missing")
     require(column in stored.tables[name].columns, f"the table {name!r} has no column {column!r}")
     return stored.tables[name]
+
+
+def _require_moderate(matrix: sp.csr_matrix) -> None:
+    """Refuse interactions with which scores would overflow; loading refuses what was learned from them, too."""
+    for extreme in (matrix.data.max(initial=0), matrix.data.min(initial=0)):
+        if abs(extreme) > LARGEST:
+            raise DataError(
+                f"interactions holds {extreme:g}, and values may be at most {LARGEST:g}; use a larger unit for them."
+            )

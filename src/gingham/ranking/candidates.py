@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from gingham.arrays import Indices
 from gingham.checked import Values, require
@@ -20,11 +20,12 @@ from gingham.validation import check_integer, error_prefix, optional
 
 
 class _StoredSource(Values):
-    """A source as an artifact stores it."""
+    """A source as an artifact stores it; in version 0.1 the number of epochs was not a parameter of the model."""
 
     kind: str
     params: dict[str, Any]
     n_candidates: NonNegativeInt | None
+    fit: dict[str, Any] = Field(default={})
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ class CandidateSource:
         """
         values = _StoredSource.of(stored, "candidates")
         require(values.kind in Recommender.classes_by_name, f"there is no model {values.kind!r}")
-        model = Recommender.classes_by_name[values.kind].unfitted(values.params)
+        model = Recommender.classes_by_name[values.kind].unfitted(
+            values.params | {name: value for name, value in values.fit.items() if name == "epochs"}
+        )
         return cls(model, values.n_candidates).simplified()
 
     def fit(self, snapshot: Snapshot, num_threads: int) -> Recommender:

@@ -150,7 +150,7 @@ def _keep_foreign(old: Path, new: Path, own: OwnFiles) -> None:
         if not os.path.lexists(new / name):
             try:
                 os.link(old / name, new / name, follow_symlinks=False)
-            except PermissionError:  # the file system has no links
+            except OSError:  # the file system has no links
                 shutil.copy2(old / name, new / name, follow_symlinks=False)
             _sync((new / name).parent)
 
