@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from gingham import metrics
 from gingham.arrays import Floats, Matrix, canonical
-from gingham.lightfm.model import LightFM
+from gingham.lightfm.lightfm import LightFM
 from gingham.lightfm.scoring import worst_ranks
 from gingham.metrics import TestRanks
 from gingham.validation import check_integer

@@ -8,7 +8,7 @@ import pytest
 
 from gingham import HybridMF
 from gingham.errors import ArtifactError, DataError
-from gingham.lightfm import LightFM, __version__
+from gingham.lightfm import LightFM, __version__, lightfm, version
 from gingham.lightfm.errors import NotFittedError, ParameterError
 from gingham.lightfm.state import ARRAYS
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, fitted, same
@@ -132,3 +132,8 @@ def test_to_hybrid_gives_the_same_scores() -> None:
 
 def test_repr_shows_the_parameters() -> None:
     assert repr(LightFM(loss="bpr")).startswith("LightFM(no_components=10, k=5,")
+
+
+def test_the_modules_are_those_of_lightfm() -> None:
+    assert lightfm.LightFM is LightFM
+    assert version.__version__ == __version__
