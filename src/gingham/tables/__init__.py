@@ -1,7 +1,8 @@
 """The three tables of a shop: reading, checking and cleaning them."""
 
-from gingham.tables.checks import Finding, check, check_sources
+from gingham.tables.checks import check, check_sources
 from gingham.tables.cleaning import CleanSpec, clean
+from gingham.tables.finding import Finding
 from gingham.tables.origin import Origin
 from gingham.tables.reading import read
 from gingham.tables.schema import FeatureSpec, Step, Tables

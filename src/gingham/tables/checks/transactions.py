@@ -1,0 +1,83 @@
+"""Checks of the transactions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.tables.checks.ids import N_ROWS, check_ids
+from gingham.tables.checks.lines import collect
+from gingham.tables.finding import EXAMPLES, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
+from gingham.tables.schema import Tables
+
+# An empty or zero date is often read as a date long ago. No shop has kept single transactions since before this year.
+_OLD = datetime(1990, 1, 1)
+
+
+@dataclass(frozen=True)
+class _RowCheck:
+    """A condition that each transaction is checked for."""
+
+    severity: Severity
+    role: str
+    what: str
+    condition: pl.Expr
+
+
+def _row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[_RowCheck]:
+    """Yield the checks of each transaction for the columns that exist."""
+    schema = frame.collect_schema()
+    yield _RowCheck("error", USER_ID, NULLS, pl.col(USER_ID).is_null())
+    yield _RowCheck("error", ITEM_ID, NULLS, pl.col(ITEM_ID).is_null())
+    if TIMESTAMP in schema:
+        time = pl.col(TIMESTAMP)
+        future = f"times in the future (after {now:%Y-%m-%d %H:%M} UTC); check the date format and the time zone"
+        past = f"times before {_OLD:%Y}; check the date format, and whether these rows have a date"
+        yield _RowCheck("error", TIMESTAMP, NULLS, time.is_null())
+        yield _RowCheck("warning", TIMESTAMP, future, time > now)
+        yield _RowCheck("warning", TIMESTAMP, past, time < _OLD)
+    for role in (PRICE, QUANTITY):
+        if role in schema and schema[role] != pl.Null:
+            negative = "negative values; remove these rows unless they are returns"
+            yield _RowCheck("warning", role, negative, pl.col(role) < 0)
+            yield _RowCheck("note", role, "null values", is_missing(role, schema[role]))
+
+
+def check_transactions(
+    tables: Tables, entities: Mapping[str, pl.DataFrame], now: datetime, findings: list[Finding]
+) -> Iterator[Finding]:
+    """Check the transactions in one pass; a second pass fetches examples of duplicates and unknown ids."""
+    origin, frame = tables.origins["transactions"], tables.transactions
+    checks = list(_row_checks(frame, now))
+    row_hash = pl.struct(pl.all()).hash().alias(N_ROWS)
+    results = collect(
+        [
+            frame.select(pl.len().alias(N_ROWS), *(one.condition.sum().alias(str(i)) for i, one in enumerate(checks))),
+            *(frame.group_by(id_column).agg(pl.len().alias(N_ROWS)) for id_column in (USER_ID, ITEM_ID)),
+            frame.select(row_hash).group_by(N_ROWS).len("n").filter(pl.col("n") > 1),
+            *(frame.filter(one.condition).head(EXAMPLES) for one in checks),
+        ],
+        origin,
+        findings,
+    )
+    if results is None:
+        return
+    totals, users, items, duplicates, *examples = results
+    if not totals[N_ROWS][0]:
+        what = "the table has no rows; it needs at least one transaction"
+        yield Finding("error", "transactions", None, what, 0, pl.DataFrame())
+        return
+    for i, (one, rows) in enumerate(zip(checks, examples, strict=True)):
+        if count := totals[str(i)][0]:
+            column = origin.column(one.role)
+            yield Finding(one.severity, "transactions", column, one.what, count, rename_to_file(rows, origin))
+    for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
+        yield from check_ids(frame, counts, id_column, entities.get(id_column), tables)
+    if duplicates.height:
+        rows = examples_of(frame, row_hash.is_in(duplicates[N_ROWS].head(EXAMPLES).implode()), origin)
+        # Without a quantity, a user who buys two pieces has two equal rows.
+        severity: Severity = "warning" if QUANTITY in frame.collect_schema() else "note"
+        what = "duplicate rows; set deduplicate = true in [clean] unless they are separate purchases"
+        yield Finding(severity, "transactions", None, what, int((duplicates["n"] - 1).sum()), rows)

@@ -1,0 +1,89 @@
+"""What a check finds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import polars as pl
+
+from gingham.errors import TableError
+from gingham.tables.origin import Origin
+
+EXAMPLES = 5
+NULLS = "null values; fill them in, or remove these rows"
+UNTIDY = "ids that are empty, or start or end with a space; correct them in all tables, or they may not match"
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something in a table that is wrong or unusual.
+
+    Attributes
+    ----------
+    severity : {"error", "warning", "note"}
+        "error": the table cannot be read or cleaned; "warning": probably a mistake; "note": unusual, but may be
+        intended.
+    table : str
+        ``"transactions"``, ``"users"`` or ``"items"``.
+    column : str or None
+        The column, with its name in the file; None if the finding is about whole rows or the whole table.
+    what : str
+        What is wrong and, if there is something to do about it, what to do.
+    count : int
+        The number of rows with the problem; 0 if the table cannot be read or cleaned.
+    examples : polars.DataFrame
+        Up to 5 of these rows.
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> import polars as pl
+    >>> transactions = pl.DataFrame({"user_id": ["ann", "bob"], "item_id": ["tea", "tea"], "price": [2.5, -1.0]})
+    >>> (finding,) = gg.check(gg.Tables(transactions))
+    >>> finding.severity, finding.column, finding.count
+    ('warning', 'price', 1)
+    >>> finding.what
+    'negative values; remove these rows unless they are returns'
+    """
+
+    severity: Severity
+    table: str
+    column: str | None
+    what: str
+    count: int
+    examples: pl.DataFrame
+
+
+def failure(table: str, error: TableError) -> Finding:
+    """Return the finding for a table that cannot be read or cleaned."""
+    return Finding("error", table, None, str(error), 0, pl.DataFrame())
+
+
+def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Sort findings: errors first, then warnings, then notes."""
+    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+
+
+def rename_to_file(rows: pl.DataFrame, origin: Origin) -> pl.DataFrame:
+    """Rename role columns to their names in the file."""
+    return rows.rename({role: column for role, column in origin.columns.items() if role in rows.columns})
+
+
+def is_missing(column: str, dtype: pl.DataType) -> pl.Expr:
+    """Return whether a value is null or NaN."""
+    value = pl.col(column)
+    return value.is_null() | value.is_nan() if dtype.is_float() else value.is_null()
+
+
+def is_untidy(ids: pl.Expr) -> pl.Expr:
+    """Return whether a text id is empty, or starts or ends with a blank."""
+    return (ids.str.strip_chars() != ids) | (ids == "")
+
+
+def examples_of(frame: pl.LazyFrame, condition: pl.Expr, origin: Origin) -> pl.DataFrame:
+    """Return up to 5 rows that meet a condition, with the column names of the file."""
+    with origin.wrap_errors():
+        return rename_to_file(frame.filter(condition).head(EXAMPLES).collect(engine="streaming"), origin)
