@@ -155,6 +155,8 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
         tables = read_tables(recipe.narrowed())
         dataset = Dataset.from_tables(tables)
         parts = recipe.split.apply(dataset)
+    for finding in tables.findings:
+        progress.message(str(finding))
     for k in (recipe.evaluate.k, recipe.recommend.k):
         check_k(k, dataset.n_items)
     steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))

@@ -33,7 +33,7 @@ def test_strict_makes_warnings_fail(recipe: Path) -> None:
     change(recipe, "customers.csv", "c000,", "[b]c999[/b],")
     done = check(recipe)
     assert done.returncode == 0
-    assert " rows): 1 id that is not in the users table; add" in done.stdout
+    assert " rows): 1 of 39 different ids is not in the users table; add" in done.stdout
     assert "[b]c999[/b]" in done.stdout  # markup in a value is text
     assert check(recipe, "--strict").returncode == 1
 

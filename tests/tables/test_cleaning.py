@@ -198,7 +198,7 @@ def test_only_role_columns_are_kept() -> None:
         (
             {"users": frame(user_id=["q"])},
             {"unknown": "drop"},
-            ["'users and items in their tables'", "6 transactions"],
+            ["None of the 3 different ids in column 'user_id'", "such as 'q'"],
         ),
         ({}, {"users": "agee > 3"}, ["'agee > 3'", "users table", "user_id, age"]),
         ({}, {"users": "age >"}, ["'age >'", "users table", "user_id, age"]),

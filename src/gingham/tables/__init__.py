@@ -1,6 +1,6 @@
 """The three tables of a shop: reading, checking and cleaning them."""
 
-from gingham.tables.checks import check, check_sources
+from gingham.tables.checks.check import check, check_sources
 from gingham.tables.cleaning import CleanSpec, clean
 from gingham.tables.finding import Finding
 from gingham.tables.origin import Origin

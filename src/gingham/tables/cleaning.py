@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.duration import duration
 from gingham.errors import TableError
+from gingham.tables.checks.doubts import doubts
+from gingham.tables.finding import Finding, by_severity
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
 from gingham.tables.k_core import keep_k_core
 from gingham.tables.origin import Origin, first_line
@@ -100,10 +102,13 @@ class _Entities:
         The users and items tables; None if there is none.
     entities : mapping of str to polars.DataFrame
         The same; instead of a missing table, the ids in all transactions that were read.
+    findings : tuple of Finding
+        What is probably a mistake in all tables.
     """
 
     tables: Mapping[str, pl.DataFrame | None]
     entities: Mapping[str, pl.DataFrame]
+    findings: tuple[Finding, ...]
 
 
 def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True) -> Tables:
@@ -127,13 +132,14 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     Tables
         The tables in memory. The transactions have their role columns only and, unless the value is "count" without
         half-life, the column ``value``; text ids are Categorical. `steps` contains the number of rows after each
-        filter.
+        filter, `findings` what is probably a mistake.
 
     Raises
     ------
     TableError
         If a table is empty or unreadable, an id is null, an id in the users or items table is not unique, a condition
-        is invalid, a column that a filter needs is missing, or a filter removes all transactions.
+        is invalid, a column that a filter needs is missing, no id of the transactions is in the users or items table,
+        or a filter removes all transactions.
 
     Examples
     --------
@@ -169,6 +175,7 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
         users=entities[USER_ID].lazy(),
         items=entities[ITEM_ID].lazy(),
         steps=tuple(steps),
+        findings=read.findings,
     )
 
 
@@ -187,7 +194,8 @@ def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFram
         for column, frame in read_tables.items()
     }
     step = Step("read", transactions.n_rows, *(transactions.n_ids(column) if count_ids else None for column in frames))
-    return transactions.rows, step, _Entities(read_tables, entities)
+    findings = by_severity(tuple(doubts(tables, transactions, read_tables, spec.unknown == "drop")))
+    return transactions.rows, step, _Entities(read_tables, entities, findings)
 
 
 def _apply_filters(

@@ -10,6 +10,8 @@ from gingham.errors import TableError
 from gingham.tables.origin import Origin
 
 EXAMPLES = 5
+# The column with the number of rows in which an id occurs.
+N_ROWS = "gingham_rows"
 NULLS = "null values; fill them in, or remove these rows"
 UNTIDY = "ids that are empty, or start or end with a space; correct them in all tables, or they may not match"
 
@@ -55,6 +57,18 @@ class Finding:
     what: str
     count: int
     examples: pl.DataFrame
+
+    def __str__(self) -> str:
+        """Return the finding in one line, with one example."""
+        where = self.table if self.column is None else f"{self.table}, {self.column}"
+        number = f" ({self.count:,} row{'' if self.count == 1 else 's'}{self._example()})" if self.count else ""
+        return f"{self.severity}: {where}{number}: {self.what}"
+
+    def _example(self) -> str:
+        if self.column not in self.examples.columns or self.examples.is_empty():
+            return ""
+        value = self.examples[self.column][0]
+        return f", such as {str(value) if not isinstance(value, str) else repr(value)}"
 
 
 def failure(table: str, error: TableError) -> Finding:

@@ -11,6 +11,7 @@ from pydantic_core import InitErrorDetails
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables.finding import Finding
 from gingham.tables.origin import Origin, first_line
 from gingham.tables.timestamp import to_naive_utc
 
@@ -146,6 +147,8 @@ class Tables:
         The columns of `items` with an item's display name and type.
     steps : tuple of Step
         The steps of cleaning so far; empty if the tables are not cleaned.
+    findings : tuple of Finding
+        What cleaning found in the tables that is probably a mistake; empty if they are not cleaned.
     origins : mapping of str to Origin, optional
         Where each table was read from, by its name; for error messages only.
 
@@ -186,6 +189,7 @@ class Tables:
     item_name: str | None
     item_type: str | None
     steps: tuple[Step, ...]
+    findings: tuple[Finding, ...]
     origins: Mapping[str, Origin]
 
     def __init__(
@@ -199,6 +203,7 @@ class Tables:
         item_name: str | None = None,
         item_type: str | None = None,
         steps: tuple[Step, ...] = (),
+        findings: tuple[Finding, ...] = (),
         origins: Mapping[str, Origin] | None = None,
     ) -> None:
         user_features = user_features or FeatureSpec()
@@ -215,6 +220,7 @@ class Tables:
             "item_name": item_name,
             "item_type": item_type,
             "steps": steps,
+            "findings": findings,
             "origins": origins,
         }
         for name, value in values.items():

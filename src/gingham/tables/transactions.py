@@ -4,10 +4,12 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables.finding import N_ROWS
 from gingham.tables.numbering import Numbering
 from gingham.tables.origin import Origin, format_rows
 
@@ -95,6 +97,17 @@ class Transactions:
         """Return the number of distinct ids; those of all transactions that were read if in `count_all`."""
         return len(self._collectors[column])
 
+    def counts(self, column: str) -> pl.DataFrame:
+        """Return the distinct ids of the transactions that are kept, and in how many rows each occurs (`N_ROWS`)."""
+        ids = self.rows[column]
+        if ids.dtype.is_integer():
+            return ids.value_counts(name=N_ROWS)
+        numbers = np.zeros(len(self._collectors[column]), np.int64)
+        for chunk in ids.to_physical().get_chunks():
+            numbers += np.bincount(chunk.to_numpy(), minlength=len(numbers))
+        counts = pl.DataFrame({column: self._collectors[column].texts(), N_ROWS: numbers})
+        return counts if numbers.all() else counts.filter(pl.col(N_ROWS) > 0)
+
     def ids(self, column: str) -> pl.Series:
         """Return the distinct ids that `n_ids` counts, sorted; Int64 or String."""
         return self._collectors[column].values()
@@ -124,6 +137,11 @@ class _IdCollector:
         # Polars numbers new categories in the order of their first occurrence, as the numbering does.
         assert len(self) == 0 or categories.to_physical()[-1] == len(self) - 1
         return ids.cat.to(dtype)
+
+    def texts(self) -> pl.Series:
+        """Return the distinct texts in the order of their numbers."""
+        assert self._numbering is not None
+        return self._numbering.texts()
 
     def __len__(self) -> int:
         return len(self.values()) if self._numbering is None else len(self._numbering)

@@ -54,7 +54,9 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
         if frame is not None and (frames := collect([frame], origin, findings)) is not None:
             entities[id_column] = frames[0]
             findings += check_entities(frames[0], id_column, features, origin)
-    findings += check_transactions(tables, entities, now or datetime.now(UTC).replace(tzinfo=None), findings)
+    now = now or datetime.now(UTC).replace(tzinfo=None)
+    is_dropped = spec is not None and spec.unknown == "drop"
+    findings += check_transactions(tables, entities, now, findings, is_dropped)
     if spec is not None and not any(finding.severity == "error" for finding in findings):
         try:
             clean(tables, spec)

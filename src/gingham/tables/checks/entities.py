@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from gingham.tables.checks.id_texts import odd_ids
 from gingham.tables.finding import (
     EXAMPLES,
+    N_ROWS,
     NULLS,
-    UNTIDY,
     Finding,
     Severity,
     is_missing,
-    is_untidy,
     rename_to_file,
 )
 from gingham.tables.origin import Origin
@@ -25,29 +25,42 @@ def check_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin
     """Check a users or items table."""
     renamed = rename_to_file(rows, origin)
     id_name = origin.column(id_column)
-
-    def find(severity: Severity, column: str, what: str, condition: pl.Expr) -> Iterator[Finding]:
-        matches = renamed.filter(condition)
-        if matches.height:
-            yield Finding(severity, origin.table, column, what, matches.height, matches.head(EXAMPLES))
-
     if rows.is_empty():
         yield Finding("error", origin.table, None, "the table has no rows; add rows, or leave it out", 0, renamed)
         return
     ids = pl.col(id_name)
-    yield from find("error", id_name, NULLS, ids.is_null())
+    yield from _find(renamed, "error", origin.table, id_name, NULLS, ids.is_null())
     duplicates = renamed.filter(ids.is_not_null() & ids.is_duplicated()).sort(id_name, maintain_order=True)
     if duplicates.height:
         what = f"ids that appear more than once; keep one row per {id_column.removesuffix('_id')}"
         yield Finding("error", origin.table, id_name, what, duplicates.height, duplicates.head(EXAMPLES))
-    if renamed.schema[id_name] == pl.String:
-        yield from find("warning", id_name, UNTIDY, is_untidy(ids))
+    yield from doubtful_entities(rows, id_column, spec, origin)
+
+
+def doubtful_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin: Origin) -> Iterator[Finding]:
+    """Find what is probably a mistake in a users or items table that can be read."""
+    renamed = rename_to_file(rows, origin)
+    id_name = origin.column(id_column)
+    if not rows.schema[id_column].is_integer():
+        ids = pl.col(id_column).cast(pl.String)
+        counts = rows.select(ids).drop_nulls().group_by(id_column).len(N_ROWS)
+        for odd in odd_ids(counts, id_column, origin.table):
+            condition = pl.col(id_name).cast(pl.String).is_in(odd.counts[id_column].implode())
+            yield from _find(renamed, odd.severity, origin.table, id_name, odd.what, condition)
     for feature in spec.columns:
         missing = is_missing(feature, renamed.schema[feature])
         share = float(renamed.select(missing.mean()).item())
         if share >= _NEARLY_ALL:
             what = f"null in {share:.0%} of the rows; it adds little as a feature"
-            yield from find("warning", feature, what, missing)
+            yield from _find(renamed, "warning", origin.table, feature, what, missing)
         elif not share and renamed[feature].n_unique() == 1:
             what = "the same value in all rows; it adds nothing as a feature"
-            yield from find("warning", feature, what, pl.lit(True))
+            yield from _find(renamed, "warning", origin.table, feature, what, pl.lit(True))
+
+
+def _find(
+    rows: pl.DataFrame, severity: Severity, table: str, column: str, what: str, condition: pl.Expr
+) -> Iterator[Finding]:
+    matches = rows.filter(condition)
+    if matches.height:
+        yield Finding(severity, table, column, what, matches.height, matches.head(EXAMPLES))

@@ -7,9 +7,9 @@ from datetime import datetime
 import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
-from gingham.tables.checks.ids import N_ROWS, check_ids
+from gingham.tables.checks.ids import check_ids
 from gingham.tables.checks.lines import collect
-from gingham.tables.finding import EXAMPLES, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
+from gingham.tables.finding import EXAMPLES, N_ROWS, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
 from gingham.tables.schema import Tables
 
 # An empty or zero date is often read as a date long ago. No shop has kept single transactions since before this year.
@@ -17,8 +17,20 @@ _OLD = datetime(1990, 1, 1)
 
 
 @dataclass(frozen=True)
-class _RowCheck:
-    """A condition that each transaction is checked for."""
+class RowCheck:
+    """A condition that each transaction is checked for.
+
+    Attributes
+    ----------
+    severity : {"error", "warning", "note"}
+        How bad it is if the condition is true.
+    role : str
+        The column that it is about.
+    what : str
+        What is wrong, and the remedy.
+    condition : polars.Expr
+        The condition.
+    """
 
     severity: Severity
     role: str
@@ -26,31 +38,35 @@ class _RowCheck:
     condition: pl.Expr
 
 
-def _row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[_RowCheck]:
+def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
     """Yield the checks of each transaction for the columns that exist."""
     schema = frame.collect_schema()
-    yield _RowCheck("error", USER_ID, NULLS, pl.col(USER_ID).is_null())
-    yield _RowCheck("error", ITEM_ID, NULLS, pl.col(ITEM_ID).is_null())
+    yield RowCheck("error", USER_ID, NULLS, pl.col(USER_ID).is_null())
+    yield RowCheck("error", ITEM_ID, NULLS, pl.col(ITEM_ID).is_null())
     if TIMESTAMP in schema:
         time = pl.col(TIMESTAMP)
         future = f"times in the future (after {now:%Y-%m-%d %H:%M} UTC); check the date format and the time zone"
         past = f"times before {_OLD:%Y}; check the date format, and whether these rows have a date"
-        yield _RowCheck("error", TIMESTAMP, NULLS, time.is_null())
-        yield _RowCheck("warning", TIMESTAMP, future, time > now)
-        yield _RowCheck("warning", TIMESTAMP, past, time < _OLD)
+        yield RowCheck("error", TIMESTAMP, NULLS, time.is_null())
+        yield RowCheck("warning", TIMESTAMP, future, time > now)
+        yield RowCheck("warning", TIMESTAMP, past, time < _OLD)
     for role in (PRICE, QUANTITY):
         if role in schema and schema[role] != pl.Null:
             negative = "negative values; remove these rows unless they are returns"
-            yield _RowCheck("warning", role, negative, pl.col(role) < 0)
-            yield _RowCheck("note", role, "null values", is_missing(role, schema[role]))
+            yield RowCheck("warning", role, negative, pl.col(role) < 0)
+            yield RowCheck("note", role, "null values", is_missing(role, schema[role]))
 
 
 def check_transactions(
-    tables: Tables, entities: Mapping[str, pl.DataFrame], now: datetime, findings: list[Finding]
+    tables: Tables,
+    entities: Mapping[str, pl.DataFrame],
+    now: datetime,
+    findings: list[Finding],
+    is_dropped: bool = False,
 ) -> Iterator[Finding]:
     """Check the transactions in one pass; a second pass fetches examples of duplicates and unknown ids."""
     origin, frame = tables.origins["transactions"], tables.transactions
-    checks = list(_row_checks(frame, now))
+    checks = list(row_checks(frame, now))
     row_hash = pl.struct(pl.all()).hash().alias(N_ROWS)
     results = collect(
         [
@@ -74,7 +90,7 @@ def check_transactions(
             column = origin.column(one.role)
             yield Finding(one.severity, "transactions", column, one.what, count, rename_to_file(rows, origin))
     for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
-        yield from check_ids(frame, counts, id_column, entities.get(id_column), tables)
+        yield from check_ids(frame, counts, id_column, entities.get(id_column), tables, is_dropped)
     if duplicates.height:
         rows = examples_of(frame, row_hash.is_in(duplicates[N_ROWS].head(EXAMPLES).implode()), origin)
         # Without a quantity, a user who buys two pieces has two equal rows.
