@@ -1,11 +1,11 @@
 import copy
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gingham import HybridMF
 from gingham.lightfm import LightFM
 from gingham.lightfm.errors import DivergedError
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, same
@@ -22,16 +22,39 @@ def test_fit_partial_continues_training(loss: str, schedule: str) -> None:
     for _ in range(2):
         assert twice.fit_partial(bought(), epochs=2, **side_features) is twice
     assert same(once, twice)
-    assert not same(once, twice.fit(bought(), epochs=1, **side_features))
-    assert same(once, twice.fit(bought(), epochs=4, **side_features))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_training_equals_hybridmf(loss: str) -> None:
-    ours = LightFM(10, loss=loss, random_state=5).fit(bought(), epochs=3)
-    engine = HybridMF(10, loss=loss, epochs=3, random_state=5).fit(bought(), num_threads=1, verbose=False)
-    np.testing.assert_array_equal(ours.item_embeddings, engine.item_embeddings)
-    np.testing.assert_array_equal(ours.user_biases, engine.user_biases)
+def test_the_random_state_advances_with_every_epoch(loss: str) -> None:
+    model, again = (LightFM(loss=loss, random_state=5) for _ in range(2))
+    words = [model.random_state.get_state()[1].copy()]
+    for _ in range(2):
+        model.fit_partial(bought())
+        words.append(model.random_state.get_state()[1].copy())
+    assert not any(np.array_equal(*pair) for pair in itertools.combinations(words, 2))
+    assert same(model, again.fit(bought(), epochs=2))
+    # As in LightFM, the reset of the parameters does not reset the random state.
+    assert not same(model, again.fit(bought(), epochs=2))
+
+
+def test_models_can_share_a_random_state() -> None:
+    shared = np.random.RandomState(3)
+    first, second = (LightFM(random_state=shared) for _ in range(2))
+    assert first.random_state is second.random_state is shared
+    assert not same(first.fit(bought()), second.fit(bought()))
+
+
+def test_the_initial_embeddings_are_those_of_lightfm() -> None:
+    model, random_state = LightFM(4, random_state=8).fit(bought(), epochs=0), np.random.RandomState(8)
+    for embeddings, size in ((model.item_embeddings, N_ITEMS), (model.user_embeddings, N_USERS)):
+        np.testing.assert_array_equal(embeddings, ((random_state.rand(size, 4) - 0.5) / 4).astype(np.float32))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_without_samples_warp_learns_nothing(loss: str) -> None:
+    model = LightFM(loss=loss, random_state=1).fit(bought())
+    before, model.max_sampled = copy.deepcopy(model), 0
+    assert same(model.fit_partial(bought(), epochs=2), before) is loss.startswith("warp")
 
 
 def test_repeated_entries_are_trained_twice() -> None:

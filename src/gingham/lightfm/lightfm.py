@@ -11,6 +11,7 @@ from gingham import store
 from gingham.arrays import Matrix, canonical
 from gingham.errors import ArtifactError, DataError
 from gingham.lightfm.errors import translated
+from gingham.lightfm.randomness import restored_random_state, stored_random_state
 from gingham.lightfm.state import ARRAYS, StoredState, restored_arrays
 from gingham.lightfm.training import Trainer
 from gingham.models import HybridMF
@@ -18,7 +19,8 @@ from gingham.models.epochs import restored_history
 from gingham.models.inputs import read_inputs
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.stored import invalid_artifact
-from gingham.randomness import RandomState, generator
+from gingham.randomness import RandomState
+from gingham.validation import check_integer
 
 
 class LightFM(Parametrized, Trainer):
@@ -41,13 +43,16 @@ class LightFM(Parametrized, Trainer):
     item_alpha, user_alpha : float
         L2 penalties on the parameters of item and user features; 0 by default.
     max_sampled : int
-        For "warp" and "warp-kos": the largest number of negatives sampled per update; 10 by default.
+        For "warp" and "warp-kos": the largest number of negatives sampled per update; 10 by default. It can be set to
+        0 later, and training then has no effect.
     random_state : int, RandomState, Generator or None
-        The seed of the initial embeddings and of sampling. With an int and one thread, each fit to the same data gives
-        the same model. With None (default), each fit differs.
+        The seed of the initial embeddings and of sampling; None (default) for a random one. With the same seed and one
+        thread, new models that are fitted to the same data are equal.
 
     Attributes
     ----------
+    random_state : RandomState
+        The generator made from the argument. Training advances it, so fitting the same model again gives another model.
     item_embeddings, user_embeddings : float32 array, shape (n_features, no_components)
         The embeddings of the features; None before the model is fitted. All arrays may be changed or replaced.
     item_biases, user_biases : float32 array, shape (n_features,)
@@ -102,8 +107,25 @@ class LightFM(Parametrized, Trainer):
         self.user_alpha = user_alpha
         self.max_sampled = max_sampled
         self.random_state = random_state
-        self._engine()
+        self.validate()
         self._reset()
+
+    def validate(self) -> None:
+        """Check the parameters.
+
+        Raises
+        ------
+        ParameterError
+            If a parameter is out of range.
+
+        Examples
+        --------
+        >>> from gingham.lightfm import LightFM
+        >>> LightFM(loss="warp").validate()
+        """
+        with translated():
+            check_integer("max_sampled", self.max_sampled)
+        self._engine()
 
     def set_params(self, **params: Any) -> Self:
         """Change parameters by name. The next fit checks and uses them.
@@ -190,16 +212,16 @@ class LightFM(Parametrized, Trainer):
         )
         history = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions
         training_data, features = read_inputs(history, user_features, item_features)
-        users, items = self._sides(training_data, features, generator(self.random_state))
-        return self._engine().resume(training_data, users, items, self._seed, self._history)
+        users, items = self._sides(training_data, features)
+        return self._engine().resume(training_data, users, items, None, self._history)
 
     def save(self, path: Path | str) -> None:
         """Save the model to a folder, without pickle. An existing artifact is replaced only when this one is complete.
 
         Raises
         ------
-        NotFittedError, ArtifactError
-            If the model is not fitted, or `path` exists but is not an artifact or cannot be written.
+        NotFittedError, ParameterError, ArtifactError
+            If the model is not fitted, a parameter is out of range, or `path` exists but is not an artifact or cannot be written.
 
         Examples
         --------
@@ -215,9 +237,11 @@ class LightFM(Parametrized, Trainer):
         (3, 10)
         """
         self._require_fitted()
+        self.validate()
         params = {name: to_json(value) for name, value in self.get_params().items()}
-        state = {"seed": self._seed, "history": [epoch.to_json() for epoch in self._history]}
+        state = {"history": [epoch.to_json() for epoch in self._history]}
         arrays = {name: np.ascontiguousarray(getattr(self, name), np.float32) for name in ARRAYS}
+        arrays |= stored_random_state(self.random_state)
         store.write(path, store.Artifact(type(self).__name__, params, state, arrays, {}))
 
     @classmethod
@@ -237,7 +261,9 @@ class LightFM(Parametrized, Trainer):
             model = cls.unfitted(tracked.params)
             for name, array in restored_arrays(tracked.arrays).items():
                 setattr(model, name, array)
-            state = StoredState.read(tracked.state)
+            random_state = restored_random_state(tracked.arrays)
+            if random_state is not None:
+                model.random_state = random_state
+            model._history = restored_history(StoredState.read(tracked.state).history)
             tracked.require_all_read()
-        model._seed, model._history = state.seed, restored_history(state.history)
         return model

@@ -1,12 +1,11 @@
 """The parameters of a model as public arrays, and their form in the engine."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from pydantic import Field
 
 from gingham.arrays import Floats, Indices, Matrix, canonical
 from gingham.checked import Values, require, stored_array
@@ -29,7 +28,7 @@ ARRAYS = tuple(f"{what}_{name}" for what in ("item", "user") for part in _PARTS 
 class StoredState(Values):
     """The JSON values of an artifact."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)] | None
+    seed: int | None = None  # of version 0.1, in which the epochs of a model had one seed
     history: list[StoredEpoch]
 
 

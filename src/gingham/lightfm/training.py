@@ -1,5 +1,7 @@
 """Fit a model and continue its training, with the engine of HybridMF."""
 
+import copy
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -10,6 +12,7 @@ from gingham import errors
 from gingham.arrays import Matrix
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, feature_rows, observations, positive_weights
+from gingham.lightfm.randomness import as_random_state, draw_seed, initial_embeddings
 from gingham.lightfm.scoring import Scorer, require_threads
 from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
@@ -20,8 +23,18 @@ from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import TrainingData
 from gingham.models.training_pairs import TrainingPairs
-from gingham.randomness import RandomState, generator
+from gingham.randomness import RandomState
 from gingham.validation import check_integer
+
+
+@dataclass(eq=False, kw_only=True)
+class _State(HybridState):
+    """A state whose epochs draw from the random state of a model."""
+
+    random_state: np.random.RandomState
+
+    def next_seed(self) -> int:
+        return draw_seed(self.random_state)
 
 
 class Trainer(Scorer):
@@ -38,9 +51,17 @@ class Trainer(Scorer):
     item_alpha: float
     user_alpha: float
     max_sampled: int
-    random_state: RandomState
-    _seed: int | None
+    _random_state: np.random.RandomState
     _history: list[Epoch]
+
+    @property
+    def random_state(self) -> np.random.RandomState:
+        """The source of all random numbers; training advances it. A seed that is assigned becomes a RandomState."""
+        return self._random_state
+
+    @random_state.setter
+    def random_state(self, random_state: RandomState) -> None:
+        self._random_state = as_random_state(random_state)
 
     def fit(
         self,
@@ -131,14 +152,20 @@ class Trainer(Scorer):
             feature_rows(user_features, "user_features", n_users),
             feature_rows(item_features, "item_features", n_items),
         )
-        rng = generator(self.random_state)
-        if self._seed is None:
-            self._seed = int(rng.integers(2**62))
-        users, items = self._sides(training_data, features, rng)
+        users, items = self._sides(training_data, features)
         loss = LOSSES[hybrid.loss]
         weights = positive_weights(observed, training_data.matrix) if loss.draws_positives else None
-        pairs = TrainingPairs.of_observations(observed, training_data.matrix, weights, loss, self._seed)
-        state = HybridState(users, items, self._history, seed=self._seed, schedule=self.learning_schedule)
+        # The examples are stored in the same order in every call, so that two calls equal one; an epoch orders them anew.
+        pairs = TrainingPairs.of_observations(observed, training_data.matrix, weights, loss, seed=0)
+        is_trained = len(pairs) > 0 and (self.max_sampled > 0 or not loss.searches)
+        state = _State(
+            users,
+            items,
+            self._history,
+            seed=0,
+            schedule=self.learning_schedule,
+            random_state=self.random_state,
+        )
         with tqdm(total=int(epochs), desc="Epoch", disable=not verbose) as bar:
 
             def show(_: Recommender, epoch: Epoch) -> None:
@@ -147,7 +174,7 @@ class Trainer(Scorer):
 
             try:
                 with translated():
-                    n_epochs = int(epochs) if len(pairs) else 0
+                    n_epochs = int(epochs) if is_trained else 0
                     options = TrainingOptions(n_epochs, num_threads, [show], verbose=False)
                     train(hybrid, training_data, state, pairs, options)
             finally:
@@ -157,6 +184,9 @@ class Trainer(Scorer):
 
     def _engine(self) -> HybridMF:
         """Return the engine's model with these parameters."""
+        with translated():
+            for name in ("k", "n"):
+                check_integer(name, getattr(self, name))
         hybrid = HybridMF(
             n_components=self.no_components,
             loss=self.loss,
@@ -166,10 +196,11 @@ class Trainer(Scorer):
             epsilon=self.epsilon,
             user_alpha=self.user_alpha,
             item_alpha=self.item_alpha,
-            max_sampled=self.max_sampled,
+            # 0 is allowed after construction, as in LightFM: WARP then finds no negatives, and nothing is trained.
+            max_sampled=1 if self.max_sampled == 0 else self.max_sampled,
             k=min(self.k, self.n),  # of n samples, the worst is the n-th best
             n=self.n,
-            random_state=self.random_state,
+            random_state=copy.deepcopy(self.random_state),
         )
         try:
             hybrid.validate()
@@ -179,35 +210,35 @@ class Trainer(Scorer):
 
     def _reset(self) -> None:
         self._clear()
-        self._seed, self._history = None, []
+        self._history = []
 
     def _sides(
-        self,
-        training_data: TrainingData,
-        features: tuple[sp.csr_matrix | None, sp.csr_matrix | None],
-        rng: np.random.Generator,
+        self, training_data: TrainingData, features: tuple[sp.csr_matrix | None, sp.csr_matrix | None]
     ) -> tuple[Side, Side]:
         """Return users and items for the engine: from the arrays if the model is fitted, else initialised."""
-        if self._is_fitted():
-            for matrix, ids, what in (
-                (features[0], training_data.user_ids, "user"),
-                (features[1], training_data.item_ids, "item"),
-            ):
-                self._require_features(len(ids) if matrix is None else matrix.shape[1], what)
-            n_parts = 1 + len(INITIAL_MEMORY[self.learning_schedule])
-            users, items = (
-                Side.of_parts(self._parts(what, n_parts), matrix)
-                for what, matrix in zip(("user", "item"), features, strict=True)
+        n_users, n_items = training_data.matrix.shape
+        make = self._trained_side if self._is_fitted() else self._initial_side
+        # As in LightFM, the embeddings of items are drawn first.
+        items = make("item", features[1], n_items)
+        return make("user", features[0], n_users), items
+
+    def _initial_side(self, what: str, features: sp.csr_matrix | None, n_rows: int) -> Side:  # noqa: ARG002
+        """Return small random embeddings, also of rows without interactions, which may have some in a later call."""
+        n_features = n_rows if features is None else features.shape[1]
+        embeddings = initial_embeddings(self.random_state, n_features, int(self.no_components))
+        biases = np.zeros(n_features, np.float32)
+        memory = [
+            (np.full_like(embeddings, value), np.full_like(biases, value))
+            for value in INITIAL_MEMORY[self.learning_schedule]
+        ]
+        return Side.of_parts([(embeddings, biases), *memory], features)
+
+    def _trained_side(self, what: str, features: sp.csr_matrix | None, n_rows: int) -> Side:
+        self._require_features(n_rows if features is None else features.shape[1], what)
+        n_parts = 1 + len(INITIAL_MEMORY[self.learning_schedule])
+        side = Side.of_parts(self._parts(what, n_parts), features)
+        if side.n_components != self.no_components:
+            raise ParameterError(
+                f"no_components={self.no_components} but embeddings have size {side.n_components}; call fit."
             )
-            for side in (users, items):
-                if side.n_components != self.no_components:
-                    raise ParameterError(
-                        f"no_components={self.no_components} but embeddings have size {side.n_components}; call fit."
-                    )
-            return users, items
-        users, items = (
-            # As in LightFM, all rows start at random, also those without interactions, which may come in a later call.
-            Side.initial(matrix, np.ones(len(ids), bool), int(self.no_components), self.learning_schedule, rng)
-            for matrix, ids in zip(features, (training_data.user_ids, training_data.item_ids), strict=True)
-        )
-        return users, items
+        return side

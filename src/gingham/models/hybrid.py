@@ -46,6 +46,10 @@ class HybridState(EmbeddingState):
     seed: int
     schedule: str
 
+    def next_seed(self) -> int:
+        """Return the seed of the next epoch; each has random streams of its own."""
+        return self.seed + len(self.history)
+
 
 class _StoredHybrid(StoredEmbeddings):
     """The JSON values of a fitted `HybridMF`; the schedule is None in artifacts of version 0.1."""
@@ -338,8 +342,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             max_sampled=self.max_sampled,
             k=self.k,
             n=self.n,
-            # Each epoch has random streams of its own, which depend only on its number.
-            seed=state.seed + len(state.history),
+            seed=state.next_seed(),
             num_threads=n_threads,
             progress=progress,
         )
