@@ -155,6 +155,10 @@ class ModelState:
         self._require_features(n_rows if rows is None else rows.shape[1], what)
         return Side.of_parts(self._parts(what, 1), rows)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether the model is fitted; scikit-learn asks for it."""
+        return self._is_fitted()
+
     def _is_fitted(self) -> bool:
         return all(getattr(self, name) is not None for name in ARRAYS)
 

@@ -63,6 +63,14 @@ class Parametrized:
         for name, check in self.constraints.items():
             check(name, getattr(self, name))
 
+    def __sklearn_tags__(self) -> Any:
+        """Return what scikit-learn 1.6 and later ask of an estimator, so that its searches and validations accept it."""
+        # Only scikit-learn calls this, and nothing else here needs it.
+        from sklearn.utils import InputTags, Tags, TargetTags  # type: ignore[import-untyped]
+
+        inputs = InputTags(two_d_array=False, sparse=True)
+        return Tags(estimator_type=None, target_tags=TargetTags(required=False), input_tags=inputs)
+
     @classmethod
     def unfitted(cls, params: Any) -> Self:
         """Build an object from its parameters as an artifact stores them, and check them.

@@ -46,6 +46,10 @@ class StoredModel(Parametrized, ABC):
             raise NotFittedError(f"This {type(self).__name__} is not fitted yet; call fit first.")
         return self._training_data
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether the model is fitted; scikit-learn asks for it."""
+        return self._training_data is not None
+
     @abstractmethod
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return what the fit computed, for storing: JSON values and arrays."""
