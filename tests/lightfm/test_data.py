@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from gingham.errors import UnknownIdError
+from gingham.errors import DataError, UnknownIdError
 from gingham.lightfm.data import Dataset
 
 USERS, ITEMS = ["ann", "bob", "cid"], [30, 10, 20, 40]
@@ -122,7 +122,22 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
         (np.array([["ann", "10"]]), "Unknown item '10'"),
         ([("ann",)], "has length 1"),
         ([1, 2], "not a tuple"),
-        ([("ann", 10, "much")], "not a number"),
+        ([("ann", 10, "much")], r"weight of \('ann', 10\) is 'much'; pass a finite number"),
+        ([("bob", 10, 1), ("ann", 10, None)], r"weight of \('ann', 10\) is None"),
+        ([("bob", 10), ("ann", 10, None)], r"weight of \('ann', 10\) is None"),
+        ([("ann", 10, np.nan)], "is nan"),
+        ([("ann", 10, pd.NA)], "is <NA>"),
+        ([("ann", 10, -np.inf)], "is -inf"),
+        ([("ann", 10, 1e39)], r"is 1e\+39"),
+        ([("ann", 10, [2])], r"is \[2\]"),
+        (np.array([["ann", 10, None]], object), "is None"),
+        (["ab", "cd"], "interaction 'ab' is not a tuple"),
+        ([{"ann": 10, "bob": 20}], "interaction {'ann': 10, 'bob': 20} is not a tuple"),
+        ([{"ann", 10}], "is not a tuple"),
+        (pd.DataFrame({"user": ["ann"], "item": [10]}), "interaction 'user' is not a tuple"),
+        ("ab", "interactions must be a list, not the text 'ab'"),
+        (3, "interactions must be a list, not 3 of type int"),
+        ([(["ann"], 10)], "user ids of interactions must be texts or numbers"),
         ([("ann", 10), ("ann", 10, 1, 2)], "has length 4"),
         (np.ones((2, 4)), "has length 4"),
     ],
@@ -173,9 +188,50 @@ def test_items_without_features_cannot_be_normalized() -> None:
         ([("ann", {"blue": 1})], "Unknown user feature 'blue'"),
         ([("ann", "old", "young")], "is not a pair"),
         ([1], "1 is not a pair"),
+        ([("ann", "old")], r"features of user 'ann' must be a list, not the text 'old'; pass \['old'\]"),
+        ([("ann", b"old")], "not the text b'old'"),
+        ([("ann", None)], "features of user 'ann' must be a list, not None of type NoneType"),
+        ([("ann", 3)], "must be a list, not 3 of type int"),
+        ([("ann", [["old"]])], r"\['old'\] is not an id or a feature name"),
+        ([(["ann"], ["old"])], r"\['ann'\] is not an id or a feature name"),
+        ([("ann", {"old": None})], "weight of feature 'old' of user 'ann' is None"),
+        ([("bob", {"young": np.nan})], "weight of feature 'young' of user 'bob' is nan"),
+        ([("bob", {"young": "2 kg"})], "weight of feature 'young' of user 'bob' is '2 kg'"),
+        (["ab"], "'ab' is not a pair"),
+        (("ann", ["old"]), "'ann' is not a pair"),
+        ({"ann": ["old"]}, "'ann' is not a pair"),
+        ([{"ann", "old"}], "is not a pair"),
+        ("old", "user features must be a list, not the text 'old'"),
+        (None, "user features must be a list, not None"),
     ],
 )
 def test_invalid_features(data: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as caught:
         shop().build_user_features(data)
     assert isinstance(caught.value, UnknownIdError) == message.startswith("Unknown")
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ({"users": "ann"}, r"users must be a list, not the text 'ann'; pass \['ann'\] for a single one"),
+        ({"items": 3}, "items must be a list, not 3 of type int"),
+        ({"items": [["hat"]]}, "items must be texts or numbers"),
+        ({"user_features": "young"}, "user_features must be a list, not the text 'young'"),
+        ({"item_features": np.ones((2, 2))}, "item_features must be texts or numbers"),
+    ],
+)
+def test_invalid_lists(lists: dict[str, Any], message: str) -> None:
+    dataset = shop()
+    before = dataset.mapping()
+    with pytest.raises(DataError, match=message):
+        dataset.fit_partial(**lists)
+    assert dataset.mapping() == before
+
+
+def test_weights_may_be_texts_of_an_array() -> None:
+    _, weights = shop().build_interactions(np.array([["ann", 10, 2.5]], object))
+    assert weights.data.tolist() == [2.5]
+    dataset = Dataset()
+    dataset.fit(["ann"], ["hat"])
+    assert dataset.build_interactions(np.array([["ann", "hat", "2.5"]]))[1].data.tolist() == [2.5]

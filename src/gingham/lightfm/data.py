@@ -1,7 +1,6 @@
 """Build sparse matrices from ids and feature names."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +10,7 @@ from gingham import _native
 from gingham.arrays import Floats, Indices
 from gingham.errors import DataError
 from gingham.lightfm.errors import UnknownError
+from gingham.lightfm.rows import chunks, distinct, items_of, pair_of, weights_of
 
 __all__ = ["Dataset"]
 
@@ -19,9 +19,6 @@ IdMap: TypeAlias = dict[Hashable, int]
 Interaction: TypeAlias = tuple[Hashable, Hashable] | tuple[Hashable, Hashable, float]
 # (id, feature names) or (id, {feature name: weight})
 FeatureRow: TypeAlias = tuple[Hashable, Iterable[Hashable] | Mapping[Hashable, float]]
-
-_CHUNK = 200_000  # interactions converted at once, to limit memory
-_FORMATS = "(user id, item id) or (user id, item id, weight)"
 
 
 class Dataset:
@@ -121,7 +118,7 @@ class Dataset:
         UnknownError
             If an id is unknown; call `fit` or `fit_partial` with it first.
         DataError
-            If an interaction does not have two or three elements, or a weight is not a number.
+            If an interaction does not have two or three elements, or a weight is not a finite number.
 
         Examples
         --------
@@ -135,7 +132,7 @@ class Dataset:
         """
         users, items, weights = (
             np.concatenate(parts) if len(parts) > 1 else parts[0]
-            for parts in zip(*map(self._indexed, _chunks(data)), strict=True)
+            for parts in zip(*map(self._indexed, chunks(data)), strict=True)
         )
         positions, shape = (users, items), self.interactions_shape()
         ones = np.ones(len(users), np.int32)
@@ -160,7 +157,8 @@ class Dataset:
         UnknownError
             If an id or a feature name is unknown.
         DataError
-            If an element of `data` is not a pair, or a user without features cannot be normalized.
+            If an element of `data` is not a pair of an id and a list or mapping of names, a weight is not a finite
+            number, or a user without features cannot be normalized.
 
         Examples
         --------
@@ -229,7 +227,8 @@ class Dataset:
             raise _unknown_error(side.what, ids[first])
         if len(columns) == 2:
             return users, items, np.ones(len(users), np.float32)
-        return users, items, _weights(columns[2])
+        weights = weights_of(columns[2], lambda place: f"({columns[0][place]!r}, {columns[1][place]!r})")
+        return users, items, weights
 
 
 class _Side:
@@ -256,19 +255,22 @@ class _Side:
 
     def add_ids(self, ids: Iterable[Hashable] | None) -> None:
         n_before, first = len(self.ids), self.n_features
-        for key in () if ids is None else ids:
+        for key in distinct(ids, f"{self.what}s"):
             self.ids.setdefault(key, len(self.ids))
         if self._has_identity:
             self._own += range(first, first + len(self.ids) - n_before)
 
     def add_names(self, names: Iterable[Hashable] | None) -> None:
-        for name in () if names is None else names:
+        for name in distinct(names, f"{self.what}_features"):
             self._names.setdefault(name, self.n_features)
 
     def indices(self, ids: list[Hashable]) -> Indices:
         """Return the indices of ids; -1 for an unknown id."""
         indices = np.empty(len(ids), np.int32)
-        _native.look_up(numbers=self.ids, keys=ids, out=indices)
+        try:
+            _native.look_up(numbers=self.ids, keys=ids, out=indices)
+        except TypeError as error:
+            raise DataError(f"The {self.what} ids of interactions must be texts or numbers ({error}).") from error
         return indices
 
     def build(self, data: Iterable[FeatureRow], normalize: bool) -> sp.csr_matrix:
@@ -277,29 +279,42 @@ class _Side:
             rows.append(row)
             columns.append(column)
             weights.append(weight)
+        values = weights_of(weights, lambda place: self._entry_name(rows[place], columns[place]))
         positions = np.array(rows, np.int32), np.array(columns, np.int32)
-        shape = len(self.ids), self.n_features
-        matrix = sp.csr_matrix((np.array(weights, np.float32), positions), shape=shape)
+        matrix = sp.csr_matrix((values, positions), shape=(len(self.ids), self.n_features))
         return self._normalized(matrix) if normalize else matrix
 
     def _entries(self, data: Iterable[FeatureRow]) -> Iterator[tuple[int, int, float]]:
-        for datum in data:
-            try:
-                key, features = datum
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{datum!r} is not a pair; pass ({self.what} id, feature names).") from error
-            if key not in self.ids:
+        for datum in items_of(data, f"The {self.what} features"):
+            key, features = pair_of(datum, self.what)
+            row = self._number(self.ids, key)
+            if row is None:
                 raise _unknown_error(self.what, key)
-            weighted = features.items() if isinstance(features, Mapping) else ((name, 1.0) for name in features)
+            if isinstance(features, Mapping):
+                weighted: Iterable[tuple[Hashable, float]] = features.items()
+            else:
+                weighted = ((name, 1.0) for name in items_of(features, f"The features of {self.what} {key!r}"))
             for name, weight in weighted:
                 column = self._column(name)
                 if column is None:
                     raise _unknown_error(f"{self.what} feature", name)
-                yield self.ids[key], column, weight
+                yield row, column, weight
+
+    def _entry_name(self, row: int, column: int) -> str:
+        names = {number: name for name, number in self.features().items()}
+        return f"feature {names[column]!r} of {self.what} {list(self.ids)[row]!r}"
+
+    @staticmethod
+    def _number(numbers: IdMap, key: Any) -> int | None:
+        try:
+            return numbers.get(key)
+        except TypeError as error:
+            raise DataError(f"{key!r} is not an id or a feature name ({error}); pass a text or a number.") from error
 
     def _column(self, name: Hashable) -> int | None:
-        number = self.ids.get(name) if self._own else None
-        return self._names.get(name, None if number is None else self._own[number])
+        column = self._number(self._names, name)
+        number = self.ids.get(name) if column is None and self._own else None
+        return column if number is None else self._own[number]
 
     def _normalized(self, matrix: sp.csr_matrix) -> sp.csr_matrix:
         empty = np.flatnonzero(np.diff(matrix.indptr) == 0)
@@ -317,42 +332,6 @@ class _Side:
         return matrix
 
 
-def _chunks(data: Iterable[Interaction]) -> Iterator[list[Any]]:
-    """Yield interactions in chunks of columns (users, items and perhaps weights); at least one chunk."""
-    if isinstance(data, np.ndarray) and data.ndim == 2:
-        _require_length(data.shape[1], data[0] if len(data) else data)
-        # As Python objects, whatever the dtype of the array, because the dictionaries have Python objects as keys.
-        yield [column.tolist() for column in data.T]
-        return
-    rest: Iterator[Any] = iter(data)
-    while chunk := list(islice(rest, _CHUNK)):
-        try:
-            lengths = set(map(len, chunk))
-        except TypeError as error:
-            raise DataError(f"An interaction is not a tuple ({error}); pass {_FORMATS}.") from error
-        for datum in chunk if lengths - {2, 3} else ():
-            _require_length(len(datum), datum)
-        if len(lengths) == 2:
-            chunk = [(*datum, 1.0)[:3] for datum in chunk]
-        # Not zip(*chunk), whose many temporary objects trigger the garbage collector.
-        if lengths == {2}:
-            yield [[user for user, _ in chunk], [item for _, item in chunk]]
-        else:
-            yield [[user for user, _, _ in chunk], [item for _, item, _ in chunk], [weight for _, _, weight in chunk]]
-    yield [[], []]
-
-
-def _weights(values: list[Any]) -> Floats:
-    try:
-        return np.asarray(values, np.float32)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"A weight is not a number ({error}); pass numbers as the third elements.") from error
-
-
 def _unknown_error(what: str, key: Any) -> UnknownError:
     return UnknownError(f"Unknown {what} {key!r}; call fit or fit_partial with it first.")
 
-
-def _require_length(length: int, datum: Any) -> None:
-    if length not in (2, 3):
-        raise DataError(f"{datum!r} has length {length}; pass {_FORMATS}.")
