@@ -1,16 +1,17 @@
 """Split interactions at random into train and test parts."""
 
-import numpy as np
 import scipy.sparse as sp
 
 from gingham.arrays import Matrix
 from gingham.lightfm.errors import translated
 from gingham.lightfm.matrices import as_coo
+from gingham.lightfm.randomness import as_random_state
+from gingham.randomness import RandomState
 from gingham.validation import check_number
 
 
 def random_train_test_split(
-    interactions: Matrix, test_percentage: float = 0.2, random_state: int | np.random.RandomState | None = None
+    interactions: Matrix, test_percentage: float = 0.2, random_state: RandomState = None
 ) -> tuple[sp.coo_matrix, sp.coo_matrix]:
     """Split interactions at random. The same seed gives the same parts as in LightFM.
 
@@ -21,7 +22,7 @@ def random_train_test_split(
         the same order) and the same seed.
     test_percentage : float
         The share of entries in the test part, from 0 to 1; 0.2 by default.
-    random_state : int, RandomState or None
+    random_state : int, RandomState, Generator or None
         The seed. With None (default), each call gives a different split.
 
     Returns
@@ -34,7 +35,7 @@ def random_train_test_split(
     DataError
         If `interactions` is not a sparse matrix.
     ParameterError
-        If `test_percentage` is not a number from 0 to 1.
+        If `test_percentage` is not a number from 0 to 1, or `random_state` is not a seed.
 
     Examples
     --------
@@ -49,8 +50,7 @@ def random_train_test_split(
     coo = as_coo(interactions, "interactions")
     with translated():
         check_number("test_percentage", test_percentage, least=0, most=1)
-    rng = random_state if isinstance(random_state, np.random.RandomState) else np.random.RandomState(random_state)
-    order = rng.permutation(coo.nnz)
+    order = as_random_state(random_state).permutation(coo.nnz)
     cutoff = int((1.0 - test_percentage) * coo.nnz)
     train, test = (
         sp.coo_matrix((coo.data[part], (coo.row[part], coo.col[part])), shape=coo.shape, dtype=coo.dtype)

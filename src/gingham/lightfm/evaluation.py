@@ -8,8 +8,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import metrics
-from gingham.arrays import Floats, Matrix, canonical
+from gingham.arrays import Floats, Matrix
 from gingham.lightfm.lightfm import LightFM
+from gingham.lightfm.matrices import as_csr
 from gingham.lightfm.scoring import worst_ranks
 from gingham.metrics import TestRanks
 from gingham.validation import check_integer
@@ -135,7 +136,7 @@ def auc_score(
     )
     n_users, n_items = test.shape
     n_test = np.diff(test.indptr)
-    n_train = 0 if train_interactions is None else canonical(train_interactions, "train_interactions").getnnz(axis=1)
+    n_train = 0 if train_interactions is None else as_csr(train_interactions, "train_interactions").getnnz(axis=1)
     negatives = n_items - n_test - n_train
     users = np.repeat(np.arange(n_users), n_test)
     # Test items of a user with equal scores form one level, so that none of them counts as above another.

@@ -1,6 +1,7 @@
 """The model: the arguments and attributes of LightFM, with the training and ranking of HybridMF."""
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,9 +9,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham import store
-from gingham.arrays import Matrix, canonical
+from gingham.arrays import Matrix
 from gingham.errors import ArtifactError, DataError
 from gingham.lightfm.errors import translated
+from gingham.lightfm.matrices import as_csr
 from gingham.lightfm.randomness import restored_random_state, stored_random_state
 from gingham.lightfm.state import ARRAYS, StoredState, restored_arrays
 from gingham.lightfm.training import Trainer
@@ -144,6 +146,12 @@ class LightFM(Parametrized, Trainer):
         with translated():
             return super().set_params(**params)
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        # One by one, because a model that LightFM pickled has other attributes; see docs/differences-from-lightfm.md.
+        self._history = []
+        for name, value in state.items():
+            setattr(self, name, value)
+
     @classmethod
     def from_lightfm(cls, model: Any) -> Self:
         """Convert a model of the original LightFM package; its arrays are copied.
@@ -207,7 +215,7 @@ class LightFM(Parametrized, Trainer):
         """
         self._require_fitted()
         n_users, n_items = (
-            len(self._parameters(what)[1]) if features is None else canonical(features, f"{what}_features").shape[0]
+            len(self._parameters(what)[1]) if features is None else as_csr(features, f"{what}_features").shape[0]
             for what, features in (("user", user_features), ("item", item_features))
         )
         history = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions

@@ -19,7 +19,23 @@ def as_coo(data: Any, name: str) -> sp.coo_matrix:
     DataError
         If `data` is not a valid sparse matrix.
     """
+    _require_sparse(data, name)
     return sp.coo_matrix(valid(data, name))
+
+
+def as_csr(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr_matrix:
+    """Convert a sparse matrix of any format to float32 CSR as `gingham.arrays.canonical` does, with the same errors."""
+    _require_sparse(data, name)
+    return canonical(data, name, shape)
+
+
+def _require_sparse(data: Any, name: str) -> None:
+    if not sp.issparse(data):
+        method = name if name.endswith("features") else "interactions"
+        raise DataError(
+            f"{name} is a {type(data).__name__}; pass a sparse matrix, such as that of Dataset.build_{method} or "
+            f"scipy.sparse.coo_matrix({name})."
+        )
 
 
 def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
@@ -31,11 +47,15 @@ def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
         If `sample_weight` is not a COO matrix with the same entries as the interactions, in the same order, or a weight
         is not finite.
     """
-    values = coo.data.astype(np.float32, copy=False)
+    values = _floats(coo)
     if sample_weight is None:
         return Observations(coo.row, coo.col, values, None)
     if getattr(sample_weight, "format", None) != "coo":
-        raise DataError(f"sample_weight is a {type(sample_weight).__name__}; pass a COO matrix.")
+        raise DataError(
+            f"sample_weight is a {type(sample_weight).__name__}; pass a COO matrix, such as the weights of "
+            "Dataset.build_interactions."
+        )
+    sample_weight = valid(sample_weight, "sample_weight")
     same = (
         sample_weight.shape == coo.shape
         and np.array_equal(sample_weight.row, coo.row)
@@ -46,10 +66,20 @@ def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
             f"sample_weight has shape {sample_weight.shape} and {sample_weight.nnz:,} entries, which do not match the "
             f"interactions of shape {coo.shape} with {coo.nnz:,}; pass one weight per interaction, in the same order."
         )
-    weights = sample_weight.data.astype(np.float32, copy=False)
-    if not np.isfinite(weights).all():
-        raise DataError("sample_weight holds a value that is not finite; pass finite weights.")
+    weights = _floats(sample_weight)
+    wrong = np.flatnonzero(~np.isfinite(weights))
+    if len(wrong):
+        first = wrong[0]
+        raise DataError(
+            f"sample_weight holds {sample_weight.data[first]} in row {coo.row[first]}, column {coo.col[first]}; pass "
+            "finite weights."
+        )
     return Observations(coo.row, coo.col, values, weights)
+
+
+def _floats(matrix: sp.coo_matrix) -> Floats:
+    with np.errstate(over="ignore"):  # a value too large for float32 becomes infinite, which is refused later
+        return np.asarray(matrix.data, np.float32)
 
 
 def positive_weights(pairs: Observations, matrix: sp.csr_matrix) -> Floats | None:
@@ -74,7 +104,7 @@ def feature_rows(features: Matrix | None, name: str, n_rows: int) -> sp.csr_matr
     """
     if features is None:
         return None
-    matrix = canonical(features, name)
+    matrix = as_csr(features, name)
     if matrix.shape[0] < n_rows:
         raise DataError(
             f"{name} has {matrix.shape[0]:,} rows for {n_rows:,} {name.partition('_')[0]}s; pass one row per "
@@ -91,7 +121,10 @@ def index(ids: Any, name: str) -> Indices:
     DataError
         If `ids` is not a list of numbers, or a number is negative, too large or not an integer.
     """
-    array = np.atleast_1d(np.asarray(ids))
+    try:
+        array = np.atleast_1d(np.asarray(ids))
+    except ValueError as error:
+        raise DataError(f"{name} holds lists of different lengths; pass a list of row numbers.") from error
     if array.dtype == np.int32 and array.ndim == 1:
         integers: npt.NDArray[Any] = array
     elif array.ndim != 1 or not (array.size == 0 or array.dtype.kind in "iuf"):

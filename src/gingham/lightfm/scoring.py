@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices, Matrix, canonical
+from gingham.arrays import Floats, Indices, Matrix
 from gingham.errors import DataError
 from gingham.lightfm.errors import translated
-from gingham.lightfm.matrices import feature_rows, index
+from gingham.lightfm.matrices import as_csr, feature_rows, index
 from gingham.lightfm.state import ModelState
 from gingham.scores import Ranking, RepresentationScores, rank
-from gingham.validation import check_integer
+from gingham.validation import MAX_THREADS, check_integer
 
 _PAIRS = 200_000  # that `predict` scores at once, to limit memory
 
@@ -160,8 +160,8 @@ class Scorer(ModelState):
         """
         self._require_fitted()
         require_threads(num_threads)
-        test = canonical(test_interactions, "test_interactions")
-        train = None if train_interactions is None else canonical(train_interactions, "train_interactions", test.shape)
+        test = as_csr(test_interactions, "test_interactions")
+        train = None if train_interactions is None else as_csr(train_interactions, "train_interactions", test.shape)
         if check_intersections and train is not None and (shared := test.multiply(train).nnz):
             raise DataError(
                 f"test_interactions and train_interactions share {shared:,} entries; remove them from one of the "
@@ -192,4 +192,4 @@ def _score_pairs(users: tuple[Floats, Floats], items: tuple[Floats, Floats]) -> 
 def require_threads(num_threads: int) -> None:
     """Check that `num_threads` is a positive integer; unlike in Gingham, 0 does not mean all cores."""
     with translated():
-        check_integer("num_threads", num_threads, 1)
+        check_integer("num_threads", num_threads, 1, MAX_THREADS)

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices, Matrix, canonical
+from gingham.arrays import Floats, Indices, Matrix
 from gingham.checked import Values, require, stored_array
 from gingham.errors import DataError
 from gingham.lightfm.errors import NotFittedError
-from gingham.lightfm.matrices import feature_rows
+from gingham.lightfm.matrices import as_csr, feature_rows
 from gingham.models.epochs import StoredEpoch
 from gingham.models.side import Side
 
@@ -123,7 +123,7 @@ class ModelState:
         embeddings, biases = self._parameters(what)
         if features is None:
             return biases, embeddings
-        rows = canonical(features, f"{what}_features")
+        rows = as_csr(features, f"{what}_features")
         self._require_features(rows.shape[1], what)
         return rows @ biases, rows @ embeddings
 

@@ -157,6 +157,8 @@ class Trainer(Scorer):
         weights = positive_weights(observed, training_data.matrix) if loss.draws_positives else None
         # The examples are stored in the same order in every call, so that two calls equal one; an epoch orders them anew.
         pairs = TrainingPairs.of_observations(observed, training_data.matrix, weights, loss, seed=0)
+        if 0 in coo.shape:  # without positives LightFM trains nothing, but without users or items it fails
+            pairs.require_some(training_data.matrix, loss)
         is_trained = len(pairs) > 0 and (self.max_sampled > 0 or not loss.searches)
         state = _State(
             users,

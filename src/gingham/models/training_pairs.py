@@ -76,12 +76,22 @@ class TrainingPairs:
         users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
         observations = Observations(users, matrix.indices, matrix.data, weights)
         pairs = cls.of_observations(observations, matrix, weights, loss, seed)
-        if not len(pairs):
+        pairs.require_some(matrix, loss)
+        return pairs
+
+    def require_some(self, matrix: sp.csr_matrix, loss: Loss) -> None:
+        """Check that there are examples.
+
+        Raises
+        ------
+        DataError
+            If there are none.
+        """
+        if not len(self):
             raise DataError(
                 f"None of the {matrix.nnz:,} interactions has a value above zero, so the loss {loss.name!r} has no "
                 "training examples; use a value such as 1 for each positive interaction."
             )
-        return pairs
 
     @classmethod
     def of_observations(
