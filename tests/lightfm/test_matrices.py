@@ -2,11 +2,16 @@ import copy
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
+from gingham import HybridMF
+from gingham.errors import DataError
 from gingham.lightfm import LightFM
+from gingham.lightfm.cross_validation import random_train_test_split
 from gingham.lightfm.errors import ParameterError
+from gingham.lightfm.evaluation import precision_at_k
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, same
 
 
@@ -53,6 +58,53 @@ def test_arguments_are_not_changed() -> None:
         assert all(np.array_equal(vars(old)[name], value) for name, value in vars(new).items() if name != "_shape")
 
 
+@pytest.mark.parametrize("wrong", [[[1, 0]], np.eye(2), pd.DataFrame([[1]]), 10, "red"], ids=lambda wrong: str(type(wrong)))
+def test_other_objects_are_refused_in_the_words_of_lightfm(wrong: Any) -> None:
+    model = LightFM().fit(bought())
+    for name, call in (
+        ("interactions", lambda: LightFM().fit(wrong)),
+        ("user_features", lambda: LightFM().fit(bought(), wrong)),
+        ("item_features", lambda: LightFM().fit(bought(), None, wrong)),
+        ("item_features", lambda: model.predict(0, [1], wrong)),
+        ("user_features", lambda: model.get_user_representations(wrong)),
+        ("test_interactions", lambda: model.predict_rank(wrong)),
+        ("train_interactions", lambda: precision_at_k(model, bought(), wrong)),
+        ("interactions", lambda: random_train_test_split(wrong)),
+        ("user_features", lambda: model.to_hybrid(user_features=wrong)),
+    ):
+        with pytest.raises(DataError, match=f"{name} is a {type(wrong).__name__}; pass .* Dataset.build_"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, np.nan], "sample_weight holds nan in row 1, column 0; pass finite weights"),
+        ([1.0, 1e39], "sample_weight holds 1e[+]39 in row 1, column 0"),
+        ([1.0, None], "sample_weight holds values of type object"),
+    ],
+)
+def test_weights_that_are_not_finite_numbers(weights: Any, message: str) -> None:
+    positions = ([0, 1], [1, 0])
+    pairs = sp.coo_matrix((np.ones(2), positions))
+    wrong = sp.coo_matrix(pairs)
+    wrong.data = np.array(weights)
+    with pytest.raises(DataError, match=message):
+        LightFM().fit(pairs, sample_weight=wrong)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+@pytest.mark.parametrize("loss", ["warp", "logistic"])
+def test_matrices_without_rows_or_columns(loss: str, shape: tuple[int, int]) -> None:
+    matrix = sp.coo_matrix(shape)
+    messages = []
+    for fit in (LightFM(loss=loss).fit, LightFM(loss=loss).fit_partial, HybridMF(loss=loss).fit):
+        with pytest.raises(DataError, match="None of the 0 interactions") as caught:
+            fit(matrix)
+        messages.append(str(caught.value))
+    assert len(set(messages)) == 1
+
+
 def test_invalid_matrices() -> None:
     for wrong in ({"user_features": features(N_USERS - 1)}, {"item_features": features(N_ITEMS - 1)}):
         with pytest.raises(ValueError, match="pass one row per"):
@@ -62,8 +114,8 @@ def test_invalid_matrices() -> None:
         model.fit_partial(bought())
     with pytest.raises(ValueError, match="holds nan"):
         LightFM().fit(bought() * np.nan)
-    with pytest.raises(ValueError, match="ndarray"):
-        LightFM().fit(bought().toarray())
+    with pytest.raises(ValueError, match="interactions holds 1e39|interactions holds inf"):
+        LightFM().fit(bought().astype(np.float64) * 1e39)
     with pytest.raises(ValueError, match="num_threads"):
         LightFM().fit(bought(), num_threads=0)
     for epochs in (-1, 1.5, "many"):

@@ -137,8 +137,8 @@ class ModelState:
         n_features = 1 + int(entities.max(initial=-1)) if features is None else features.shape[1]
         if n_features > len(biases):
             raise DataError(
-                f"There are at least {n_features:,} {what} features, but the model has {len(biases):,}; use ids and "
-                "features that the model was fitted with."
+                f"There are at least {n_features:,} {what} features, but the model has {len(biases):,}; pass ids and "
+                f"{what}_features that it was fitted with."
             )
         if features is None:
             return embeddings[entities], biases[entities]
@@ -170,8 +170,8 @@ class ModelState:
         expected = len(getattr(self, f"{what}_embeddings"))
         if n_features != expected:
             raise DataError(
-                f"There are {n_features:,} {what} features, but the model has {expected:,}; use the features that it "
-                "was fitted with, or call fit again."
+                f"There are {n_features:,} {what} features, but the model has {expected:,}; pass {what}_features with "
+                "the columns that it was fitted with, or call fit again."
             )
 
     def _set_parameters(self, what: str, side: Side) -> None:
