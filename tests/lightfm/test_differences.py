@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 
 from gingham.arrays import Floats
 from gingham.lightfm import LightFM
@@ -78,6 +79,13 @@ def test_kos_supports_weights() -> None:
     assert np.abs(light.item_biases).max() < np.abs(heavy.item_biases).max()
 
 
+@pytest.mark.parametrize("loss", RANKING_LOSSES)
+def test_ranking_losses_do_not_change_user_biases(loss: str) -> None:
+    model = LightFM(loss=loss, k=1, random_state=1).fit(bought(), epochs=5)
+    assert not model.user_biases.any()
+    assert model.item_biases.any()
+
+
 def test_fit_does_not_change_its_arguments() -> None:
     pairs = sp.coo_matrix(([3, 5], ([0, 1], [1, 0])), shape=(2, 2))
     weights = sp.coo_matrix(([2, 1], ([0, 1], [1, 0])), shape=(2, 2))
@@ -100,6 +108,45 @@ def test_numpy_integers_are_accepted() -> None:
     model.fit(bought(), epochs=np.int64(2), num_threads=np.int64(1))
     for user in (np.int64(1), np.int32(1), np.uint8(1)):
         np.testing.assert_array_equal(model.predict(user, np.arange(N_ITEMS)), model.predict(1, np.arange(N_ITEMS)))
+
+
+def test_sklearn_searches_for_parameters() -> None:
+    def scorer(model: LightFM, matrix: sp.csr_matrix, y: None = None) -> float:
+        return float(precision_at_k(model, matrix, k=3).mean())
+
+    rows = [(np.arange(N_USERS), np.arange(N_USERS))]
+    model, space = LightFM(loss="warp", random_state=1), {"learning_rate": [1e-6, 0.5]}
+    for search in (GridSearchCV, RandomizedSearchCV):
+        options = {"n_iter": 2, "random_state": 1} if search is RandomizedSearchCV else {}
+        found = search(model, space, scoring=scorer, cv=rows, error_score="raise", **options).fit(bought())
+        assert found.best_params_ == {"learning_rate": 0.5}
+        assert found.best_estimator_.user_embeddings.shape == (N_USERS, 10)
+    assert len(cross_val_score(model, bought(), scoring=scorer, cv=rows, error_score="raise")) == 1
+
+
+def test_texts_are_not_lists_of_names() -> None:
+    dataset = Dataset()
+    dataset.fit(["ann"], ["i1"], item_features=["red", "r", "e", "d"])
+    with pytest.raises(ValueError, match=r"features of item 'i1' must be a list, not the text 'red'; pass \['red'\]"):
+        dataset.build_item_features([("i1", "red")])
+    with pytest.raises(ValueError, match="users must be a list, not the text 'ann'"):
+        dataset.fit_partial(users="ann")
+
+
+@pytest.mark.parametrize("weight", [None, np.nan, np.inf])
+def test_weights_must_be_finite_numbers(weight: float | None) -> None:
+    dataset = Dataset()
+    dataset.fit(["ann"], ["hat"], user_features=["young"])
+    with pytest.raises(ValueError, match=r"weight of \('ann', 'hat'\) is .*; pass a finite number"):
+        dataset.build_interactions([("ann", "hat", weight)])
+    with pytest.raises(ValueError, match="weight of feature 'young' of user 'ann' is .*; pass a finite number"):
+        dataset.build_user_features([("ann", {"young": weight})])
+
+
+def test_matrices_without_users_or_items_are_refused() -> None:
+    for shape in ((0, 5), (5, 0)):
+        with pytest.raises(ValueError, match="None of the 0 interactions has a value above zero"):
+            LightFM(loss="warp").fit(sp.coo_matrix(shape))
 
 
 def test_an_id_equal_to_a_feature_name_has_its_own_column() -> None:

@@ -1,4 +1,6 @@
+import copy
 import inspect
+import pickle
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 
 from gingham import HybridMF
 from gingham.errors import ArtifactError, DataError
-from gingham.lightfm import LightFM, __version__, lightfm, version
+from gingham.lightfm import LightFM, __version__, _lightfm_fast, lightfm, version
 from gingham.lightfm.errors import NotFittedError, ParameterError
 from gingham.lightfm.state import ARRAYS
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, fitted, same
@@ -118,6 +120,19 @@ def test_from_lightfm_copies_the_attributes() -> None:
         LightFM.from_lightfm(unfitted).predict(0, [1])
 
 
+def test_pickles() -> None:
+    ours = fitted()
+    restored = pickle.loads(pickle.dumps(ours))
+    assert same(restored, ours)
+    assert same(restored.fit_partial(bought()), ours.fit_partial(bought()))
+    # The attributes of LightFM, as its pickles have them.
+    state = {**ours.get_params(), **{name: getattr(ours, name) for name in ARRAYS}}
+    theirs = LightFM.__new__(LightFM)
+    theirs.__setstate__(copy.deepcopy(state))
+    assert same(theirs, ours)
+    assert same(theirs.fit_partial(bought()), ours.fit_partial(bought()))
+
+
 def test_from_lightfm_refuses_other_objects() -> None:
     with pytest.raises(DataError, match="type int has no attribute 'no_components'"):
         LightFM.from_lightfm(3)
@@ -144,3 +159,7 @@ def test_repr_shows_the_parameters() -> None:
 def test_the_modules_are_those_of_lightfm() -> None:
     assert lightfm.LightFM is LightFM
     assert version.__version__ == __version__
+    with pytest.raises(ImportError, match="no CSRMatrix, an internal part of LightFM; use"):
+        _lightfm_fast.CSRMatrix  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'other'"):
+        _lightfm_fast.other  # noqa: B018
