@@ -139,7 +139,7 @@ def test_weights_must_be_finite_numbers(weight: float | None) -> None:
     dataset.fit(["ann"], ["hat"], user_features=["young"])
     with pytest.raises(ValueError, match=r"weight of \('ann', 'hat'\) is .*; pass a finite number"):
         dataset.build_interactions([("ann", "hat", weight)])
-    with pytest.raises(ValueError, match="weight of feature 'young' of user 'ann' is .*; pass a finite number"):
+    with pytest.raises(ValueError, match=r"weight of feature 'young' of user 'ann' is .*; pass a finite number"):
         dataset.build_user_features([("ann", {"young": weight})])
 
 

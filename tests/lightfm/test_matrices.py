@@ -58,7 +58,9 @@ def test_arguments_are_not_changed() -> None:
         assert all(np.array_equal(vars(old)[name], value) for name, value in vars(new).items() if name != "_shape")
 
 
-@pytest.mark.parametrize("wrong", [[[1, 0]], np.eye(2), pd.DataFrame([[1]]), 10, "red"], ids=lambda wrong: str(type(wrong)))
+@pytest.mark.parametrize(
+    "wrong", [[[1, 0]], np.eye(2), pd.DataFrame([[1]]), 10, "red"], ids=lambda wrong: str(type(wrong))
+)
 def test_other_objects_are_refused_in_the_words_of_lightfm(wrong: Any) -> None:
     model = LightFM().fit(bought())
     for name, call in (
@@ -110,11 +112,11 @@ def test_invalid_matrices() -> None:
         with pytest.raises(ValueError, match="pass one row per"):
             LightFM().fit(bought(), **wrong)
     model = LightFM().fit(bought(), features(N_USERS + 3), features(N_ITEMS))  # more rows than users are allowed
-    with pytest.raises(ValueError, match="user features"):
+    with pytest.raises(ValueError, match="There are 20 item features, but the model has 25; pass item_features"):
         model.fit_partial(bought())
     with pytest.raises(ValueError, match="holds nan"):
         LightFM().fit(bought() * np.nan)
-    with pytest.raises(ValueError, match="interactions holds 1e39|interactions holds inf"):
+    with pytest.raises(ValueError, match="interactions holds inf"):
         LightFM().fit(bought().astype(np.float64) * 1e39)
     with pytest.raises(ValueError, match="num_threads"):
         LightFM().fit(bought(), num_threads=0)

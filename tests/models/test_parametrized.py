@@ -21,12 +21,12 @@ from tests.models.samples import noise, positives
 class AllUsers:
     """Folds in which all users are in both parts."""
 
-    def split(self, X: Any, y: None = None, groups: None = None) -> Iterator[tuple[Any, Any]]:  # noqa: N803
+    def split(self, X: Any, y: None = None, groups: None = None) -> Iterator[tuple[Any, Any]]:
         users = np.arange(X.shape[0])
         yield users, users
         yield users, users
 
-    def get_n_splits(self, X: Any = None, y: None = None, groups: None = None) -> int:  # noqa: N803
+    def get_n_splits(self, X: Any = None, y: None = None, groups: None = None) -> int:
         return 2
 
 

@@ -334,4 +334,3 @@ class _Side:
 
 def _unknown_error(what: str, key: Any) -> UnknownError:
     return UnknownError(f"Unknown {what} {key!r}; call fit or fit_partial with it first.")
-

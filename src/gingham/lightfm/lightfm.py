@@ -229,7 +229,8 @@ class LightFM(Parametrized, Trainer):
         Raises
         ------
         NotFittedError, ParameterError, ArtifactError
-            If the model is not fitted, a parameter is out of range, or `path` exists but is not an artifact or cannot be written.
+            If the model is not fitted, a parameter is out of range, or `path` exists but is not an artifact or cannot
+            be written.
 
         Examples
         --------

@@ -78,5 +78,7 @@ def restored_random_state(arrays: Mapping[str, npt.NDArray[Any]]) -> np.random.R
     words = stored_array(arrays, _ARRAY, "int64", (_WORDS + 1,), least=0, most=2**32 - 1)
     require(words[-1] <= _WORDS and words[:-1].any(), f"the array {_ARRAY!r} is not the state of a random generator")
     random_state = np.random.RandomState()
-    random_state.set_state((_BIT_GENERATOR, words[:-1].astype(np.uint32), int(words[-1])))
+    state: Any = random_state.get_state(legacy=False)
+    state["state"] = {"key": words[:-1].astype(np.uint32), "pos": int(words[-1])}
+    random_state.set_state(state)
     return random_state

@@ -112,9 +112,7 @@ def weights_of(values: list[Any], name: Callable[[int], str]) -> Floats:
     except (TypeError, ValueError, OverflowError):
         pass
     position = next(position for position, value in enumerate(values) if not _is_weight(value))
-    raise DataError(
-        f"The weight of {name(position)} is {values[position]!r}; pass a finite number, or leave out what has no weight."
-    )
+    raise DataError(f"The weight of {name(position)} is {values[position]!r}; pass a finite number, or leave it out.")
 
 
 def _is_weight(value: Any) -> bool:
@@ -127,7 +125,9 @@ def _is_weight(value: Any) -> bool:
 
 def _require_rows(chunk: list[Any]) -> None:
     """Check that interactions have elements in order; by type, because that is quick."""
-    wrong = tuple(kind for kind in set(map(type, chunk)) if issubclass(kind, _UNORDERED) or not hasattr(kind, "__len__"))
+    wrong = tuple(
+        kind for kind in set(map(type, chunk)) if issubclass(kind, _UNORDERED) or not hasattr(kind, "__len__")
+    )
     for datum in chunk if wrong else ():
         if isinstance(datum, wrong):
             raise DataError(f"The interaction {datum!r} is not a tuple; pass {FORMATS}, such as rows of a frame.")

@@ -155,7 +155,7 @@ class Trainer(Scorer):
         users, items = self._sides(training_data, features)
         loss = LOSSES[hybrid.loss]
         weights = positive_weights(observed, training_data.matrix) if loss.draws_positives else None
-        # The examples are stored in the same order in every call, so that two calls equal one; an epoch orders them anew.
+        # The examples are stored in the same order in every call, so that two calls equal one; epochs reorder them.
         pairs = TrainingPairs.of_observations(observed, training_data.matrix, weights, loss, seed=0)
         if 0 in coo.shape:  # without positives LightFM trains nothing, but without users or items it fails
             pairs.require_some(training_data.matrix, loss)

@@ -64,8 +64,8 @@ class Parametrized:
             check(name, getattr(self, name))
 
     def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn 1.6 and later ask of an estimator, so that its searches and validations accept it."""
-        # Only scikit-learn calls this, and nothing else here needs it.
+        """Return what scikit-learn asks of an estimator before a search or a validation, from version 1.6 on."""
+        # Imported here because only scikit-learn calls this.
         from sklearn.utils import InputTags, Tags, TargetTags  # type: ignore[import-untyped]
 
         inputs = InputTags(two_d_array=False, sparse=True)
