@@ -36,6 +36,7 @@ ORDER = (
     "comparison",
     "profiling",
     "config",
+    "reading",
     "pipeline",
     "tuning",
     "tracking",

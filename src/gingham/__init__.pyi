@@ -24,14 +24,14 @@ from .models import HybridMF as HybridMF
 from .models import ItemKNN as ItemKNN
 from .models import NextBasket as NextBasket
 from .models import Popularity as Popularity
-from .pipeline import read_dataset as read_dataset
-from .pipeline import read_tables as read_tables
 from .pipeline import run as run
 from .profiling import Profile as Profile
 from .profiling import profile as profile
 from .ranking import CandidateSource as CandidateSource
 from .ranking import LightGBMRanker as LightGBMRanker
 from .ranking import TwoStage as TwoStage
+from .reading import read_dataset as read_dataset
+from .reading import read_tables as read_tables
 from .tables import CleanSpec as CleanSpec
 from .tables import FeatureSpec as FeatureSpec
 from .tables import Finding as Finding

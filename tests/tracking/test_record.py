@@ -109,7 +109,7 @@ def test_a_search_has_its_trials_as_parts(shop_recipe: Recipe, tmp_path: Path) -
 
 
 def test_undefined_metrics_are_left_out(shop_recipe: Recipe, tmp_path: Path) -> None:
-    tables = pipeline.read_tables(shop_recipe)
+    tables = gg.read_tables(shop_recipe)
     dataset = gg.Dataset.from_tables(tables)
     train, test = gg.split.by_time(dataset, test="7d")
     model = {"model": gg.Popularity()}

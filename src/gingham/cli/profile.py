@@ -15,15 +15,16 @@ def profile(
     ),
 ) -> None:
     """Write an HTML page that describes a recipe's tables. Also print the main findings."""
-    from gingham import pipeline, profiling
+    from gingham import profiling
     from gingham.cli.console import ConsoleProgress, print_text
     from gingham.config import Recipe
+    from gingham.reading import read_tables
     from gingham.report import require_ready
 
     recipe, progress = Recipe.read(file), ConsoleProgress()
     require_ready(out)
     with progress.stage("Reading and cleaning the tables"):
-        tables = pipeline.read_tables(recipe)
+        tables = read_tables(recipe)
     with progress.stage("Profiling the tables"):
         result = profiling.profile(tables)
         result.save(out, title=f"Profile: {recipe.name}")

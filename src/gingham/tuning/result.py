@@ -17,8 +17,9 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.evaluation.evaluation import Evaluation
 from gingham.models import Recommender
-from gingham.pipeline import fit_and_compare, name_of, read_parts
+from gingham.pipeline import fit_and_compare, name_of
 from gingham.progress import Progress, Silent
+from gingham.reading import read_parts
 from gingham.report import require_ready
 from gingham.split import Split
 from gingham.tuning.folder import REPORT, STUDY, Folder

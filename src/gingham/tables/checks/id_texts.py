@@ -15,7 +15,7 @@ _POINT_ZERO = r"\.0+$"
 # A shop's best seller sells about ten times as often as the tenth (by Zipf's law); "guest" buys hundreds of times as
 # often as the tenth customer. A larger share of all rows, and multiple of the tenth largest, is absurd.
 _ABSURD_SHARE, _ABSURD_MULTIPLE, _TENTH = 0.05, 20, 10
-# Ids without digits are no products if at most this share of the items have one.
+# Ids without digits are hinted at if at most this share of the items have one.
 _FEW = 0.1
 
 
@@ -119,7 +119,7 @@ def _without_digits(counts: pl.DataFrame, table: str) -> Iterator[OddIds]:
     matches = counts.filter(~pl.col(ITEM_ID).str.contains(r"\d"))
     if table == "transactions" and 0 < matches.height <= _FEW * counts.height:
         what = (
-            "ids without digits among ids that have digits; if these are no products (postage, charges, vouchers), "
+            "ids without digits among ids that have digits; if these are not products (postage, charges, vouchers), "
             'remove them with transactions = "..." in [clean]'
         )
         yield OddIds("note", what, matches)

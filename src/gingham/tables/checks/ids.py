@@ -29,18 +29,18 @@ def check_ids(
         yield _with_rows(frame, odd, id_column, tables)
     if entities is None or counts.is_empty():
         return
-    known = entities[id_column].drop_nulls().cast(counts.schema[id_column])
-    if known.is_empty():
+    table_ids = entities[id_column].drop_nulls().cast(counts.schema[id_column])
+    if table_ids.is_empty():
         return
     try:
-        unknown = unknown_ids(counts, known, id_column, tables, is_dropped)
+        unknown = unknown_ids(counts, table_ids, id_column, tables, is_dropped)
     except TableError as error:
         yield failure("transactions", error)
         return
     if unknown is not None:
         yield _with_rows(frame, unknown, id_column, tables)
     origin = tables.origins["users" if id_column == USER_ID else "items"]
-    unused = entities.filter(ids.is_not_null() & ~ids.cast(known.dtype).is_in(counts[id_column].implode()))
+    unused = entities.filter(ids.is_not_null() & ~ids.cast(table_ids.dtype).is_in(counts[id_column].implode()))
     if unused.height:
         rows = rename_to_file(unused.head(EXAMPLES), origin)
         yield Finding("note", origin.table, origin.column(id_column), "ids without transactions", unused.height, rows)
