@@ -7,6 +7,7 @@
 #include <string>
 
 #include "arguments.hpp"
+#include "csv_scan.hpp"
 #include "lists.hpp"
 #include "look_up.hpp"
 #include "losses.hpp"
@@ -24,6 +25,9 @@ namespace gingham {
 void bind_als(nb::module_& module);
 
 namespace {
+
+// Counts and sizes of files stay far below this, so their sums cannot overflow.
+constexpr int64_t kMaxCount = int64_t{1} << 60;
 
 struct Schedule {
     std::string name;
@@ -254,6 +258,28 @@ int64_t number_keys_py(
     return now;
 }
 
+int64_t scan_csv_py(
+    const Vector<const uint8_t>& data, bool last, const std::string& separator, bool quoting,
+    const Vector<int64_t>& counts, const std::string& copied_separator, const std::optional<Vector<uint8_t>>& out) {
+    const auto is_separator = [](char c) { return c != '"' && c != '\n' && c != '\r' && c != '\0'; };
+    require(separator.size() == 1 || (separator.size() == 2 && separator[0] == separator[1]),
+            "separator must be one byte, or two equal bytes");
+    require(copied_separator.size() == 1, "copied_separator must be one byte");
+    require(is_separator(separator[0]) && is_separator(copied_separator[0]),
+            "a separator must not be a quotation mark, a line end or NUL");
+    require(counts.shape(0) == kCsvSlots, "counts must have one entry for each count");
+    for (int64_t slot = 0; slot < kCsvSlots; ++slot)
+        require(counts.data()[slot] >= 0 && counts.data()[slot] < kMaxCount, "a count is out of range");
+    const int64_t size = static_cast<int64_t>(data.shape(0));
+    require(!out || static_cast<int64_t>(out->shape(0)) > 4 * size, "out must be more than four times as long as data");
+    const CsvFormat format{separator[0], static_cast<int64_t>(separator.size()), quoting, copied_separator[0]};
+    const auto* bytes = reinterpret_cast<const char*>(data.data());
+    char* copy = out ? reinterpret_cast<char*>(out->data()) : nullptr;
+    const nb::gil_scoped_release release;
+    if (!out) return CsvScan<false>(format, counts.data(), nullptr).run(bytes, size, last);
+    return CsvScan<true>(format, counts.data(), copy).run(bytes, size, last);
+}
+
 void look_up_py(const nb::dict& numbers, const nb::list& keys, const Vector<int32_t>& out) {
     require(out.shape(0) == keys.size(), "out must be as long as keys");
     if (!look_up(numbers.ptr(), keys.ptr(), out.data())) throw nb::python_error();
@@ -297,6 +323,8 @@ NB_MODULE(GINGHAM_MODULE, module) {
                "num_threads"_a);
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
+    module.def("scan_csv", &scan_csv_py, nb::kw_only(), "data"_a.noconvert(), "last"_a, "separator"_a, "quoting"_a,
+               "counts"_a.noconvert(), "copied_separator"_a, "out"_a.noconvert().none());
     module.def("look_up", &look_up_py, nb::kw_only(), "numbers"_a, "keys"_a, "out"_a.noconvert());
     module.def("mark_repeats", &mark_repeats_py, nb::kw_only(), "items"_a.noconvert(), "had"_a.noconvert(), "n_items"_a,
                "out"_a.noconvert());

@@ -28,6 +28,7 @@ als_gram = _module.als_gram
 als_rotate = _module.als_rotate
 rank_representations = _module.rank_representations
 number_keys = _module.number_keys
+scan_csv = _module.scan_csv
 look_up = _module.look_up
 rank_shared = _module.rank_shared
 rank_scores = _module.rank_scores

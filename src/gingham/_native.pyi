@@ -95,6 +95,18 @@ def number_keys(
     firsts: _Offsets,
 ) -> int: ...
 
+# Returns how many bytes were read; `counts` are those of `CsvSlot` in csv_scan.hpp.
+def scan_csv(
+    *,
+    data: npt.NDArray[np.uint8],
+    last: bool,
+    separator: str,
+    quoting: bool,
+    counts: _Offsets,
+    copied_separator: str,
+    out: npt.NDArray[np.uint8] | None,
+) -> int: ...
+
 # `out` holds -1 where a key has no number.
 def look_up(*, numbers: dict[Hashable, int], keys: list[Hashable], out: _Ints) -> None: ...
 

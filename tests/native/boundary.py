@@ -119,6 +119,15 @@ def calls() -> dict[str, dict[str, Any]]:
             "out": floats(USERS, WIDTH),
             "num_threads": 2,
         },
+        "scan_csv": {
+            "data": np.frombuffer(b'a,b\n"x",y"\n', np.uint8),
+            "last": True,
+            "separator": ",",
+            "quoting": True,
+            "counts": np.zeros(19, np.int64),
+            "copied_separator": ",",
+            "out": np.zeros(64, np.uint8),
+        },
         "als_gram": {"rows": floats(ITEMS, WIDTH), "out": np.zeros((SIZE, SIZE)), "num_threads": 2},
         "als_rotate": {"rows": floats(ITEMS, WIDTH), "axes": floats(SIZE, SIZE), "num_threads": 2},
     }

@@ -46,7 +46,7 @@ def read_error(*arguments: Any, **more: Any) -> str:
     [
         (HEAD + GOOD + "2019-01-03,9,0108,1,5\n", PEOPLE, ["transactions table (sales.", "line 4", "more fields"]),
         (HEAD + GOOD, PEOPLE + '"a\nb",1\n9,1,2\n', ["users table (users.", "line 6", "more fields"]),
-        (HEAD + GOOD + "2019-01-03,9\n", PEOPLE, ["transactions table (sales.", "null values", "'what'", "1 row"]),
+        (HEAD + GOOD + "2019-01-03,9\n", PEOPLE, ["transactions table (sales.", "fewer fields", "line 4"]),
         (HEAD + GOOD + "2019-01-03,9,0108,dear\n", PEOPLE, ["'dear'", "'cost'", "line 4", "a number"]),
         (HEAD + GOOD + "02/01/2019,9,0108,1\n", PEOPLE, ["'02/01/2019'", "'when'", "line 4", "ISO 8601"]),
         (HEAD + GOOD + "2019-02-30,9,0108,1\n", PEOPLE, ["'2019-02-30'", "'when'", "line 4"]),

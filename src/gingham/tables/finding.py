@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import polars as pl
 
 from gingham.errors import TableError
+from gingham.tables.csv_problems import LinesError
 from gingham.tables.origin import Origin
 
 EXAMPLES = 5
@@ -73,6 +74,9 @@ class Finding:
 
 def failure(table: str, error: TableError) -> Finding:
     """Return the finding for a table that cannot be read or cleaned."""
+    lines = error.__cause__
+    if isinstance(lines, LinesError):
+        return Finding("error", table, None, str(error), lines.count, lines.examples)
     return Finding("error", table, None, str(error), 0, pl.DataFrame())
 
 

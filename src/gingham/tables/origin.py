@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from gingham.errors import TableError
+from gingham.tables.content import ContentError
+from gingham.tables.csv_file import CsvFile
 from gingham.tables.read_errors import explain_error
 
 # How many columns a message lists.
@@ -28,12 +30,21 @@ class Origin:
         Role to the column's name in the file, where the two differ.
     files : tuple of str
         The files; empty for a data frame or a database.
+    text_files : tuple of CsvFile
+        The same, and how they are written, if they are text.
+    detected : tuple of str
+        How they are written, as far as that was detected and is not usual, such as "separator ';'".
+    n_rows : int or None
+        The number of rows, counted independently of reading; None if they were not counted.
     """
 
     table: str
     file: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    text_files: tuple[CsvFile, ...] = ()
+    detected: tuple[str, ...] = ()
+    n_rows: int | None = None
 
     def __str__(self) -> str:
         return f"{self.table} table ({self.file})" if self.file else f"{self.table} table"
@@ -45,12 +56,18 @@ class Origin:
     def missing_column(self, column: str, columns: Iterable[str]) -> TableError:
         """Return the error for a column that is not one of `columns`; it names similar ones, or else lists them."""
         names = list(columns)
+        hint = self._header_hint(names)
         similar = difflib.get_close_matches(column, names, n=3, cutoff=0.6)
         if similar:
             return TableError(f"The {self} has no column {column!r}; did you mean {' or '.join(map(repr, similar))}?")
         more = ", ..." if len(names) > _LISTED else ""
         listed = ", ".join(map(repr, names[:_LISTED])) + more
-        return TableError(f"The {self} has no column {column!r}; use one of its columns: {listed}.")
+        return TableError(f"The {self} has no column {column!r}; use one of its columns: {listed}{hint}.")
+
+    def _header_hint(self, names: list[str]) -> str:
+        """Return what to do if the first line of a text file is not a header."""
+        is_data = any(name.strip().replace(".", "", 1).isdigit() for name in names)
+        return "; if the file has no header, set column_names" if self.text_files and is_data else ""
 
     def missing_role(self, role: str, needed_by: str) -> TableError:
         """Return the error for a role without a column, such as the timestamp that ``last="7d"`` needs."""
@@ -59,11 +76,15 @@ class Origin:
 
     @contextmanager
     def wrap_errors(self) -> Iterator[None]:
-        """Raise errors of Polars and the operating system as a `TableError` about this table."""
+        """Raise errors of Polars, the operating system and the content of files as a `TableError` about this table."""
         try:
             yield
+        except ContentError as error:
+            raise TableError(f"The {self} {error}.") from error
+        except MemoryError as error:
+            raise TableError(f"The {self} does not fit in memory; use fewer columns or rows, or Parquet.") from error
         except (pl.exceptions.PolarsError, OSError) as error:
-            explanation = explain_error(error, self.files, self.columns)
+            explanation = explain_error(error, self.text_files, self.columns)
             reason = explanation or f"cannot be read: {self._rename_roles(first_line(error))}"
             raise TableError(f"The {self} {reason}.") from error
 

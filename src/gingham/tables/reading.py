@@ -1,19 +1,20 @@
 """Reading of files and databases as tables, with columns renamed to their roles."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables.csv_table import CsvTable
 from gingham.tables.database import read_query
-from gingham.tables.files import find_files, is_csv, scan, scan_all_rows
+from gingham.tables.files import find_files, open_files
 from gingham.tables.origin import Origin
 from gingham.tables.schema import FeatureSpec, Tables
 from gingham.tables.source import ItemsSource, TableSource, TransactionsSource, UsersSource
 from gingham.tables.timestamp import parse_format, require_iso, to_naive_utc
+from gingham.tables.typed_table import TypedTable
 
 
 def read(
@@ -46,21 +47,21 @@ def read(
     """
     roles = {role: column for role in ROLES if (column := getattr(transactions, role)) is not None}
     base = Path(base)
-    origins = {"transactions": _origin("transactions", transactions, base, roles)}
-    rows = _open_transactions(transactions, base, roles, origins["transactions"])
+    described = [column for source in (users, items) if source and not source.place for column in _columns_of(source)]
+    opened = _open(transactions, base, Origin("transactions", transactions.place, roles), described)
+    rows = _transactions(opened, transactions, roles)
+    origins = {"transactions": opened.origin}
     entities: dict[str, pl.LazyFrame] = {}
     for table, source, role in (("users", users, USER_ID), ("items", items, ITEM_ID)):
         if source is None:
             continue
         id_column = getattr(source, role) or roles[role]
-        from_transactions = source.place is None
-        origin = _origin(table, transactions if from_transactions else source, base, {role: id_column})
-        if from_transactions:
-            frame = _latest_values(
-                rows, id_column, _columns_of(source), transactions.timestamp, origins["transactions"]
-            )
+        if source.place is None:
+            origin = Origin(table, transactions.place, {role: id_column})
+            frame = _latest_values(rows, id_column, _columns_of(source), transactions.timestamp, opened.origin)
         else:
-            frame = _open_entities(source, base, id_column, origin)
+            own = _open(source, base, Origin(table, source.place, {role: id_column}), _columns_of(source))
+            frame, origin = _entities(own, source, id_column), own.origin
         origins[table] = origin
         entities[table] = _rename_id(frame, id_column, role, origin)
     return Tables(
@@ -81,17 +82,33 @@ def _columns_of(source: UsersSource | ItemsSource) -> list[str]:
     return [*(source.columns or []), *(label for label in labels if label is not None)]
 
 
-def _origin(table: str, source: TableSource, base: Path, columns: Mapping[str, str]) -> Origin:
-    """Return the origin of a table; its files exist, or a `TableError` is raised."""
-    origin = Origin(table, source.place, columns)
-    return origin if source.path is None else replace(origin, files=find_files(source.path, base, origin))
+def _open(source: TableSource, base: Path, origin: Origin, columns: Iterable[str]) -> CsvTable | TypedTable:
+    """Open the files or run the query of a table.
+
+    Parameters
+    ----------
+    source : TableSource
+        The files or the query.
+    base : Path
+        The folder that relative paths start from.
+    origin : Origin
+        The table's name in error messages, and the columns that have a role.
+    columns : iterable of str
+        Other columns that the recipe names.
+    """
+    if source.url is not None and source.query is not None:
+        return TypedTable(origin, read_query(source.url, source.query, base, origin)).with_nulls(source.null_values)
+    files = find_files(source.path or [], base, origin)
+    numbers = [column for role, column in origin.columns.items() if role in (PRICE, QUANTITY)]
+    return open_files(files, source, origin, [*origin.columns.values(), *columns], numbers)
 
 
-def _open_transactions(source: TransactionsSource, base: Path, roles: dict[str, str], origin: Origin) -> pl.LazyFrame:
-    """Open the transactions; columns have the names that they have in the file."""
+def _transactions(opened: CsvTable | TypedTable, source: TransactionsSource, roles: dict[str, str]) -> pl.LazyFrame:
+    """Return the transactions; columns have the names that they have in the file."""
+    origin = opened.origin
     texts = [roles[USER_ID], roles[ITEM_ID], *([roles[TIMESTAMP]] if source.timestamp_format else [])]
     numbers = [column for role, column in roles.items() if role in (PRICE, QUANTITY)]
-    rows = _open(source, base, origin, texts, numbers)
+    rows = opened.scan(texts, numbers)
     _require(rows, roles.values(), origin)
     timestamp = roles.get(TIMESTAMP)
     if timestamp is None:
@@ -99,28 +116,17 @@ def _open_transactions(source: TransactionsSource, base: Path, roles: dict[str, 
     if source.timestamp_format is not None:
         return rows.with_columns(parse_format(rows, timestamp, source.timestamp_format, origin))
     # Polars has converted text to dates already; check how the file writes them.
-    if origin.files and is_csv(origin.files[0]) and rows.collect_schema()[timestamp].is_temporal():
-        require_iso(_open(source, base, origin, texts=[timestamp]), timestamp, origin)
+    if origin.text_files and rows.collect_schema()[timestamp].is_temporal():
+        require_iso(opened.scan([timestamp]), timestamp, origin)
     return rows
 
 
-def _open_entities(source: UsersSource | ItemsSource, base: Path, id_column: str, origin: Origin) -> pl.LazyFrame:
-    """Open a users or items table; columns have the names that they have in the file."""
+def _entities(opened: CsvTable | TypedTable, source: UsersSource | ItemsSource, id_column: str) -> pl.LazyFrame:
+    """Return a users or items table; columns have the names that they have in the file."""
     columns = list(dict.fromkeys([id_column, *_columns_of(source)]))
-    if source.url is not None and source.query is not None:
-        rows = read_query(source.url, source.query, base, origin)
-    else:
-        rows = scan_all_rows(origin.files, origin, id_column, columns if source.columns else None)
-    _require(rows, columns, origin)
+    rows = opened.scan_all_rows(id_column, columns if source.columns else None)
+    _require(rows, columns, opened.origin)
     return rows.select(columns) if source.columns else rows
-
-
-def _open(
-    source: TableSource, base: Path, origin: Origin, texts: list[str], numbers: Iterable[str] = ()
-) -> pl.LazyFrame:
-    if source.url is not None and source.query is not None:
-        return read_query(source.url, source.query, base, origin)
-    return scan(origin.files, origin, texts, numbers)
 
 
 def _require(frame: pl.LazyFrame, columns: Iterable[str], origin: Origin) -> None:

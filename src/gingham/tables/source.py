@@ -2,29 +2,30 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gingham.tables.database import without_password
+from gingham.tables.format import FileFormat
 
 # How many files of a list a message names.
 _LISTED = 3
 
 
-class TableSource(BaseModel):
+class TableSource(FileFormat):
     """Where the rows of a table are: files or a database.
 
     Attributes
     ----------
     path : str or list of str, optional
-        ``.csv``, ``.csv.gz``, ``.csv.zst`` or ``.parquet`` files: one, several in a list, or a glob pattern; a folder
-        of Parquet files; or a URL, such as ``s3://shop/sales/*.parquet``.
+        Text files (``.csv``, ``.tsv``, ``.txt``, ``.dat``, also ``.gz``, ``.zst`` or ``.zip``), ``.parquet``, JSON
+        lines (``.jsonl``, ``.ndjson``) or Excel files: one, several in a list, or a glob pattern; a folder of them; or
+        a URL, such as ``s3://shop/sales/*.parquet``.
     url, query : str, optional
         Instead of a path, an SQLAlchemy URL and a SELECT statement. ``${NAME}`` in the URL is replaced by an
         environment variable; use one for the password.
+    separator, encoding, decimal, thousands, column_names, sheet, null_values : optional
+        How the files are written, as in `FileFormat`.
     """
-
-    # A URL may contain a password, which Pydantic must not show in errors.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     path: str | list[str] | None = None
     url: str | None = Field(default=None, repr=False)
@@ -58,6 +59,8 @@ class TableSource(BaseModel):
             raise ValueError("url is set without query; add a SELECT statement as query")
         if self.path is not None and not (self.path and all(self.path)):
             raise ValueError("path is empty; use the path of a file")
+        if self.path is None and (keys := [key for key in self.format_keys if key != "null_values"]):
+            raise ValueError(f"{keys[0]} is set without path; it describes files, so add their path or remove it")
         return self
 
 

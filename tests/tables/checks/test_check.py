@@ -245,10 +245,19 @@ def test_valid_files_have_no_findings(tmp_path: Path) -> None:
 
 
 def test_lines_with_more_or_fewer_fields_are_findings(tmp_path: Path) -> None:
-    findings = check_sources(**sources(tmp_path, SALES + "9,0108,1,5\n9,0108\n\n007,0108,3,,\n"))
-    assert ("error", "transactions", None, 2) in summaries(findings)
-    assert ("warning", "transactions", None, 2) in summaries(findings)
-    assert findings[0].examples.rows() == [(4, "9,0108,1,5"), (7, "007,0108,3,,")]
+    (finding,) = check_sources(**sources(tmp_path, SALES + "9,0108,1,5\n9,0108\n\n007,0108,3,,\n"))
+    assert summaries((finding,)) == [("error", "transactions", None, 2)]
+    assert "more fields than columns in line 4 and 1 more" in finding.what
+    assert finding.examples.rows() == [(4, "9,0108,1,5"), (7, "007,0108,3,,")]
+    (finding,) = check_sources(**sources(tmp_path, SALES, "who,age\n007,30\n9\n"))
+    assert summaries((finding,)) == [("error", "users", None, 1)]
+    assert finding.examples.rows() == [(3, "9")]
+
+
+def test_how_a_file_is_written_is_a_note(tmp_path: Path) -> None:
+    (note,) = check_sources(**sources(tmp_path, SALES.replace(",", ";")))
+    assert summaries((note,)) == [("note", "transactions", None, 0)]
+    assert "separator ';'" in note.what
 
 
 def test_each_unreadable_table_is_a_finding_and_the_others_are_checked(tmp_path: Path) -> None:

@@ -1,44 +1,27 @@
-"""Checks of the lines of CSV files."""
+"""Checks of how the files of the tables are written and read."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import polars as pl
 
 from gingham.errors import TableError
-from gingham.tables.csv_rows import LINE, SURPLUS, TEXT, uneven_rows
-from gingham.tables.files import is_csv
-from gingham.tables.finding import EXAMPLES, Finding, Severity, failure
-from gingham.tables.origin import Origin
-
-LONG_LINES = "lines with more fields than columns"
-_QUOTE_FIELDS = "quote fields that contain a comma, or correct the lines"
-_SHORT_LINES = "lines with fewer fields than columns"
-_FILL_FIELDS = "correct them unless the missing fields are empty (they are read as null)"
+from gingham.tables.finding import Finding, failure
+from gingham.tables.origin import Origin, format_rows
 
 
 def check_lines(origins: Iterable[Origin]) -> Iterator[Finding]:
-    """Find lines of local CSV files that have more or fewer fields than columns."""
-    # Users or items may come from the files of the transactions; these are checked once, as transactions.
-    owners = {file: origin for origin in reversed(list(origins)) for file in origin.files if is_csv(file)}
-    for file, origin in owners.items():
-        if "://" in file:
-            continue
-        try:
-            with origin.wrap_errors():
-                rows = uneven_rows(file)
-        except TableError:
-            continue  # reading its columns reports the same error
-        name = "" if len(origin.files) == 1 else f" in {Path(file).name}"
-        kinds: tuple[tuple[Severity, str, str, pl.Expr], ...] = (
-            ("error", LONG_LINES, _QUOTE_FIELDS, pl.col(SURPLUS) > 0),
-            ("warning", _SHORT_LINES, _FILL_FIELDS, pl.col(SURPLUS) < 0),
-        )
-        for severity, problem, remedy, condition in kinds:
-            matches = rows.filter(condition)
-            if matches.height:
-                examples = matches.select(LINE, TEXT).head(EXAMPLES)
-                yield Finding(severity, origin.table, None, f"{problem}{name}; {remedy}", matches.height, examples)
+    """Note how files are written, as far as that was detected."""
+    for origin in origins:
+        if origin.detected:
+            what = f"read with {', '.join(origin.detected)}, which was detected; set it in the recipe if it is wrong"
+            yield Finding("note", origin.table, None, what, 0, pl.DataFrame())
+
+
+def check_count(n_rows: int, origin: Origin) -> Iterator[Finding]:
+    """Compare the number of rows that were read with the number of records that were counted."""
+    if origin.n_rows is not None and n_rows != origin.n_rows:
+        what = f"{format_rows(n_rows)} of {origin.n_rows:,} were read; report this with an example of the file"
+        yield Finding("error", origin.table, None, what, abs(origin.n_rows - n_rows), pl.DataFrame())
 
 
 def collect(frames: list[pl.LazyFrame], origin: Origin, findings: list[Finding]) -> list[pl.DataFrame] | None:
@@ -47,7 +30,5 @@ def collect(frames: list[pl.LazyFrame], origin: Origin, findings: list[Finding])
         with origin.wrap_errors():
             return pl.collect_all(frames, engine="streaming")
     except TableError as error:
-        long_lines = any(finding.table == origin.table and finding.what.startswith(LONG_LINES) for finding in findings)
-        if not (long_lines and "more fields than columns" in str(error)):
-            findings.append(failure(origin.table, error))
+        findings.append(failure(origin.table, error))
         return None

@@ -1,0 +1,150 @@
+"""The content of text files: decompressed, in chunks, and never more than fits in memory."""
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+try:
+    import resource
+except ModuleNotFoundError:  # on Windows
+    resource = None  # type: ignore[assignment]
+
+_CHUNK = 1 << 20
+_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_MEMORY = Path("/proc/meminfo")
+_SIZES = Path("/proc/self/statm")
+
+
+class ContentError(Exception):
+    """A file cannot be read as a table; the message is the end of a sentence, such as "has no CSV file in it"."""
+
+
+def is_url(file: str) -> bool:
+    """Return whether a path is a URL."""
+    return "://" in file
+
+
+def magic(file: str, size: int = 8) -> bytes:
+    """Return the first bytes of a local file, which tell of what kind it is."""
+    with Path(file).open("rb") as stream:
+        return stream.read(size)
+
+
+def is_plain(file: str) -> bool:
+    """Return whether a file is local and not compressed."""
+    return not is_url(file) and not magic(file).startswith((_GZIP, _ZSTD, _ZIP))
+
+
+def is_zip(file: str) -> bool:
+    """Return whether a file is a local zip archive."""
+    return not is_url(file) and magic(file).startswith(_ZIP)
+
+
+def read_chunks(file: str) -> Iterator[bytes]:
+    """Yield the bytes of a file, decompressed.
+
+    Raises
+    ------
+    ContentError
+        If a compressed file is damaged, or is larger than the free memory when it is decompressed.
+    OSError, polars.exceptions.PolarsError
+        If it cannot be read.
+    """
+    if is_url(file) or magic(file).startswith(_ZSTD):
+        yield from _limited(_lines(file))
+    elif is_plain(file):
+        with Path(file).open("rb") as stream:
+            yield from _pieces(stream)
+    else:
+        with _open_compressed(file) as stream:
+            yield from _limited(_pieces(stream))
+
+
+def collect(chunks: Iterator[bytes]) -> bytes:
+    """Return all chunks together.
+
+    Raises
+    ------
+    ContentError
+        If they are larger than the free memory.
+    """
+    return b"".join(_limited(chunks))
+
+
+def _pieces(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    while piece := stream.read(_CHUNK):
+        yield piece
+
+
+def _lines(file: str) -> Iterator[bytes]:
+    """Yield the lines of a file that only Polars can open."""
+    lines = pl.scan_lines(file, name="line", glob=is_url(file))
+    for batch in lines.collect_batches(chunk_size=50_000, engine="streaming"):
+        yield "".join(f"{line}\n" for line in batch["line"]).encode()
+
+
+@contextmanager
+def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    try:
+        if is_zip(file):
+            with zipfile.ZipFile(file) as archive, archive.open(_only_member(archive)) as member:
+                yield member
+        else:
+            with gzip.open(file) as stream:
+                yield stream
+    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise ContentError(
+            f"cannot be read: the compressed file is damaged ({error}); copy or export it again"
+        ) from error
+    except (RuntimeError, NotImplementedError) as error:
+        raise ContentError(
+            f"cannot be read: {str(error).rstrip('.')}; unpack it, and use the path of the file"
+        ) from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> str:
+    """Return the name of the one file in a zip archive."""
+    names = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/") and not Path(name).name.startswith(".")
+    ]
+    if len(names) != 1:
+        listed = f" ({', '.join(names[:5])})" if names else ""
+        raise ContentError(
+            f"is a zip archive with {len(names)} files{listed}, not with one text file; unpack it, and use their paths"
+        )
+    return names[0]
+
+
+def _limited(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    limit, size = free_memory(), 0
+    for chunk in chunks:
+        size += len(chunk)
+        if limit is not None and size > limit:
+            raise ContentError(
+                f"is larger than the {limit / 2**30:.1f} GB of free memory when it is decompressed or converted; "
+                "convert it to Parquet or to uncompressed UTF-8, or use a machine with more memory"
+            )
+        yield chunk
+
+
+def free_memory() -> int | None:
+    """Return the number of bytes that this process can still allocate; None if the system does not say."""
+    limits = []
+    if _MEMORY.exists():
+        lines = dict(line.split(":", 1) for line in _MEMORY.read_text(encoding="ascii").splitlines())
+        if "MemAvailable" in lines:
+            limits.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    if resource is not None and _SIZES.exists():
+        address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
+        used = int(_SIZES.read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+        if address_space != resource.RLIM_INFINITY:
+            limits.append(max(address_space - used, 0))
+    return min(limits, default=None)
