@@ -13,12 +13,12 @@ from gingham.comparison import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
 from gingham.config.models import build, fit
 from gingham.dataset import Dataset
-from gingham.errors import ArtifactError, ConfigError
+from gingham.errors import ArtifactError, ConfigError, GinghamError
 from gingham.models import Recommender
 from gingham.progress import Progress, Silent
 from gingham.reading import read_parts
 from gingham.split import Split
-from gingham.tables import Step
+from gingham.tables import Finding, Step, check_sources, failure
 
 # The files of a run's folder.
 RECOMMENDATIONS = "recommendations.parquet"
@@ -167,6 +167,64 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
     comparison = side_by_side(models, *parts, progress=progress, **_comparison_options(recipe, specs))
     progress.result(comparison)
     return comparison
+
+
+def check_recipe(recipe: Recipe | Path | str) -> tuple[Finding, ...]:
+    """Check everything that a run needs before it fits: the tables, the cleaning, the split and the models.
+
+    Parameters
+    ----------
+    recipe : Recipe or path
+        A path is read as a recipe file.
+
+    Returns
+    -------
+    tuple of Finding
+        Errors first, then warnings, then notes. There is an error if and only if a run or a comparison of the
+        recipe is refused before anything is fitted.
+
+    Raises
+    ------
+    ConfigError
+        If the recipe itself is wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import gingham as gg
+    >>> from gingham import pipeline
+    >>> text = '''
+    ... transactions = { path = "sales.parquet", user_id = "user_id", item_id = "item_id", timestamp = "timestamp" }
+    ... split = { kind = "last-n", n = 1000 }
+    ... '''
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     folder = Path(directory)
+    ...     gg.synth.sample_tables().transactions.collect().write_parquet(folder / "sales.parquet")
+    ...     _ = (folder / "shop.toml").write_text(text)
+    ...     findings = pipeline.check_recipe(folder / "shop.toml")
+    >>> findings[0].severity, findings[0].table
+    ('error', 'recipe')
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    findings = check_sources(
+        recipe.transactions,
+        recipe.users,
+        recipe.items,
+        recipe.base,
+        user_features=recipe.features.users,
+        item_features=recipe.features.items,
+        spec=recipe.clean,
+    )
+    if any(finding.severity == "error" for finding in findings):
+        return findings
+    try:
+        for name, spec in models_of(recipe).items():
+            build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
+        read_parts(recipe, Silent())
+    except GinghamError as error:
+        return (failure("recipe", error), *findings)
+    return findings
 
 
 def fit_and_compare(

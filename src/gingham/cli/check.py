@@ -25,19 +25,11 @@ def check(
 
     from gingham.cli.console import errors, print_text
     from gingham.config import Recipe
-    from gingham.tables import check_sources
+    from gingham.pipeline import check_recipe
 
     recipe = Recipe.read(file)
     with errors.status("Checking the tables …"):
-        findings = check_sources(
-            recipe.transactions,
-            recipe.users,
-            recipe.items,
-            recipe.base,
-            user_features=recipe.features.users,
-            item_features=recipe.features.items,
-            spec=recipe.clean,
-        )
+        findings = check_recipe(recipe)
     for finding in findings:
         _print_finding(finding)
     counts = Counter[str](finding.severity for finding in findings)

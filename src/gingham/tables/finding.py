@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
-from gingham.errors import TableError
+from gingham.errors import GinghamError
 from gingham.tables.csv_problems import LinesError
 from gingham.tables.origin import Origin
 
@@ -30,7 +30,7 @@ class Finding:
         "error": the table cannot be read or cleaned; "warning": probably a mistake; "note": unusual, but may be
         intended.
     table : str
-        ``"transactions"``, ``"users"`` or ``"items"``.
+        ``"transactions"``, ``"users"`` or ``"items"``; ``"recipe"`` if it does not fit the tables.
     column : str or None
         The column, with its name in the file; None if the finding is about whole rows or the whole table.
     what : str
@@ -72,8 +72,8 @@ class Finding:
         return f", such as {str(value) if not isinstance(value, str) else repr(value)}"
 
 
-def failure(table: str, error: TableError) -> Finding:
-    """Return the finding for a table that cannot be read or cleaned."""
+def failure(table: str, error: GinghamError) -> Finding:
+    """Return the finding for a table that cannot be read or cleaned, or a recipe that cannot be run."""
     lines = error.__cause__
     if isinstance(lines, LinesError):
         return Finding("error", table, None, str(error), lines.count, lines.examples)
