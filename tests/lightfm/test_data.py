@@ -134,7 +134,11 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
         (["ab", "cd"], "interaction 'ab' is not a tuple"),
         ([{"ann": 10, "bob": 20}], "interaction {'ann': 10, 'bob': 20} is not a tuple"),
         ([{"ann", 10}], "is not a tuple"),
-        (pd.DataFrame({"user": ["ann"], "item": [10]}), "interaction 'user' is not a tuple"),
+        (
+            pd.DataFrame({"user": ["ann"], "item": [10]}),
+            r"interactions must be a list, not a DataFrame; pass .* its rows",
+        ),
+        (sp.csr_matrix((2, 3)), "An interaction is not a tuple"),
         ("ab", "interactions must be a list, not the text 'ab'"),
         (3, "interactions must be a list, not 3 of type int"),
         ([(["ann"], 10)], "user ids of interactions must be texts or numbers"),
@@ -215,6 +219,7 @@ def test_invalid_features(data: Any, message: str) -> None:
     ("lists", "message"),
     [
         ({"users": "ann"}, r"users must be a list, not the text 'ann'; pass \['ann'\] for a single one"),
+        ({"users": pd.DataFrame({"user": ["ann"]})}, "users must be a list, not a DataFrame; pass one of its columns"),
         ({"items": 3}, "items must be a list, not 3 of type int"),
         ({"items": [["hat"]]}, "items must be texts or numbers"),
         ({"user_features": "young"}, "user_features must be a list, not the text 'young'"),

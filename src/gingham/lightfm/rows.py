@@ -28,6 +28,8 @@ def items_of(values: Any, what: str) -> Iterator[Any]:
     """
     if isinstance(values, _TEXT):
         raise DataError(f"{what} must be a list, not the text {values!r}; pass [{values!r}] for a single one.")
+    if hasattr(values, "columns"):
+        raise DataError(f"{what} must be a list, not a {type(values).__name__}; pass one of its columns, or its rows.")
     try:
         return iter(values)
     except TypeError as error:
@@ -83,7 +85,10 @@ def chunks(data: Iterable[Any]) -> Iterator[list[Any]]:
     rest = items_of(data, "The interactions")
     while chunk := list(islice(rest, _CHUNK)):
         _require_rows(chunk)
-        lengths = set(map(len, chunk))
+        try:
+            lengths = set(map(len, chunk))
+        except TypeError as error:
+            raise DataError(f"An interaction is not a tuple ({error}); pass {FORMATS}.") from error
         for datum in chunk if lengths - {2, 3} else ():
             _require_length(len(datum), datum)
         if len(lengths) == 2:
@@ -125,9 +130,7 @@ def _is_weight(value: Any) -> bool:
 
 def _require_rows(chunk: list[Any]) -> None:
     """Check that interactions have elements in order; by type, because that is quick."""
-    wrong = tuple(
-        kind for kind in set(map(type, chunk)) if issubclass(kind, _UNORDERED) or not hasattr(kind, "__len__")
-    )
+    wrong = tuple(kind for kind in set(map(type, chunk)) if issubclass(kind, _UNORDERED))
     for datum in chunk if wrong else ():
         if isinstance(datum, wrong):
             raise DataError(f"The interaction {datum!r} is not a tuple; pass {FORMATS}, such as rows of a frame.")

@@ -187,8 +187,9 @@ class Trainer(Scorer):
     def _engine(self) -> HybridMF:
         """Return the engine's model with these parameters."""
         with translated():
-            for name in ("k", "n"):
-                check_integer(name, getattr(self, name))
+            # 0 samples are allowed after construction, as in LightFM: WARP then finds no negatives and trains nothing.
+            for name, least in (("k", 1), ("n", 1), ("max_sampled", 0)):
+                check_integer(name, getattr(self, name), least)
         hybrid = HybridMF(
             n_components=self.no_components,
             loss=self.loss,
@@ -198,8 +199,7 @@ class Trainer(Scorer):
             epsilon=self.epsilon,
             user_alpha=self.user_alpha,
             item_alpha=self.item_alpha,
-            # 0 is allowed after construction, as in LightFM: WARP then finds no negatives, and nothing is trained.
-            max_sampled=1 if self.max_sampled == 0 else self.max_sampled,
+            max_sampled=max(self.max_sampled, 1),
             k=min(self.k, self.n),  # of n samples, the worst is the n-th best
             n=self.n,
             random_state=copy.deepcopy(self.random_state),
