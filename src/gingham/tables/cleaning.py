@@ -193,9 +193,16 @@ def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFram
         column: transactions.ids(column).alias(column).to_frame() if frame is None else frame
         for column, frame in read_tables.items()
     }
-    step = Step("read", transactions.n_rows, *(transactions.n_ids(column) if count_ids else None for column in frames))
+    n_ids = (transactions.n_ids(column) if count_ids else None for column in frames)
+    step = Step(_describe_reading(tables.origins), transactions.n_rows, *n_ids)
     findings = by_severity(tuple(doubts(tables, transactions, read_tables, spec.unknown == "drop")))
     return transactions.rows, step, _Entities(read_tables, entities, findings)
+
+
+def _describe_reading(origins: Mapping[str, Origin]) -> str:
+    """Return the name of the first step, with what was detected about the files."""
+    detected = [f"{table}: {', '.join(one.detected)}" for table, one in origins.items() if one.detected]
+    return f"read ({'; '.join(detected)})" if detected else "read"
 
 
 def _apply_filters(

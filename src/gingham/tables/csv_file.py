@@ -168,6 +168,8 @@ def detect(path: str, given: FileFormat, required: Iterable[str]) -> CsvFile:
             detected.append(f"separator {separator!r}")
     header = _header(text, separator)
     names = given.column_names or header
+    if not header:
+        raise ContentError("has no columns: there is no text in it; export it again")
     return CsvFile(
         path, encoding, separator, tuple(names), given.column_names is None, named is not None, tuple(detected)
     )

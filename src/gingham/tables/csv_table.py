@@ -78,10 +78,14 @@ class CsvTable:
             with _of_file(origin, path).wrap_errors():
                 files.append(detect(path, given, required))
         _require_same_columns(files, origin)
+        origin = replace(origin, text_files=tuple(files))
+        for column in required:
+            if column not in files[0].names:
+                raise origin.missing_column(column, files[0].names)
         counts = [_count(file, _of_file(origin, file.path)) for file in files]
         n_rows = sum(one.records - file.has_header for one, file in zip(counts, files, strict=True))
         detected = tuple(dict.fromkeys(one for file in files for one in file.detected))
-        origin = replace(origin, text_files=tuple(files), detected=detected, n_rows=n_rows)
+        origin = replace(origin, detected=detected, n_rows=n_rows)
         with origin.wrap_errors():
             sources, options = _sources(files, counts)
             if given.null_values:
@@ -115,7 +119,11 @@ class CsvTable:
                 infer_schema_files=len(self.sources),
             )
             names = frame.collect_schema().names()
-        return frame if plain else frame.with_columns(self.numbers.parse(name) for name in numbers if name in names)
+        return (
+            frame
+            if plain
+            else frame.with_columns(self.numbers.parse(name, pl.Float64()) for name in numbers if name in names)
+        )
 
     def scan_all_rows(self, id_column: str, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """Scan the table, with column types inferred from all rows.
@@ -142,12 +150,9 @@ class CsvTable:
                 if column not in names:
                     raise self.origin.missing_column(column, names)
             types = self._infer_types(text, [column for column in columns or names if column != id_column])
-            if self.numbers.is_plain:
-                return self._scan(infer_schema=False, schema_overrides=types)
-            return text.with_columns(
-                self.numbers.parse(column).cast(dtype) if dtype.is_numeric() else pl.col(column).cast(dtype)
-                for column, dtype in types.items()
-            )
+            written = {} if self.numbers.is_plain else {name: one for name, one in types.items() if one.is_numeric()}
+            rows = self._scan(infer_schema=False, schema_overrides=types | dict.fromkeys(written, pl.String()))
+            return rows.with_columns(self.numbers.parse(name, dtype) for name, dtype in written.items())
 
     def _infer_types(self, text: pl.LazyFrame, columns: list[str]) -> dict[str, pl.DataType]:
         """Return the first type that keeps all values of each text column, in one pass over the rows."""

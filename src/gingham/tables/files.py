@@ -91,7 +91,7 @@ def open_files(
     if unused:
         raise TableError(f"The {origin} is {kind}, to which {unused[0]} does not apply; remove {unused[0]}.")
     if kind == "text":
-        return CsvTable.open(files, given, origin, set(required), list(numbers))
+        return CsvTable.open(files, given, origin, tuple(required), tuple(numbers))
     with origin.wrap_errors():
         return _OPENERS[kind](files, given, origin)
 

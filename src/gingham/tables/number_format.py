@@ -52,7 +52,7 @@ class NumberFormat:
         mark = re.escape(self.decimal)
         digits = r"\d+"
         if self.thousands is not None:
-            digits = rf"(\d{{1,3}}({self._groups}\d{{3}})+|\d+)"
+            digits = rf"([1-9]\d{{0,2}}({self._groups}\d{{3}})+|\d+)"
         return rf"^\s*[+-]?({digits}({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?\s*$"
 
     @property
@@ -68,9 +68,9 @@ class NumberFormat:
         plain = plain.str.replace(self.decimal, _POINT, literal=True)
         return pl.when(value.str.contains(self.pattern)).then(plain).otherwise(pl.lit(INVALID) + value)
 
-    def parse(self, column: str) -> pl.Expr:
-        """Return the expression that converts a text column to floats; it fails for other text."""
-        return self.to_plain(column).cast(pl.Float64).alias(column)
+    def parse(self, column: str, dtype: pl.DataType) -> pl.Expr:
+        """Return the expression that converts a text column to a type of numbers; it fails for other text."""
+        return self.to_plain(column).cast(dtype).alias(column)
 
     def fits(self, texts: pl.Series) -> bool:
         """Return whether all values are numbers in this format."""
