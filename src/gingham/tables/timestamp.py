@@ -1,93 +1,298 @@
 """Timestamps in their various forms, converted to naive datetimes in UTC."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple, TypeAlias
 
 import polars as pl
 
-from gingham.errors import TableError
+from gingham.checked import TIMES
+from gingham.errors import ParameterError, TableError
 from gingham.tables.origin import Origin
+from gingham.tables.time_formats import iso_format, propose_formats
 
-# Integer timestamps must be Unix seconds between 1973 and 5138. The lower bound rejects dates such as 20190131, which
-# would be a day in August 1970; the upper bound rejects milliseconds.
-_UNIX_SECONDS = (100_000_000, 99_999_999_999)
-_YEAR_FIRST = re.compile(r"\d{4}\D\d")
-_WITH_ZONE = re.compile(r"\d(Z|[+-]\d\d:?\d\d)$|:\d\d(\.\d+)?[+-]\d\d$")
+Unit: TypeAlias = Literal["s", "ms", "us", "ns", "d", "excel"]
+
+# Microseconds per unit; nanoseconds are divided.
+_MICROSECONDS = {"s": 10**6, "ms": 10**3, "us": 1, "d": 86_400 * 10**6, "excel": 86_400 * 10**6}
+# Days from 30 December 1899, when the serial numbers of spreadsheets begin, to 1 January 1970.
+_EXCEL_DAYS = 25_569
+_EPOCH = datetime(1970, 1, 1)
+# Within these years, a number is a time in exactly one of the units that are detected. Numbers of days are not
+# detected: 40,000 is a day in 2009 in a spreadsheet, and a day in 2079 since 1970.
+_RECENT = tuple((datetime(year, 1, 1) - _EPOCH) // timedelta(microseconds=1) for year in (1990, 2100))
+_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+_UNITS = '"s", "ms", "us", "ns" or "d" (days)'
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
+_OFFSET = re.compile(r"%[:#]*z|%\+")
+_SAMPLE = 1000
 
 
-def to_naive_utc(frame: pl.LazyFrame, column: str, origin: Origin) -> pl.Expr:
-    """Return the expression that converts a column to a naive ``Datetime("us")`` in UTC.
+class TimeColumn(NamedTuple):
+    """How a column becomes times.
+
+    Attributes
+    ----------
+    times : polars.Expr
+        Dates, or naive ``Datetime("us")`` in UTC.
+    note : str or None
+        What was detected; None if there was nothing to detect.
+    """
+
+    times: pl.Expr
+    note: str | None = None
+
+
+def to_naive_utc(
+    frame: pl.LazyFrame, column: str, origin: Origin, format: str | None = None, unit: Unit | None = None
+) -> TimeColumn:
+    """Find out how a column is converted to dates, or to naive ``Datetime("us")`` in UTC.
+
+    Parameters
+    ----------
+    frame : polars.LazyFrame
+        The table.
+    column : str
+        Its column with dates, datetimes, text or numbers.
+    origin : Origin
+        The table's name in error messages.
+    format : str, optional
+        The strftime format of text; by default all values have the same ISO 8601 format, or are numbers.
+    unit : {"s", "ms", "us", "ns", "d", "excel"}, optional
+        The unit of numbers since 1970; "excel" for days since 1899, as spreadsheets count. By default, the unit in
+        which all numbers are times between 1990 and 2100.
 
     Raises
     ------
     TableError
-        If the column does not contain dates, datetimes, ISO 8601 text or Unix seconds.
+        If the column has another type, its first text is not ISO 8601, or its numbers are not times of one unit.
     """
     dtype, value = frame.collect_schema()[column], pl.col(column)
+    if format is not None:
+        return _of_format(dtype, value, format, column, origin)
+    if dtype == pl.String:
+        return _of_text(frame, column, origin, unit)
+    if unit is not None and not dtype.is_numeric() and dtype != pl.Null:
+        raise TableError(
+            f"The {origin} has {dtype} in column {origin.column(column)!r}, but timestamp_unit is for numbers only; "
+            "remove it."
+        )
     if isinstance(dtype, pl.Datetime):
         if dtype.time_zone is not None:
             value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return value.dt.cast_time_unit("us")
-    if dtype in (pl.Date, pl.Null):
-        return value.cast(pl.Datetime("us"))
-    if dtype == pl.String:
-        first = require_iso(frame, column, origin)
-        zone = "UTC" if first and _WITH_ZONE.search(first) else None
-        return value.str.to_datetime(time_unit="us", time_zone=zone).dt.replace_time_zone(None)
-    if dtype.is_integer():
-        _require_unix_seconds(frame, column, origin)
-        return pl.from_epoch(value, time_unit="s").cast(pl.Datetime("us"))
+        return TimeColumn(value.dt.cast_time_unit("us"))
+    if dtype == pl.Date:
+        return TimeColumn(value)
+    if dtype == pl.Null:
+        return TimeColumn(value.cast(pl.Datetime("us")))
+    if dtype.is_integer() or dtype.is_float():
+        return _of_numbers(frame, value, dtype, column, origin, unit)
     raise TableError(
         f"The {origin} has {dtype} in column {origin.column(column)!r}, which is not a timestamp; "
-        "use dates, datetimes, ISO 8601 text or Unix seconds as integers."
+        "use dates, datetimes, ISO 8601 text, or numbers of seconds or milliseconds since 1970."
     )
 
 
-def parse_format(frame: pl.LazyFrame, column: str, format: str, origin: Origin) -> pl.Expr:
-    """Return the expression that parses a text column with a strftime format.
+def check_format(format: str) -> str:
+    """Check a strftime format, which must contain a day, month and year, and return it.
+
+    Raises
+    ------
+    ParameterError
+        If times that are written in this format cannot be read again.
+
+    Examples
+    --------
+    >>> check_format("%d.%m.%Y")
+    '%d.%m.%Y'
+    """
+    moment = datetime(2019, 1, 31, 18, 30, tzinfo=UTC)
+    try:
+        written = pl.Series("t", [moment.strftime(_to_python(format))])
+        same = written.to_frame().select(_parse(pl.col("t"), format))["t"][0].date() == moment.date()
+    except Exception:  # each part of the format has its own errors in Python and Polars
+        same = False
+    if not same:
+        raise ParameterError(
+            f"timestamp_format {format!r} does not describe a date with day, month and year; "
+            "use strftime codes, such as '%d/%m/%Y' or '%m/%d/%Y %H:%M'."
+        )
+    return format
+
+
+def require_possible(low: int | None, high: int | None, column: str, origin: Origin) -> None:
+    """Refuse times outside the years 1 to 9999, which Python has no dates for.
+
+    Parameters
+    ----------
+    low, high : int or None
+        The first and the last time, in microseconds since 1970.
+    column, origin
+        Where they are, for the error message.
 
     Raises
     ------
     TableError
-        If the column is not text.
+        If one of them is outside.
     """
-    dtype = frame.collect_schema()[column]
-    if dtype != pl.String:
+    for time in (low, high):
+        if time is not None and not TIMES[0] <= time <= TIMES[1]:
+            raise TableError(
+                f"The {origin} has times outside the years 1 to 9999 in column {origin.column(column)!r}"
+                f"{likely_unit(time)}; correct them, or set timestamp_unit."
+            )
+
+
+def likely_unit(time: int) -> str:
+    """Return the unit that a time was probably written in, as the end of a sentence; empty if no unit explains it.
+
+    Parameters
+    ----------
+    time : int
+        In microseconds since 1970.
+
+    Examples
+    --------
+    >>> likely_unit(1_546_300_800_000 * 1_000_000)
+    ' (probably milliseconds that were read as seconds)'
+    """
+    names = list(_NAMES.values())
+    for i, written in enumerate(names):
+        for j, read in enumerate(names):
+            # Each unit is a thousandth of the one before it.
+            if i != j and _RECENT[0] <= time * 1000**j / 1000**i <= _RECENT[1]:
+                return f" (probably {written} that were read as {read})"
+    return ""
+
+
+def _of_format(dtype: pl.DataType, value: pl.Expr, format: str, column: str, origin: Origin) -> TimeColumn:
+    if dtype.is_integer():
+        value = value.cast(pl.String)  # dates such as 20190131
+    elif dtype not in (pl.String, pl.Null):
         raise TableError(
             f"The {origin} has {dtype} in column {origin.column(column)!r}, but timestamp_format is for text only; "
-            "remove it from the recipe."
+            "remove it."
         )
-    return pl.col(column).str.to_datetime(format, time_unit="us")
+    return TimeColumn(_parse(value.cast(pl.String), check_format(format)))
 
 
-def require_iso(frame: pl.LazyFrame, column: str, origin: Origin) -> str | None:
-    """Return the first value of a text column with dates; None if there is none.
-
-    Raises
-    ------
-    TableError
-        If that value does not start with a year. Polars would read ``02/01/2019`` as 2 January without a warning.
-    """
+def _of_text(frame: pl.LazyFrame, column: str, origin: Origin, unit: Unit | None) -> TimeColumn:
+    """Parse text in the ISO format of the first value, so that every other value must have the same format."""
     with origin.wrap_errors():
-        texts = frame.select(pl.col(column).drop_nulls().head(1)).collect(engine="streaming").to_series()
+        texts = frame.select(pl.col(column).drop_nulls().head(_SAMPLE)).collect(engine="streaming").to_series()
     if texts.is_empty():
-        return None
+        return TimeColumn(pl.col(column).cast(pl.Datetime("us")))
     first = str(texts[0])
-    if not _YEAR_FIRST.match(first):
-        raise TableError(
-            f"The {origin} has {first!r} in column {origin.column(column)!r}, which is not an ISO 8601 date or time; "
-            "set timestamp_format in the recipe, or write it as 2019-01-31 or 2019-01-31T18:30:00."
-        )
-    return first
+    if _NUMBER.fullmatch(first.strip()):
+        dtype = pl.Float64() if texts.str.contains(r"[.eE]").any() else pl.Int64()
+        return _of_numbers(frame, pl.col(column).cast(dtype), dtype, column, origin, unit)
+    format = iso_format(first)
+    if format is not None:
+        return TimeColumn(_parse(pl.col(column), format, is_date=format.endswith("%d")))
+    formats = propose_formats(texts.to_list())
+    if formats:
+        both = "is ambiguous" if len(formats) > 1 else "is not an ISO 8601 date or time"
+        remedy = f"set timestamp_format = {' or '.join(map(repr, formats))}"
+    else:
+        both = "is not an ISO 8601 date or time"
+        remedy = "set timestamp_format, or write it as 2019-01-31 or 2019-01-31T18:30:00"
+        if re.search(r"\d ?[A-Za-z]{2,5}$", first):
+            remedy += "; of the names of time zones, only UTC is read"
+    raise TableError(f"The {origin} has {first!r} in column {origin.column(column)!r}, which {both}; {remedy}.")
 
 
-def _require_unix_seconds(frame: pl.LazyFrame, column: str, origin: Origin) -> None:
-    extremes = pl.col(column).min().alias("min"), pl.col(column).max().alias("max")
+def _parse(value: pl.Expr, format: str, *, is_date: bool = False) -> pl.Expr:
+    """Return text as naive times in UTC; every value must have the format."""
+    if is_date:
+        return value.str.to_date(format)
+    # In Polars, %f counts nanoseconds, and %Z skips the name of any zone.
+    format = format.replace(".%f", "%.f").replace("%f", "%6f")
+    zone = "UTC" if _OFFSET.search(format) else None
+    *others, last = [format.replace("%Z", name) for name in (("Z", "GMT", "UTC") if "%Z" in format else ("",))]
+    parsed: list[pl.Expr] = []
+    for one in others:
+        parsed.append(value.str.to_datetime(one, time_unit="us", time_zone=zone, strict=False))
+    rest = value if not parsed else pl.when(pl.coalesce(parsed).is_null()).then(value)
+    parsed.append(rest.str.to_datetime(last, time_unit="us", time_zone=zone))
+    return pl.coalesce(parsed).dt.replace_time_zone(None)
+
+
+def _to_python(format: str) -> str:
+    """Return a format of Polars as one of Python, for the codes that only Polars has."""
+    return re.sub(r"%[369]f", "%f", format.replace("%.f", ".%f").replace("%#z", "%z"))
+
+
+def _of_numbers(
+    frame: pl.LazyFrame, value: pl.Expr, dtype: pl.DataType, column: str, origin: Origin, unit: Unit | None
+) -> TimeColumn:
+    if dtype.is_float():
+        value = value.fill_nan(None)
     with origin.wrap_errors():
-        values = frame.select(extremes).collect(engine="streaming").row(0)
-    low, high = _UNIX_SECONDS
-    for value in values:
-        if value is not None and not low <= value <= high:
+        found = frame.select(value.min().alias("min"), value.max().alias("max")).collect(engine="streaming").row(0)
+    extremes = [number for number in found if number is not None]
+    detected = next((one for one in _NAMES if all(_is_recent(number, one) for number in extremes)), None)
+    compact = [format for format in ("%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S") if _all_fit(extremes, format)]
+    if unit is None and (detected is None or compact) and extremes:
+        wrong = next((number for number in extremes if not _is_recent(number, detected or "s")), extremes[0])
+        raise _not_times(wrong, dtype, compact, detected, column, origin)
+    chosen = unit or detected or "s"
+    for number in extremes:
+        if not TIMES[0] <= _microseconds(number, chosen) <= TIMES[1]:
+            likely = next((one for one in _NAMES if _is_recent(number, one)), None)
+            remedy = f'set timestamp_unit = "{likely}"' if likely else "correct it, or set timestamp_unit"
             raise TableError(
-                f"The {origin} has {value} in column {origin.column(column)!r}, which is not a time in Unix seconds "
-                "after 1973; write timestamps as ISO 8601 text, such as 2019-01-31."
+                f"The {origin} has {number} in column {origin.column(column)!r}, which is outside the years 1 to 9999 "
+                f'with timestamp_unit = "{chosen}"; {remedy}.'
             )
+    note = None
+    if unit is None and extremes:
+        note = f"column {origin.column(column)!r}: {_NAMES[chosen]} since 1970"
+    return TimeColumn(_since_epoch(value, dtype, chosen), note)
+
+
+def _not_times(
+    number: float, dtype: pl.DataType, compact: list[str], detected: str | None, column: str, origin: Origin
+) -> TableError:
+    where = f"The {origin} has {dtype} such as {number} in column {origin.column(column)!r}"
+    if compact:
+        choices = [f'timestamp_format = "{format}"' for format in compact]
+        choices += [f'timestamp_unit = "{detected}"'] if detected else []
+        return TableError(f"{where}, which is ambiguous; set {' or '.join(choices)}.")
+    return TableError(
+        f"{where}, which is not a time between 1990 and 2100 in the same unit as the others; "
+        f"set timestamp_unit to {_UNITS}, or write ISO 8601 text, such as 2019-01-31."
+    )
+
+
+def _all_fit(numbers: list[float], format: str) -> bool:
+    """Return whether all numbers are dates between 1900 and 2200 that are written without separators."""
+    width = len(datetime(2000, 1, 1).strftime(format))
+    for number in numbers:
+        text = str(number)
+        try:
+            fits = len(text) == width and 1900 <= datetime.strptime(text, format).year <= 2200
+        except ValueError:
+            fits = False
+        if not fits:
+            return False
+    return bool(numbers)
+
+
+def _is_recent(number: float, unit: str) -> bool:
+    return _RECENT[0] <= _microseconds(number, unit) <= _RECENT[1]
+
+
+def _microseconds(number: float, unit: str) -> float:
+    if unit == "ns":
+        return number / 1000
+    return (number - (_EXCEL_DAYS if unit == "excel" else 0)) * _MICROSECONDS[unit]
+
+
+def _since_epoch(value: pl.Expr, dtype: pl.DataType, unit: str) -> pl.Expr:
+    """Return numbers of a unit as times."""
+    value = value.cast(pl.Float64 if dtype.is_float() else pl.Int64)
+    if unit == "ns":
+        value = value / 1000 if dtype.is_float() else value // 1000
+    else:
+        value = (value - (_EXCEL_DAYS if unit == "excel" else 0)) * _MICROSECONDS[unit]
+    return (value.round() if dtype.is_float() else value).cast(pl.Int64).cast(pl.Datetime("us"))
