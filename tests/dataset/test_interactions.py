@@ -96,6 +96,7 @@ def test_pairs_are_equal_if_user_and_item_are(entries: list[tuple[int, int, int,
         ({"value": [float("inf"), 1.0]}, r"value\[0\] is inf"),
         ({"timestamp": DAYS}, r"timestamp has shape \(3,\)"),
         ({"timestamp": np.array(["2019-01-01", "NaT"], "datetime64[us]")}, r"timestamp\[1\]"),
+        ({"timestamp": np.array(["2019-01-01", "20000-01-01"], "datetime64[us]")}, r"timestamp\[1\] is 20000"),
     ],
 )
 def test_invalid_arrays(given_arrays: Any, words: str) -> None:

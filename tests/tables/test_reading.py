@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham.errors import TableError
-from gingham.tables import FeatureSpec, ItemsSource, TransactionsSource, UsersSource, clean, read
+from gingham.tables import FeatureSpec, ItemsSource, TransactionsSource, UsersSource, check_sources, clean, read
 
 SALES = "when,who,what,cost,age,name\n2019-01-01,007,0108,1,20,hat\n2019-01-03,007,0200,1.5,21,cap\n"
 SALES += "2019-01-02,9,0108,2,40,Hat\n"
@@ -59,6 +59,28 @@ def test_a_pattern_of_csv_files_is_one_table(tmp_path: Path) -> None:
     sales(tmp_path, SALES, "part-2.csv")
     source = TransactionsSource(path="part-*.csv", **ROLES)
     assert read(source, base=tmp_path).transactions.collect().height == 6
+
+
+def test_a_second_file_with_another_format_of_dates_is_refused(tmp_path: Path) -> None:
+    sales(tmp_path, SALES, "1.csv")
+    sales(tmp_path, SALES.replace("2019-01-03", "03/01/2019"), "2.csv")
+    source = TransactionsSource(path=["1.csv", "2.csv"], **ROLES)
+    words = "has '03/01/2019' in column 'when' in line 3 of 2.csv, but .*set timestamp_format"
+    with pytest.raises(TableError, match=words):
+        clean(read(source, base=tmp_path))
+    (finding,) = check_sources(source, base=tmp_path)
+    assert (finding.severity, "line 3 of 2.csv" in finding.what) == ("error", True)
+
+
+@pytest.mark.parametrize("unit", [None, "ms"])
+def test_digits_in_csv_are_numbers_since_1970(tmp_path: Path, unit: Any) -> None:
+    text = "when,who,what\n1546300800000,a,x\n1546387200500,b,y\n"
+    tables = read(sales(tmp_path, text, timestamp_unit=unit), UsersSource(columns=["what"]), base=tmp_path)
+    assert tables.transactions.collect()["timestamp"].to_list() == [
+        datetime(2019, 1, 1),
+        datetime(2019, 1, 2, 0, 0, 0, 500_000),
+    ]
+    assert tables.origins["transactions"].detected == (() if unit else ('timestamp_unit "ms"',))
 
 
 def test_users_and_items_keep_all_columns(tmp_path: Path) -> None:

@@ -87,9 +87,8 @@ class Interactions:
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise DataError(f"value[{row}] is {values[row]}; pass finite values only.")
-        if times is not None and np.isnat(times).any():
-            row = int(np.flatnonzero(np.isnat(times))[0])
-            raise DataError(f"timestamp[{row}] is not a time; pass a time for every row, or no timestamp.")
+        if times is not None:
+            _require_times(times)
         stored = {
             "user_index": users.astype(np.int32, copy=False),
             "item_index": items.astype(np.int32, copy=False),
@@ -233,3 +232,13 @@ def _require_range(name: str, index: npt.NDArray[Any], size: int) -> None:
     if index.size and (index.min() < 0 or index.max() >= size):
         wrong = index.min() if index.min() < 0 else index.max()
         raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; check the shape of the matrix.")
+
+
+def _require_times(times: npt.NDArray[np.datetime64]) -> None:
+    if np.isnat(times).any():
+        row = int(np.flatnonzero(np.isnat(times))[0])
+        raise DataError(f"timestamp[{row}] is not a time; pass a time for every row, or no timestamp.")
+    microseconds = times.view(np.int64)
+    if len(times) and not TIMES[0] <= microseconds.min() <= microseconds.max() <= TIMES[1]:
+        row = int(np.flatnonzero((microseconds < TIMES[0]) | (microseconds > TIMES[1]))[0])
+        raise DataError(f"timestamp[{row}] is {times[row]}; pass times of the years 1 to 9999.")

@@ -67,8 +67,9 @@ class Sales:
         return (self.array(DAY) + self._padding) // WEEK
 
     def week_start(self, week: int) -> date:
-        """Return the first day of a week."""
-        return self.day_of(week * WEEK - self._padding)
+        """Return the first day of a week; the first week can begin before the first day that Python has."""
+        assert self.first_day is not None
+        return self.day_of(max(week * WEEK - self._padding, (date.min - self.first_day).days))
 
     def day_of(self, day: int) -> date:
         """Return the date of a day."""

@@ -6,9 +6,11 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
+from gingham.columns import TIMESTAMP
 from gingham.errors import GinghamError
 from gingham.tables.csv_problems import LinesError
 from gingham.tables.origin import Origin
+from gingham.tables.timestamp import is_possible
 
 EXAMPLES = 5
 # The column with the number of rows in which an id occurs.
@@ -86,7 +88,10 @@ def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 
 
 def rename_to_file(rows: pl.DataFrame, origin: Origin) -> pl.DataFrame:
-    """Rename role columns to their names in the file."""
+    """Rename role columns to their names in the file; times that Python has no dates for become text."""
+    dtype = rows.schema.get(TIMESTAMP)
+    if dtype is not None and dtype.is_temporal() and not rows.select(is_possible(TIMESTAMP, dtype).all()).item():
+        rows = rows.with_columns(pl.col(TIMESTAMP).cast(pl.String))
     return rows.rename({role: column for role, column in origin.columns.items() if role in rows.columns})
 
 

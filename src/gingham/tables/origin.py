@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -33,7 +33,7 @@ class Origin:
     text_files : tuple of CsvFile
         The same, and how they are written, if they are text.
     detected : tuple of str
-        How they are written, as far as that was detected and is not usual, such as "separator ';'".
+        How they and their columns are written, as far as that was detected and is not usual, such as "separator ';'".
     n_rows : int or None
         The number of rows, counted independently of reading; None if they were not counted.
     """
@@ -48,6 +48,10 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.table} table ({self.file})" if self.file else f"{self.table} table"
+
+    def with_detected(self, what: str | None) -> "Origin":
+        """Return this origin with something else that was detected, if it is not None."""
+        return self if what is None else replace(self, detected=(*self.detected, what))
 
     def column(self, role: str) -> str:
         """Return the name that a role's column has in the file."""

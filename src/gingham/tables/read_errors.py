@@ -1,6 +1,7 @@
 """Explanations of errors while reading a table: the value, its column and its line, and what to do."""
 
 import csv
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from gingham.tables.number_format import INVALID
 # for text that is converted. Not a regular expression, because the value may be as long as a file.
 _FIELD = (("could not parse `", "` as dtype `"), ("` as dtype `", "`"), ("` at column '", "' (column number"))
 _TEXT = ((' values: ["', '"'), ("conversion from `str` to `", "`"), ("` failed in column '", "' for "))
-_DATE = "a date or time in the same format as in the first rows: ISO 8601, or timestamp_format if it is set"
+_DATE = "the format of the other dates: ISO 8601 as in the first row, or timestamp_format if it is set"
 _EXPECTED = {"f": "a number", "i": "an integer", "u": "an integer", "d": _DATE, "t": _DATE, "b": "true or false"}
+_ZONE_NAME = re.compile(r"\d ?[A-Za-z]{3,5}$")
 # How many characters of a value are shown.
 _LONG = 60
 
@@ -59,7 +61,11 @@ def _explain_value(value: str, dtype: str, column: str, files: Sequence[CsvFile]
     where = _find_line(files, lambda file: _line_of_value(file, column, value))
     shown = value if len(value) <= _LONG else f"{value[:_LONG]} …"
     expected = _EXPECTED.get(dtype[0], f"a value of type {dtype}")
-    return f"has {shown!r} in column {column!r}{where}, but expected {expected}; correct it, or leave it empty"
+    remedy = "correct it, or leave it empty"
+    if dtype[0] == "d":
+        remedy = "write all dates in one format, and set timestamp_format if it is not ISO 8601"
+        remedy += "; of the names of time zones, only UTC is read" if _ZONE_NAME.search(value) else ""
+    return f"has {shown!r} in column {column!r}{where}, but expected {expected}; {remedy}"
 
 
 def _find_line(files: Sequence[CsvFile], search: Callable[[CsvFile], int | None]) -> str:

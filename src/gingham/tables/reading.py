@@ -13,7 +13,7 @@ from gingham.tables.files import find_files, open_files
 from gingham.tables.origin import Origin
 from gingham.tables.schema import FeatureSpec, Tables
 from gingham.tables.source import ItemsSource, TableSource, TransactionsSource, UsersSource
-from gingham.tables.timestamp import parse_format, require_iso, to_naive_utc
+from gingham.tables.timestamp import to_naive_utc
 from gingham.tables.typed_table import TypedTable
 
 
@@ -49,8 +49,8 @@ def read(
     base = Path(base)
     described = [column for source in (users, items) if source and not source.place for column in _columns_of(source)]
     opened = _open(transactions, base, Origin("transactions", transactions.place, roles), described)
-    rows = _transactions(opened, transactions, roles)
-    origins = {"transactions": opened.origin}
+    rows, unit = _transactions(opened, transactions, roles)
+    origins = {"transactions": opened.origin.with_detected(unit)}
     entities: dict[str, pl.LazyFrame] = {}
     for table, source, role in (("users", users, USER_ID), ("items", items, ITEM_ID)):
         if source is None:
@@ -103,22 +103,20 @@ def _open(source: TableSource, base: Path, origin: Origin, columns: Iterable[str
     return open_files(files, source, origin, [*origin.columns.values(), *columns], numbers)
 
 
-def _transactions(opened: CsvTable | TypedTable, source: TransactionsSource, roles: dict[str, str]) -> pl.LazyFrame:
-    """Return the transactions; columns have the names that they have in the file."""
+def _transactions(
+    opened: CsvTable | TypedTable, source: TransactionsSource, roles: dict[str, str]
+) -> tuple[pl.LazyFrame, str | None]:
+    """Return the transactions with times, and what was detected; columns have the names that they have in the file."""
     origin = opened.origin
-    texts = [roles[USER_ID], roles[ITEM_ID], *([roles[TIMESTAMP]] if source.timestamp_format else [])]
+    texts = [column for role, column in roles.items() if role in (USER_ID, ITEM_ID, TIMESTAMP)]
     numbers = [column for role, column in roles.items() if role in (PRICE, QUANTITY)]
     rows = opened.scan(texts, numbers)
     _require(rows, roles.values(), origin)
     timestamp = roles.get(TIMESTAMP)
     if timestamp is None:
-        return rows
-    if source.timestamp_format is not None:
-        return rows.with_columns(parse_format(rows, timestamp, source.timestamp_format, origin))
-    # Polars has converted text to dates already; check how the file writes them.
-    if origin.text_files and rows.collect_schema()[timestamp].is_temporal():
-        require_iso(opened.scan([timestamp]), timestamp, origin)
-    return rows
+        return rows, None
+    times, detected = to_naive_utc(rows, timestamp, origin, source.timestamp_format, source.timestamp_unit)
+    return rows.with_columns(times), detected
 
 
 def _entities(opened: CsvTable | TypedTable, source: UsersSource | ItemsSource, id_column: str) -> pl.LazyFrame:
@@ -152,6 +150,5 @@ def _latest_values(
     others = [column for column in dict.fromkeys(columns) if column != id_column]
     last = pl.col(others)
     if timestamp is not None:
-        time = to_naive_utc(rows, timestamp, origin)
-        last = last.filter(time == time.max())
+        last = last.filter(pl.col(timestamp) == pl.col(timestamp).max())
     return rows.group_by(id_column, maintain_order=True).agg(last.last())

@@ -13,7 +13,7 @@ from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables.finding import Finding
 from gingham.tables.origin import Origin, first_line
-from gingham.tables.timestamp import to_naive_utc
+from gingham.tables.timestamp import Unit, to_naive_utc
 
 
 class FeatureSpec(BaseModel):
@@ -141,6 +141,10 @@ class Tables:
     users, items : data frame, optional
         One row per user (``user_id``) or item (``item_id``); the other columns describe them. None: the users and items
         in the transactions, without a description.
+    timestamp_format : str, optional
+        The strftime format of timestamps that are text other than ISO 8601, such as ``"%m/%d/%Y"``.
+    timestamp_unit : {"s", "ms", "us", "ns", "d", "excel"}, optional
+        The unit of timestamps that are numbers; by default it is detected, as for `TransactionsSource`.
     user_features, item_features : FeatureSpec
         The columns of `users` and `items` that become features; none by default.
     item_name, item_type : str, optional
@@ -198,6 +202,8 @@ class Tables:
         users: Any = None,
         items: Any = None,
         *,
+        timestamp_format: str | None = None,
+        timestamp_unit: Unit | None = None,
         user_features: FeatureSpec | None = None,
         item_features: FeatureSpec | None = None,
         item_name: str | None = None,
@@ -209,7 +215,8 @@ class Tables:
         user_features = user_features or FeatureSpec()
         item_features = item_features or FeatureSpec()
         origins = {name: (origins or {}).get(name, Origin(name)) for name in ("transactions", "users", "items")}
-        transactions = _transactions(transactions, origins["transactions"])
+        transactions, unit = _transactions(transactions, origins["transactions"], timestamp_format, timestamp_unit)
+        origins["transactions"] = origins["transactions"].with_detected(unit)
         labels = [label for label in (item_name, item_type) if label is not None]
         values = {
             "transactions": transactions,
@@ -268,8 +275,10 @@ def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.
     return schema
 
 
-def _transactions(frame: Any, origin: Origin) -> pl.LazyFrame:
-    """Check the columns of the transactions, and convert their types."""
+def _transactions(
+    frame: Any, origin: Origin, timestamp_format: str | None, timestamp_unit: Unit | None
+) -> tuple[pl.LazyFrame, str | None]:
+    """Check the columns of the transactions, and convert their types, and return what was detected."""
     rows = _to_lazy(frame, origin)
     schema = _schema(rows, origin, (USER_ID, ITEM_ID))
     for role in (PRICE, QUANTITY):
@@ -279,9 +288,13 @@ def _transactions(frame: Any, origin: Origin) -> pl.LazyFrame:
                 "convert the column to numbers."
             )
     rows = _convert_id(_convert_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
-    if TIMESTAMP in schema and schema[TIMESTAMP] not in (pl.Date, pl.Datetime("us")):
-        rows = rows.with_columns(to_naive_utc(rows, TIMESTAMP, origin))
-    return rows
+    detected = None
+    if TIMESTAMP in schema:
+        times, detected = to_naive_utc(rows, TIMESTAMP, origin, timestamp_format, timestamp_unit)
+        rows = rows.with_columns(times)
+    elif timestamp_format is not None or timestamp_unit is not None:
+        raise origin.missing_role(TIMESTAMP, "timestamp_format" if timestamp_unit is None else "timestamp_unit")
+    return rows, detected
 
 
 def _entities(

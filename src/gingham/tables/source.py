@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gingham.tables.database import without_password
 from gingham.tables.format import FileFormat
+from gingham.tables.timestamp import Unit, check_format
 
 # How many files of a list a message names.
 _LISTED = 3
@@ -74,10 +75,13 @@ class TransactionsSource(TableSource):
     user_id, item_id : str
         The columns with the ids of the user and the item.
     timestamp : str, optional
-        The column with the time: ISO 8601 dates or times, or integer Unix seconds. Without it, transactions cannot be
-        filtered or split by time.
+        The column with the time: dates or times, ISO 8601 text, or numbers of seconds, milliseconds, microseconds or
+        nanoseconds since 1970. Without it, transactions cannot be filtered or split by time.
     timestamp_format : str, optional
         The strftime format of timestamps that are other text, such as ``"%m/%d/%Y"`` for 1/31/2019.
+    timestamp_unit : {"s", "ms", "us", "ns", "d", "excel"}, optional
+        The unit of numbers: since 1970 in seconds to nanoseconds or in days, or the days that spreadsheets count. By
+        default, the one of the first four in which all numbers are times between 1990 and 2100.
     price, quantity : str, optional
         The numeric columns with the price and the quantity.
     channel : str, optional
@@ -88,6 +92,7 @@ class TransactionsSource(TableSource):
     item_id: str
     timestamp: str | None = None
     timestamp_format: str | None = None
+    timestamp_unit: Unit | None = None
     price: str | None = None
     quantity: str | None = None
     channel: str | None = None
@@ -96,8 +101,13 @@ class TransactionsSource(TableSource):
     def _has_place(self) -> Self:
         if self.place is None:
             raise ValueError("path and url are missing; add the path of files, or the url and query of a database")
-        if self.timestamp_format is not None and self.timestamp is None:
-            raise ValueError("timestamp_format is set without timestamp; add the name of the timestamp column")
+        for key in ("timestamp_format", "timestamp_unit"):
+            if getattr(self, key) is not None and self.timestamp is None:
+                raise ValueError(f"{key} is set without timestamp; add the name of the timestamp column")
+        if self.timestamp_format is not None:
+            if self.timestamp_unit is not None:
+                raise ValueError("timestamp_format and timestamp_unit are both set; use the unit for numbers only")
+            check_format(self.timestamp_format)
         return self
 
 

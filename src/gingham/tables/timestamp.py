@@ -35,12 +35,12 @@ class TimeColumn(NamedTuple):
     ----------
     times : polars.Expr
         Dates, or naive ``Datetime("us")`` in UTC.
-    note : str or None
+    detected : str or None
         What was detected; None if there was nothing to detect.
     """
 
     times: pl.Expr
-    note: str | None = None
+    detected: str | None = None
 
 
 def to_naive_utc(
@@ -94,7 +94,7 @@ def to_naive_utc(
 
 
 def check_format(format: str) -> str:
-    """Check a strftime format, which must contain a day, month and year, and return it.
+    """Check a strftime format, which must contain the year and the month, and return it.
 
     Raises
     ------
@@ -109,53 +109,69 @@ def check_format(format: str) -> str:
     moment = datetime(2019, 1, 31, 18, 30, tzinfo=UTC)
     try:
         written = pl.Series("t", [moment.strftime(_to_python(format))])
-        same = written.to_frame().select(_parse(pl.col("t"), format))["t"][0].date() == moment.date()
+        same = written.to_frame().select(_parse(pl.col("t"), format).dt.strftime("%Y-%m"))["t"][0] == "2019-01"
     except Exception:  # each part of the format has its own errors in Python and Polars
         same = False
     if not same:
         raise ParameterError(
-            f"timestamp_format {format!r} does not describe a date with day, month and year; "
+            f"timestamp_format {format!r} does not describe a date; "
             "use strftime codes, such as '%d/%m/%Y' or '%m/%d/%Y %H:%M'."
         )
     return format
 
 
-def require_possible(low: int | None, high: int | None, column: str, origin: Origin) -> None:
-    """Refuse times outside the years 1 to 9999, which Python has no dates for.
+def is_possible(column: str, dtype: pl.DataType) -> pl.Expr:
+    """Return whether dates or times are within the years 1 to 9999, for which Python has dates; null for null.
 
     Parameters
     ----------
-    low, high : int or None
-        The first and the last time, in microseconds since 1970.
-    column, origin
-        Where they are, for the error message.
+    column : str
+        The column with ``Date`` or ``Datetime("us")``.
+    dtype : polars.DataType
+        Its type.
+    """
+    per_day = 86_400 * 10**6
+    low, high = (time // per_day if dtype == pl.Date else time for time in TIMES)
+    return pl.col(column).to_physical().is_between(low, high)
+
+
+def require_possible(impossible: pl.Series, origin: Origin) -> None:
+    """Refuse times outside the years 1 to 9999.
+
+    Parameters
+    ----------
+    impossible : polars.Series
+        The times that are not `is_possible`, named as their column.
+    origin : Origin
+        The table's name in the error message.
 
     Raises
     ------
     TableError
-        If one of them is outside.
+        If there are any.
     """
-    for time in (low, high):
-        if time is not None and not TIMES[0] <= time <= TIMES[1]:
-            raise TableError(
-                f"The {origin} has times outside the years 1 to 9999 in column {origin.column(column)!r}"
-                f"{likely_unit(time)}; correct them, or set timestamp_unit."
-            )
+    if len(impossible):
+        raise TableError(
+            f"The {origin} has times outside the years 1 to 9999 in column {origin.column(impossible.name)!r}; "
+            f"correct them{likely_unit(impossible)}."
+        )
 
 
-def likely_unit(time: int) -> str:
-    """Return the unit that a time was probably written in, as the end of a sentence; empty if no unit explains it.
+def likely_unit(times: pl.Series) -> str:
+    """Return the unit that unusual times were probably written in, as the end of a sentence; empty if there is none.
 
     Parameters
     ----------
-    time : int
-        In microseconds since 1970.
+    times : polars.Series
+        Dates or ``Datetime("us")``; the first of them counts.
 
     Examples
     --------
-    >>> likely_unit(1_546_300_800_000 * 1_000_000)
-    ' (probably milliseconds that were read as seconds)'
+    >>> import polars as pl
+    >>> likely_unit(pl.Series([1_546_300_800]).cast(pl.Datetime("us")))
+    ' (probably seconds that were read as microseconds)'
     """
+    time = 0 if times.dtype == pl.Date or times.is_empty() else times.to_physical()[0] or 0
     names = list(_NAMES.values())
     for i, written in enumerate(names):
         for j, read in enumerate(names):
@@ -209,9 +225,7 @@ def _parse(value: pl.Expr, format: str, *, is_date: bool = False) -> pl.Expr:
     format = format.replace(".%f", "%.f").replace("%f", "%6f")
     zone = "UTC" if _OFFSET.search(format) else None
     *others, last = [format.replace("%Z", name) for name in (("Z", "GMT", "UTC") if "%Z" in format else ("",))]
-    parsed: list[pl.Expr] = []
-    for one in others:
-        parsed.append(value.str.to_datetime(one, time_unit="us", time_zone=zone, strict=False))
+    parsed = [value.str.to_datetime(one, time_unit="us", time_zone=zone, strict=False) for one in others]
     rest = value if not parsed else pl.when(pl.coalesce(parsed).is_null()).then(value)
     parsed.append(rest.str.to_datetime(last, time_unit="us", time_zone=zone))
     return pl.coalesce(parsed).dt.replace_time_zone(None)
@@ -244,10 +258,8 @@ def _of_numbers(
                 f"The {origin} has {number} in column {origin.column(column)!r}, which is outside the years 1 to 9999 "
                 f'with timestamp_unit = "{chosen}"; {remedy}.'
             )
-    note = None
-    if unit is None and extremes:
-        note = f"column {origin.column(column)!r}: {_NAMES[chosen]} since 1970"
-    return TimeColumn(_since_epoch(value, dtype, chosen), note)
+    described = f'timestamp_unit "{chosen}"' if unit is None and extremes else None
+    return TimeColumn(_since_epoch(value, dtype, chosen), described)
 
 
 def _not_times(

@@ -12,6 +12,7 @@ from gingham.errors import TableError
 from gingham.tables.finding import N_ROWS
 from gingham.tables.numbering import Numbering
 from gingham.tables.origin import Origin, format_rows
+from gingham.tables.timestamp import is_possible, require_possible
 
 # Large enough that the fixed cost of a batch does not matter, small compared with the rows that are kept.
 _BATCH = 100_000
@@ -71,6 +72,7 @@ class Transactions:
         types = schema | {role: collector.dtype for role, collector in collectors.items()}
         before_filter = [role for role in collectors if role in count_all]
         after_filter = [role for role in collectors if role not in count_all]
+        possible = is_possible(TIMESTAMP, schema[TIMESTAMP]) if TIMESTAMP in roles else pl.lit(True)
         n_rows, batches = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
         with origin.wrap_errors(), ThreadPoolExecutor(len(collectors)) as threads:
 
@@ -83,6 +85,8 @@ class Transactions:
                     n_nulls[role] += batch[role].null_count()
                 if any(n_nulls.values()):
                     continue  # the table is refused; only the number of nulls is still needed
+                if not batch.select(possible.all()).item():
+                    require_possible(batch.filter(~possible)[TIMESTAMP], origin)
                 rows = collect_ids(batch, before_filter)
                 batches.append(collect_ids(rows if keep is None else rows.filter(keep), after_filter))
         if not n_rows:

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from gingham.errors import TableError
+from gingham.profiling import profile
 from gingham.synth import fashion as synth
 from gingham.tables import (
     CleanSpec,
@@ -309,3 +310,34 @@ def test_counts_equal_an_independent_pandas_computation(tmp_path: Path) -> None:
         ("note", "transactions", None, int(sales.duplicated(["t_dat", "customer_id", "article_id", "price"]).sum())),
     ]
     assert sorted(map(str, summaries(findings))) == sorted(str(finding) for finding in expected if finding[-1])
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        ([datetime(1, 1, 1), datetime(2019, 1, 1)], "outside 1900 to 2200"),
+        ([datetime(9999, 12, 31, 23, 59), datetime(2019, 1, 1)], "outside 1900 to 2200"),
+        ([date(9999, 12, 31), date(1, 1, 1)], "outside 1900 to 2200"),
+        ([datetime(1970, 1, 18, 22), None], "seconds that were read as milliseconds"),
+        (pl.Series([1546387200000 * 10**6, 0]).cast(pl.Datetime("us")), "milliseconds that were read as seconds"),
+    ],
+)
+def test_times_of_no_shop_are_findings_and_never_an_overflow(times: Any, words: str) -> None:
+    transactions = pl.DataFrame({"user_id": ["a", "a"], "item_id": ["x", "y"], "timestamp": times})
+    findings = check(Tables(transactions), now=NOW)
+    assert any(words in finding.what and finding.column == "timestamp" for finding in findings)
+    for finding in findings:
+        assert len(finding.examples.rows()) == finding.examples.height
+    try:
+        profiled = profile(Tables(transactions))
+    except TableError:
+        assert any(finding.severity == "error" for finding in findings)
+    else:
+        assert profiled.n_transactions == 2
+
+
+def test_the_detected_unit_of_timestamps_is_a_note_and_in_the_steps() -> None:
+    transactions = pl.DataFrame({"user_id": ["a"], "item_id": ["x"], "timestamp": [1546387200000]})
+    (note,) = check(Tables(transactions), now=NOW)
+    assert (note.severity, 'read with timestamp_unit "ms"' in note.what) == ("note", True)
+    assert clean(Tables(transactions)).steps[0].name == 'read with timestamp_unit "ms"'

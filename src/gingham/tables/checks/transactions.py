@@ -11,9 +11,12 @@ from gingham.tables.checks.ids import check_ids
 from gingham.tables.checks.lines import collect
 from gingham.tables.finding import EXAMPLES, N_ROWS, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
 from gingham.tables.schema import Tables
+from gingham.tables.timestamp import is_possible, likely_unit
 
 # An empty or zero date is often read as a date long ago. No shop has kept single transactions since before this year.
 _OLD = datetime(1990, 1, 1)
+# Times outside these are more likely to be numbers of another unit.
+_FIRST, _LAST = datetime(1900, 1, 1), datetime(2200, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
         time = pl.col(TIMESTAMP)
         future = f"times in the future (after {now:%Y-%m-%d %H:%M} UTC); check the date format and the time zone"
         past = f"times before {_OLD:%Y}; check the date format, and whether these rows have a date"
+        possible = is_possible(TIMESTAMP, schema[TIMESTAMP])
         yield RowCheck("error", TIMESTAMP, NULLS, time.is_null())
-        yield RowCheck("warning", TIMESTAMP, future, time > now)
-        yield RowCheck("warning", TIMESTAMP, past, time < _OLD)
+        yield RowCheck("error", TIMESTAMP, "times outside the years 1 to 9999; correct them", ~possible)
+        far = "times outside 1900 to 2200; check the date format and the unit of numbers"
+        yield RowCheck("warning", TIMESTAMP, far, possible & ((time < _FIRST) | (time >= _LAST)))
+        yield RowCheck("warning", TIMESTAMP, future, (time > now) & (time < _LAST))
+        yield RowCheck("warning", TIMESTAMP, past, (time < _OLD) & (time >= _FIRST))
     for role in (PRICE, QUANTITY):
         if role in schema and schema[role] != pl.Null:
             negative = "negative values; remove these rows unless they are returns"
@@ -87,8 +94,9 @@ def check_transactions(
         return
     for i, (one, rows) in enumerate(zip(checks, examples, strict=True)):
         if count := totals[str(i)][0]:
+            what = one.what + (likely_unit(rows[TIMESTAMP]) if one.role == TIMESTAMP else "")
             column = origin.column(one.role)
-            yield Finding(one.severity, "transactions", column, one.what, count, rename_to_file(rows, origin))
+            yield Finding(one.severity, "transactions", column, what, count, rename_to_file(rows, origin))
     for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
         yield from check_ids(frame, counts, id_column, entities.get(id_column), tables, is_dropped)
     if duplicates.height:
