@@ -64,7 +64,9 @@ def test_a_format_without_a_date_is_refused(format: str) -> None:
         check_format(format)
 
 
-@pytest.mark.parametrize("format", ["%d/%m/%Y", "%Y-%m", "%b %d, %Y", "%s", "%j %Y", "%Y-%m-%dT%H:%M:%S%z", "%D %I %p"])
+@pytest.mark.parametrize(
+    "format", ["%d/%m/%Y", "%Y-%m", "%b %d, %Y", "%s", "%j %Y", "%Y-%m-%dT%H:%M:%S%z", "%D %I:%M %p"]
+)
 def test_formats_of_dates_are_accepted(format: str) -> None:
     assert check_format(format) == format
 

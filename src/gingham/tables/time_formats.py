@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from itertools import product
 
 _ISO = re.compile(
@@ -19,7 +20,7 @@ _DATES = (
 )
 _TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%H.%M", "%H%M%S")
 _ZONES = ("", " %z", "%z", " %Z")
-_FORMATS = (*_DATES, *map("".join, product(_DATES, (" ", ", ", "T"), _TIMES, _ZONES)))
+_SAMPLE = datetime(2019, 1, 31, 18, 30, tzinfo=UTC)
 
 
 def iso_format(text: str) -> str | None:
@@ -55,11 +56,26 @@ def propose_formats(texts: Sequence[str]) -> list[str]:
     ['%d/%m/%Y']
     """
     meanings: dict[tuple[datetime, ...], str] = {}
-    for format in _FORMATS:
+    for format in _formats().get(_shape(texts[0]), ()):
         times = _parsed(texts, format)
         if times is not None:
             meanings.setdefault(times, format)
     return list(meanings.values())
+
+
+@cache
+def _formats() -> dict[str, list[str]]:
+    """Return the formats that are proposed by the shape of their text, because Python tries a format slowly."""
+    formats: dict[str, list[str]] = {}
+    for format in (*_DATES, *map("".join, product(_DATES, (" ", ", ", "T"), _TIMES, _ZONES))):
+        formats.setdefault(_shape(_SAMPLE.strftime(format)), []).append(format)
+    return formats
+
+
+def _shape(text: str) -> str:
+    """Return a text with 9 for numbers, A for words and Z for the offset of a time zone."""
+    text = re.sub(r"(?<=\d)( ?)(Z|[+-]\d\d:?\d\d)$", r"\1Z", text) if ":" in text or "T" in text else text
+    return re.sub(r"[A-Za-z]{2,}", "A", re.sub(r"\d+", "9", text))
 
 
 def _parsed(texts: Sequence[str], format: str) -> tuple[datetime, ...] | None:

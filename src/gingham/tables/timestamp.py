@@ -106,10 +106,10 @@ def check_format(format: str) -> str:
     >>> check_format("%d.%m.%Y")
     '%d.%m.%Y'
     """
-    moment = datetime(2019, 1, 31, 18, 30, tzinfo=UTC)
+    moment = datetime(2019, 3, 31, 18, 30, tzinfo=UTC)
     try:
         written = pl.Series("t", [moment.strftime(_to_python(format))])
-        same = written.to_frame().select(_parse(pl.col("t"), format).dt.strftime("%Y-%m"))["t"][0] == "2019-01"
+        same = written.to_frame().select(_parse(pl.col("t"), format).dt.strftime("%Y-%m"))["t"][0] == "2019-03"
     except Exception:  # each part of the format has its own errors in Python and Polars
         same = False
     if not same:
@@ -242,8 +242,8 @@ def _of_numbers(
     if dtype.is_float():
         value = value.fill_nan(None)
     with origin.wrap_errors():
-        found = frame.select(value.min().alias("min"), value.max().alias("max")).collect(engine="streaming").row(0)
-    extremes = [number for number in found if number is not None]
+        row = frame.select(value.min().alias("min"), value.max().alias("max")).collect(engine="streaming").row(0)
+    extremes = [number for number in row if number is not None]
     detected = next((one for one in _NAMES if all(_is_recent(number, one) for number in extremes)), None)
     compact = [format for format in ("%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S") if _all_fit(extremes, format)]
     if unit is None and (detected is None or compact) and extremes:

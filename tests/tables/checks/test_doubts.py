@@ -29,7 +29,7 @@ def test_cleaning_finds_the_warnings_of_a_check(as_categories: bool) -> None:
     expected = [one for one in warnings(check(shop)) if "future" not in one[2]]
     found = clean(shop).findings
     assert [one for one in warnings(found) if "future" not in one[2]] == expected
-    assert len(expected) == 7
+    assert len(expected) == 8
     assert all(one.severity == "warning" for one in found)
 
 

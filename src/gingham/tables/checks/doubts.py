@@ -71,5 +71,4 @@ def _doubtful_rows(tables: Tables, rows: pl.DataFrame) -> Iterator[Finding]:
     counts = rows.select(one.condition.sum().alias(str(i)) for i, one in enumerate(checks)).row(0)
     for one, count in zip(checks, counts, strict=True):
         if count:
-            examples = rename_to_file(rows.filter(one.condition).head(EXAMPLES), origin)
-            yield Finding(one.severity, "transactions", origin.column(one.role), one.what, count, examples)
+            yield one.finding(count, rows.filter(one.condition).head(EXAMPLES), origin)

@@ -10,6 +10,7 @@ from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.tables.checks.ids import check_ids
 from gingham.tables.checks.lines import collect
 from gingham.tables.finding import EXAMPLES, N_ROWS, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
+from gingham.tables.origin import Origin
 from gingham.tables.schema import Tables
 from gingham.tables.timestamp import is_possible, likely_unit
 
@@ -39,6 +40,12 @@ class RowCheck:
     role: str
     what: str
     condition: pl.Expr
+
+    def finding(self, count: int, examples: pl.DataFrame, origin: Origin) -> Finding:
+        """Return what was found: the number of rows that meet the condition, and some of them."""
+        what = self.what + (likely_unit(examples[TIMESTAMP]) if self.role == TIMESTAMP else "")
+        column = origin.column(self.role)
+        return Finding(self.severity, "transactions", column, what, count, rename_to_file(examples, origin))
 
 
 def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
@@ -94,9 +101,7 @@ def check_transactions(
         return
     for i, (one, rows) in enumerate(zip(checks, examples, strict=True)):
         if count := totals[str(i)][0]:
-            what = one.what + (likely_unit(rows[TIMESTAMP]) if one.role == TIMESTAMP else "")
-            column = origin.column(one.role)
-            yield Finding(one.severity, "transactions", column, what, count, rename_to_file(rows, origin))
+            yield one.finding(count, rows, origin)
     for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
         yield from check_ids(frame, counts, id_column, entities.get(id_column), tables, is_dropped)
     if duplicates.height:
