@@ -340,4 +340,4 @@ def test_the_detected_unit_of_timestamps_is_a_note_and_in_the_steps() -> None:
     transactions = pl.DataFrame({"user_id": ["a"], "item_id": ["x"], "timestamp": [1546387200000]})
     (note,) = check(Tables(transactions), now=NOW)
     assert (note.severity, 'read with timestamp_unit "ms"' in note.what) == ("note", True)
-    assert clean(Tables(transactions)).steps[0].name == 'read with timestamp_unit "ms"'
+    assert clean(Tables(transactions)).steps[0].name == 'read (transactions: timestamp_unit "ms")'
