@@ -19,6 +19,7 @@ ORDER = (
     "validation",
     "randomness",
     "extras",
+    "forks",
     "_native",
     "tables",
     "dataset",

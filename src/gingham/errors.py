@@ -69,6 +69,10 @@ class ArtifactError(GinghamError, ValueError):
     """A stored artifact is missing, damaged, or in a newer format; or a folder can't be written."""
 
 
+class ForkError(GinghamError, RuntimeError):
+    """An operation needs threads that a forked process does not have."""
+
+
 class ReportError(GinghamError, ValueError):
     """A page cannot be drawn or written."""
 

@@ -99,3 +99,13 @@ def test_invalid_values(values: pl.Series, words: str) -> None:
 def test_invalid_ids_to_look_up(wanted: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Ids.from_series(pl.Series(["a", "b"])).index(wanted)
+
+
+@pytest.mark.parametrize("known", [[], [3], [-5, 2, 9], ["a"], ["a", "c", "m", "z"]])
+def test_searching_without_threads_finds_the_same_ids(monkeypatch: pytest.MonkeyPatch, known: list[int | str]) -> None:
+    ids = Ids.from_series(pl.Series(known, dtype=pl.Int64 if not known or isinstance(known[0], int) else pl.String))
+    wanted = pl.Series([None, *known[::-1], *([-9, 4, 99] if ids.values.dtype == pl.Int64 else ["", "b", "zz"])])
+    expected = [known.index(value) if value in known else -1 for value in wanted]
+    monkeypatch.setattr("gingham.dataset.ids.threads_lost", lambda: True)
+    for series in (wanted, wanted.drop_nulls()):
+        assert ids.find(series).tolist() == expected[len(wanted) - len(series) :]

@@ -12,6 +12,7 @@ from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluation.evaluation import sizes
 from gingham.evaluation.segments import HISTORY, By
+from gingham.forks import require_threads
 from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.training_data import Data
@@ -112,6 +113,7 @@ def compare(
     >>> comparison.table.columns
     ['model', 'metric', 'mean', 'low', 'high', 'users']
     """
+    require_threads("Comparing models")
     if not isinstance(models, Mapping):
         raise ParameterError(
             f"models must be a mapping of names to models such as {{'mine': model}}, not a {type(models).__name__}."

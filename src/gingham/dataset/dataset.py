@@ -20,6 +20,7 @@ from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Duplicates, Interactions
 from gingham.errors import DataError
+from gingham.forks import require_threads
 from gingham.tables import FeatureSpec, Tables, clean
 
 _SIDES = ("user_features", "item_features")
@@ -124,6 +125,7 @@ class Dataset:
         >>> gg.Dataset.from_tables(gg.synth.sample_tables(n_users=10, n_items=5))
         Dataset(10 users x 5 items, 200 interactions, 5 user features, 3 item features)
         """
+        require_threads("Building a dataset from tables")
         if not tables.steps:
             tables = clean(tables)
         rows = tables.transactions.collect()

@@ -18,6 +18,7 @@ from gingham.dataset.feature import Feature
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.errors import DataError, TableError
+from gingham.forks import require_threads
 from gingham.tables import FeatureSpec
 
 FeatureFunction: TypeAlias = Callable[[pl.DataFrame], Any]
@@ -136,6 +137,7 @@ class FeatureEncoder:
         DataError
             If `extra` has another shape or a weight that is not finite, or the number of identities is another one.
         """
+        require_threads("Encoding features")
         _require(rows, [encoding.column for encoding in self.encodings])
         if identities and rows.height != self.n_identities:
             raise DataError(f"There are {rows.height:,} rows for {self.n_identities:,} identities; pass one row each.")
@@ -174,6 +176,7 @@ class FeatureEncoder:
         DataError
             If `extra` has another shape or a weight that is not finite.
         """
+        require_threads("Encoding features")
         columns = list(dict.fromkeys(encoding.column for encoding in self.encodings))
         for column in values:
             if column not in columns:

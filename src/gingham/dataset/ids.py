@@ -10,6 +10,7 @@ import polars as pl
 
 from gingham.arrays import Bools, Indices
 from gingham.errors import DataError, UnknownIdError
+from gingham.forks import threads_lost
 from gingham.tables.id_codes import is_strictly_increasing
 
 # For fewer ids a binary search is faster than building the hash table of a join.
@@ -132,16 +133,28 @@ class Ids:
             wanted = wanted.cast(pl.Int64, strict=False)
         if not len(self) or wanted.dtype != self.values.dtype:
             return np.full(len(wanted), -1, np.int32)
-        if len(wanted) < _FEW and not wanted.null_count():
-            place = self.values.search_sorted(wanted, side="left")
-            matches = self.values.gather(place.clip(0, len(self) - 1)) == wanted
-            return np.where(matches.to_numpy(), place.to_numpy(), -1).astype(np.int32)
+        if len(wanted) < _FEW or threads_lost():
+            return self._search(wanted)
         table = pl.DataFrame({"id": self.values, "index": np.arange(len(self), dtype=np.int32)})
         # An inner join builds its hash table from the shorter side, which usually are the ids to look up.
         both = wanted.alias("id").to_frame().with_row_index("row").join(table, on="id")
         index = np.full(len(wanted), -1, np.int32)
         index[both["row"].to_numpy()] = both["index"].to_numpy()
         return index
+
+    def _search(self, wanted: pl.Series) -> Indices:
+        """Return the index of each id by binary search, without Polars' threads, which a forked process lacks."""
+        if self.values.dtype == pl.Int64 and not wanted.null_count():
+            place = np.searchsorted(self.values.to_numpy(), wanted.to_numpy())
+        else:
+            place = np.zeros(len(wanted), np.int64)
+            for power in range(len(self).bit_length() - 1, -1, -1):
+                # The next 2 ** power ids from `place` on are all smaller than the id if the last of them is.
+                last = place + (1 << power) - 1
+                smaller = self.values.gather(np.minimum(last, len(self) - 1)) < wanted
+                place += np.where((last < len(self)) & _true(smaller), 1 << power, 0)
+        place = np.minimum(place, len(self) - 1)
+        return np.where(_true(self.values.gather(place) == wanted), place, -1).astype(np.int32)
 
     def _find_categories(self, wanted: pl.Series) -> Indices:
         """Return the index of each id of a categorical series: look up each category once, then the rows."""
@@ -155,6 +168,12 @@ class Ids:
     def _kind(self) -> str:
         kind = "text" if self.values.dtype == pl.String else "integers"
         return f"{kind}, such as {self.values[0]!r}" if len(self) else kind
+
+
+def _true(conditions: pl.Series) -> Bools:
+    """Return which conditions are true, not false or null; `Series.fill_null` would need Polars' threads."""
+    values = conditions.to_numpy()
+    return values if values.dtype == bool else np.array([value is True for value in values], bool)
 
 
 def _series(ids: "pl.Series | Iterable[Any]") -> pl.Series:

@@ -14,6 +14,7 @@ from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
 from gingham.evaluation.bootstrap import summarize
 from gingham.evaluation.segments import By, Splitter, build_splitter
+from gingham.forks import require_threads
 from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names, rank_test
 from gingham.models import Recommender
 from gingham.models.training_data import Data
@@ -153,6 +154,7 @@ def evaluate(
     >>> evaluation.lists["metric"].to_list()[:3]
     ['coverage@5', 'gini@5', 'novelty@5']
     """
+    require_threads("Evaluating a model")
     if not isinstance(model, Recommender):
         raise ParameterError(f"model must be a fitted model such as gg.Popularity().fit(train), not {model!r}.")
     ks = sizes(k)

@@ -12,7 +12,7 @@ from pydantic import PositiveInt
 
 from gingham.arrays import Floats, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
-from gingham.columns import ITEM_ID, RANK, SCORE, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
+from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.errors import DataError
 from gingham.models.base import Recommender, Some, listed
@@ -253,7 +253,7 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         ['item_id', 'similar_item_id', 'rank', 'score']
         """
         table = self._similar(self._fitted(ITEM_ID), self.training_data_.item_ids, item_ids, "item", k, num_threads)
-        return table.select(pl.col(USER_ID).alias(ITEM_ID), pl.col(ITEM_ID).alias(SIMILAR_ITEM_ID), RANK, SCORE)
+        return table.rename({USER_ID: ITEM_ID, ITEM_ID: SIMILAR_ITEM_ID})
 
     def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the users with the most similar embeddings; as `similar_items`, for users."""

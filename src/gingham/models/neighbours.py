@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.extras import extra
+from gingham.forks import threads_lost
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -185,6 +186,8 @@ def top_products(left: sp.csr_matrix, right: sp.csr_matrix, n: int, n_threads: i
         If sparse-dot-topn is not installed.
     """
     sparse_dot_topn = extra("sparse_dot_topn", "neighbours", "Finding neighbours", "sparse-dot-topn")
+    if threads_lost():
+        n_threads = 1  # OpenMP's threads are lost too
     products: sp.csr_matrix = sparse_dot_topn.sp_matmul_topn(left, right, n, threshold=0.0, n_threads=n_threads)
     products.sort_indices()
     return products

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gingham import store
 from gingham.checked import Contents, require
 from gingham.errors import ArtifactError, GinghamError, MissingExtraError, NotFittedError
+from gingham.forks import require_threads
 from gingham.models.parametrized import Parametrized, to_json
 from gingham.models.training_data import TrainingData
 
@@ -70,6 +71,7 @@ class StoredModel(Parametrized, ABC):
         NotFittedError
             If the model is not fitted.
         """
+        require_threads("Saving a model")
         data_state, data_arrays, tables = self.training_data_.stored()
         state, arrays = self._learned()
         return store.Artifact(

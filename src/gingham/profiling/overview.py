@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from gingham.forks import require_threads
 from gingham.profiling.findings import Findings
 from gingham.profiling.page import build_page
 from gingham.profiling.sentences import top_sentences
@@ -137,4 +138,5 @@ def profile(tables: Tables) -> Profile:
     The 5 most active customers (of 50) account for 14% of all transactions.
     The 2 best-selling items (of 20) account for 23% of all transactions.
     """
+    require_threads("Profiling tables")
     return Profile.of(tables if tables.steps else clean(tables))

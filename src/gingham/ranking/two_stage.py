@@ -17,6 +17,7 @@ from gingham.checked import Contents, require
 from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, ParameterError
+from gingham.forks import require_threads
 from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.base import Some
 from gingham.models.popularity import item_totals, rank_scores
@@ -295,6 +296,7 @@ class TwoStage(Recommender):
         return SharedScores(fill, self._candidate_scores, BLOCK)
 
     def _candidate_scores(self, users: Indices) -> sp.csr_matrix:
+        require_threads("Ranking in two stages")
         pairs, ranker = self._stage.candidates.pairs(users), self._fitted_ranker
         scores = fused_ranks(pairs) if ranker is None else ranker.score(self._stage.features.values(pairs))
         indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))

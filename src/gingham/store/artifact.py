@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from gingham.checked import Contents, Values, require
 from gingham.errors import ArtifactError, DataError
+from gingham.forks import require_threads
 from gingham.store.replacing import exists, replace_directory, resolve
 
 FORMAT = 1
@@ -158,6 +159,7 @@ def read(path: Path | str) -> Artifact:
     ArtifactError
         If there is no artifact at `path`, it is damaged, or its format is newer than this version of Gingham reads.
     """
+    require_threads("Loading a model")
     while True:
         folder = resolve(Path(path))
         before = _identity(folder)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.duration import duration
 from gingham.errors import TableError
+from gingham.forks import require_threads
 from gingham.tables.checks.doubts import doubts
 from gingham.tables.finding import Finding, by_severity
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
@@ -152,6 +153,7 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     read: 3 transactions
     users with at least 2 transactions: 2 transactions
     """
+    require_threads("Cleaning tables")
     spec = spec or CleanSpec()
     origin = tables.origins["transactions"]
     # Nothing else may refer to the transactions as read, so that a filter frees the memory of the rows it removes.

@@ -7,6 +7,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.forks import require_threads
 from gingham.tables.csv_table import CsvTable
 from gingham.tables.database import read_query
 from gingham.tables.files import find_files, open_files
@@ -45,6 +46,7 @@ def read(
     TableError
         If a file is missing, empty or unreadable, a query fails, or a column is missing or has the wrong type.
     """
+    require_threads("Reading tables")
     roles = {role: column for role in ROLES if (column := getattr(transactions, role)) is not None}
     base = Path(base)
     described = [column for source in (users, items) if source and not source.place for column in _columns_of(source)]

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from pathlib import Path
+
+# Polars' threads are running when it forks: a child recommends, or gets a ForkError, but never waits for ever.
+FORKS = """
+import os, signal, sys, tempfile, time
+from pathlib import Path
+import polars as pl
+import gingham as gg
+from gingham.errors import ForkError
+
+tables = gg.synth.sample_tables()
+train, test = gg.split.by_time(gg.Dataset.from_tables(tables), test="7d")
+large = gg.Dataset.from_tables(gg.Tables(pl.DataFrame({
+    "user_id": [f"user {number:06d}" for number in range(30_000)],
+    "item_id": [f"i{number % 50}" for number in range(30_000)],
+})))
+options = {"n_components": 4, "epochs": 1, "random_state": 1}
+models = [gg.HybridMF(**options), gg.ALS(**options), gg.ItemKNN(), gg.BuyAgain(), gg.Popularity()]
+for model in models:
+    model.fit(train, verbose=False)
+everyone = gg.Popularity().fit(large)
+folder = Path(tempfile.mkdtemp(dir=sys.argv[1]))
+models[0].save(folder / "model")
+
+
+def ends(action):
+    child = os.fork()
+    if not child:
+        try:
+            action()
+        except ForkError:
+            os._exit(3)
+        os._exit(0)
+    for _ in range(2000):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "hangs"
+
+
+users = train.user_ids.values.to_list()
+for model in models:
+    name = type(model).__name__
+    expected = model.recommend(users, k=3, filter_seen=True, exclude=["i03"]).rows()
+    works = {
+        "recommend": lambda: model.recommend(users, k=3, filter_seen=True, exclude=["i03"]).rows() == expected or 1 / 0,
+        "recommend one": lambda: model.recommend(["u00"], items=["i01", "i02"], k=2),
+        "recommend all": lambda: model.recommend(),
+        "predict": lambda: model.predict("u00", ["i00", "i01"]),
+        "rank": lambda: model.predict_rank(test),
+        "fit": lambda: model.fit(train, verbose=False),
+    }
+    if "similar_items" in model.supports:
+        works["similar items"] = lambda: model.similar_items(["i00"], k=3)
+    for what, action in works.items():
+        print(name, what, ends(action) == 0)
+    for what, action in {
+        "evaluate": lambda: gg.evaluate(model, test, k=3),
+        "save": lambda: model.save(folder / "new"),
+    }.items():
+        print(name, what, ends(action) == 3)
+print("large", ends(lambda: everyone.recommend()) == 0)
+print("large, by id", ends(lambda: everyone.recommend(large.user_ids.values.to_list()[::-1])) == 0)
+for what, action in {
+    "load": lambda: gg.load(folder / "model"),
+    "compare": lambda: gg.compare({"a": gg.Popularity()}, train, test, k=3),
+    "dataset": lambda: gg.Dataset.from_tables(tables),
+    "profile": lambda: gg.profile(tables),
+    "a fork in the fork": lambda: os._exit(ends(lambda: gg.load(folder / "model"))),
+}.items():
+    print(what, ends(action) == 3)
+"""
+# Nothing has started Polars' threads when this process forks, so its child can.
+IDLE = """
+import os, sys
+import gingham as gg
+child = os.fork()
+if not child:
+    gg.Popularity().fit(gg.synth.sample_dataset()).save(sys.argv[1] + "/model")
+    os._exit(len(gg.load(sys.argv[1] + "/model").recommend(["u00"], k=3)))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def output_of(program: str, folder: Path) -> list[str]:
+    command = [sys.executable, "-W", "ignore", "-c", program, str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=True).stdout.splitlines()
+
+
+def test_a_forked_process_recommends_or_gets_an_error(tmp_path: Path) -> None:
+    lines = output_of(FORKS, tmp_path)
+    assert len(lines) > 45
+    assert [line for line in lines if not line.endswith("True")] == []
+
+
+def test_a_process_that_was_forked_early_can_do_everything(tmp_path: Path) -> None:
+    assert output_of(IDLE, tmp_path) == ["3"]
