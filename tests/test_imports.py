@@ -15,6 +15,7 @@ ORDER = (
     "checked",
     "columns",
     "progress",
+    "visible",
     "duration",
     "validation",
     "randomness",

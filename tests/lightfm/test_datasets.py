@@ -206,13 +206,99 @@ def test_a_failed_download_leaves_no_file_and_names_the_path(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def edited(name: str, member: str, content: bytes | None) -> bytes:
+    """Return an archive with another content of one of its files, or without it."""
+    with zipfile.ZipFile(io.BytesIO(movielens() if name == "movielens.zip" else stackexchange())) as file:
+        files = {info.filename: file.read(info) for info in file.infolist()}
+    files.pop(member)
+    return archive(files if content is None else files | {member: content})
+
+
+def array(values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values))
+    return buffer.getvalue()
+
+
+MOVIELENS_DAMAGE = [
+    ("ua.base", None),
+    ("ua.base", b""),
+    ("ua.base", b"1\t1\n"),
+    ("ua.base", b"<html>Log in to the network</html>"),
+    ("ua.base", b"0\t1\t5\t874\n"),
+    ("ua.base", b"1\t4\t5\t874\n"),
+    ("ua.base", b"1\t1\t6\t874\n"),
+    ("ua.base", b"1\t1\tnan\t874\n"),
+    ("ua.base", b"2000000000\t1\t5\t874\n"),
+    ("ua.base", b"99999999999999\t1\t5\t874\n"),
+    ("ua.test", b"\x00\xff"),
+    ("u.item", b""),
+    ("u.item", b"1|Heat\n2|Heat\n3|Heat\n"),
+    ("u.item", b"one|Heat|0|0|1\n"),
+    ("u.item", b"1|A|0|1|0\n2|B|0|1|0\n4|C|0|1|0\n"),
+    ("u.item", b"1|A|0|1|0\n2|B|0|7|0\n3|C|0|1|0\n"),
+    ("u.genre", b""),
+    ("u.genre", b"Action|0\n"),
+]
+STACKEXCHANGE_DAMAGE = [
+    ("interactions_row.npy", None),
+    ("interactions_row.npy", b""),
+    ("interactions_row.npy", array([0] * 7 + [-1])),
+    ("interactions_col.npy", array([0] * 7 + [5])),
+    ("interactions_col.npy", array([0])),
+    ("interactions_data.npy", array([np.nan] * 8)),
+    ("interactions_data.npy", array(["a"] * 8)),
+    ("interactions_shape.npy", array([3, 4])),
+    ("interactions_shape.npy", array([10**15, 5])),
+    ("interactions_shape.npy", array([3])),
+    ("features_data.npy", array([np.inf, 1])),
+    ("labels.npy", array(["tag:r"])),
+    ("labels.npy", array(1)),
+]
+
+
+def damaged_files() -> Iterator[tuple[str, bytes]]:
+    for name, whole in (("movielens.zip", movielens()), ("stackexchange_crossvalidated.npz", stackexchange())):
+        yield from ((name, content) for content in (b"", b"no archive", b"<!DOCTYPE html><html></html>", whole[:-1]))
+        yield from ((name, whole[: len(whole) * part // 4]) for part in (1, 2, 3))
+        yield name, archive({"readme": b"nothing"})
+        for place in range(40, len(whole) // 2, 97):
+            changed = bytearray(whole)
+            changed[place] ^= 0xFF
+            yield name, bytes(changed)
+    for member, content in MOVIELENS_DAMAGE:
+        yield "movielens.zip", edited("movielens.zip", f"ml-100k/{member}", content)
+    for member, content in STACKEXCHANGE_DAMAGE:
+        yield "stackexchange_crossvalidated.npz", edited("stackexchange_crossvalidated.npz", member, content)
+    for method in (9, 12, 99):  # an unknown compression, and bytes that are not compressed as the archive says
+        yield "movielens.zip", movielens().replace(b"PK\x01\x02\x14\x03\x14\x00\x00\x00\x00\x00", (
+            b"PK\x01\x02\x14\x03\x14\x00\x00\x00" + bytes([method, 0])
+        ))  # fmt: skip
+
+
+def test_a_damaged_file_is_deleted_whatever_the_damage(tmp_path: Path) -> None:
+    for name, content in damaged_files():
+        path = tmp_path / FILES[name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"is damaged \(.+\) and was deleted; download it again\.$"):
+            fetch(name, tmp_path, download_if_missing=False)
+        assert not path.exists()
+
+
 @EACH
-@pytest.mark.parametrize("content", [b"", b"no archive", archive({"readme": b"nothing"})])
-def test_a_damaged_file_is_deleted(name: str, content: bytes, site: Site, tmp_path: Path) -> None:
-    site.files[name] = content
-    with pytest.raises(DataError, match="is damaged"):
+def test_a_file_that_cannot_be_read_is_kept(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / FILES[name]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"anything")
+
+    def fail(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(DataError, match="cannot be read: Permission denied"):
         fetch(name, tmp_path)
-    assert not (tmp_path / FILES[name]).exists()
+    assert path.exists()
 
 
 def test_nothing_in_a_file_is_unpickled(site: Site, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import os
 import pwd
+import shlex
 import shutil
 import sqlite3
 import subprocess
@@ -38,7 +39,7 @@ class Server:
     folder: Path
 
     def url(self, password: str = PASSWORD) -> str:
-        return f"postgresql+psycopg://shop:{quote(password, safe='')}@/postgres?host={self.folder}"
+        return f"postgresql+psycopg://shop:{quote(password, safe='')}@/postgres?host={quote(str(self.folder))}"
 
     def execute(self, *statements: str) -> None:
         engine = sqlalchemy.create_engine(self.url())
@@ -77,7 +78,7 @@ def server() -> Iterator[Server]:
     try:
         who = ("-U", "shop", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}")
         run("initdb", *who, "-E", "UTF8", "--locale=C", "-N")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+        options = f"-k {shlex.quote(str(folder))} -c listen_addresses='' -c fsync=off"
         run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:
             yield Server(folder)

@@ -30,24 +30,14 @@ for command in (
     app.command()(command)
 
 
-_INTERRUPTED = 130
-
-
 def main() -> None:
-    """Run the command line. The exit code is 2 if input or parameters are wrong, and 130 after Ctrl-C."""
+    """Run the command line. The exit code is 2 if input or parameters are wrong."""
     try:
         app()
     except GinghamError as error:
         _exit(str(error))
     except MemoryError as error:
         _exit(f"Not enough memory: {error}; use a smaller model, or fewer users and items.")
-    except SystemExit as stop:
-        # Typer turns Ctrl-C into this exit code without a message.
-        if stop.code == _INTERRUPTED:
-            from gingham.cli.console import errors
-
-            errors.print("Interrupted; no output was written.", style="yellow")
-        raise
 
 
 def _exit(message: str) -> None:

@@ -44,12 +44,12 @@ def check(
 def _print_finding(finding: "Finding") -> None:
     from rich.text import Text
 
-    from gingham.cli.console import output
+    from gingham.cli.console import cell, output
 
     where = finding.table if finding.column is None else f"{finding.table}, {finding.column}"
     rows = f" ({finding.count:,} row{'' if finding.count == 1 else 's'})" if finding.count else ""
     severity = Text(finding.severity, style=_STYLES[finding.severity])
-    output.print(Text.assemble(severity, f"  {where}{rows}: {finding.what}"), soft_wrap=True)
+    output.print(Text.assemble(severity, cell(f"  {where}{rows}: {finding.what}")), soft_wrap=True)
     if not finding.examples.is_empty():
         output.print(_examples(finding))
     output.print()
@@ -58,17 +58,18 @@ def _print_finding(finding: "Finding") -> None:
 def _examples(finding: "Finding") -> "Table":
     """Return the example rows: the column of the finding, and some other columns."""
     from rich.table import Table
-    from rich.text import Text
+
+    from gingham.cli.console import cell
 
     names = sorted(finding.examples.columns, key=lambda name: name != finding.column)[:_MAX_COLUMNS]
     table = Table(pad_edge=False, show_edge=False, box=None)
     for name in names:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(cell(name), overflow="fold")
     for row in finding.examples.select(names).iter_rows():
-        table.add_row(*(Text("null", style="dim") if cell is None else Text(_short(cell)) for cell in row))
+        table.add_row(*(cell("null", "dim") if value is None else cell(_short(value)) for value in row))
     return table
 
 
-def _short(cell: object) -> str:
-    text = str(cell)
+def _short(value: object) -> str:
+    text = str(value)
     return text if len(text) <= _MAX_LETTERS else f"{text[:_MAX_LETTERS]}…"

@@ -1,11 +1,14 @@
 """What commands print: tables on standard output, progress and errors on standard error."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from textwrap import fill
+from typing import Any
 
 import polars as pl
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
@@ -13,15 +16,38 @@ from tqdm import tqdm
 from gingham.columns import ITEM_ID, NAME, RANK, SCORE, SIMILAR_ITEM_ID, TYPE
 from gingham.comparison import Comparison
 from gingham.tables import Step
+from gingham.visible import visible
 
+# The control characters that lay out our own text.
+_LAYOUT = "\n\t"
 # The width of the first column and of a model's column, with borders.
 _METRIC_WIDTH, _MODEL_WIDTH = 19, 15
 # Stages that draw progress bars, next to which a spinner cannot be shown.
 _STAGES_WITH_BARS = ("Fitting", "Searching")
 _TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
-output = Console(highlight=False, markup=False)
-errors = Console(stderr=True, highlight=False, markup=False)
+
+
+class SafeConsole(Console):
+    """A console on which control characters in data are shown as escapes and do not reach the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Convert a string to text; Rich alone would remove some control characters and keep others."""
+        return super().render_str(visible(text, _LAYOUT), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Render anything, including text that was not built by `cell`."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text, _LAYOUT), segment.style)
+
+
+output = SafeConsole(highlight=False, markup=False)
+errors = SafeConsole(stderr=True, highlight=False, markup=False)
+
+
+def cell(value: object, style: str = "") -> Text:
+    """Return a value as the text of a table's cell, on one line."""
+    return Text(visible(str(value)), style)
 
 
 class ConsoleProgress:
@@ -34,7 +60,7 @@ class ConsoleProgress:
             return nullcontext()
         if not errors.is_terminal:
             errors.print(f"{name} …")
-        return errors.status(Text(f"{name} …"))
+        return errors.status(cell(f"{name} …"))
 
     def message(self, text: str) -> None:
         """Print a message without damaging a progress bar."""
@@ -72,7 +98,7 @@ def print_comparison(comparison: Comparison) -> None:
 def _steps(steps: tuple[Step, ...]) -> Table:
     table = _table("Steps", "step", "rows", "users", "items")
     for step in steps:
-        table.add_row(Text(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
+        table.add_row(cell(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
     return table
 
 
@@ -106,7 +132,7 @@ def _costs(comparison: Comparison) -> Table:
     for row in comparison.costs.iter_rows(named=True):
         peak = "–" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
         seconds = (f"{row[name]:,.2f}" for name in ("fit_seconds", "recommend_seconds"))
-        table.add_row(Text(row["model"]), *seconds, peak, f"{row['coverage']:.2%}")
+        table.add_row(cell(row["model"]), *seconds, peak, f"{row['coverage']:.2%}")
     return table
 
 
@@ -117,14 +143,14 @@ def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataF
         rows = rows.join(labels.rename({labels.columns[0]: id_column}), on=id_column, how="left", maintain_order="left")
     table = _table(title, RANK, id_column, *names, SCORE)
     for row in rows.iter_rows(named=True):
-        texts = (Text("" if row[name] is None else row[name]) for name in names)
-        table.add_row(str(row[RANK]), Text(str(row[id_column])), *texts, f"{row[SCORE]:.3f}")
+        texts = (cell("" if row[name] is None else row[name]) for name in names)
+        table.add_row(str(row[RANK]), cell(row[id_column]), *texts, f"{row[SCORE]:.3f}")
     output.print()
     output.print(table)
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    table = Table(title=cell(title), title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(Text(column), justify="left" if column in _TEXT_COLUMNS else "right", overflow="fold")
+        table.add_column(Text(visible(column, _LAYOUT)), justify="left" if column in _TEXT_COLUMNS else "right", overflow="fold")
     return table

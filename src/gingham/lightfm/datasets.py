@@ -1,8 +1,11 @@
 """Public data sets, downloaded at first use and kept in a folder."""
 
+import io
 import os
 import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +15,14 @@ import scipy.sparse as sp
 
 from gingham.errors import DataError
 from gingham.lightfm.errors import DownloadError, ParameterError
-from gingham.store import replace_file
+from gingham.store import reason, replace_file
 
 __all__ = ["fetch_movielens", "fetch_stackexchange"]
 
 # The releases of LightFM's author.
 _SOURCE = "https://github.com/maciejkula/lightfm_datasets/releases/download/v0.1.0"
 _STACKEXCHANGE = ("crossvalidated", "stackoverflow")
+_LARGEST = 2_000_000_000  # bytes of the files in an archive, and rows or columns
 _TIMEOUT = 60  # seconds without an answer
 
 
@@ -71,23 +75,9 @@ def fetch_movielens(
     """
     _require_features(indicator_features, genre_features, "genre_features")
     path = _file("movielens.zip", data_home, "movielens100k/movielens.zip", download_if_missing)
-    names = ("ua.base", "ua.test", "u.item", "u.genre")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            base, test, films, genres = (archive.read(f"ml-100k/{name}").decode("latin-1") for name in names)
-    except (zipfile.BadZipFile, KeyError) as error:
-        path.unlink()
-        raise DataError(f"{path} is damaged ({error}) and was deleted; download it again.") from error
-    ratings = [np.array([line.split("\t")[:3] for line in text.splitlines()], np.int32) for text in (base, test)]
-    n_users, n_items = np.concatenate(ratings).max(axis=0)[:2]
-    labels = [line.partition("|")[0] for line in genres.splitlines() if line]
-    genre_flags = np.zeros((n_items, len(labels)), np.float32)
-    titles = np.full(n_items, "", object)
-    for number, title, *rest in (line.split("|") for line in films.splitlines() if line):
-        titles[int(number) - 1] = title
-        genre_flags[int(number) - 1] = np.array(rest[-len(labels) :], np.float32)
-    titles = titles.astype(str)
-    genre_labels = np.array([f"genre:{label}" for label in labels])
+    with _content(path) as content:
+        ratings, titles, genre_labels, genre_flags = _read_movielens(content)
+    n_users, n_items = np.concatenate(ratings)[:, 0].max(), len(titles)
     features, feature_labels = _features(
         titles if indicator_features else None, (sp.csr_matrix(genre_flags), genre_labels) if genre_features else None
     )
@@ -149,21 +139,8 @@ def fetch_stackexchange(
         raise ParameterError(f"test_set_fraction must be a number between 0 and 1, not {test_set_fraction!r}.")
     place = f"stackexchange/{dataset}/data.npz"
     path = _file(f"stackexchange_{dataset}.npz", data_home, place, download_if_missing)
-    try:
-        # Opened here, because np.load does not close a damaged file.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            answers, tags = (
-                sp.coo_matrix(
-                    (stored[f"{name}_data"], (stored[f"{name}_row"], stored[f"{name}_col"])),
-                    shape=tuple(stored[f"{name}_shape"].ravel()),
-                )
-                for name in ("interactions", "features")
-            )
-            labels = stored["labels"]
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
-        path.unlink()
-        raise DataError(f"{path} is damaged ({error}) and was deleted; download it again.") from error
-    answers.sum_duplicates()
+    with _content(path) as content:
+        answers, tags, labels = _read_stackexchange(content)
     cutoff = np.sort(answers.data)[int(answers.nnz * (1.0 - test_set_fraction))]
     late = answers.data >= cutoff
     train, test = (
@@ -184,6 +161,74 @@ def fetch_stackexchange(
         "item_features": features,
         "item_feature_labels": feature_labels,
     }
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[io.BytesIO]:
+    """Yield the content of a file; an error in the block means that it is damaged, and the file is deleted."""
+    try:
+        content = io.BytesIO(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {reason(error)}; check its permissions.") from error
+    try:
+        yield content
+    except Exception as error:  # there are as many types of errors as kinds of damage
+        detail = " ".join(str(error).split()) or type(error).__name__
+        try:
+            path.unlink()
+        except OSError:
+            raise DataError(f"{path} is damaged ({detail}); delete it and download it again.") from error
+        raise DataError(f"{path} is damaged ({detail}) and was deleted; download it again.") from error
+
+
+def _require(condition: bool | np.bool_, what: str) -> None:
+    if not condition:
+        raise ValueError(what)
+
+
+def _read_movielens(
+    content: io.BytesIO,
+) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.str_], npt.NDArray[np.str_], npt.NDArray[np.float32]]:
+    """Return the ratings of both parts, the films' titles, the genres' labels, and which film has which genre."""
+    with zipfile.ZipFile(content) as archive:
+        _require(sum(info.file_size for info in archive.infolist()) <= _LARGEST, "its files are too large")
+        base, test, films, genres = (
+            archive.read(f"ml-100k/{name}").decode("latin-1") for name in ("ua.base", "ua.test", "u.item", "u.genre")
+        )
+    ratings = [np.array([line.split("\t")[:3] for line in text.splitlines()], np.int32) for text in (base, test)]
+    users, items, values = np.concatenate(ratings).T
+    rows = [line.split("|") for line in films.splitlines() if line]
+    labels = [line.partition("|")[0] for line in genres.splitlines() if line]
+    _require(min(users.min(), items.min()) >= 1, "its users and films are not numbered from 1")
+    _require(users.max() <= len(users), "it has more users than ratings")
+    _require([int(row[0]) for row in rows] == list(range(1, len(rows) + 1)), "its films are not numbered from 1")
+    _require(items.max() <= len(rows), "it has ratings of unknown films")
+    _require(1 <= values.min() and values.max() <= 5, "it has ratings that are not from 1 to 5")
+    flags = np.array([row[len(row) - len(labels) :] for row in rows], np.float32)
+    _require(labels != [] and flags.shape == (len(rows), len(labels)), "its films have another number of genres")
+    _require(np.isin(flags, (0, 1)).all(), "its genres are not 0 or 1")
+    return ratings, np.array([row[1] for row in rows]), np.array([f"genre:{label}" for label in labels]), flags
+
+
+def _read_stackexchange(content: io.BytesIO) -> tuple[sp.coo_matrix, sp.coo_matrix, npt.NDArray[np.str_]]:
+    """Return the times of answers by users and questions, the tags of questions, and the tags' labels."""
+    with zipfile.ZipFile(content) as archive:
+        _require(sum(info.file_size for info in archive.infolist()) <= _LARGEST, "its arrays are too large")
+    with np.load(content, allow_pickle=False) as stored:
+        answers, tags = (
+            sp.coo_matrix(
+                (stored[f"{name}_data"], (stored[f"{name}_row"], stored[f"{name}_col"])),
+                shape=tuple(stored[f"{name}_shape"].ravel()),
+            )
+            for name in ("interactions", "features")
+        )
+        labels = stored["labels"]
+    _require(answers.nnz > 0 and np.isfinite(answers.data).all(), "it has no answers, or answers without a time")
+    _require(max(*answers.shape, *tags.shape) <= _LARGEST, "its matrices are too large")
+    _require(np.isfinite(tags.data).all(), "its tags are not numbers")
+    _require((answers.shape[1], len(labels)) == tags.shape, "its questions or labels do not match its tags")
+    answers.sum_duplicates()
+    return answers, tags, labels
 
 
 def _rating_matrix(ratings: npt.NDArray[np.int32], shape: tuple[int, int]) -> sp.coo_matrix:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from gingham.visible import visible
+
 COLOURS = ("#2f7fc1", "#c8671b", "#2b8f63", "#8a63c9", "#c94f6d", "#7d858f", "#1b8a99", "#9a7a1f")
 
 _LABEL_LENGTH = 28  # characters
@@ -353,12 +355,12 @@ def _colour(number: int, of: int) -> str:
 
 def short_label(text: object) -> str:
     """Return a label that comes from data, shortened and escaped."""
-    label = str(text)
+    label = visible(str(text))
     return _text(label if len(label) <= _LABEL_LENGTH else label[: _LABEL_LENGTH - 1].rstrip() + "…")
 
 
 def _text(text: str) -> str:
-    return html.escape(text, quote=False)
+    return html.escape(visible(text, "\n"), quote=False)
 
 
 def _value(place: Any) -> Any:

@@ -1,9 +1,8 @@
 """HTML for notebooks: sentences and tables that take the colours of the surrounding page."""
 
-import html
 from collections.abc import Sequence
 
-from gingham.report.page import Table, table_html
+from gingham.report.page import Table, escape_html, table_html
 
 # Notebooks stripe tables and align every cell to the right. The doubled class name makes these rules more specific than
 # theirs. Colours are left to the notebook.
@@ -29,5 +28,5 @@ def notebook_html(sentences: Sequence[str], tables: Sequence[Table]) -> str:
     tables : sequence of Table
         Shown below the sentences.
     """
-    paragraphs = "".join(f"<p>{html.escape(sentence)}</p>\n" for sentence in sentences)
+    paragraphs = "".join(f"<p>{escape_html(sentence)}</p>\n" for sentence in sentences)
     return f'<div class="gingham"><style>{_STYLE}</style>\n{paragraphs}{"".join(map(table_html, tables))}</div>'

@@ -10,6 +10,7 @@ from pathlib import Path
 from gingham.errors import ReportError
 from gingham.report.charts import Chart
 from gingham.store import reason, replace_file
+from gingham.visible import visible
 
 # The page loads nothing from elsewhere, so it looks the same offline and in ten years.
 _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -90,8 +91,8 @@ class Page:
         sections = "\n".join(
             _section(number, *pair) for number, pair in enumerate(zip(self.sections, wide, strict=True))
         )
-        lead = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self.lead)
-        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        lead = "".join(f"<li>{escape_html(sentence)}</li>" for sentence in self.lead)
+        note = f"<p>{escape_html(self.note)}</p>" if self.note else ""
         scripts = ""
         if charts:
             scripts = (
@@ -105,12 +106,12 @@ class Page:
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{html.escape(self.title)}</title>
+<title>{escape_html(self.title)}</title>
 <style>{_static("page.css")}</style>
 </head>
 <body>
 <header>
-<h1>{html.escape(self.title)}</h1>
+<h1>{escape_html(self.title)}</h1>
 <ol class="lead">{lead}</ol>
 <noscript><p>The charts need JavaScript; allow the scripts of this file to see them.</p></noscript>
 </header>
@@ -190,7 +191,7 @@ def _wide(sections: Sequence[Section]) -> list[bool]:
 def _section(number: int, section: Section, wide: bool) -> str:
     heading_id, content = f"section-{number}", section.content
     if isinstance(content, Chart):
-        label = html.escape(f"Chart: {section.sentence}")
+        label = escape_html(f"Chart: {section.sentence}")
         element = f'<div class="chart" role="img" aria-label="{label}" style="height:{content.height}px"></div>'
     else:
         element = (
@@ -199,8 +200,8 @@ def _section(number: int, section: Section, wide: bool) -> str:
     kind = "wide" if wide else "narrow"
     return (
         f'<section class="{kind}" aria-labelledby="{heading_id}">\n'
-        f'<h2 id="{heading_id}">{html.escape(section.heading)}</h2>\n'
-        f"<p>{html.escape(section.sentence)}</p>\n{element}\n</section>"
+        f'<h2 id="{heading_id}">{escape_html(section.heading)}</h2>\n'
+        f"<p>{escape_html(section.sentence)}</p>\n{element}\n</section>"
     )
 
 
@@ -212,11 +213,16 @@ def table_html(table: Table) -> str:
         for column, cell in enumerate(cells):
             kind = "" if column < table.texts else ' class="number"'
             scope = ' scope="col"' if tag == "th" else ""
-            elements += f"<{tag}{scope}{kind}>{html.escape(cell)}</{tag}>"
+            elements += f"<{tag}{scope}{kind}>{escape_html(cell)}</{tag}>"
         return f"<tr>{elements}</tr>"
 
     body = "\n".join(row(cells, "td") for cells in table.rows)
     return f"<table>\n<thead>{row(table.header, 'th')}</thead>\n<tbody>\n{body}\n</tbody></table>"
+
+
+def escape_html(text: str) -> str:
+    """Return text as HTML that shows it; control characters are shown as escapes."""
+    return html.escape(visible(text, "\n"))
 
 
 def _json(content: object) -> str:

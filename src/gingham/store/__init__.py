@@ -1,7 +1,7 @@
 """Storing: artifacts of models, and files and folders that are replaced as a whole or not at all."""
 
 from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, own_files, read, write, write_into
-from gingham.store.locks import lock, temporary_folder
+from gingham.store.locks import lock, remove_abandoned, temporary_folder
 from gingham.store.replacing import (
     exists,
     foreign_files,
@@ -23,6 +23,7 @@ __all__ = [
     "own_files",
     "read",
     "reason",
+    "remove_abandoned",
     "replace_directory",
     "replace_file",
     "require_replaceable",

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,25 @@ def lock(path: Path) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def remove_abandoned(folder: Path, seconds: float = 5.0) -> None:
+    """Remove a temporary folder if the process that created it ends within some seconds; errors are ignored."""
+    deadline = time.monotonic() + seconds
+    with suppress(OSError):
+        while True:
+            try:
+                handle = lock(folder)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(0.05)
+                continue
+            try:
+                _remove(folder)
+            finally:
+                os.close(handle)
+            return
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The folder of a search: its study from the start, the other files once there is a result."""
 
 import json
+import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from gingham import store
+from gingham.errors import ArtifactError
 from gingham.models import Recommender
 
 SUMMARY = "tuning.json"
@@ -34,29 +37,56 @@ class Folder:
     path: Path
 
     def check_replaceable(self) -> None:
-        """Check that the folder does not exist, is empty, or is the folder of a search.
+        """Check that the folder does not exist, is empty, or is the folder of a search that has ended.
 
         Raises
         ------
         ArtifactError
-            If it contains other files, or is not a folder.
+            If it contains other files, is not a folder, or another search writes to it.
         """
         store.require_replaceable(self.path, SUMMARY)
+        _close(self._lock())
 
-    def create_study(self) -> Path:
-        """Create the folder if there is none, and return the path of its study.
+    @contextmanager
+    def open_study(self) -> Iterator[Path]:
+        """Create the folder if there is none, and yield the path of its study; no other search can open it meanwhile.
 
         Raises
         ------
         ArtifactError
-            If it contains other files, or can't be created.
+            If it contains other files, can't be created, or another search writes to it.
         """
         self.check_replaceable()
-        path = store.resolve(self.path)
-        if not (path / SUMMARY).exists():
-            with store.replace_directory(path, SUMMARY, _own_files) as folder:
-                (folder / SUMMARY).write_text("{}\n", encoding="utf-8")
-        return path / STUDY
+        try:
+            _restore(self.path)
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtifactError(f"{self.path} cannot be created: {store.reason(error)}; choose another path.") from error
+        handle = self._lock()
+        try:
+            self._mark()
+            yield self.path / STUDY
+        finally:
+            _close(handle)
+
+    def _lock(self) -> int | None:
+        """Lock the folder; return None if there is none, or no locks in its file system."""
+        try:
+            return store.lock(store.resolve(self.path))
+        except BlockingIOError:
+            raise ArtifactError(
+                f"Another search is writing to {self.path}; wait until it has ended, or choose another folder."
+            ) from None
+        except OSError:
+            return None
+
+    def _mark(self) -> None:
+        """Create the file by which the folder of a search is recognised."""
+        try:
+            with suppress(FileExistsError), (self.path / SUMMARY).open("x", encoding="utf-8") as file:
+                file.write("{}\n")
+        except OSError as error:
+            raise ArtifactError(f"{self.path} cannot be written: {store.reason(error)}; choose another path.") from error
 
     def write(
         self,
@@ -74,7 +104,7 @@ class Folder:
         ArtifactError
             If the folder can't be written.
         """
-        study = store.resolve(self.path) / STUDY
+        study = self.path / STUDY
         with store.replace_directory(self.path, SUMMARY, _own_files) as folder:
             if study.exists():
                 with closing(sqlite3.connect(study)) as old, closing(sqlite3.connect(folder / STUDY)) as new:
@@ -87,6 +117,18 @@ class Folder:
             curves.write_parquet(folder / CURVES)
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
+
+
+def _restore(path: Path) -> None:
+    """Give a folder its name back if a process was killed while it replaced the folder."""
+    current = store.resolve(path)
+    if current != path:
+        current.rename(path)
+
+
+def _close(handle: int | None) -> None:
+    if handle is not None:
+        os.close(handle)
 
 
 def _own_files(folder: Path) -> set[str]:

@@ -2,7 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -12,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gingham import store
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset, Interactions
-from gingham.errors import DataError
+from gingham.errors import ArtifactError, DataError
 from gingham.split import Split, SplitSpec
 
 # After each epoch the metric is computed for at most this number of validation users. They are enough to see the
@@ -74,6 +77,31 @@ class Fold:
     monitored: sp.csr_matrix
 
 
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a new folder in the system's folder for temporary files; folders of killed searches are removed.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder can't be created.
+    """
+    with ExitStack() as stack:
+        with _require_space():
+            folder = stack.enter_context(store.temporary_folder(Path(tempfile.gettempdir()), "gingham-tune-"))
+        yield folder
+
+
+@contextmanager
+def _require_space() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(
+            f"Temporary files cannot be written: {store.reason(error)}; set TMPDIR to a folder with enough space."
+        ) from error
+
+
 def write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) -> None:
     """Write a job into a folder.
 
@@ -81,7 +109,14 @@ def write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]
     ------
     DataError
         If there are no splits.
+    ArtifactError
+        If the folder can't be written.
     """
+    with _require_space():
+        _write_job(folder, settings, splits)
+
+
+def _write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]]) -> None:
     n_folds, state = 0, None
     for n_folds, (train, validation) in enumerate(splits, start=1):
         # Users, items and their features are the same in all parts, so they are stored once.

@@ -1,7 +1,7 @@
 """`gingham.tune`: search for parameters, fit the model with the best ones, score it once and store the result."""
 
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from os import cpu_count
@@ -22,12 +22,21 @@ from gingham.progress import Progress, Silent
 from gingham.reading import read_parts
 from gingham.report import require_ready
 from gingham.split import Split
+from gingham.tables.database import without_password
 from gingham.tuning.folder import REPORT, STUDY, Folder
-from gingham.tuning.job import Settings, write_job
+from gingham.tuning.job import Settings, temporary_folder, write_job
 from gingham.tuning.page import format_params, notebook_view, page
 from gingham.tuning.recipe import best_recipe
 from gingham.tuning.search import Search
-from gingham.tuning.study import fingerprint, finished_trials, open_study, optuna
+from gingham.tuning.study import (
+    fail_running_trials,
+    fingerprint,
+    finished_trials,
+    killed_trial,
+    open_study,
+    optuna,
+    sqlite_url,
+)
 from gingham.tuning.task import Task, filters_seen
 from gingham.tuning.trials import any_complete, best_params, curves_table, importances, trials_table
 from gingham.validation import check_k
@@ -179,40 +188,69 @@ def tune(
     if folder is not None:
         require_ready(folder.path / REPORT)
         folder.check_replaceable()
-    with tempfile.TemporaryDirectory(prefix="gingham-tune-") as temporary:
-        train, test = read_parts(source, progress)[1] if isinstance(source, Recipe) else (source, test)
-        if test is not None:
-            check_k(task.ks[-1], test.n_items)
-        url = storage or f"sqlite:///{Path(temporary) / STUDY if folder is None else folder.create_study()}"
-        study = _search(task, train, test, url, Path(temporary), progress, verbose)
+    train, test = read_parts(source, progress)[1] if isinstance(source, Recipe) else (source, test)
+    if test is not None:
+        check_k(task.ks[-1], test.n_items)
+    with _open_database(folder) as database, _resumable(storage or folder):
+        study = _search(task, train, test, database, storage, progress, verbose)
         tuning = _result(task, study, train, test, progress)
-    if folder is not None:
-        with progress.stage("Storing"):
-            _store(folder, task, tuning)
+        if folder is not None:
+            with progress.stage("Storing"):
+                _store(folder, task, tuning)
     return tuning
 
 
+@contextmanager
+def _open_database(folder: Folder | None) -> Iterator[Path]:
+    """Yield the path of a study's database: in the folder, or in a temporary one."""
+    with folder.open_study() if folder is not None else temporary_folder() as path:
+        yield path if folder is not None else path / STUDY
+
+
+@contextmanager
+def _resumable(place: Folder | str | None) -> Iterator[None]:
+    """Say after Ctrl-C where the study is."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if place is None:
+            raise
+        where = without_password(place) if isinstance(place, str) else place.path
+        raise KeyboardInterrupt(
+            f"Interrupted. The study in {where} has the trials that finished; run the search again to continue it."
+        ) from None
+
+
 def _search(
-    task: Task, train: Dataset, test: Dataset | None, url: str, temporary: Path, progress: Progress, verbose: bool
+    task: Task,
+    train: Dataset,
+    test: Dataset | None,
+    database: Path,
+    storage: str | None,
+    progress: Progress,
+    verbose: bool,
 ) -> "Study":
     """Run the search, and return its study, which has at least one complete trial."""
     spec = task.spec
     validation, splits = task.splits(train, test)
     filter_seen = filters_seen(task.evaluate, validation)
     made_for = fingerprint(train, task.model, task.space, spec, filter_seen, validation)
-    study = open_study(url, task.name, made_for, spec)
+    study = open_study(storage or sqlite_url(database), task.name, made_for, spec)
     n_finished = len(finished_trials(study))
     if n_finished:
         progress.message(
             f"The study has {n_finished} of {spec.trials} trials from an earlier search, which this search continues."
         )
+    # The folder is locked, so no other search runs trials in its database.
+    for number in () if storage else fail_running_trials(study):
+        progress.message(killed_trial(number))
     num_threads = task.model.num_threads or max(1, (cpu_count() or 1) // spec.workers)
-    with progress.stage("Searching"):
+    with progress.stage("Searching"), temporary_folder() as job:
         modules = task.model_modules()
         settings = Settings(task.model, task.metric, filter_seen, spec.patience, num_threads, validation, modules)
-        write_job(temporary, settings, splits)
+        write_job(job, settings, splits)
         try:
-            Search(study, task.space, spec, progress).run(temporary, verbose)
+            Search(study, task.space, spec, progress).run(job, verbose)
         except KeyboardInterrupt:
             if not any_complete(study):
                 raise

@@ -24,9 +24,11 @@ from gingham.tuning.study import (
     RETRIES,
     SECONDS,
     finished_trials,
+    killed_trial,
     optuna,
     optuna_distributions,
     parameter_values,
+    repeat_trial,
 )
 
 if TYPE_CHECKING:
@@ -158,9 +160,7 @@ class Search:
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
             self._optuna.storages.fail_stale_trials(self._study)
         for number in sorted(self._numbers(self._states.FAIL) - failed):
-            self._progress.message(
-                f"The search that ran trial {number} was killed; its parameters are tried again in a new trial."
-            )
+            self._progress.message(killed_trial(number))
 
     def _numbers(self, state: Any) -> set[int]:
         return {trial.number for trial in self._study.get_trials(deepcopy=False, states=(state,))}
@@ -210,7 +210,7 @@ class Search:
         retry = len(self._study.get_trials()[number].system_attrs.get("retry_history", ())) < RETRIES
         self._fail(worker, None if retry else f"its worker {reason}")
         if retry:
-            self._storage.get_heartbeat_stale_trial_callback()(self._study, self._study.get_trials()[number])
+            repeat_trial(self._study, number)
             consequence = "its parameters are tried again in a new trial"
         else:
             consequence = "this happened twice with its parameters, so they are left out"

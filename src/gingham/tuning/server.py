@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from gingham.store import remove_abandoned
 from gingham.tuning.job import import_model_modules
 from gingham.tuning.trial_runner import run_worker
 
@@ -104,6 +105,10 @@ def main(folder: Path) -> None:
                 actions[action](number, *arguments)
                 break  # the action may have closed a connection
             else:
+                # The search was killed: it ends this process before it closes the connection.
+                for number in server.connections.values():
+                    server.kill(number)
+                remove_abandoned(folder)
                 return
 
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,6 +60,13 @@ def fingerprint(
         "metric": {"metric": spec.metric, "filter_seen": filter_seen, "patience": spec.patience},
         "validation": {**validation.model_dump(mode="json"), "folds": spec.folds},
     }
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of an SQLite database; the path may contain any characters."""
+    import sqlalchemy
+
+    return sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def open_study(url: str, name: str, made_for: Mapping[str, Any], spec: TuneSpec) -> "Study":
@@ -174,3 +182,30 @@ def finished_trials(study: "Study") -> "list[FrozenTrial]":
     states = optuna().trial.TrialState
     ended = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED, states.FAIL))
     return [trial for trial in ended if trial.state != states.FAIL or REASON in trial.user_attrs]
+
+
+def fail_running_trials(study: "Study") -> list[int]:
+    """Mark running trials as failed, and put their parameters into new trials, at most `RETRIES` times.
+
+    Returns
+    -------
+    list of int
+        The numbers of the failed trials.
+    """
+    states = optuna().trial.TrialState
+    numbers = [trial.number for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,))]
+    for number in numbers:
+        study.tell(number, state=states.FAIL)
+        repeat_trial(study, number)
+    return numbers
+
+
+def repeat_trial(study: "Study", number: int) -> None:
+    """Put the parameters of a failed trial into a new one, at most `RETRIES` times."""
+    storage: Any = study._storage
+    storage.get_heartbeat_stale_trial_callback()(study, study.get_trials()[number])
+
+
+def killed_trial(number: int) -> str:
+    """Return the message on a trial of a search that was killed."""
+    return f"The search that ran trial {number} was killed; its parameters are tried again in a new trial."
