@@ -8,10 +8,17 @@ import os, signal, sys, tempfile, time
 from pathlib import Path
 import polars as pl
 import gingham as gg
-from gingham.errors import ForkError
+from gingham.errors import ForkError, UnknownIdError
+from gingham.lightfm import LightFM
 
 tables = gg.synth.sample_tables()
 train, test = gg.split.by_time(gg.Dataset.from_tables(tables), test="7d")
+interactions = train.matrix()
+drop_in = LightFM(no_components=4).fit(interactions)
+two_stage = gg.TwoStage(candidates=[gg.Popularity(), gg.BuyAgain()], ranker=None).fit(train, verbose=False)
+recipe = Path(sys.argv[1]) / "shop.toml"
+recipe.write_text('[transactions]\\npath = "sales.csv"')
+(recipe.parent / "sales.csv").write_text("user_id,item_id,timestamp\\nu1,i1,2024-01-01\\n")
 large = gg.Dataset.from_tables(gg.Tables(pl.DataFrame({
     "user_id": [f"user {number:06d}" for number in range(30_000)],
     "item_id": [f"i{number % 50}" for number in range(30_000)],
@@ -32,6 +39,8 @@ def ends(action):
             action()
         except ForkError:
             os._exit(3)
+        except UnknownIdError:
+            os._exit(4)
         os._exit(0)
     for _ in range(2000):
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -57,6 +66,9 @@ for model in models:
     }
     if "similar_items" in model.supports:
         works["similar items"] = lambda: model.similar_items(["i00"], k=3)
+        works["similar users"] = lambda: model.similar_users(users, k=3)
+    if "baskets" in model.supports:
+        works["baskets"] = lambda: model.recommend_baskets({"new": ["i00", "i01"]}, k=3)
     for what, action in works.items():
         print(name, what, ends(action) == 0)
     for what, action in {
@@ -64,6 +76,21 @@ for model in models:
         "save": lambda: model.save(folder / "new"),
     }.items():
         print(name, what, ends(action) == 3)
+for what, action in {
+    "an unknown id": lambda: everyone.recommend(["user 000001", "user 1"]),
+    "many unknown ids": lambda: everyone.recommend([f"none {number}" for number in range(30_000)]),
+}.items():
+    print(what, ends(action) == 4)
+for what, action in {
+    "categories": lambda: everyone.recommend(pl.Series(["user 000001"] * 20_000, dtype=pl.Categorical)),
+    "new ids": lambda: gg.Ids.from_series(pl.Series([f"{number % 7919}" for number in range(50_000)])),
+    "split by time": lambda: gg.split.by_time(train, test="7d"),
+    "random split": lambda: gg.split.random(train, random_state=1),
+    "the drop-in": lambda: drop_in.predict(0, [0, 1]),
+    "the drop-in's fit": lambda: LightFM(no_components=4).fit(interactions),
+    "the drop-in's ranks": lambda: drop_in.predict_rank(interactions),
+}.items():
+    print(what, ends(action) == 0)
 print("large", ends(lambda: everyone.recommend()) == 0)
 print("large, by id", ends(lambda: everyone.recommend(large.user_ids.values.to_list()[::-1])) == 0)
 for what, action in {
@@ -71,6 +98,15 @@ for what, action in {
     "compare": lambda: gg.compare({"a": gg.Popularity()}, train, test, k=3),
     "dataset": lambda: gg.Dataset.from_tables(tables),
     "profile": lambda: gg.profile(tables),
+    "cleaning": lambda: gg.clean(tables),
+    "check": lambda: gg.check(tables),
+    "read": lambda: gg.read_tables(recipe),
+    "run": lambda: gg.run(recipe, folder / "run"),
+    "tune": lambda: gg.tune(train, trials=1, verbose=False),
+    "sample": lambda: gg.synth.sample_dataset(),
+    "fashion": lambda: gg.synth.hm(folder / "hm", scale=0.0001),
+    "two stages": lambda: two_stage.recommend(["u00"], k=3),
+    "explanation": lambda: two_stage.explain(two_stage.recommend(["u00"], k=3)),
     "a fork in the fork": lambda: os._exit(ends(lambda: gg.load(folder / "model"))),
 }.items():
     print(what, ends(action) == 3)

@@ -13,6 +13,7 @@ import pytest
 import gingham as gg
 from gingham.errors import ArtifactError, ConfigError, GinghamError, ParameterError
 from gingham.metrics import compute, rank_test
+from gingham.tuning.search import Search
 from tests.processes import children, server_processes
 from tests.recorder import Recorder
 
@@ -246,3 +247,28 @@ def test_no_folder_is_made_when_tables_cannot_be_read(tuned: Path, tmp_path: Pat
     with pytest.raises(GinghamError, match="no-such-"):
         gg.tune(tuned, tmp_path / "out", verbose=False)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("storage", [None, "sqlite:///{}/mine.db"])
+def test_ctrl_c_says_where_the_study_is(
+    tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str | None
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Search, "run", interrupted)
+    url = storage and storage.format(tmp_path)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        gg.tune(tuned, tmp_path / "out", storage=url, verbose=False)
+    assert str(caught.value) == (
+        f"Interrupted. The study in {url or tmp_path / 'out'} has the trials that finished; run the search again to "
+        "continue it."
+    )
+    with pytest.raises(KeyboardInterrupt, match="^$"):
+        gg.tune(gg.read_dataset(tuned), verbose=False)
+
+
+def test_a_folder_may_have_any_name(tuned: Path, tmp_path: Path) -> None:
+    out = tmp_path / "50% off? #1 & more"
+    assert gg.tune(tuned, out, trials=1, verbose=False).trials.height == 1
+    assert (out / "study.db").is_file()

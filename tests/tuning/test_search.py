@@ -15,7 +15,7 @@ import pytest
 import gingham as gg
 from gingham.config import ModelSpec, TuneSpec
 from gingham.config.space import Range, Space
-from gingham.errors import ConfigError
+from gingham.errors import ArtifactError, ConfigError
 from gingham.tuning import study
 from gingham.tuning.job import Settings, write_job
 from gingham.tuning.search import Search
@@ -141,7 +141,10 @@ def running_search(recipe: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
     """Start a search in a process of its own, and wait for its first trials; leaving the block kills it."""
     # The script has no "if __name__ == '__main__'": it does not need one.
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(recipe), str(out)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT, str(recipe), str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(temporary_files(out))},
     ) as process:
         try:
             # Long enough for a busy machine.
@@ -153,6 +156,12 @@ def running_search(recipe: Path, out: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+def temporary_files(out: Path) -> Path:
+    folder = out.with_name("temporary files")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def n_ended(file: Path) -> int:
@@ -176,6 +185,14 @@ def test_workers_end_with_a_search_that_is_killed(recipe: Path, tmp_path: Path) 
         time.sleep(0.1)
     assert len(descendants) == 2
     assert not any(map(command, descendants))
+    assert not list(temporary_files(tmp_path / "out").iterdir())
+
+
+def test_two_searches_cannot_write_to_one_folder(recipe: Path, tmp_path: Path) -> None:
+    with running_search(recipe, tmp_path / "out") as process:
+        with pytest.raises(ArtifactError, match="Another search is writing to"):
+            gg.tune(recipe, tmp_path / "out", verbose=False)
+        assert process.poll() is None
 
 
 def test_ctrl_c_ends_with_the_best_trial_so_far(recipe: Path, tmp_path: Path) -> None:
@@ -193,4 +210,6 @@ def test_a_killed_search_keeps_its_finished_trials(recipe: Path, tmp_path: Path)
     before = [trial.params for trial in stored_trials(tmp_path / "out")]
     tuning = gg.tune(recipe, tmp_path / "out", trials=len(before) + 1, verbose=False)
     assert tuning.trials.height == len(before) + 1
+    (study,) = optuna.get_all_study_names(storage := f"sqlite:///{tmp_path / 'out' / 'study.db'}")
+    assert all(trial.state != STATES.RUNNING for trial in optuna.load_study(study_name=study, storage=storage).trials)
     assert tuning.trials["n_components"].to_list()[: len(before)] == [params["n_components"] for params in before]

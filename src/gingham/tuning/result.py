@@ -16,6 +16,7 @@ from gingham.config.models import fit
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.evaluation.evaluation import Evaluation
+from gingham.forks import require_threads
 from gingham.models import Recommender
 from gingham.pipeline import fit_and_compare, name_of
 from gingham.progress import Progress, Silent
@@ -35,6 +36,7 @@ from gingham.tuning.study import (
     killed_trial,
     open_study,
     optuna,
+    require_database,
     sqlite_url,
 )
 from gingham.tuning.task import Task, filters_seen
@@ -180,6 +182,7 @@ def tune(
     >>> list(tuning.evaluations)
     ['next-basket', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
+    require_threads("Tuning")
     progress = progress or Silent()
     optuna()
     source = data if isinstance(data, Dataset | Recipe) else Recipe.read(data)
@@ -235,7 +238,8 @@ def _search(
     validation, splits = task.splits(train, test)
     filter_seen = filters_seen(task.evaluate, validation)
     made_for = fingerprint(train, task.model, task.space, spec, filter_seen, validation)
-    study = open_study(storage or sqlite_url(database), task.name, made_for, spec)
+    url = storage or sqlite_url(database)
+    study = open_study(url, task.name, made_for, spec)
     n_finished = len(finished_trials(study))
     if n_finished:
         progress.message(
@@ -250,7 +254,8 @@ def _search(
         settings = Settings(task.model, task.metric, filter_seen, spec.patience, num_threads, validation, modules)
         write_job(job, settings, splits)
         try:
-            Search(study, task.space, spec, progress).run(job, verbose)
+            with require_database(url):
+                Search(study, task.space, spec, progress).run(job, verbose)
         except KeyboardInterrupt:
             if not any_complete(study):
                 raise

@@ -2,7 +2,8 @@
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,27 +119,44 @@ def _open(tool: Any, url: str, name: str, spec: TuneSpec) -> "Study":
             "The storage is not the URL of a database; write it as postgresql+psycopg://user@host/database."
         ) from None
     options = {"connect_args": {"timeout": 60}} if address.get_backend_name() == "sqlite" else {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
-            retry = tool.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
-            storage = tool.storages.RDBStorage(
-                url,
-                engine_kwargs=options,
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                heartbeat_stale_trial_callback=retry,
-            )
+    with require_database(url, tool.exceptions.OptunaError, ImportError, RuntimeError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
+        retry = tool.storages.RetryHeartbeatStaleTrialCallback(max_retry=RETRIES)
+        storage = tool.storages.RDBStorage(
+            url,
+            engine_kwargs=options,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            grace_period=GRACE_SECONDS,
+            heartbeat_stale_trial_callback=retry,
+        )
         study: Study = tool.create_study(
             storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(tool, spec)
         )
-    except (sqlalchemy.exc.SQLAlchemyError, tool.exceptions.OptunaError, ImportError, RuntimeError) as error:
-        reason = hide_password(first_line(getattr(error, "orig", None) or error), address).rstrip(".")
+    study.sampler = _sampler(tool, spec, len(study.get_trials(deepcopy=False)))
+    return study
+
+
+@contextmanager
+def require_database(url: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise ConfigError if the study's database fails in the block, for example because the disk is full.
+
+    Parameters
+    ----------
+    url : str
+        The database.
+    errors : exception types
+        What else means in this block that it can't be used.
+    """
+    import sqlalchemy
+
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, optuna().exceptions.StorageInternalError, *errors) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, sqlalchemy.exc.SQLAlchemyError) else error
+        reason = hide_password(first_line(getattr(cause, "orig", None) or cause), sqlalchemy.make_url(url)).rstrip(".")
         raise ConfigError(
             f"The study's database {without_password(url)} cannot be used: {reason}; choose another --storage."
         ) from None
-    study.sampler = _sampler(tool, spec, len(study.get_trials(deepcopy=False)))
-    return study
 
 
 def _sampler(tool: Any, spec: TuneSpec, n_trials: int) -> Any:

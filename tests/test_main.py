@@ -1,0 +1,94 @@
+"""The command line as a process: encodings, closed pipes and Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gingham import __main__ as command_line
+
+ITEMS = "Thé …"
+
+
+def start(*arguments: str, program: str = "", **options: object) -> subprocess.Popen[bytes]:
+    code = ("-c", program) if program else ("-m", "gingham")
+    environment = {**os.environ, **{name: str(value) for name, value in options.items()}}
+    return subprocess.Popen(
+        [sys.executable, *code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """Return a recipe whose item ids can't be written in ASCII, with control characters."""
+    rows = [f"u{row % 9},Thé 🫖 \x1b[31m{row % 7},2024-01-{1 + row % 28:02d}" for row in range(200)]
+    (tmp_path / "sales.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
+    recipe = tmp_path / "shop.toml"
+    recipe.write_text('[transactions]\npath = "sales.csv"\n[model]\nkind = "popularity"\n', encoding="utf-8")
+    return recipe
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_character_that_cannot_be_shown_is_replaced(shop: Path, encoding: str) -> None:
+    run = start("run", str(shop), "--out", str(shop.parent / "out"), PYTHONIOENCODING=encoding)
+    output, errors = run.communicate(timeout=120)
+    assert run.returncode == 0, errors
+    assert b"Wrote" in output
+    recommend = start("recommend", str(shop.parent / "out"), "--user", "u1", PYTHONIOENCODING=encoding)
+    output, errors = recommend.communicate(timeout=120)
+    assert (recommend.returncode, errors) == (0, b"")
+    assert b"\x1b" not in output
+    text = {"ascii": r"Th\xe9 \U0001fad6 \x1b[31m", "cp1252": r"Thé \U0001fad6 \x1b[31m", "utf-8": r"Thé 🫖 \x1b[31m"}
+    assert text[encoding] in output.decode(encoding)
+    wrong = start("recommend", str(shop.parent / "out"), "--user", "é\x1b", PYTHONIOENCODING=encoding)
+    output, errors = wrong.communicate(timeout=120)
+    assert wrong.returncode == 2
+    assert b"Traceback" not in errors
+
+
+def test_our_own_typography_has_an_ascii_form() -> None:
+    error = UnicodeEncodeError("ascii", "Fitting … é", 8, 9, "")
+    assert command_line._replace(error) == ("...", 9)
+    assert command_line._replace(UnicodeEncodeError("ascii", "é", 0, 1, "")) == (r"\xe9", 1)
+
+
+def test_a_closed_pipe_is_silent(shop: Path) -> None:
+    process = start("check", str(shop))
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert b"Error" not in process.stderr.read()
+    process.wait(timeout=120)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+class Slow:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Slow())
+from gingham.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["typer", "gingham.cli.tune", "rich.table", "polars", "gingham.pipeline", "scipy"])
+def test_ctrl_c_during_an_import_ends_in_one_line(shop: Path, module: str) -> None:
+    process = start("run", str(shop), "--out", str(shop.parent / "out"), program=INTERRUPTED.format(module=module))
+    _, errors = process.communicate(timeout=120)
+    assert errors.decode().splitlines()[-1] == "Interrupted; no output was written."
+    assert b"Traceback" not in errors
+    assert process.returncode == 130
+
+
+def test_an_error_that_ctrl_c_caused_is_an_interruption() -> None:
+    interrupt = KeyboardInterrupt("The study is kept.")
+    error, other = SystemExit(130), RuntimeError("a library's")
+    error.__context__, other.__cause__ = other, interrupt
+    assert command_line._interrupt(error) is interrupt
+    assert command_line._interrupt(RuntimeError()) is None
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
