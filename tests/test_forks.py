@@ -17,7 +17,7 @@ interactions = train.matrix()
 drop_in = LightFM(no_components=4).fit(interactions)
 two_stage = gg.TwoStage(candidates=[gg.Popularity(), gg.BuyAgain()], ranker=None).fit(train, verbose=False)
 recipe = Path(sys.argv[1]) / "shop.toml"
-recipe.write_text('[transactions]\\npath = "sales.csv"')
+recipe.write_text('[transactions]\\npath = "sales.csv"\\nuser_id = "user_id"\\nitem_id = "item_id"\\ntimestamp = "timestamp"')
 (recipe.parent / "sales.csv").write_text("user_id,item_id,timestamp\\nu1,i1,2024-01-01\\n")
 large = gg.Dataset.from_tables(gg.Tables(pl.DataFrame({
     "user_id": [f"user {number:06d}" for number in range(30_000)],
@@ -42,7 +42,7 @@ def ends(action):
         except UnknownIdError:
             os._exit(4)
         os._exit(0)
-    for _ in range(2000):
+    for _ in range(800):
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
@@ -83,7 +83,6 @@ for what, action in {
     print(what, ends(action) == 4)
 for what, action in {
     "categories": lambda: everyone.recommend(pl.Series(["user 000001"] * 20_000, dtype=pl.Categorical)),
-    "new ids": lambda: gg.Ids.from_series(pl.Series([f"{number % 7919}" for number in range(50_000)])),
     "split by time": lambda: gg.split.by_time(train, test="7d"),
     "random split": lambda: gg.split.random(train, random_state=1),
     "the drop-in": lambda: drop_in.predict(0, [0, 1]),
@@ -98,6 +97,7 @@ for what, action in {
     "compare": lambda: gg.compare({"a": gg.Popularity()}, train, test, k=3),
     "dataset": lambda: gg.Dataset.from_tables(tables),
     "profile": lambda: gg.profile(tables),
+    "new ids": lambda: gg.Ids.from_series(pl.Series([f"{number % 7919}" for number in range(50_000)])),
     "cleaning": lambda: gg.clean(tables),
     "check": lambda: gg.check(tables),
     "read": lambda: gg.read_tables(recipe),

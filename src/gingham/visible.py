@@ -2,8 +2,8 @@
 
 import re
 
-# Control characters, marks that reverse the direction of text, separators of lines, and halves of surrogate pairs, which
-# no encoding can write.
+# Control characters, marks that reverse the direction of text, line separators, and halves of surrogate pairs, which no
+# encoding can write.
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -50,4 +49,4 @@ def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path, kind: str) -
     places = {"file": "file", "other files": "full", "long": "x" * 300, "null": "a\0b", "in a file": "file/out"}
     with pytest.raises(ArtifactError):
         Folder(tmp_path / places[kind]).open_study().__enter__()
-    assert sorted(os.listdir(tmp_path)) == ["file", "full"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]

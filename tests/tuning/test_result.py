@@ -264,7 +264,7 @@ def test_ctrl_c_says_where_the_study_is(
         f"Interrupted. The study in {url or tmp_path / 'out'} has the trials that finished; run the search again to "
         "continue it."
     )
-    with pytest.raises(KeyboardInterrupt, match="^$"):
+    with pytest.raises(KeyboardInterrupt, match=r"^$"):
         gg.tune(gg.read_dataset(tuned), verbose=False)
 
 

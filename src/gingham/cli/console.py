@@ -27,7 +27,6 @@ _STAGES_WITH_BARS = ("Fitting", "Searching")
 _TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
 
-
 class SafeConsole(Console):
     """A console on which control characters in data are shown as escapes and do not reach the terminal."""
 
@@ -152,5 +151,7 @@ def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataF
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=cell(title), title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(Text(visible(column, _LAYOUT)), justify="left" if column in _TEXT_COLUMNS else "right", overflow="fold")
+        table.add_column(
+            Text(visible(column, _LAYOUT)), justify="left" if column in _TEXT_COLUMNS else "right", overflow="fold"
+        )
     return table

@@ -10,7 +10,7 @@ import polars as pl
 
 from gingham.arrays import Bools, Indices
 from gingham.errors import DataError, UnknownIdError
-from gingham.forks import threads_lost
+from gingham.forks import require_threads, threads_lost
 from gingham.tables.id_codes import is_strictly_increasing
 
 # For fewer ids a binary search is faster than building the hash table of a join.
@@ -56,6 +56,7 @@ class Ids:
     def from_series(cls, series: pl.Series) -> "Ids":
         """Build ids from a series of integers or text, in any order and with duplicates."""
         if isinstance(series.dtype, pl.Categorical) or not is_strictly_increasing(series):
+            require_threads("Sorting ids")
             # First, because the conversion to text costs time per row, and categories have each text once.
             series = series.unique(maintain_order=True)
         typed = _typed(series)
@@ -158,6 +159,8 @@ class Ids:
 
     def _find_categories(self, wanted: pl.Series) -> Indices:
         """Return the index of each id of a categorical series: look up each category once, then the rows."""
+        if threads_lost():
+            return self._find(wanted.cast(pl.String))
         distinct = wanted.unique().drop_nulls()
         codes = distinct.to_physical().to_numpy()
         # The last place is for null.

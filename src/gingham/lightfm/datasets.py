@@ -203,7 +203,7 @@ def _read_movielens(
     _require(users.max() <= len(users), "it has more users than ratings")
     _require([int(row[0]) for row in rows] == list(range(1, len(rows) + 1)), "its films are not numbered from 1")
     _require(items.max() <= len(rows), "it has ratings of unknown films")
-    _require(1 <= values.min() and values.max() <= 5, "it has ratings that are not from 1 to 5")
+    _require(values.min() >= 1 and values.max() <= 5, "it has ratings that are not from 1 to 5")
     flags = np.array([row[len(row) - len(labels) :] for row in rows], np.float32)
     _require(labels != [] and flags.shape == (len(rows), len(labels)), "its films have another number of genres")
     _require(np.isin(flags, (0, 1)).all(), "its genres are not 0 or 1")

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from gingham import store
 from gingham.arrays import Bools, Doubles, Longs
+from gingham.forks import require_threads
 from gingham.validation import check_integer, check_number
 
 # Rows of Kaggle's files (scale 1), and the days that they cover.
@@ -128,6 +129,7 @@ def hm(folder: Path | str, scale: float = 1.0, seed: int = 0) -> None:
     ...     sorted(file.name for file in (Path(folder) / "hm").iterdir())
     ['SYNTHETIC.txt', 'articles.csv', 'customers.csv', 'transactions_train.csv']
     """
+    require_threads("Building tables")
     check_number("scale", scale, least=1e-4, most=100)
     check_integer("seed", seed, 0)
     own = {LABEL, ARTICLES_FILE, CUSTOMERS_FILE, TRANSACTIONS_FILE}

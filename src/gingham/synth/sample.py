@@ -7,6 +7,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, USER_ID
 from gingham.dataset import Dataset
+from gingham.forks import require_threads
 from gingham.tables import FeatureSpec, Tables
 
 _DAYS = 60
@@ -38,6 +39,7 @@ def sample_tables(n_users: int = 50, n_items: int = 20, seed: int = 0) -> Tables
     >>> tables.transactions.collect().columns
     ['user_id', 'item_id', 'timestamp', 'price']
     """
+    require_threads("Building tables")
     rng = np.random.default_rng(seed)
     favourites = rng.integers(0, n_items, (n_users, 4))
     popularity = 1 / np.arange(1, n_items + 1)

@@ -61,7 +61,7 @@ class Folder:
             _restore(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ArtifactError(f"{self.path} cannot be created: {store.reason(error)}; choose another path.") from error
+            raise self._not_written(error) from error
         handle = self._lock()
         try:
             self._mark()
@@ -86,7 +86,10 @@ class Folder:
             with suppress(FileExistsError), (self.path / SUMMARY).open("x", encoding="utf-8") as file:
                 file.write("{}\n")
         except OSError as error:
-            raise ArtifactError(f"{self.path} cannot be written: {store.reason(error)}; choose another path.") from error
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> ArtifactError:
+        return ArtifactError(f"{self.path} cannot be written: {store.reason(error)}; choose another path.")
 
     def write(
         self,

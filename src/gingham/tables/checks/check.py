@@ -8,6 +8,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, USER_ID
 from gingham.errors import TableError
+from gingham.forks import require_threads
 from gingham.tables.checks.entities import check_entities
 from gingham.tables.checks.lines import check_lines, collect
 from gingham.tables.checks.transactions import check_transactions
@@ -45,6 +46,7 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
     ...     print(f"{finding.severity}: {finding.table}, {finding.column}: {finding.what}")
     error: users, user_id: ids that appear more than once; keep one row per user
     """
+    require_threads("Checking tables")
     findings = list(check_lines(tables.origins.values()))
     entities: dict[str, pl.DataFrame] = {}
     for id_column, frame, features, origin in (
