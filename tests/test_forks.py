@@ -17,7 +17,8 @@ interactions = train.matrix()
 drop_in = LightFM(no_components=4).fit(interactions)
 two_stage = gg.TwoStage(candidates=[gg.Popularity(), gg.BuyAgain()], ranker=None).fit(train, verbose=False)
 recipe = Path(sys.argv[1]) / "shop.toml"
-recipe.write_text('[transactions]\\npath = "sales.csv"\\nuser_id = "user_id"\\nitem_id = "item_id"\\ntimestamp = "timestamp"')
+names = ("user_id", "item_id", "timestamp")
+recipe.write_text("".join(['[transactions]\\npath = "sales.csv"\\n', *(f'{name} = "{name}"\\n' for name in names)]))
 (recipe.parent / "sales.csv").write_text("user_id,item_id,timestamp\\nu1,i1,2024-01-01\\n")
 large = gg.Dataset.from_tables(gg.Tables(pl.DataFrame({
     "user_id": [f"user {number:06d}" for number in range(30_000)],

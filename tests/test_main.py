@@ -10,43 +10,39 @@ import pytest
 
 from gingham import __main__ as command_line
 
-ITEMS = "Thé …"
 
-
-def start(*arguments: str, program: str = "", **options: object) -> subprocess.Popen[bytes]:
+def gingham(*arguments: str, program: str = "", **variables: object) -> subprocess.CompletedProcess[bytes]:
     code = ("-c", program) if program else ("-m", "gingham")
-    environment = {**os.environ, **{name: str(value) for name, value in options.items()}}
-    return subprocess.Popen(
-        [sys.executable, *code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
-    )
+    environment = {**os.environ, "COLUMNS": "200", **{name: str(value) for name, value in variables.items()}}
+    return subprocess.run([sys.executable, *code, *arguments], capture_output=True, env=environment, timeout=120)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """Return a recipe whose item ids can't be written in ASCII, with control characters."""
-    rows = [f"u{row % 9},Thé 🫖 \x1b[31m{row % 7},2024-01-{1 + row % 28:02d}" for row in range(200)]
+    rows = [f"u{row % 9},Thé 🫖 \x1b[31m{row % 17},2024-01-{1 + row % 28:02d}" for row in range(200)]
     (tmp_path / "sales.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
     recipe = tmp_path / "shop.toml"
-    recipe.write_text('[transactions]\npath = "sales.csv"\n[model]\nkind = "popularity"\n', encoding="utf-8")
+    columns = "".join(f'{name} = "{name}"\n' for name in ("user_id", "item_id", "timestamp"))
+    recipe.write_text(f'[transactions]\npath = "sales.csv"\n{columns}[model]\nkind = "popularity"\n', encoding="utf-8")
     return recipe
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_a_character_that_cannot_be_shown_is_replaced(shop: Path, encoding: str) -> None:
-    run = start("run", str(shop), "--out", str(shop.parent / "out"), PYTHONIOENCODING=encoding)
-    output, errors = run.communicate(timeout=120)
-    assert run.returncode == 0, errors
-    assert b"Wrote" in output
-    recommend = start("recommend", str(shop.parent / "out"), "--user", "u1", PYTHONIOENCODING=encoding)
-    output, errors = recommend.communicate(timeout=120)
-    assert (recommend.returncode, errors) == (0, b"")
-    assert b"\x1b" not in output
+    out = str(shop.parent / "out")
+    done = gingham("run", str(shop), "--out", out, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0, done.stderr
+    assert b"Wrote" in done.stdout
+    done = gingham("recommend", out, "--user", "u1", PYTHONIOENCODING=encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"\x1b" not in done.stdout
     text = {"ascii": r"Th\xe9 \U0001fad6 \x1b[31m", "cp1252": r"Thé \U0001fad6 \x1b[31m", "utf-8": r"Thé 🫖 \x1b[31m"}
-    assert text[encoding] in output.decode(encoding)
-    wrong = start("recommend", str(shop.parent / "out"), "--user", "é\x1b", PYTHONIOENCODING=encoding)
-    output, errors = wrong.communicate(timeout=120)
-    assert wrong.returncode == 2
-    assert b"Traceback" not in errors
+    assert text[encoding] in done.stdout.decode(encoding)
+    done = gingham("recommend", out, "--user", "é\x1b", PYTHONIOENCODING=encoding)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"\x1b" not in done.stderr
 
 
 def test_our_own_typography_has_an_ascii_form() -> None:
@@ -55,13 +51,15 @@ def test_our_own_typography_has_an_ascii_form() -> None:
     assert command_line._replace(UnicodeEncodeError("ascii", "é", 0, 1, "")) == (r"\xe9", 1)
 
 
-def test_a_closed_pipe_is_silent(shop: Path) -> None:
-    process = start("check", str(shop))
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    assert b"Error" not in process.stderr.read()
-    process.wait(timeout=120)
+@pytest.mark.parametrize("command", [["check", "shop.toml"], ["--help"], ["check", "--help"]])
+def test_a_closed_pipe_is_silent(shop: Path, command: list[str]) -> None:
+    arguments = [sys.executable, "-m", "gingham", *command]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=shop.parent) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read().replace("Checking the tables …\n".encode(), b"") == b""
+        process.wait(timeout=120)
 
 
 INTERRUPTED = """
@@ -78,11 +76,10 @@ main()
 
 @pytest.mark.parametrize("module", ["typer", "gingham.cli.tune", "rich.table", "polars", "gingham.pipeline", "scipy"])
 def test_ctrl_c_during_an_import_ends_in_one_line(shop: Path, module: str) -> None:
-    process = start("run", str(shop), "--out", str(shop.parent / "out"), program=INTERRUPTED.format(module=module))
-    _, errors = process.communicate(timeout=120)
-    assert errors.decode().splitlines()[-1] == "Interrupted; no output was written."
-    assert b"Traceback" not in errors
-    assert process.returncode == 130
+    done = gingham("run", str(shop), "--out", str(shop.parent / "out"), program=INTERRUPTED.format(module=module))
+    assert done.stderr.decode().splitlines()[-1] == "Interrupted; no output was written."
+    assert b"Traceback" not in done.stderr
+    assert done.returncode == 130
 
 
 def test_an_error_that_ctrl_c_caused_is_an_interruption() -> None:

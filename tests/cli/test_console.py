@@ -42,7 +42,7 @@ def test_control_characters_of_data_do_not_reach_the_terminal(shown: io.StringIO
 
 
 def test_a_table_of_any_texts_is_escaped(shown: io.StringIO) -> None:
-    table = Table("a", Text(HOSTILE), title=HOSTILE)
+    table = Table("a", HOSTILE, title=HOSTILE)
     table.add_row(HOSTILE, Text(HOSTILE))
     console.output.print(table)
     assert not set(without_styles(shown.getvalue())) & set("\x1b\x07\r\x9b\u202e")

@@ -22,6 +22,7 @@ __all__ = ["fetch_movielens", "fetch_stackexchange"]
 # The releases of LightFM's author.
 _SOURCE = "https://github.com/maciejkula/lightfm_datasets/releases/download/v0.1.0"
 _STACKEXCHANGE = ("crossvalidated", "stackoverflow")
+_FILM_FIELDS = 5  # number, title, two dates and an address; then a flag for each genre
 _LARGEST = 2_000_000_000  # bytes of the files in an archive, and rows or columns
 _TIMEOUT = 60  # seconds without an answer
 
@@ -204,8 +205,8 @@ def _read_movielens(
     _require([int(row[0]) for row in rows] == list(range(1, len(rows) + 1)), "its films are not numbered from 1")
     _require(items.max() <= len(rows), "it has ratings of unknown films")
     _require(values.min() >= 1 and values.max() <= 5, "it has ratings that are not from 1 to 5")
-    flags = np.array([row[len(row) - len(labels) :] for row in rows], np.float32)
-    _require(labels != [] and flags.shape == (len(rows), len(labels)), "its films have another number of genres")
+    _require({len(row) for row in rows} == {_FILM_FIELDS + len(labels)}, "its films have another number of genres")
+    flags = np.array([row[_FILM_FIELDS:] for row in rows], np.float32)
     _require(np.isin(flags, (0, 1)).all(), "its genres are not 0 or 1")
     return ratings, np.array([row[1] for row in rows]), np.array([f"genre:{label}" for label in labels]), flags
 

@@ -60,7 +60,7 @@ class Folder:
         try:
             _restore(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._not_written(error) from error
         handle = self._lock()
         try:
@@ -77,7 +77,7 @@ class Folder:
             raise ArtifactError(
                 f"Another search is writing to {self.path}; wait until it has ended, or choose another folder."
             ) from None
-        except OSError:
+        except (OSError, ValueError):  # ValueError: an invalid path
             return None
 
     def _mark(self) -> None:
@@ -88,7 +88,7 @@ class Folder:
         except OSError as error:
             raise self._not_written(error) from error
 
-    def _not_written(self, error: OSError) -> ArtifactError:
+    def _not_written(self, error: Exception) -> ArtifactError:
         return ArtifactError(f"{self.path} cannot be written: {store.reason(error)}; choose another path.")
 
     def write(
