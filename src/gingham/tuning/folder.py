@@ -123,7 +123,7 @@ class Folder:
 
 
 def _restore(path: Path) -> None:
-    """Give a folder its name back if a process was killed while it replaced the folder."""
+    """Restore the name of a folder if a process was killed while it replaced the folder."""
     current = store.resolve(path)
     if current != path:
         current.rename(path)

@@ -212,7 +212,7 @@ def _open_database(folder: Folder | None) -> Iterator[Path]:
 
 @contextmanager
 def _resumable(place: Folder | str | None) -> Iterator[None]:
-    """Say after Ctrl-C where the study is."""
+    """Add to a KeyboardInterrupt where the study is."""
     try:
         yield
     except KeyboardInterrupt:
