@@ -171,6 +171,7 @@ def test_the_patterns(line: str, plain: bool) -> None:
 OTHER_TESTS = {
     "cli/test_bad_input.py",  # several commands with wrong files
     "cli/test_cli.py",  # the commands as processes
+    "fuzz/test_arguments.py",  # wrong arguments of everything public
     "fuzz/test_fuzz.py",  # damaged artifacts of every kind
     "lightfm/test_differences.py",  # documented differences to LightFM
     "lightfm/test_flow.py",  # a whole script written for LightFM

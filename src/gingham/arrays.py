@@ -1,7 +1,7 @@
 """Array types shared by every module, and the form in which the native kernel takes sparse matrices."""
 
 import copy
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -131,9 +131,7 @@ def valid(data: Any, name: str, shape: tuple[int, int] | None = None) -> Any:
         ...
     gingham.errors.DataError: interactions is not a valid csr matrix: indices must be < 2; build it anew.
     """
-    is_sparse: bool = sp.issparse(data)  # a bool, because mypy would otherwise narrow `data` too far
-    if not is_sparse:
-        raise DataError(f"{name} is a {type(data).__name__}; pass a Dataset or a SciPy sparse matrix.")
+    check_matrix(name, data)
     if data.ndim != 2 or (shape is not None and data.shape != shape):
         expected = "two dimensions" if shape is None else f"shape {shape}"
         raise DataError(f"{name} has shape {data.shape}; pass a matrix of {expected}.")
@@ -153,3 +151,75 @@ def valid(data: Any, name: str, shape: tuple[int, int] | None = None) -> Any:
         reason = str(error).rstrip(".")
         raise DataError(f"{name} is not a valid {data.format} matrix: {reason}; build it anew.") from error
     return data
+
+
+def check_matrix(name: str, data: Any) -> None:
+    """Check that data are a sparse matrix; the message also names the datasets that most functions accept.
+
+    Raises
+    ------
+    DataError
+        If they are not.
+    """
+    if not sp.issparse(data):
+        raise DataError(
+            f"{name} is a {type(data).__name__}; pass a Dataset or a SciPy sparse matrix, such as "
+            "gg.Dataset.from_tables(gg.Tables(transactions))."
+        )
+
+
+def array_of(values: Any, name: str, what: Literal["integers", "numbers", "times"]) -> npt.NDArray[Any]:
+    """Convert values to an array of one dimension, which is not copied if it has the right type already.
+
+    Parameters
+    ----------
+    values : array-like
+    name : str
+        The name of the argument, for error messages.
+    what : {"integers", "numbers", "times"}
+        Whether the array has integers of any size, float32 or datetime64[us].
+
+    Raises
+    ------
+    DataError
+        If the values cannot be converted.
+
+    Examples
+    --------
+    >>> array_of([1.5], "user_index", "integers")
+    Traceback (most recent call last):
+        ...
+    gingham.errors.DataError: user_index is a 1-dimensional array of float64; pass one dimension of integers.
+    """
+    kinds, dtype = {
+        "integers": ("iu", None),
+        "numbers": ("biufO", np.float32),
+        "times": ("MOUiu", "datetime64[us]"),
+    }[what]
+    try:
+        array = np.asarray(values)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in kinds):
+            raise DataError(
+                f"{name} is a {array.ndim}-dimensional array of {array.dtype}; pass one dimension of {what}."
+            )
+        with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite
+            return array if dtype is None else np.asarray(array, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"{name} is not an array of {what}: {str(error).rstrip('.')}; pass one entry per row."
+        ) from error
+
+
+def require_indices(name: str, index: npt.NDArray[Any], size: int) -> None:
+    """Check that an array holds numbers from 0 to `size` - 1.
+
+    Raises
+    ------
+    DataError
+        If one is outside.
+    """
+    if index.size and (index.min() < 0 or index.max() >= size):
+        wrong = index.min() if index.min() < 0 else index.max()
+        raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; check the shape of the matrix.")

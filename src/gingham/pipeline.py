@@ -15,10 +15,11 @@ from gingham.config.models import build, fit
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError, GinghamError
 from gingham.models import Recommender
-from gingham.progress import Progress, Silent
+from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
 from gingham.split import Split
 from gingham.tables import Finding, Step, check_sources, failure
+from gingham.validation import check_path
 
 # The files of a run's folder.
 RECOMMENDATIONS = "recommendations.parquet"
@@ -95,11 +96,12 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     >>> run.comparison.models
     ('item-knn',)
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    progress = progress or Silent()
+    recipe = Recipe.of(recipe)
+    progress = check_progress(progress)
     build(recipe.model)
-    with store.replace_directory(Path(out), marker=_MARKER, own=_own_files) as folder:
-        if kept := store.foreign_files(Path(out), _own_files):
+    out = check_path("out", out)
+    with store.replace_directory(out, marker=_MARKER, own=_own_files) as folder:
+        if kept := store.foreign_files(out, _own_files):
             progress.message(f"{out} has files that no run wrote ({', '.join(kept)}); they are kept.")
         dataset, parts, steps = read_parts(recipe, progress)
         name = name_of(recipe.model)
@@ -119,7 +121,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
             (folder / RECIPE).write_text(recipe.text, encoding="utf-8")
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
-    return Run(Path(out), steps, comparison, model)
+    return Run(out, steps, comparison, model)
 
 
 def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Comparison:
@@ -156,12 +158,12 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
     >>> list(comparison.evaluations)
     ['item-knn', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     specs = models_of(recipe)
     for name, spec in specs.items():
         build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
 
-    progress = progress or Silent()
+    progress = check_progress(progress)
     _, parts, _ = read_parts(recipe, progress)
     models = {name: _fit_function(spec, recipe) for name, spec in specs.items()}
     comparison = side_by_side(models, *parts, progress=progress, **_comparison_options(recipe, specs))
@@ -316,8 +318,7 @@ def load_run(folder: Path | str) -> Recommender:
     ArtifactError
         If the folder is not that of a run, or its model is damaged.
     """
-    path = store.resolve(Path(folder))
-    if not store.exists(path / _MARKER):
+    if not store.exists((path := store.resolve(check_path("folder", folder))) / _MARKER):
         raise ArtifactError(f"{folder} is not the folder of a run: it has no file {_MARKER}; use `gingham run` first.")
     return Recommender.load(path / MODEL)
 

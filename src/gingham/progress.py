@@ -1,9 +1,12 @@
 """Progress of long work: one protocol for runs, comparisons and searches."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from gingham.errors import ParameterError
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Receives the stages, messages and intermediate results of long work.
 
@@ -53,3 +56,23 @@ class Silent:
 
     def result(self, result: object) -> None:
         """Do nothing."""
+
+
+def check_progress(progress: Any) -> Progress:
+    """Return a `Progress` that was passed as an argument; one that shows nothing for None.
+
+    Raises
+    ------
+    ParameterError
+        If it is something else.
+
+    Examples
+    --------
+    >>> check_progress(True)
+    Traceback (most recent call last):
+        ...
+    gingham.errors.ParameterError: progress must be an object with stage, message and result, not True.
+    """
+    if progress is not None and (isinstance(progress, type) or not isinstance(progress, Progress)):
+        raise ParameterError(f"progress must be an object with stage, message and result, not {progress!r}.")
+    return Silent() if progress is None else progress

@@ -5,6 +5,7 @@ from typing import TypeAlias
 import numpy as np
 
 from gingham.errors import ParameterError
+from gingham.validation import shown
 
 RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
 
@@ -31,5 +32,6 @@ def generator(random_state: RandomState) -> np.random.Generator:
         return np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
         raise ParameterError(
-            f"random_state must be an integer of at least 0, a Generator, a RandomState or None, not {random_state!r}."
+            "random_state must be an integer of at least 0, a Generator, a RandomState or None, not "
+            f"{shown(random_state)}."
         ) from error

@@ -41,7 +41,7 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
     ...     [(step.name, step.rows) for step in tables.steps]
     [('read', 1000)]
     """
-    return _read_and_clean(recipe if isinstance(recipe, Recipe) else Recipe.read(recipe))
+    return _read_and_clean(Recipe.of(recipe))
 
 
 def _read_and_clean(recipe: Recipe, count_ids: bool = True) -> Tables:
@@ -86,7 +86,7 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     ...     gg.read_dataset(folder / "shop.toml")
     Dataset(50 users x 20 items, 1,000 interactions)
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     return Dataset.from_tables(_read_and_clean(recipe.narrowed(), count_ids=False))
 
 

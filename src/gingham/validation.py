@@ -1,10 +1,11 @@
-"""Checks of parameter values. Each raises a `ParameterError` with the parameter, its value and what it must be."""
+"""Checks of arguments. Each raises a `ParameterError` with the argument's name, its value and what it must be."""
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from os import cpu_count
+from os import PathLike, cpu_count
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +19,25 @@ Check: TypeAlias = Callable[[str, Any], object]
 _INT32_MAX = 2**31 - 1
 # Operating systems fail at some larger number of threads. A limit here gives a clear message.
 MAX_THREADS = 1024
+# The longest representation of a value in a message.
+_MAX_SHOWN = 60
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it: on one line, and only its type if that would be long.
+
+    Examples
+    --------
+    >>> shown("x"), shown(np.zeros((9, 9)))
+    ("'x'", 'a value of type ndarray')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # whatever the object of a caller does
+        text = ""
+    if text and len(text) <= _MAX_SHOWN and text.isprintable():
+        return text
+    return f"a value of type {type(value).__name__}"
 
 
 @contextmanager
@@ -42,19 +62,64 @@ def optional(check: Check) -> Check:
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
     """Check that a value is one of the choices."""
     if not isinstance(value, str) or value not in choices:
-        raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}.")
+        raise ParameterError(f"{name} must be one of {', '.join(map(repr, choices))}, not {shown(value)}.")
 
 
 def check_bool(name: str, value: Any) -> None:
     """Check that a value is True or False."""
-    if not isinstance(value, bool):
-        raise ParameterError(f"{name} must be true or false, not {value!r}.")
+    if not isinstance(value, bool | np.bool_):
+        raise ParameterError(f"{name} must be true or false, not {shown(value)}.")
 
 
 def check_text(name: str, value: Any) -> None:
     """Check that a value is a string."""
     if not isinstance(value, str):
-        raise ParameterError(f"{name} must be a string, not {value!r}.")
+        raise ParameterError(f"{name} must be a string, not {shown(value)}.")
+
+
+def check_type(name: str, value: Any, types: type | tuple[type, ...], expected: str) -> None:
+    """Check that a value is an instance of a type; `expected` says what that is.
+
+    Examples
+    --------
+    >>> check_type("baskets", 3, dict, "a mapping of users to lists of item ids")
+    Traceback (most recent call last):
+        ...
+    gingham.errors.ParameterError: baskets must be a mapping of users to lists of item ids, not 3.
+    """
+    if not isinstance(value, types):
+        raise ParameterError(f"{name} must be {expected}, not {shown(value)}.")
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return a path that is a string or a path object.
+
+    Examples
+    --------
+    >>> check_path("path", "model").name
+    'model'
+    """
+    text = value.__fspath__() if isinstance(value, PathLike) else value
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ParameterError(f"{name} must be the path of a file or folder, not {shown(value)}.")
+    return Path(text)
+
+
+def check_callables(name: str, value: Any) -> list[Callable[..., Any]]:
+    """Return functions as a list.
+
+    Examples
+    --------
+    >>> check_callables("callbacks", [print])
+    [<built-in function print>]
+    """
+    try:
+        functions = list(value)
+    except Exception:  # whatever the object of a caller does
+        functions = [None]
+    if not all(callable(function) for function in functions):
+        raise ParameterError(f"{name} must be a list of functions, not {shown(value)}.")
+    return functions
 
 
 def check_integer(name: str, value: Any, least: int = 1, most: int = _INT32_MAX) -> None:
@@ -69,9 +134,9 @@ def check_integer(name: str, value: Any, least: int = 1, most: int = _INT32_MAX)
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
-        raise ParameterError(f"{name} must be {expected}, not {value!r}.")
+        raise ParameterError(f"{name} must be {expected}, not {shown(value)}.")
     if value > most:
-        raise ParameterError(f"{name} must be an integer of at most {most}, not {value!r}.")
+        raise ParameterError(f"{name} must be an integer of at most {most}, not {shown(value)}.")
 
 
 def check_number(
@@ -91,7 +156,7 @@ def check_number(
         bounds += [f"below {below}"] * (below < np.inf) + [f"at most {most}"] * (most < np.inf)
         words = " and ".join(bounds)
         expected = f"a finite number {'of ' * words.startswith('at')}{words}".rstrip()
-        raise ParameterError(f"{name} must be {expected}, not {value!r}.")
+        raise ParameterError(f"{name} must be {expected}, not {shown(value)}.")
 
 
 def check_duration(name: str, value: Any) -> timedelta:
@@ -103,7 +168,7 @@ def check_duration(name: str, value: Any) -> timedelta:
     datetime.timedelta(days=7)
     """
     if not isinstance(value, str):
-        raise ParameterError(f"{name} must be a duration such as '12h', '30d' or '2w', not {value!r}.")
+        raise ParameterError(f"{name} must be a duration such as '12h', '30d' or '2w', not {shown(value)}.")
     try:
         return duration(value)
     except ParameterError as error:
@@ -127,6 +192,18 @@ def check_num_threads(num_threads: Any) -> int:
     is_integer = isinstance(num_threads, int | np.integer) and not isinstance(num_threads, bool)
     if not (is_integer and 0 <= num_threads <= MAX_THREADS):
         raise ParameterError(
-            f"num_threads must be an integer from 0 (all cores) to {MAX_THREADS}, not {num_threads!r}."
+            f"num_threads must be an integer from 0 (all cores) to {MAX_THREADS}, not {shown(num_threads)}."
         )
     return int(num_threads) or cpu_count() or 1
+
+
+def check_fit_arguments(num_threads: Any, callbacks: Any, verbose: Any) -> tuple[int, list[Callable[..., Any]]]:
+    """Check the arguments that the `fit` of every model has, and return the number of threads and the callbacks.
+
+    Examples
+    --------
+    >>> check_fit_arguments(2, [], verbose=False)
+    (2, [])
+    """
+    check_bool("verbose", verbose)
+    return check_num_threads(num_threads), check_callables("callbacks", callbacks)

@@ -126,7 +126,7 @@ def problems(text: str) -> list[str]:
         ("", "shop.toml: add section [transactions]."),
         ('[transactions]\npath = "t"\nuser_id = "u"\n', "section [transactions] has no key 'item_id'; add it"),
         (SMALL + "[clean]\nstrat = 2019-01-01", "unknown key 'strat' in section [clean]; did you mean 'start'"),
-        (SMALL + "[claen]\n", "unknown key 'claen' in the recipe; did you mean 'clean'"),
+        (SMALL + "[claen]\n", "unknown key 'claen'; did you mean 'clean'"),
         (
             SMALL + "[features.users]\nbins = 3",
             "unknown key 'bins' in section [features.users]; its keys are cat",

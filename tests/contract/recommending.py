@@ -140,8 +140,8 @@ class RecommendingContract:
             ({"user_ids": ["u00"]}, "1 unknown user id: 'u00'"),
             ({"user_ids": [None]}, "unknown user id: None"),
             ({"user_ids": [2**63]}, f"unknown user id: {2**63}"),
-            ({"items": [0, 1, 2]}, "2 unknown item ids: 1, 2"),
-            ({"exclude": [0, 1]}, "1 unknown item id: 1"),
+            ({"items": [0, 1, 2], "strict": True}, "2 unknown ids in items: 1, 2"),
+            ({"exclude": [0, 1], "strict": True}, "1 unknown id in exclude: 1"),
         ],
     )
     def test_unknown_ids_are_named(self, case: Case, given: Any, words: str) -> None:
@@ -153,10 +153,26 @@ class RecommendingContract:
         with pytest.raises(ParameterError, match=f"k must be a positive integer, not {k!r}|k={N_ITEMS + 1} is larger"):
             case.fitted().recommend(k=k)
 
-    def test_a_single_text_is_no_list_of_ids(self, case: Case) -> None:
-        model = case.fitted(case.shop(text=True))
-        with pytest.raises(DataError, match="'u00' is one id"):
-            model.recommend("u00")
+    @pytest.mark.parametrize("text", [False, True])
+    def test_one_id_is_a_list_of_one(self, case: Case, text: bool) -> None:
+        model = case.fitted(case.shop(text))
+        user, item = model.training_data_.user_ids.values[2], model.training_data_.item_ids.values[3]
+        assert_frame_equal(model.recommend(user, k=3), model.recommend([user], k=3))
+        assert_frame_equal(model.recommend(user, items=item), model.recommend([user], items=[item]))
+        assert_frame_equal(model.recommend(user, exclude=item), model.recommend([user], exclude=[item]))
+        assert model.predict(user, item).tolist() == model.predict([user], [item]).tolist()
+
+    def test_unknown_ids_in_lists_are_ignored_and_counted(self, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+        model = case.fitted()
+        assert_frame_equal(model.recommend(items=[0, 7, 1]), model.recommend(items=[0, 7]))
+        assert "Ignored 1 unknown id in items: 1; the" in caplog.text
+        caplog.clear()
+        assert_frame_equal(model.recommend(exclude=["a", "b"]), model.recommend())
+        assert [record.name for record in caplog.records] == ["gingham"]
+        assert "Ignored 2 unknown ids in exclude: 'a', 'b'; the" in caplog.text
+        caplog.clear()
+        model.recommend(items=[0], exclude=[7], strict=True)
+        assert not caplog.records
 
     def test_the_number_of_threads_changes_nothing(self, case: Case) -> None:
         model, test = case.fitted(), held_out()

@@ -95,7 +95,9 @@ def test_invalid_values(values: pl.Series, words: str) -> None:
         Ids(values)
 
 
-@pytest.mark.parametrize(("wanted", "words"), [("ab", "'ab' is one id"), ([1, "a"], "one type"), ([0.5], "Float64")])
+@pytest.mark.parametrize(
+    ("wanted", "words"), [(b"ab", "b'ab' is not an id"), ([1, "a"], "one type"), ([0.5], "Float64")]
+)
 def test_invalid_ids_to_look_up(wanted: Any, words: str) -> None:
     with pytest.raises(DataError, match=words):
         Ids.from_series(pl.Series(["a", "b"])).index(wanted)

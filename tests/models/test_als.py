@@ -317,7 +317,7 @@ def test_baskets_are_recommended_to() -> None:
     assert unseen["user_id"].value_counts(sort=True)["count"].to_list() == [39, 38, 37]
     assert not set(unseen.filter(pl.col("user_id") == "new")["item_id"]) & {"i00", "i04", "i12"}
     with pytest.raises(UnknownIdError, match="'i99'"):
-        fitted.recommend_baskets({"x": ["i99"]})
+        fitted.recommend_baskets({"x": ["i99"]}, strict=True)
     with pytest.raises(ParameterError, match="k=41"):
         fitted.recommend_baskets(baskets, k=41)
 

@@ -109,7 +109,7 @@ def test_it_is_built_from_a_recipe_and_stored() -> None:
     for wrong, words in (
         ({"patient": 3}, r"\[model.early_stopping\] has 'patient'.*did you mean 'patience'"),
         (3, "model.early_stopping must be a table"),
-        ({"validation": {"kind": "tim"}}, r"\[model.early_stopping.validation\]"),
+        ({"validation": {"kind": "tim"}}, r"\[model.early_stopping\]: validation.kind is 'tim'"),
     ):
         with pytest.raises(ConfigError, match=words):
             EarlyStopping.from_recipe(wrong, "model.early_stopping")

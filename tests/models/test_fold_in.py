@@ -118,7 +118,7 @@ def test_baskets_are_recommended_to() -> None:
     unseen = given.recommend_baskets(baskets, k=40, filter_seen=True, exclude=["i00"])
     assert unseen["user_id"].value_counts(sort=True)["count"].to_list() == [39, 38, 37]
     with pytest.raises(UnknownIdError, match="'i99'"):
-        given.recommend_baskets({"x": ["i99"]})
+        given.recommend_baskets({"x": ["i99"]}, strict=True)
     with pytest.raises(ParameterError, match="k=41 is larger"):
         given.recommend_baskets(baskets, k=41)
 

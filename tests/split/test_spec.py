@@ -2,9 +2,9 @@ from datetime import date
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from gingham import split
+from gingham.errors import ConfigError
 from gingham.split import SplitSpec
 from tests.split.samples import dataset, numbers
 
@@ -40,5 +40,5 @@ def test_the_kind_chooses_the_function() -> None:
     ],
 )
 def test_invalid_sections(spec: Any) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ConfigError):
         SplitSpec(**spec)

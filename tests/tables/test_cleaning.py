@@ -6,9 +6,8 @@ import pandas as pd
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from pydantic import ValidationError
 
-from gingham.errors import TableError
+from gingham.errors import ConfigError, TableError
 from gingham.tables import CleanSpec, Step, Tables, clean
 
 H_AND_M = CleanSpec(
@@ -268,5 +267,5 @@ def test_errors_name_the_file_and_its_column(shop: Any) -> None:
     ],
 )
 def test_an_invalid_spec_is_refused(spec: Any, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ConfigError, match=words):
         CleanSpec(**spec)

@@ -7,9 +7,8 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pytest
-from pydantic import ValidationError
 
-from gingham.errors import TableError
+from gingham.errors import ConfigError, TableError
 from gingham.tables import FeatureSpec, Origin, Tables
 
 ROWS = pl.DataFrame({"user_id": ["a", "b"], "item_id": [1, 2], "timestamp": [date(2019, 1, 1), date(2019, 1, 2)]})
@@ -136,7 +135,7 @@ def test_errors_name_the_file() -> None:
     ],
 )
 def test_an_invalid_feature_spec_is_refused(spec: Any, words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ConfigError, match=words):
         FeatureSpec(**spec)
 
 

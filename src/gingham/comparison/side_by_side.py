@@ -16,7 +16,8 @@ from gingham.forks import require_threads
 from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.training_data import Data
-from gingham.progress import Progress, Silent
+from gingham.progress import Progress, Silent, check_progress
+from gingham.validation import check_bool, check_text, optional, shown
 
 BASELINES = ("best-sellers", "recent-best-sellers", "buy-again")
 WINDOW = "7d"
@@ -118,6 +119,10 @@ def compare(
         raise ParameterError(
             f"models must be a mapping of names to models such as {{'mine': model}}, not a {type(models).__name__}."
         )
+    check_bool("filter_seen", filter_seen)
+    check_bool("allow_overlap", allow_overlap)
+    optional(check_text)("reference", reference)
+    check_progress(progress)
     reference_models = baselines(window)
     if not (isinstance(train, Dataset) and train.interactions.timestamp is not None):
         del reference_models["recent-best-sellers"]
@@ -131,7 +136,7 @@ def compare(
     metric = main_metric(ks[-1]) if metric is None else metric
     named(metric)
     if metric not in names(ks):
-        raise ParameterError(f"metric={metric!r} is not computed with k={k}; use one of {', '.join(names(ks))}.")
+        raise ParameterError(f"metric={metric!r} is not computed with k={shown(k)}; use one of {', '.join(names(ks))}.")
     with ExitStack() as stack:
         if progress is None:
             progress = _Bar(stack.enter_context(tqdm(total=2 * len(fits), disable=None)))

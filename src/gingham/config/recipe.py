@@ -8,13 +8,14 @@ import polars as pl
 from pydantic import PrivateAttr, ValidationError, model_validator
 
 from gingham.columns import CHANNEL, ITEM_ID, PRICE, QUANTITY, USER_ID
-from gingham.config.problems import sentences
-from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, Section, TuneSpec
+from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, TuneSpec
 from gingham.errors import ConfigError
 from gingham.metrics import names
+from gingham.section import Flag, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
+from gingham.validation import check_path
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
@@ -59,7 +60,7 @@ class Recipe(Section):
     compare: CompareSpec = CompareSpec()
     recommend: RecommendSpec = RecommendSpec()
     tune: TuneSpec = TuneSpec()
-    refit: bool = True
+    refit: Flag = True
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -143,7 +144,7 @@ class Recipe(Section):
         >>> recipe.model.kind, recipe.model.params
         ('als', {'epochs': 5})
         """
-        path = Path(path)
+        path = check_path("recipe", path)
         try:
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
@@ -151,6 +152,24 @@ class Recipe(Section):
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"The recipe {path} cannot be read: {error}.") from error
         return cls.parse(text, path.parent, path.name)
+
+    @classmethod
+    def of(cls, recipe: "Recipe | Path | str") -> "Recipe":
+        """Return a recipe as it is, or read it from the file at a path.
+
+        Raises
+        ------
+        ConfigError, ParameterError
+            As for `read`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> recipe = gg.Recipe(transactions={"path": "sales.csv", "user_id": "u", "item_id": "i", "timestamp": "day"})
+        >>> gg.Recipe.of(recipe) is recipe
+        True
+        """
+        return recipe if isinstance(recipe, Recipe) else cls.read(recipe)
 
     @classmethod
     def parse(cls, text: str, base: Path | str = ".", file: str = "recipe.toml") -> "Recipe":

@@ -3,24 +3,18 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 import gingham.ranking  # noqa: F401 (registers TwoStage)
-from gingham.config.problems import sentences
 from gingham.config.space import Distribution, Preset, Space, preset
 from gingham.duration import duration, time_limit
 from gingham.errors import ConfigError
 from gingham.metrics import named
 from gingham.models import Recommender, model_class
+from gingham.section import Flag, Integer, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
 from gingham.validation import MAX_THREADS
-
-
-class Section(BaseModel):
-    """An immutable section of a recipe that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ChangeableSection(Section):
@@ -68,7 +62,7 @@ class ModelSpec(ChangeableSection):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     kind: str = "hybrid"
-    num_threads: int = Field(default=0, ge=0, le=MAX_THREADS)
+    num_threads: Integer = Field(default=0, ge=0, le=MAX_THREADS)
 
     @field_validator("kind")
     @classmethod
@@ -152,15 +146,15 @@ class EvaluateSpec(Section):
         no test item is in the user's train part, and kept after a split by time, where repeat purchases count.
     """
 
-    k: int = Field(default=12, ge=1)
-    filter_seen: bool | None = None
+    k: Integer = Field(default=12, ge=1)
+    filter_seen: Flag | None = None
 
 
 class RecommendSpec(Section):
     """The recipe's ``[recommend]``: `k` items for each user, 12 by default; `filter_seen` leaves out seen items."""
 
-    k: int = Field(default=12, ge=1)
-    filter_seen: bool = False
+    k: Integer = Field(default=12, ge=1)
+    filter_seen: Flag = False
 
 
 class TuneSpec(ChangeableSection):
@@ -206,16 +200,16 @@ class TuneSpec(ChangeableSection):
 
     metric: str | None = None
     validation: SplitSpec | None = None
-    folds: int = Field(default=1, ge=1)
+    folds: Integer = Field(default=1, ge=1)
     space: dict[str, Distribution] = Field(default={})
     preset: Preset | None = None
-    trials: int = Field(default=50, ge=1)
+    trials: Integer = Field(default=50, ge=1)
     timeout: str | None = None
-    workers: int = Field(default=1, ge=1)
+    workers: Integer = Field(default=1, ge=1)
     sampler: Literal["tpe", "random"] = "tpe"
     pruner: Literal["median", "hyperband", "none"] = "median"
-    patience: int = Field(default=5, ge=0)
-    seed: int = Field(default=42, ge=0)
+    patience: Integer = Field(default=5, ge=0)
+    seed: Integer = Field(default=42, ge=0)
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

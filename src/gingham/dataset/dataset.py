@@ -19,9 +19,11 @@ from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Duplicates, Interactions
-from gingham.errors import DataError
+from gingham.errors import DataError, ParameterError
 from gingham.forks import require_threads
 from gingham.tables import FeatureSpec, Tables, clean
+from gingham.tables.schema import check_tables
+from gingham.validation import check_type, shown
 
 _SIDES = ("user_features", "item_features")
 _CSR = ("data", "indices", "indptr")
@@ -76,13 +78,23 @@ class Dataset:
     item_encoder: FeatureEncoder | None = None
 
     def __post_init__(self) -> None:
+        check_type("interactions", self.interactions, Interactions, "gingham.Interactions")
+        for names, cls in (
+            (("user_ids", "item_ids"), Ids),
+            (("user_features", "item_features"), Features),
+            (("user_encoder", "item_encoder"), FeatureEncoder),
+            (("item_labels",), pl.DataFrame),
+        ):
+            for name in names:
+                if getattr(self, name) is not None or cls is Ids:
+                    check_type(name, getattr(self, name), cls, f"a {cls.__name__}")
         for what, size, rows in (
             ("user_ids", self.n_users, len(self.user_ids)),
             ("item_ids", self.n_items, len(self.item_ids)),
-            ("user_features", self.n_users, self.user_features and self.user_features.n_rows),
-            ("item_features", self.n_items, self.item_features and self.item_features.n_rows),
-            ("user_encoder", self.n_users, self.user_encoder and self.user_encoder.n_identities),
-            ("item_encoder", self.n_items, self.item_encoder and self.item_encoder.n_identities),
+            ("user_features", self.n_users, None if self.user_features is None else self.user_features.n_rows),
+            ("item_features", self.n_items, None if self.item_features is None else self.item_features.n_rows),
+            ("user_encoder", self.n_users, None if self.user_encoder is None else self.user_encoder.n_identities),
+            ("item_encoder", self.n_items, None if self.item_encoder is None else self.item_encoder.n_identities),
             ("item_labels", self.n_items, None if self.item_labels is None else self.item_labels.height),
         ):
             if rows is not None and rows != size:
@@ -126,6 +138,13 @@ class Dataset:
         Dataset(10 users x 5 items, 200 interactions, 5 user features, 3 item features)
         """
         require_threads("Building a dataset from tables")
+        check_tables(tables)
+        for name, function in (("user_features", user_features), ("item_features", item_features)):
+            if function is not None and not callable(function):
+                raise ParameterError(
+                    f"{name} must be a function of a table, not {shown(function)}; features from columns are named in "
+                    "gingham.Tables."
+                )
         if not tables.steps:
             tables = clean(tables)
         rows = tables.transactions.collect()
@@ -262,6 +281,11 @@ class Dataset:
             if features is not None:
                 parts.append(f"{len(features.definitions):,} {what} features")
         return f"Dataset({', '.join(parts)})"
+
+
+def check_dataset(name: str, value: Any) -> None:
+    """Check that a value is a `Dataset`; data frames, for example, must be made into one first."""
+    check_type(name, value, Dataset, "a gingham.Dataset, such as gg.Dataset.from_tables(gg.Tables(transactions))")
 
 
 def _all_users(of_table: pl.Series | None, of_rows: pl.Series) -> tuple[Ids, Indices]:

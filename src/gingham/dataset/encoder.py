@@ -20,6 +20,7 @@ from gingham.dataset.ids import Ids
 from gingham.errors import DataError, TableError
 from gingham.forks import require_threads
 from gingham.tables import FeatureSpec
+from gingham.validation import check_bool, check_type
 
 FeatureFunction: TypeAlias = Callable[[pl.DataFrame], Any]
 
@@ -90,6 +91,7 @@ class FeatureEncoder:
             If a column is missing or cannot be encoded in this way.
         """
         table = rows if table is None else table
+        check_type("spec", spec, FeatureSpec, "a gingham.FeatureSpec")
         _require(table, spec.columns)
         return cls(rows.height, tuple(_fitted(rows, spec, table)), extra, spec.normalize)
 
@@ -138,6 +140,7 @@ class FeatureEncoder:
             If `extra` has another shape or a weight that is not finite, or the number of identities is another one.
         """
         require_threads("Encoding features")
+        check_bool("identities", identities)
         _require(rows, [encoding.column for encoding in self.encodings])
         if identities and rows.height != self.n_identities:
             raise DataError(f"There are {rows.height:,} rows for {self.n_identities:,} identities; pass one row each.")
@@ -177,6 +180,7 @@ class FeatureEncoder:
             If `extra` has another shape or a weight that is not finite.
         """
         require_threads("Encoding features")
+        check_type("values", values, Mapping, "a mapping of columns to values, such as {'age': 30}")
         columns = list(dict.fromkeys(encoding.column for encoding in self.encodings))
         for column in values:
             if column not in columns:
@@ -312,6 +316,7 @@ def encode(ids: Ids, table: pl.DataFrame | None, spec: FeatureSpec, id_column: s
 
 
 def _require(table: pl.DataFrame, columns: Iterable[str]) -> None:
+    check_type("The table", table, pl.DataFrame, "a polars.DataFrame")
     for column in columns:
         if column not in table.columns:
             raise TableError(f"The table has no column {column!r} to encode; it has {table.columns}.")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from gingham.errors import DataError
+from gingham.validation import shown
 
 FeatureKind: TypeAlias = Literal[
     "category", "part", "bin", "other", "null", "weekday", "month", "age", "number", "words", "output"
@@ -55,10 +56,10 @@ class Feature:
         for field in ("column", "label"):
             value = getattr(self, field)
             if not isinstance(value, str):
-                raise DataError(f"{field}={value!r} of a feature is a {type(value).__name__}; pass text.")
+                raise DataError(f"{field}={shown(value)} of a feature is a {type(value).__name__}; pass text.")
         kinds = get_args(FeatureKind)
-        if self.kind not in kinds:
-            raise DataError(f"kind={self.kind!r} of a feature must be one of {', '.join(map(repr, kinds))}.")
+        if not isinstance(self.kind, str) or self.kind not in kinds:
+            raise DataError(f"kind={shown(self.kind)} of a feature must be one of {', '.join(map(repr, kinds))}.")
 
     @property
     def group(self) -> str | None:

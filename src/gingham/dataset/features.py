@@ -15,6 +15,7 @@ from gingham.checked import Values, require, stored_csr
 from gingham.dataset.codes import Codes
 from gingham.dataset.feature import Feature, FeatureKind
 from gingham.errors import DataError
+from gingham.validation import shown
 
 
 class _StoredFeatures(Values):
@@ -66,9 +67,18 @@ class Features:
     definitions: tuple[Feature, ...]
 
     def __init__(self, matrix: Any, names: Iterable[str | Feature] = ()) -> None:
-        weights: sp.csr_matrix = sp.csr_matrix(
-            valid(matrix, "matrix") if sp.issparse(matrix) else matrix, dtype=np.float32
-        )
+        try:
+            with np.errstate(over="ignore"):  # a weight too large for float32 becomes infinite and is refused below
+                weights: sp.csr_matrix = sp.csr_matrix(
+                    valid(matrix, "matrix") if sp.issparse(matrix) else np.atleast_2d(np.asarray(matrix, np.float32)),
+                    dtype=np.float32,
+                )
+        except (TypeError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"The features are not a matrix of numbers: {error}; pass a sparse matrix.") from error
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise DataError(f"names must be a list of names, not {shown(names)}.")
         definitions = tuple(name if isinstance(name, Feature) else Feature(name, kind="number") for name in names)
         if len(definitions) > weights.shape[1]:
             raise DataError(

@@ -1,5 +1,6 @@
 """External ids and their indices."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from gingham.arrays import Bools, Indices
+from gingham.arrays import Bools, Indices, array_of, require_indices
+from gingham.dataset.id_list import IdList, id_series, typed
 from gingham.errors import DataError, UnknownIdError
 from gingham.forks import require_threads, threads_lost
 from gingham.tables.id_codes import is_strictly_increasing
+from gingham.validation import check_bool, check_text, check_type, shown
 
 # For fewer ids a binary search is faster than building the hash table of a join.
 _FEW = 10_000
+
+_log = logging.getLogger("gingham")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,20 +52,22 @@ class Ids:
     values: pl.Series
 
     def __post_init__(self) -> None:
+        check_type("values", self.values, pl.Series, "a polars.Series; use Ids.from_series for other ids")
         if self.values.dtype not in (pl.Int64, pl.String):
             raise DataError(f"Ids are {self.values.dtype}; use integers (Int64) or text (String).")
         if not is_strictly_increasing(self.values):
             raise DataError("Ids are not sorted, distinct and without nulls; use Ids.from_series.")
 
     @classmethod
-    def from_series(cls, series: pl.Series) -> "Ids":
+    def from_series(cls, series: IdList) -> "Ids":
         """Build ids from a series of integers or text, in any order and with duplicates."""
+        series = series if isinstance(series, pl.Series) else id_series(series)
         if isinstance(series.dtype, pl.Categorical) or not is_strictly_increasing(series):
             require_threads("Sorting ids")
             # First, because the conversion to text costs time per row, and categories have each text once.
             series = series.unique(maintain_order=True)
-        typed = _typed(series)
-        return cls(typed if typed.is_sorted() else typed.sort())
+        ids = typed(series)
+        return cls(ids if ids.is_sorted() else ids.sort())
 
     def __len__(self) -> int:
         return len(self.values)
@@ -68,13 +75,13 @@ class Ids:
     def __repr__(self) -> str:
         return f"Ids({len(self):,} {self.values.dtype})"
 
-    def index(self, ids: "pl.Series | Iterable[Any]", what: str = "user") -> Indices:
+    def index(self, ids: IdList, what: str = "user") -> Indices:
         """Return the index of each id.
 
         Parameters
         ----------
-        ids : series or iterable of int or str
-            In any order; ids may be repeated.
+        ids : int, str, or series, array or iterable of them
+            One id, or several in any order; ids may be repeated.
         what : str
             What the ids are, for the error message: ``"user"`` (default) or ``"item"``.
 
@@ -88,28 +95,72 @@ class Ids:
         UnknownIdError
             If some of `ids` are not among these; the message lists up to three of them.
         """
-        wanted = _series(ids)
+        wanted = id_series(ids)
         index = self._find(wanted)
-        unknown = wanted.filter(pl.Series(index < 0))
-        if len(unknown):
-            some = ", ".join(repr(value) for value in unknown.unique(maintain_order=True).head(3))
-            raise UnknownIdError(
-                f"{unknown.n_unique():,} unknown {what} id{'s' if unknown.n_unique() > 1 else ''}: {some}; "
-                f"the {len(self):,} known ids are {self._kind()}."
-            )
+        if len(index) and index.min() < 0:
+            raise UnknownIdError(f"{self._unknown(wanted.gather(np.flatnonzero(index < 0)).to_list(), f'{what} id')}.")
         return index
 
-    def contains(self, ids: "pl.Series | Iterable[Any]") -> Bools:
+    def matches(self, lists: Iterable[IdList], name: str, strict: bool = False) -> list[Indices]:
+        """Return the indices of those ids of several lists that are among these.
+
+        The other ids are ignored. Their number is a warning of the logger "gingham".
+
+        Parameters
+        ----------
+        lists : iterable of lists of ids
+            Each an id, or several.
+        name : str
+            What the lists are, for messages: "exclude", for example.
+        strict : bool
+            Whether an unknown id is an error instead; False by default.
+
+        Returns
+        -------
+        list of int32 array
+            One array for each list.
+
+        Raises
+        ------
+        UnknownIdError
+            If `strict`, and some ids are not among these.
+        """
+        check_bool("strict", strict)
+        series = [id_series(ids) for ids in lists]
+        places = [self._find(ids) for ids in series]
+        pairs = zip(series, places, strict=True)
+        unknown = [value for ids, index in pairs if -1 in index for value in ids.gather(np.flatnonzero(index < 0))]
+        if unknown:
+            sentence = self._unknown(unknown, "id", f" in {name}")
+            if strict:
+                raise UnknownIdError(f"{sentence}.")
+            _log.warning("Ignored %s.", sentence)
+        return [index[index >= 0] for index in places]
+
+    def _unknown(self, ids: list[Any], what: str, where: str = "") -> str:
+        """Return the number of unknown ids, some of them, and what the known ones are."""
+        distinct = list(dict.fromkeys(ids))
+        some = ", ".join(shown(value) for value in distinct[:3])
+        plural = "s" * (len(distinct) > 1)
+        return (
+            f"{len(distinct):,} unknown {what}{plural}{where}: {some}; the {len(self):,} known ids are {self._kind()}"
+        )
+
+    def contains(self, ids: IdList) -> Bools:
         """Return whether each of `ids` is among these."""
         return np.asarray(self.find(ids) >= 0)
 
-    def find(self, ids: "pl.Series | Iterable[Any]") -> Indices:
+    def find(self, ids: IdList) -> Indices:
         """Return the index of each id as int32, -1 if it is not among these."""
-        return self._find(_series(ids))
+        return self._find(id_series(ids))
 
     def ids(self, index: npt.ArrayLike) -> pl.Series:
         """Return the ids at `index`, an array of integers."""
-        return self.values.gather(np.asarray(index))
+        places = np.asarray(index)
+        if places.ndim:
+            places = array_of(places, "index", "integers")
+        require_indices("index", places, len(self))
+        return self.values.gather(places)
 
     def cast(self, value: str) -> int | str:
         """Convert text, such as an argument of the command line, to an id of this type.
@@ -119,6 +170,7 @@ class Ids:
         UnknownIdError
             If the ids are integers and `value` is not one.
         """
+        check_text("value", value)
         if self.values.dtype == pl.String:
             return value
         try:
@@ -177,30 +229,3 @@ def _true(conditions: pl.Series) -> Bools:
     """Return which conditions are true, not false or null; `Series.fill_null` would need Polars' threads."""
     values = conditions.to_numpy()
     return values if values.dtype == bool else np.array([value is True for value in values], bool)
-
-
-def _series(ids: "pl.Series | Iterable[Any]") -> pl.Series:
-    if isinstance(ids, str):
-        raise DataError(f"{ids!r} is one id; pass a list of ids.")
-    try:
-        series = ids if isinstance(ids, pl.Series) else pl.Series(values=ids)
-    except TypeError as error:
-        raise DataError(f"The ids do not have one type: {error}; pass all as integers or all as text.") from error
-    # Integers keep their type: one that does not fit into 64 bits is an unknown id, and the message shows it.
-    keep = series.dtype == pl.Null or isinstance(series.dtype, pl.Categorical) or series.dtype.is_integer()
-    return series if keep or not len(series) else _typed(series)
-
-
-def _typed(series: pl.Series) -> pl.Series:
-    """Return ids as Int64 or String."""
-    if series.dtype.is_integer():
-        typed = series.cast(pl.Int64, strict=False)
-        if typed.null_count() > series.null_count():
-            too_large = series.filter(typed.is_null() & series.is_not_null())[0]
-            raise DataError(f"The id {too_large} does not fit into 64 bits; use text for such ids.")
-        return typed
-    if isinstance(series.dtype, (pl.Categorical, pl.Enum)):
-        return series.cast(pl.String)
-    if series.dtype != pl.String:
-        raise DataError(f"Ids are {series.dtype}; use integers or text.")
-    return series

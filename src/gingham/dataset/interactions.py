@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices, Longs
+from gingham.arrays import Floats, Indices, Longs, array_of, require_indices
 from gingham.checked import TIMES, stored_array
 from gingham.dataset.rows import Rows
 from gingham.duration import FADED
 from gingham.errors import DataError, ParameterError
+from gingham.validation import check_choice, check_integer, check_number, check_type
 
 Duplicates = Literal["sum", "max", "last"]
 
@@ -74,16 +75,20 @@ class Interactions:
         part: Rows | None = None,
         price: npt.ArrayLike | None = None,
     ) -> None:
-        users, items = np.asarray(user_index), np.asarray(item_index)
-        values = np.ones(len(users), np.float32) if value is None else np.asarray(value, np.float32)
-        times = None if timestamp is None else np.asarray(timestamp, "datetime64[us]")
-        prices = None if price is None else np.asarray(price, np.float32)
+        check_integer("n_users", n_users, 0)
+        check_integer("n_items", n_items, 0)
+        users, items = array_of(user_index, "user_index", "integers"), array_of(item_index, "item_index", "integers")
+        values = np.ones(len(users), np.float32) if value is None else array_of(value, "value", "numbers")
+        times = None if timestamp is None else array_of(timestamp, "timestamp", "times")
+        prices = None if price is None else array_of(price, "price", "numbers")
+        if part is not None:
+            check_type("part", part, Rows, "the rows of other interactions")
         columns = {"item_index": items, "value": values, "timestamp": times, "price": prices}
         for name, array in columns.items():
             if array is not None and array.shape != users.shape:
                 raise DataError(f"{name} has shape {array.shape} and user_index {users.shape}; pass one entry per row.")
-        _require_range("user_index", users, n_users)
-        _require_range("item_index", items, n_items)
+        require_indices("user_index", users, n_users)
+        require_indices("item_index", items, n_items)
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise DataError(f"value[{row}] is {values[row]}; pass finite values only.")
@@ -115,7 +120,14 @@ class Interactions:
         return Rows.all_of(self.user_index, self.item_index, self.timestamp) if self.part is None else self.part
 
     def take(self, rows: npt.NDArray[Any]) -> "Interactions":
-        """Select rows by a bool array of length n or by an array of row numbers."""
+        """Select rows by a bool array of length n or by an array of row numbers.
+
+        Raises
+        ------
+        DataError
+            If it is neither.
+        """
+        rows = _selection(rows, len(self))
         return Interactions(
             self.user_index[rows],
             self.item_index[rows],
@@ -136,6 +148,11 @@ class Interactions:
             A half-life: a transaction that is older than the last one by this time has half the weight. Or a power: a
             transaction that is d days older has the weight ``(1 + d) ** -decay``.
         """
+        if isinstance(decay, timedelta):
+            if decay <= timedelta(0):
+                raise ParameterError(f"decay must be longer than no time, not {decay!r}.")
+        else:
+            check_number("decay", decay, least=0)
         if self.timestamp is None or not len(self):
             return self
         age = self.timestamp.max() - self.timestamp
@@ -165,14 +182,13 @@ class Interactions:
         ParameterError
             If `duplicates` is not one of the three.
         """
+        check_choice("duplicates", duplicates, get_args(Duplicates))
         if duplicates == "sum":
             chosen: Any = slice(None)
         elif duplicates == "max":
             chosen = self._last_of_each_pair(self.value)
-        elif duplicates == "last":
-            chosen = self._last_of_each_pair(self.timestamp)
         else:
-            raise ParameterError(f"duplicates must be one of 'sum', 'max', 'last', not {duplicates!r}.")
+            chosen = self._last_of_each_pair(self.timestamp)
         rows, columns = self.user_index[chosen], self.item_index[chosen]
         matrix = sp.csr_matrix((self.value[chosen], (rows, columns)), shape=(self.n_users, self.n_items))
         matrix.sort_indices()
@@ -226,14 +242,6 @@ class Interactions:
         return np.asarray(rows[ends])
 
 
-def _require_range(name: str, index: npt.NDArray[Any], size: int) -> None:
-    if index.ndim != 1 or not (np.issubdtype(index.dtype, np.integer) or not index.size):
-        raise DataError(f"{name} is a {index.ndim}-dimensional array of {index.dtype}; pass one dimension of integers.")
-    if index.size and (index.min() < 0 or index.max() >= size):
-        wrong = index.min() if index.min() < 0 else index.max()
-        raise DataError(f"{name} holds {wrong}, which is outside 0 to {size - 1}; check the shape of the matrix.")
-
-
 def _require_times(times: npt.NDArray[np.datetime64]) -> None:
     if np.isnat(times).any():
         row = int(np.flatnonzero(np.isnat(times))[0])
@@ -242,3 +250,12 @@ def _require_times(times: npt.NDArray[np.datetime64]) -> None:
     if len(times) and not TIMES[0] <= microseconds.min() <= microseconds.max() <= TIMES[1]:
         row = int(np.flatnonzero((microseconds < TIMES[0]) | (microseconds > TIMES[1]))[0])
         raise DataError(f"timestamp[{row}] is {times[row]}; pass times of the years 1 to 9999.")
+
+
+def _selection(rows: Any, n_rows: int) -> npt.NDArray[Any]:
+    """Return a mask of rows, or row numbers, as an array."""
+    if isinstance(rows, np.ndarray) and rows.dtype.kind == "b" and rows.shape == (n_rows,):
+        return rows
+    numbers = array_of(rows, "rows", "integers")
+    require_indices("rows", numbers, n_rows)
+    return numbers.astype(np.int64, copy=False)

@@ -19,7 +19,7 @@ from gingham.metrics import OF_LISTS, Lists, TestRanks, compute, names, rank_tes
 from gingham.models import Recommender
 from gingham.models.training_data import Data
 from gingham.report import Table, notebook_html
-from gingham.validation import check_integer, check_k
+from gingham.validation import check_bool, check_integer, check_k, shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,7 +156,8 @@ def evaluate(
     """
     require_threads("Evaluating a model")
     if not isinstance(model, Recommender):
-        raise ParameterError(f"model must be a fitted model such as gg.Popularity().fit(train), not {model!r}.")
+        raise ParameterError(f"model must be a fitted model such as gg.Popularity().fit(train), not {shown(model)}.")
+    check_bool("allow_overlap", allow_overlap)
     ks = sizes(k)
     for size in ks:
         check_k(size, model.n_items)
@@ -278,9 +279,10 @@ def sizes(k: int | Sequence[int]) -> list[int]:
     >>> sizes([12, 5, 5])
     [5, 12]
     """
-    ks = [k] if isinstance(k, int | np.integer) or not isinstance(k, Sequence | np.ndarray) else list(k)
-    if not ks or isinstance(k, str):
-        raise ParameterError(f"k must be a positive integer or a sequence such as [1, 5, 12], not {k!r}.")
+    values: Any = np.atleast_1d(k) if isinstance(k, np.ndarray) else k
+    ks = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(k, str | bytes) else [values]
+    if not ks:
+        raise ParameterError(f"k must be a positive integer or a sequence such as [1, 5, 12], not {shown(k)}.")
     for size in ks:
         check_integer("k", size, 1)
     return sorted(set(map(int, ks)))

@@ -7,13 +7,15 @@ nothing that the metric can use. A list shorter than `k` counts with the items t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Indices, pattern
+from gingham.arrays import Indices, check_matrix, pattern, require_indices
+from gingham.validation import check_integer, check_type
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,13 @@ class Lists:
         features : csr_matrix or None
             The item features that diversity compares, shape (n_items, n_features); none by default.
         """
+        for name, array in (("items", items), ("users", users)):
+            check_type(name, array, np.ndarray, "an array of indices")
+        check_matrix("interactions", interactions)
+        require_indices("users", users, interactions.shape[0])
+        if features is not None:
+            check_matrix("features", features)
+        interactions = interactions.tocsr()
         n_buyers = np.bincount(interactions.indices, minlength=interactions.shape[1])
         n_active = int(np.count_nonzero(np.diff(interactions.indptr)))
         return cls(items, interactions[users], n_buyers, n_active, features)
@@ -78,6 +87,7 @@ class Lists:
 
     def shown(self, k: int) -> Indices:
         """Return the first `k` items of all lists, one list after the other."""
+        check_integer("k", k)
         items = self.items[:, :k]
         return items[items >= 0]
 
@@ -107,6 +117,11 @@ class Lists:
         return sums
 
 
+def check_lists(lists: Any) -> None:
+    """Check that a value is `Lists`."""
+    check_type("lists", lists, Lists, "gingham.metrics.Lists")
+
+
 def coverage_at_k(lists: Lists, k: int) -> float:
     """Compute the coverage: the share of all items that are in at least one list.
 
@@ -129,6 +144,7 @@ def coverage_at_k(lists: Lists, k: int) -> float:
     >>> coverage_at_k(lists, k=2)  # 3 / 5
     0.6
     """
+    check_lists(lists)
     return float(np.count_nonzero(lists.exposure(k)) / lists.n_items)
 
 
@@ -155,6 +171,7 @@ def gini_at_k(lists: Lists, k: int) -> float:
     >>> gini_at_k(lists, k=2)  # (20 / 25) / (8 / 5)
     0.5
     """
+    check_lists(lists)
     counts = np.sort(lists.exposure(k))
     n_items, n_places = len(counts), counts.sum()
     if not n_places:
@@ -190,6 +207,7 @@ def novelty_at_k(lists: Lists, k: int) -> float:
     >>> round(novelty_at_k(lists, k=2), 4)  # (0 - log2(2 / 3) + 0 - log2(1 / 3)) / 4
     0.5425
     """
+    check_lists(lists)
     exposure = lists.exposure(k)
     if not exposure.any():
         return np.nan
@@ -224,6 +242,8 @@ def diversity_at_k(lists: Lists, k: int) -> float:
     >>> diversity_at_k(lists, k=2)  # ((1 - 1) + (1 - 0)) / 2
     0.5
     """
+    check_lists(lists)
+    check_integer("k", k)
     if lists.cosine_sums is None:
         return np.nan
     lengths = (lists.items[:, :k] >= 0).sum(axis=1)
@@ -231,7 +251,7 @@ def diversity_at_k(lists: Lists, k: int) -> float:
     if not several.any():
         return np.nan
     pairs = lengths[several] * (lengths[several] - 1) / 2
-    return float(np.mean(1 - lists.cosine_sums[several, k - 1] / pairs))
+    return float(np.mean(1 - lists.cosine_sums[several, min(k, lists.items.shape[1]) - 1] / pairs))
 
 
 def repeat_share_at_k(lists: Lists, k: int) -> float:
@@ -254,7 +274,9 @@ def repeat_share_at_k(lists: Lists, k: int) -> float:
     >>> repeat_share_at_k(lists, k=2)  # 2 / 4
     0.5
     """
-    return _share(lists.repeats[:, :k].sum(), len(lists.shown(k)))
+    check_lists(lists)
+    n_shown = len(lists.shown(k))
+    return _share(lists.repeats[:, :k].sum(), n_shown)
 
 
 def cold_share_at_k(lists: Lists, k: int) -> float:
@@ -277,6 +299,7 @@ def cold_share_at_k(lists: Lists, k: int) -> float:
     >>> cold_share_at_k(lists, k=2)  # 1 / 4
     0.25
     """
+    check_lists(lists)
     exposure = lists.exposure(k)
     return _share(exposure[lists.n_buyers == 0].sum(), exposure.sum())
 

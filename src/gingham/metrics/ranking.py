@@ -7,16 +7,25 @@ that was not a candidate, because it was filtered, is never a hit, but counts as
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gingham.errors import ParameterError
 from gingham.metrics.ranks import TestRanks, Values
+from gingham.validation import check_integer, check_type, shown
+
+
+def check_ranks(test: Any) -> None:
+    """Check that a value is `TestRanks`."""
+    check_type("test", test, TestRanks, "gingham.metrics.TestRanks, such as those of gg.metrics.rank_test")
 
 
 def _in_top_k(test: TestRanks, k: int) -> npt.NDArray[np.bool_]:
     """Return which test items are among the first `k`; one that was not a candidate never is, however large `k` is."""
+    check_ranks(test)
+    check_integer("k", k)
     return np.asarray(test.ranks < min(k, test.n_items))
 
 
@@ -152,8 +161,10 @@ def ndcg_at_k(test: TestRanks, k: int) -> Values:
     >>> ndcg_at_k(test, k=3).round(4).tolist()  # 1.5 / 1.6309, 0.6309 / 1
     [0.9197, 0.6309]
     """
+    in_top_k = _in_top_k(test, k)
+    k = min(k, test.n_items)  # no list is longer
     discounts: Values = 1 / np.log2(np.arange(2, k + 2))
-    gains = np.where(_in_top_k(test, k), discounts[np.minimum(test.ranks, k - 1)], 0)
+    gains = np.where(in_top_k, discounts[np.minimum(test.ranks, k - 1)], 0)
     best: Values = np.cumsum(discounts)[np.minimum(test.n_test, k) - 1]
     return test.sum(gains) / best
 
@@ -205,6 +216,7 @@ def reciprocal_rank(test: TestRanks) -> Values:
     >>> reciprocal_rank(test).tolist()  # 1 / 1, 1 / 2
     [1.0, 0.5]
     """
+    check_ranks(test)
     best = np.minimum.reduceat(test.ranks, test.indptr[:-1]) if len(test.indptr) > 1 else np.empty(0)
     return np.where(best < test.n_items, 1 / (best + 1.0), 0)
 
@@ -234,6 +246,7 @@ def auc(test: TestRanks) -> Values:
     >>> auc(test).tolist()  # 7 / 8, 4 / 5
     [0.875, 0.8]
     """
+    check_ranks(test)
     candidates = test.ranks < test.n_items
     positives = test.sum(candidates)
     negatives = test.n_candidates - positives
@@ -263,6 +276,7 @@ def main_metric(k: int) -> str:
     >>> main_metric(12)
     'map@12'
     """
+    check_integer("k", k)
     return f"map@{k}"
 
 
@@ -275,6 +289,9 @@ def names(ks: Sequence[int]) -> list[str]:
     >>> names([5])
     ['precision@5', 'recall@5', 'f1@5', 'ndcg@5', 'map@5', 'hit_rate@5', 'reciprocal_rank', 'auc']
     """
+    check_type("ks", ks, Sequence, "a sequence of integers, such as [5, 12]")
+    for k in ks:
+        check_integer("ks", k)
     return [*(f"{metric}@{k}" for metric in AT_K for k in ks), *OF_ALL]
 
 
@@ -299,7 +316,7 @@ def named(name: str) -> Callable[[TestRanks], Values]:
     if not at and metric in OF_ALL:
         return OF_ALL[metric]
     valid = [*(f"{metric}@k" for metric in AT_K), *OF_ALL]
-    raise ParameterError(f"Unknown metric {name!r}; use one of {', '.join(valid)}, with a number for k.")
+    raise ParameterError(f"Unknown metric {shown(name)}; use one of {', '.join(valid)}, with a number for k.")
 
 
 def compute(name: str, test: TestRanks) -> Values:

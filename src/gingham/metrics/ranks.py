@@ -10,9 +10,11 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.arrays import Indices, Matrix, pattern
+from gingham.arrays import Indices, Matrix, array_of, pattern, require_indices
 from gingham.dataset import Dataset, Ids
+from gingham.errors import DataError, ParameterError
 from gingham.scores import Ranking
+from gingham.validation import check_integer, check_type, shown
 
 Values = npt.NDArray[np.float64]
 Test: TypeAlias = Dataset | Matrix
@@ -125,7 +127,14 @@ class TestRanks:
         >>> TestRanks.from_ranks([[0, 2], [1]], n_items=6).n_test.tolist()
         [2, 1]
         """
-        places = np.concatenate([np.sort(np.asarray(row, np.int32)) for row in ranks])
+        check_integer("n_items", n_items)
+        check_type("ranks", ranks, (Sequence, np.ndarray), "a list of the ranks of each user, such as [[0, 2], [1]]")
+        rows = [array_of(row, "ranks", "integers").astype(np.int32) for row in ranks]
+        for row in rows:
+            require_indices("ranks", row, n_items)
+            if not len(row):
+                raise DataError("ranks has a user without test items; leave out such users.")
+        places = np.concatenate([np.empty(0, np.int32), *map(np.sort, rows)])
         users = np.arange(len(ranks), dtype=np.int32)
         indptr = np.append(0, np.cumsum([len(row) for row in ranks])).astype(np.int64)
         return cls(users, indptr, places, places.astype(np.float64), n_items, np.full(len(users), n_items), places)
@@ -210,6 +219,8 @@ def rank_test(
     >>> ranking.items.shape == (len(ranks.users), 5)
     True
     """
+    if not hasattr(model, "training_data_"):
+        raise ParameterError(f"model must be a fitted model such as gg.Popularity().fit(train), not {shown(model)}.")
     matrix = model.test_matrix(test)
     users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
     training_data = model.training_data_

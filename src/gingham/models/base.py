@@ -9,16 +9,16 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
+from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.stored import StoredModel
 from gingham.models.training_data import Data
 from gingham.scores import Ranking, Scores, frame, rank
-from gingham.validation import check_k
+from gingham.validation import check_bool, check_integer, check_k
 
 if TYPE_CHECKING:
     from gingham.models.epochs import Epoch
 
-Some: TypeAlias = pl.Series | Iterable[Any]
 # Called with the model and the epoch after each epoch; training ends when it returns True.
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
@@ -135,30 +135,34 @@ class Recommender(StoredModel):
 
     def recommend(
         self,
-        user_ids: Some | None = None,
+        user_ids: IdList | None = None,
         k: int = 12,
         filter_seen: bool = False,
-        items: Some | None = None,
-        exclude: Some | None = None,
+        items: IdList | None = None,
+        exclude: IdList | None = None,
         num_threads: int = 0,
+        strict: bool = False,
     ) -> pl.DataFrame:
         """Recommend items to users.
 
         Parameters
         ----------
-        user_ids : series or iterable of ids
+        user_ids : id, or series or iterable of ids
             The users; all users of the training data by default.
         k : int
             The number of items for each user; 12 by default.
         filter_seen : bool
             Whether to leave out items that the user interacted with in the training data; False by default, because
             repeat purchases matter to a shop.
-        items : series or iterable of ids
+        items : id, or series or iterable of ids
             Allow-list: recommend only these items; all items by default.
-        exclude : series or iterable of ids
+        exclude : id, or series or iterable of ids
             Deny-list: never recommend these items; none by default.
         num_threads : int
             The number of threads; 0 (default) for all cores. The result does not depend on it.
+        strict : bool
+            Whether an unknown id in `items` or `exclude` is an error. By default such ids are ignored, and the logger
+            "gingham" warns how many there are. An unknown user is always an error.
 
         Returns
         -------
@@ -180,16 +184,16 @@ class Recommender(StoredModel):
         """
         training_data = self.training_data_
         check_k(k, self.n_items)
-        users, candidates = self._user_index(user_ids), self._candidates(items, exclude)
+        users, candidates = self._user_index(user_ids), self._candidates(items, exclude, strict)
         ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
         return frame(ranking, training_data.user_ids.ids(users), training_data.item_ids)
 
-    def predict(self, user_ids: Some, item_ids: Some) -> Floats:
+    def predict(self, user_ids: IdList, item_ids: IdList) -> Floats:
         """Score pairs of users and items.
 
         Parameters
         ----------
-        user_ids, item_ids : series or iterable of ids
+        user_ids, item_ids : id, or series or iterable of ids
             The pairs. One of them may be a single id, which is paired with every id of the other.
 
         Returns
@@ -209,8 +213,8 @@ class Recommender(StoredModel):
         (2,)
         """
         training_data = self.training_data_
-        users = training_data.user_ids.index(listed(user_ids), "user")
-        items = training_data.item_ids.index(listed(item_ids), "item")
+        users = training_data.user_ids.index(user_ids, "user")
+        items = training_data.item_ids.index(item_ids, "item")
         if len(users) != len(items) and 1 not in (len(users), len(items)):
             raise DataError(
                 f"There are {len(users)} user ids and {len(items)} item ids; pass equally many, or a single id."
@@ -219,7 +223,7 @@ class Recommender(StoredModel):
 
     def rank(
         self,
-        user_ids: Some | None = None,
+        user_ids: IdList | None = None,
         test: Data | None = None,
         k: int = 0,
         filter_seen: bool = False,
@@ -229,7 +233,7 @@ class Recommender(StoredModel):
 
         Parameters
         ----------
-        user_ids : series or iterable of ids
+        user_ids : id, or series or iterable of ids
             The users; all users of the training data by default.
         test : Dataset or sparse matrix, shape (n_users, n_items)
             The items to rank, with the users and items of the training data; none by default.
@@ -248,6 +252,7 @@ class Recommender(StoredModel):
         NotFittedError, UnknownIdError, DataError
             If the model is not fitted, an id is unknown, or the test has other users or items.
         """
+        check_integer("k", k, 0, most=self.n_items)
         users = self._user_index(user_ids)
         rows = None if test is None else self.test_matrix(test)[users]
         return self._rank(users, k=k, test=rows, filter_seen=filter_seen, num_threads=num_threads)
@@ -298,25 +303,22 @@ class Recommender(StoredModel):
         return self.training_data_.test_matrix(test)
 
     def _rank(self, users: Indices, *, filter_seen: bool, **options: Any) -> Ranking:
+        check_bool("filter_seen", filter_seen)
         return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **options)
 
-    def _user_index(self, user_ids: Some | None) -> Indices:
+    def _user_index(self, user_ids: IdList | None) -> Indices:
         if user_ids is None:
             return np.arange(self.n_users, dtype=np.int32)
         return self.training_data_.user_ids.index(user_ids, "user")
 
-    def _candidates(self, items: Some | None, exclude: Some | None) -> Indices | None:
+    def _candidates(self, items: IdList | None, exclude: IdList | None, strict: bool) -> Indices | None:
+        check_bool("strict", strict)
         if items is None and exclude is None:
             return None
         ids = self.training_data_.item_ids
         allowed = np.full(len(ids), items is None)
         if items is not None:
-            allowed[ids.index(items, "item")] = True
+            allowed[ids.matches([items], "items", strict)[0]] = True
         if exclude is not None:
-            allowed[ids.index(exclude, "item")] = False
+            allowed[ids.matches([exclude], "exclude", strict)[0]] = False
         return np.flatnonzero(allowed).astype(np.int32)
-
-
-def listed(ids: Some) -> Some:
-    """Return a single id as a list with one element."""
-    return pl.Series([ids]) if isinstance(ids, str | int | np.integer) else ids

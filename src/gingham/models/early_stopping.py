@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import ValidationError
 
+from gingham.arrays import check_matrix
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError, DataError, ParameterError
 from gingham.metrics import compute, named, rank_test
 from gingham.models.base import Recommender
 from gingham.models.registry import check_names
 from gingham.models.training_data import Data
+from gingham.section import sentences
 from gingham.split import Split, SplitSpec
-from gingham.validation import check_bool, check_integer
+from gingham.validation import check_bool, check_integer, shown
 
 if TYPE_CHECKING:
     from gingham.models.epochs import Epoch
@@ -64,6 +66,8 @@ class EarlyStopping:
             If there is no such metric, or another value is not allowed.
         """
         named(self.metric)
+        if not (self.validation is None or isinstance(self.validation, Dataset | SplitSpec)):
+            check_matrix("early_stopping.validation", self.validation)
         check_integer("early_stopping.patience", self.patience)
         check_bool("early_stopping.filter_seen", self.filter_seen)
 
@@ -106,15 +110,15 @@ class EarlyStopping:
             If a key is unknown, or a value is not allowed.
         """
         if not isinstance(keys, Mapping):
-            raise ConfigError(f"{section} must be a table such as {{ patience = 3 }}, not {keys!r}.")
+            raise ConfigError(f"{section} must be a table such as {{ patience = 3 }}, not {shown(keys)}.")
         check_names(keys, _NAMES, section, "early stopping")
         params = dict(keys)
         if "validation" in params:
             try:
                 params["validation"] = SplitSpec.model_validate(params["validation"])
             except ValidationError as error:
-                problem = error.errors()[0]
-                raise ConfigError(f"Section [{section}.validation]: {problem['msg']}.") from None
+                message = sentences(error, SplitSpec, params["validation"], f"Section [{section}]", ("validation",))
+                raise ConfigError(message) from None
         return cls(**params)
 
     def to_json(self) -> dict[str, Any]:

@@ -14,14 +14,15 @@ from gingham.arrays import Floats, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
+from gingham.dataset.id_list import IdList, id_series
 from gingham.errors import DataError
-from gingham.models.base import Recommender, Some, listed
+from gingham.models.base import Recommender
 from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, frame, rank
 from gingham.store import csr_arrays
-from gingham.validation import check_k, check_num_threads
+from gingham.validation import check_bool, check_k, check_num_threads, check_type
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
 
@@ -167,23 +168,26 @@ class EmbeddingModel(Recommender, Generic[StateT]):
 
     def recommend_baskets(
         self,
-        baskets: Mapping[Any, Some],
+        baskets: Mapping[Any, IdList],
         k: int = 12,
         filter_seen: bool = False,
-        items: Some | None = None,
-        exclude: Some | None = None,
+        items: IdList | None = None,
+        exclude: IdList | None = None,
         num_threads: int = 0,
+        strict: bool = False,
     ) -> pl.DataFrame:
         """Recommend items to cold users by the items in their baskets.
 
         Parameters
         ----------
-        baskets : mapping of id to series or iterable of item ids
+        baskets : mapping of id to an item id, or series or iterable of item ids
             The basket of each user.
         k, items, exclude, num_threads
             As for `recommend`.
         filter_seen : bool
             Whether to leave out the items of the basket; False by default.
+        strict : bool
+            As for `recommend`: whether an unknown item in a basket or list is an error instead of ignored.
 
         Returns
         -------
@@ -204,7 +208,9 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         """
         training_data = self.training_data_
         check_k(k, self.n_items)
-        rows = [training_data.item_ids.index(listed(basket), "item") for basket in baskets.values()]
+        check_bool("filter_seen", filter_seen)
+        check_type("baskets", baskets, Mapping, "a mapping of users to lists of item ids, such as {'guest': ['tea']}")
+        rows = training_data.item_ids.matches(baskets.values(), "baskets", strict)
         indptr = np.cumsum([0, *(len(row) for row in rows)])
         indices = np.concatenate([np.empty(0, np.int32), *rows])
         shape = (len(rows), self.n_items)
@@ -217,18 +223,18 @@ class EmbeddingModel(Recommender, Generic[StateT]):
             np.arange(len(rows), dtype=np.int32),
             k=k,
             seen=history if filter_seen else None,
-            candidates=self._candidates(items, exclude),
+            candidates=self._candidates(items, exclude, strict),
             num_threads=num_threads,
         )
-        return frame(ranking, pl.Series(list(baskets)), training_data.item_ids)
+        return frame(ranking, id_series(list(baskets)), training_data.item_ids)
 
-    def similar_items(self, item_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
+    def similar_items(self, item_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items with the most similar embeddings.
 
         Parameters
         ----------
-        item_ids : series or iterable of ids
-            The items; a single id is allowed.
+        item_ids : id, or series or iterable of ids
+            The items.
         k : int
             The number of similar items for each; 12 by default. The item itself is left out.
         num_threads : int
@@ -255,14 +261,14 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         table = self._similar(self._fitted(ITEM_ID), self.training_data_.item_ids, item_ids, "item", k, num_threads)
         return table.rename({USER_ID: ITEM_ID, ITEM_ID: SIMILAR_ITEM_ID})
 
-    def similar_users(self, user_ids: Some, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
+    def similar_users(self, user_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the users with the most similar embeddings; as `similar_items`, for users."""
         table = self._similar(self._fitted(USER_ID), self.training_data_.user_ids, user_ids, "user", k, num_threads)
         return table.rename({ITEM_ID: SIMILAR_USER_ID})
 
-    def _similar(self, side: Side, ids: Ids, chosen: Some, what: str, k: int, num_threads: int) -> pl.DataFrame:
+    def _similar(self, side: Side, ids: Ids, chosen: IdList, what: str, k: int, num_threads: int) -> pl.DataFrame:
         """Rank entities by their similarity to entities of the same side; the columns are user and item."""
-        index = ids.index(listed(chosen), what)
+        index = ids.index(chosen, what)
         check_k(k, len(ids) - 1, f"other {what}s")
         rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
         norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)

@@ -16,7 +16,7 @@ from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
 from gingham.models.inputs import FeatureMatrices, entry_weights, read_inputs
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
-from gingham.validation import Check, check_bool, check_integer, check_num_threads, optional
+from gingham.validation import Check, check_bool, check_fit_arguments, check_integer, optional, shown
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
 ProblemT = TypeVar("ProblemT", bound=Sized)
@@ -25,7 +25,9 @@ ProblemT = TypeVar("ProblemT", bound=Sized)
 def check_early_stopping(name: str, value: Any) -> None:
     """Check that a value is an `EarlyStopping` with valid parameters."""
     if not isinstance(value, EarlyStopping):
-        raise ParameterError(f"{name} must be a gingham.EarlyStopping, not {value!r}.")
+        raise ParameterError(
+            f"{name} must be a gingham.EarlyStopping, such as EarlyStopping(patience=3), not {shown(value)}."
+        )
     value.validate()
 
 
@@ -134,12 +136,12 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             If a parameter stops being finite.
         """
         self.validate()
-        n_threads, epochs, callbacks = check_num_threads(num_threads), int(self.epochs), list(callbacks)
-        stopping, search, monitor = self.early_stopping, None, None
+        n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
+        epochs, stopping, search, monitor = int(self.epochs), self.early_stopping, None, None
         if stopping is not None and stopping.splits_training_data:
             rest, validation = stopping.split(interactions)
             search = self.copy(early_stopping=stopping.with_validation(validation))
-            search.fit(rest, num_threads=num_threads, callbacks=callbacks, verbose=verbose)
+            search.fit(rest, num_threads=num_threads, callbacks=functions, verbose=verbose)
             epochs = search.best_epoch_
         elif stopping is not None:
             monitor = Monitor(stopping, n_threads)
@@ -153,7 +155,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             training_data,
             state,
             problem,
-            TrainingOptions(epochs, n_threads, callbacks, monitor, verbose, self.averaging),
+            TrainingOptions(epochs, n_threads, functions, monitor, verbose, self.averaging),
         )
         if monitor is not None:
             state.best_epoch = monitor.best_epoch

@@ -26,7 +26,7 @@ from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
 from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
-from gingham.validation import Check, check_choice, check_integer, check_num_threads, check_number
+from gingham.validation import Check, check_choice, check_fit_arguments, check_integer, check_number
 
 SCHEDULES = tuple(INITIAL_MEMORY)
 
@@ -246,7 +246,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         """
         self.validate()
         check_integer("epochs", epochs, 0)
-        n_threads = check_num_threads(num_threads)
+        n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
         training_data, features = read_inputs(interactions, user_features, item_features)
         weights = entry_weights(training_data.matrix, sample_weight, self.weighted)
         if self._training_data is None:
@@ -254,7 +254,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         else:
             state, training_data = self._continue(training_data, features)
             pairs = TrainingPairs.of_matrix(training_data.matrix, weights, self._loss, state.seed)
-        options = TrainingOptions(epochs, n_threads, list(callbacks), None, verbose, self.averaging)
+        options = TrainingOptions(epochs, n_threads, functions, None, verbose, self.averaging)
         train(self, training_data, state, pairs, options)
         return self
 

@@ -6,7 +6,7 @@ from typing import Self
 
 from gingham.models.base import Callback, Recommender
 from gingham.models.training_data import Data, TrainingData
-from gingham.validation import check_num_threads
+from gingham.validation import check_fit_arguments
 
 
 class OnePassModel(Recommender):
@@ -17,8 +17,8 @@ class OnePassModel(Recommender):
         interactions: Data,
         *,
         num_threads: int = 0,
-        callbacks: Iterable[Callback] = (),  # noqa: ARG002
-        verbose: bool = True,  # noqa: ARG002
+        callbacks: Iterable[Callback] = (),
+        verbose: bool = True,
     ) -> Self:
         """Fit the model to a dataset or a matrix, and discard an earlier fit.
 
@@ -50,7 +50,7 @@ class OnePassModel(Recommender):
             If the model needs a package that is not installed.
         """
         self.validate()
-        n_threads = check_num_threads(num_threads)
+        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose)
         training_data = TrainingData.of(interactions)
         self._fit(training_data, interactions, n_threads)
         self._training_data = training_data

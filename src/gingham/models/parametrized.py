@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -44,7 +45,9 @@ class Parametrized:
         names = self.param_names()
         for name, value in params.items():
             if name not in names:
-                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(names)}.")
+                near = get_close_matches(name, names, n=1)
+                hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(names)}"
+                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; {hint}.")
             setattr(self, name, value)
         return self
 

@@ -10,6 +10,7 @@ from gingham.profiling.page import build_page
 from gingham.profiling.sentences import top_sentences
 from gingham.report import Page
 from gingham.tables import Tables, clean
+from gingham.tables.schema import check_tables
 
 
 @dataclass(frozen=True)
@@ -139,4 +140,5 @@ def profile(tables: Tables) -> Profile:
     The 2 best-selling items (of 20) account for 23% of all transactions.
     """
     require_threads("Profiling tables")
+    check_tables(tables)
     return Profile.of(tables if tables.steps else clean(tables))

@@ -16,7 +16,7 @@ from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.scores import rank
-from gingham.validation import check_integer, error_prefix, optional
+from gingham.validation import check_integer, error_prefix, optional, shown
 
 
 class _StoredSource(Values):
@@ -97,7 +97,7 @@ class CandidateSource:
             If a value is not allowed.
         """
         if not isinstance(self.model, Recommender):
-            raise ParameterError(f"{self.model!r} is not a model; pass models or instances of CandidateSource.")
+            raise ParameterError(f"{shown(self.model)} is not a model; pass models or instances of CandidateSource.")
         if not self.model.suggests_candidates:
             raise ParameterError(
                 f"a {type(self.model).__name__} cannot be a candidate model; pass the models that it combines."

@@ -16,10 +16,10 @@ from gingham.arrays import Indices
 from gingham.checked import Contents, require
 from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
+from gingham.dataset.id_list import IdList
 from gingham.errors import ArtifactError, DataError, ParameterError
 from gingham.forks import require_threads
 from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.base import Some
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
 from gingham.randomness import RandomState, generator
@@ -37,11 +37,11 @@ from gingham.store import Artifact
 from gingham.validation import (
     Check,
     check_duration,
+    check_fit_arguments,
     check_integer,
-    check_num_threads,
     check_optional_duration,
     error_prefix,
-    optional,
+    shown,
 )
 
 
@@ -97,8 +97,8 @@ class TwoStage(Recommender):
     >>> import gingham as gg
     >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
     >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
-    >>> model.fit(gg.synth.sample_dataset()).recommend(["u00", "u01"], k=3)["rank"].to_list()
-    [1, 2, 3, 1, 2, 3]
+    >>> model.fit(gg.synth.sample_dataset()).recommend("u00", k=3)["rank"].to_list()
+    [1, 2, 3]
     """
 
     kind = "two-stage"
@@ -113,7 +113,7 @@ class TwoStage(Recommender):
         "n_candidates": check_integer,
         "period": check_duration,
         "n_periods": check_integer,
-        "stride": optional(check_duration),
+        "stride": check_optional_duration,
         "max_users": check_integer,
     }
 
@@ -193,13 +193,13 @@ class TwoStage(Recommender):
             candidates = [NextBasket(), BuyAgain(), Popularity(), ItemKNN(), HybridMF(random_state=42)]
         is_list = isinstance(candidates, Sequence) and not isinstance(candidates, str)
         if not is_list or not candidates:
-            raise ParameterError(f"candidates must be a list of at least one model, not {candidates!r}.")
+            raise ParameterError(f"candidates must be a list of at least one model, not {shown(candidates)}.")
         return [source if isinstance(source, CandidateSource) else CandidateSource(source) for source in candidates]
 
     def _ranker(self) -> Ranker:
         ranker = LightGBMRanker() if self.ranker is None else self.ranker
         if not isinstance(ranker, Ranker):
-            raise ParameterError(f"ranker must be a Ranker such as LightGBMRanker(), not {ranker!r}.")
+            raise ParameterError(f"ranker must be a Ranker such as LightGBMRanker(), not {shown(ranker)}.")
         return ranker
 
     # Fitting ---------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class TwoStage(Recommender):
         interactions: Data,
         *,
         num_threads: int = 0,
-        callbacks: Iterable[Callback] = (),  # noqa: ARG002
+        callbacks: Iterable[Callback] = (),
         verbose: bool = True,
     ) -> Self:
         """Train the ranker period by period, then fit the models to all data.
@@ -235,7 +235,10 @@ class TwoStage(Recommender):
             If LightGBM, or a library that one of the models needs, is not installed.
         """
         self.validate()
-        n_threads, period = check_num_threads(num_threads), check_duration("period", self.period)
+        (n_threads, _), period = (
+            check_fit_arguments(num_threads, callbacks, verbose),
+            check_duration("period", self.period),
+        )
         training_data = TrainingData.of(interactions)
         sources = self._sources()
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
@@ -304,17 +307,18 @@ class TwoStage(Recommender):
 
     def explain(
         self,
-        user_ids: Some | None = None,
+        user_ids: IdList | None = None,
         k: int = 12,
         filter_seen: bool = False,
-        items: Some | None = None,
-        exclude: Some | None = None,
+        items: IdList | None = None,
+        exclude: IdList | None = None,
+        strict: bool = False,
     ) -> pl.DataFrame:
         """Return what each feature contributes to the scores of the recommendations.
 
         Parameters
         ----------
-        user_ids, k, filter_seen, items, exclude
+        user_ids, k, filter_seen, items, exclude, strict
             As for `recommend`.
 
         Returns
@@ -326,10 +330,8 @@ class TwoStage(Recommender):
 
         Raises
         ------
-        NotFittedError, UnknownIdError, ParameterError
-            As `recommend` does.
-        DataError
-            If there is no ranker, because the data had no timestamps.
+        NotFittedError, UnknownIdError, ParameterError, DataError
+            As `recommend` does; also if there is no ranker, because the data had no timestamps.
 
         Examples
         --------
@@ -343,7 +345,7 @@ class TwoStage(Recommender):
         >>> abs(table["contribution"].sum() - score) < 1e-4
         True
         """
-        table = self.recommend(user_ids, k, filter_seen, items, exclude)
+        table = self.recommend(user_ids, k, filter_seen, items, exclude, strict=strict)
         if self._fitted_ranker is None:
             raise DataError(
                 "The model has no ranker to explain, because the training data had no timestamps; use a dataset with "

@@ -10,6 +10,7 @@ from pathlib import Path
 from gingham.errors import ReportError
 from gingham.report.charts import Chart
 from gingham.store import reason, replace_file
+from gingham.validation import check_path, check_text
 from gingham.visible import visible
 
 # The page loads nothing from elsewhere, so it looks the same offline and in ten years.
@@ -77,6 +78,9 @@ class Page:
     sections: Sequence[Section]
     note: str = ""
 
+    def __post_init__(self) -> None:
+        check_text("title", self.title)
+
     def to_html(self) -> str:
         """Return the page as HTML that contains everything it needs, including plotly.js.
 
@@ -132,7 +136,7 @@ class Page:
         ReportError
             If plotly is not installed or the file cannot be written.
         """
-        write(Path(path), self.to_html())
+        write(check_path("path", path), self.to_html())
 
 
 def require_ready(path: Path | str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from gingham.arrays import Bools, Indices
+from gingham.arrays import Bools, Indices, check_matrix
 from gingham.dataset import Dataset
 from gingham.errors import DataError
 
@@ -38,6 +38,11 @@ class Split(tuple[Part, Part], Generic[Part]):
 
     def __new__(cls, train: Part, test: Part) -> Self:
         """Create a split from its parts."""
+        for name, part in (("train", train), ("test", test)):
+            if not isinstance(part, Dataset):
+                check_matrix(name, part)
+        if isinstance(train, Dataset) != isinstance(test, Dataset):
+            raise DataError("train and test are a dataset and a matrix; pass two datasets, or two matrices.")
         return super().__new__(cls, (train, test))
 
     def __getnewargs__(self) -> tuple[Part, Part]:

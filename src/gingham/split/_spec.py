@@ -3,16 +3,17 @@
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, model_validator
+from pydantic import Field, SkipValidation, model_validator
 
 from gingham.dataset import Dataset
+from gingham.section import Integer, Section
 from gingham.split._parts import Split
 from gingham.split._random import By, check_share, random
 from gingham.split._time import by_time, last_n, parse_test
 from gingham.validation import check_integer
 
 
-class SplitSpec(BaseModel):
+class SplitSpec(Section):
     """How to split: the section ``[split]`` of a recipe.
 
     Attributes
@@ -35,12 +36,10 @@ class SplitSpec(BaseModel):
     100
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     kind: Literal["time", "random", "last-n"] = "time"
     test: Annotated[date | str | float | int | None, SkipValidation] = None
     by: By = "pair"
-    random_state: int = Field(default=42, ge=0)
+    random_state: Integer = Field(default=42, ge=0)
 
     @model_validator(mode="after")
     def _fits_kind(self) -> Self:

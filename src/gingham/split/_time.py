@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from gingham.dataset import Dataset
+from gingham.dataset.dataset import check_dataset
 from gingham.duration import duration, period_starts
 from gingham.errors import DataError
 from gingham.split._parts import Split, select, split_rows
-from gingham.validation import check_integer
+from gingham.validation import check_integer, shown
 
 _DAY = timedelta(days=1)
 # Counted back from a date, a longer test part could begin before the first year that datetime knows.
@@ -47,6 +48,7 @@ def by_time(dataset: Dataset, test: str | timedelta | date = "7d") -> Split[Data
     >>> len(train.interactions), len(test.interactions)
     (878, 122)
     """
+    check_dataset("dataset", dataset)
     times = _timestamps(dataset)
     boundary = parse_test(test)
     start = np.datetime64(boundary, "us") if isinstance(boundary, datetime) else period_starts(times, boundary, 1)[0]
@@ -87,6 +89,7 @@ def rolling(dataset: Dataset, test: str | timedelta = "7d", folds: int = 3) -> I
     >>> [(len(train.interactions), len(test.interactions)) for train, test in gg.split.rolling(dataset, "7d", folds=2)]
     [(767, 111), (878, 122)]
     """
+    check_dataset("dataset", dataset)
     check_integer("folds", folds)
     times = _timestamps(dataset)
     length = parse_test(test)
@@ -138,6 +141,7 @@ def last_n(dataset: Dataset, n: int = 1) -> Split[Dataset]:
     >>> len(train.interactions), len(test.interactions)
     (900, 100)
     """
+    check_dataset("dataset", dataset)
     check_integer("n", n)
     users = dataset.interactions.user_index
     rows = np.lexsort((_timestamps(dataset), users))  # stable: by user, then time, then position
@@ -165,7 +169,7 @@ def parse_test(test: object) -> timedelta | datetime:
         return datetime.combine(test, time())
     if isinstance(test, timedelta) and timedelta(0) < test < _LONGEST:
         return test
-    raise DataError(f"test={test!r} is not a duration or a date; use for example '7d', '12h' or '2020-09-15'.")
+    raise DataError(f"test={shown(test)} is not a duration or a date; use for example '7d', '12h' or '2020-09-15'.")
 
 
 def _timestamps(dataset: Dataset) -> npt.NDArray[np.datetime64]:

@@ -1,6 +1,6 @@
 """Storing: artifacts of models, and files and folders that are replaced as a whole or not at all."""
 
-from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, own_files, read, write, write_into
+from gingham.store.artifact import FORMAT, MANIFEST, Artifact, csr_arrays, kind, own_files, read, write, write_into
 from gingham.store.locks import lock, remove_abandoned, temporary_folder
 from gingham.store.replacing import (
     exists,
@@ -19,6 +19,7 @@ __all__ = [
     "csr_arrays",
     "exists",
     "foreign_files",
+    "kind",
     "lock",
     "own_files",
     "read",

@@ -19,6 +19,7 @@ from gingham.checked import Contents, Values, require
 from gingham.errors import ArtifactError, DataError
 from gingham.forks import require_threads
 from gingham.store.replacing import exists, replace_directory, resolve
+from gingham.validation import check_path
 
 FORMAT = 1
 MANIFEST = "artifact.json"
@@ -116,7 +117,7 @@ def write(path: Path | str, artifact: Artifact) -> None:
     ArtifactError
         If `path` exists and is not an artifact, or can't be written.
     """
-    with replace_directory(Path(path), marker=MANIFEST, own=own_files) as folder:
+    with replace_directory(check_path("path", path), marker=MANIFEST, own=own_files) as folder:
         write_into(folder, artifact)
 
 
@@ -160,18 +161,30 @@ def read(path: Path | str) -> Artifact:
         If there is no artifact at `path`, it is damaged, or its format is newer than this version of Gingham reads.
     """
     require_threads("Loading a model")
+    path = check_path("path", path)
     while True:
-        folder = resolve(Path(path))
+        folder = resolve(path)
         before = _identity(folder)
         try:
             artifact = _read(folder)
         except ArtifactError:
-            if _identity(resolve(Path(path))) == before:
+            if _identity(resolve(path)) == before:
                 raise
         else:
             if _identity(folder) == before:
                 return artifact
         # Another process replaced the artifact during the read, which may have mixed both: read the new one.
+
+
+def kind(path: Path | str) -> str:
+    """Return the kind of the artifact at a path.
+
+    Raises
+    ------
+    ArtifactError
+        As `read` does.
+    """
+    return _manifest(resolve(check_path("path", path))).kind
 
 
 def _read(path: Path) -> Artifact:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from gingham import store
 from gingham.arrays import Bools, Doubles, Longs
 from gingham.forks import require_threads
-from gingham.validation import check_integer, check_number
+from gingham.validation import check_integer, check_number, check_path
 
 # Rows of Kaggle's files (scale 1), and the days that they cover.
 TRANSACTIONS, CUSTOMERS, ARTICLES = 31_788_324, 1_371_980, 105_542
@@ -133,7 +133,7 @@ def hm(folder: Path | str, scale: float = 1.0, seed: int = 0) -> None:
     check_number("scale", scale, least=1e-4, most=100)
     check_integer("seed", seed, 0)
     own = {LABEL, ARTICLES_FILE, CUSTOMERS_FILE, TRANSACTIONS_FILE}
-    with store.replace_directory(Path(folder), marker=LABEL, own=lambda _: own) as temporary:
+    with store.replace_directory(check_path("folder", folder), marker=LABEL, own=lambda _: own) as temporary:
         (temporary / LABEL).write_text(_LABEL_TEXT, encoding="utf-8")
         articles = _Articles.draw(max(len(_INDEXES) * 5, round(ARTICLES * scale)), np.random.default_rng([seed, 1]))
         articles.table.write_csv(temporary / ARTICLES_FILE)

@@ -9,7 +9,10 @@ from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, USER_ID
 from gingham.dataset import Dataset
 from gingham.forks import require_threads
 from gingham.tables import FeatureSpec, Tables
+from gingham.validation import check_integer
 
+# The shop is made in memory; `hm` writes larger ones.
+_MOST = 1_000_000
 _DAYS = 60
 _FIRST_DAY = datetime(2024, 1, 1)
 _AGE_GROUPS = ("18-24", "25-34", "35-44", "45+")
@@ -40,6 +43,9 @@ def sample_tables(n_users: int = 50, n_items: int = 20, seed: int = 0) -> Tables
     ['user_id', 'item_id', 'timestamp', 'price']
     """
     require_threads("Building tables")
+    check_integer("n_users", n_users, most=_MOST)
+    check_integer("n_items", n_items, most=_MOST)
+    check_integer("seed", seed, 0, most=2**63)
     rng = np.random.default_rng(seed)
     favourites = rng.integers(0, n_items, (n_users, 4))
     popularity = 1 / np.arange(1, n_items + 1)

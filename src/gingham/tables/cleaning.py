@@ -7,25 +7,27 @@ from datetime import UTC, date, datetime, time
 from typing import Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.duration import duration
 from gingham.errors import TableError
 from gingham.forks import require_threads
+from gingham.section import Flag, Integer, Section
 from gingham.tables.checks.doubts import doubts
 from gingham.tables.finding import Finding, by_severity
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
 from gingham.tables.k_core import keep_k_core
 from gingham.tables.origin import Origin, first_line
-from gingham.tables.schema import Step, Tables
+from gingham.tables.schema import Step, Tables, check_tables
 from gingham.tables.transactions import Transactions, require_no_nulls
 from gingham.tables.value import Value, add_value
+from gingham.validation import check_bool, check_type
 
 _DATETIME = pl.Datetime("us")
 
 
-class CleanSpec(BaseModel):
+class CleanSpec(Section):
     """The recipe's ``[clean]``: which transactions, users and items to keep; everything by default.
 
     The filters are applied in the order of this list, independent of their order in the recipe.
@@ -65,18 +67,16 @@ class CleanSpec(BaseModel):
     2
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     start: date | datetime | None = None
     end: date | datetime | None = None
     last: str | None = None
-    deduplicate: bool = False
-    min_transactions: int | None = Field(default=None, ge=1)
-    max_transactions: int | None = Field(default=None, ge=1)
+    deduplicate: Flag = False
+    min_transactions: Integer | None = Field(default=None, ge=1)
+    max_transactions: Integer | None = Field(default=None, ge=1)
     unknown: Literal["keep", "drop"] = "keep"
     users: str | None = None
     items: str | None = None
-    k_core: int | None = Field(default=None, ge=2)
+    k_core: Integer | None = Field(default=None, ge=2)
     value: Value = "count"
     half_life: str | None = None
 
@@ -154,7 +154,10 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     users with at least 2 transactions: 2 transactions
     """
     require_threads("Cleaning tables")
-    spec = spec or CleanSpec()
+    check_tables(tables)
+    spec = CleanSpec() if spec is None else spec
+    check_type("spec", spec, CleanSpec, "a gingham.CleanSpec")
+    check_bool("count_ids", count_ids)
     origin = tables.origins["transactions"]
     # Nothing else may refer to the transactions as read, so that a filter frees the memory of the rows it removes.
     transactions, step, read = _read(tables, spec, count_ids)

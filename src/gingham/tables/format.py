@@ -3,14 +3,16 @@
 import codecs
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from gingham.section import Section
 
 # The only separator with more than one character; MovieLens uses it.
 DOUBLE_COLON = "::"
 _GROUPS = (",", ".", "'", "\u2019", " ", "_")
 
 
-class FileFormat(BaseModel):
+class FileFormat(Section):
     """How the files of a table are written; what is not set is detected where only one reading fits.
 
     Attributes
@@ -33,7 +35,7 @@ class FileFormat(BaseModel):
     """
 
     # A URL may contain a password, which Pydantic must not show in errors.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     separator: str | None = None
     encoding: str | None = None

@@ -6,17 +6,19 @@ from typing import Any, ClassVar, Self
 
 import narwhals as nw
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.section import Flag, Integer, Section
 from gingham.tables.finding import Finding
 from gingham.tables.origin import Origin, first_line
 from gingham.tables.timestamp import Unit, to_naive_utc
+from gingham.validation import check_text, check_type, optional
 
 
-class FeatureSpec(BaseModel):
+class FeatureSpec(Section):
     """Which columns of the users or items table become features, and how they are encoded.
 
     Each column also has a feature for null.
@@ -53,17 +55,17 @@ class FeatureSpec(BaseModel):
     """
 
     # Keys of other encodings are allowed once their class is defined; see `gingham.dataset.encodings.Encoding`.
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
     extra_keys: ClassVar[set[str]] = set()
 
     categorical: list[str] = Field(default_factory=list)
-    quantile: dict[str, int] = Field(default_factory=dict)
+    quantile: dict[str, Integer] = Field(default_factory=dict)
     scaled: list[str] = Field(default_factory=list)
     multi: dict[str, str] = Field(default_factory=dict)
-    date: dict[str, int] = Field(default_factory=dict)
-    text: dict[str, int] = Field(default_factory=dict)
-    min_count: int = Field(default=1, ge=1)
-    normalize: bool = False
+    date: dict[str, Integer] = Field(default_factory=dict)
+    text: dict[str, Integer] = Field(default_factory=dict)
+    min_count: Integer = Field(default=1, ge=1)
+    normalize: Flag = False
 
     @property
     def columns(self) -> list[str]:
@@ -212,8 +214,15 @@ class Tables:
         findings: tuple[Finding, ...] = (),
         origins: Mapping[str, Origin] | None = None,
     ) -> None:
-        user_features = user_features or FeatureSpec()
-        item_features = item_features or FeatureSpec()
+        user_features = FeatureSpec() if user_features is None else user_features
+        item_features = FeatureSpec() if item_features is None else item_features
+        for name, spec in (("user_features", user_features), ("item_features", item_features)):
+            check_type(name, spec, FeatureSpec, "a gingham.FeatureSpec, such as FeatureSpec(categorical=['colour'])")
+        for name, column in (("item_name", item_name), ("item_type", item_type)):
+            optional(check_text)(name, column)
+        check_type("steps", steps, tuple, "a tuple of steps")
+        if origins is not None:
+            check_type("origins", origins, Mapping, "a mapping of tables to their origins")
         origins = {name: (origins or {}).get(name, Origin(name)) for name in ("transactions", "users", "items")}
         transactions, unit = _transactions(transactions, origins["transactions"], timestamp_format, timestamp_unit)
         origins["transactions"] = origins["transactions"].with_detected(unit)
@@ -232,6 +241,11 @@ class Tables:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
+
+
+def check_tables(tables: Any) -> None:
+    """Check that a value is `Tables`; a data frame, for example, must be made into them first."""
+    check_type("tables", tables, Tables, "a gingham.Tables, such as gg.Tables(transactions)")
 
 
 def _to_lazy(frame: Any, origin: Origin) -> pl.LazyFrame:

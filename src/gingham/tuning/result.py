@@ -14,12 +14,13 @@ from gingham.comparison import Comparison
 from gingham.config import Recipe
 from gingham.config.models import fit
 from gingham.dataset import Dataset
+from gingham.dataset.dataset import check_dataset
 from gingham.errors import ConfigError
 from gingham.evaluation.evaluation import Evaluation
 from gingham.forks import require_threads
 from gingham.models import Recommender
 from gingham.pipeline import fit_and_compare, name_of
-from gingham.progress import Progress, Silent
+from gingham.progress import Progress, check_progress
 from gingham.reading import read_parts
 from gingham.report import require_ready
 from gingham.split import Split
@@ -41,7 +42,7 @@ from gingham.tuning.study import (
 )
 from gingham.tuning.task import Task, filters_seen
 from gingham.tuning.trials import any_complete, best_params, curves_table, importances, trials_table
-from gingham.validation import check_k
+from gingham.validation import check_bool, check_k, check_path, check_text, check_type, optional
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -183,11 +184,19 @@ def tune(
     ['next-basket', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
     require_threads("Tuning")
-    progress = progress or Silent()
+    progress = check_progress(progress)
+    optional(check_text)("storage", storage)
+    check_bool("verbose", verbose)
+    if test is not None:
+        check_dataset("test", test)
+    if model is not None:
+        expected = "a mapping of the keys of a recipe's [model], such as {'kind': 'als'}"
+        check_type("model", model, Mapping, expected)
+    out = None if out is None else check_path("out", out)
     optuna()
-    source = data if isinstance(data, Dataset | Recipe) else Recipe.read(data)
+    source = data if isinstance(data, Dataset) else Recipe.of(data)
     task = Task.create(source if isinstance(source, Recipe) else None, model, settings)
-    folder = None if out is None else Folder(Path(out))
+    folder = None if out is None else Folder(out)
     if folder is not None:
         require_ready(folder.path / REPORT)
         folder.check_replaceable()

@@ -15,8 +15,9 @@ from gingham.tables.checks.transactions import check_transactions
 from gingham.tables.cleaning import CleanSpec, clean
 from gingham.tables.finding import Finding, by_severity, failure
 from gingham.tables.reading import read
-from gingham.tables.schema import FeatureSpec, Tables
+from gingham.tables.schema import FeatureSpec, Tables, check_tables
 from gingham.tables.source import ItemsSource, TransactionsSource, UsersSource
+from gingham.validation import check_type
 
 
 def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = None) -> tuple[Finding, ...]:
@@ -47,6 +48,9 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
     error: users, user_id: ids that appear more than once; keep one row per user
     """
     require_threads("Checking tables")
+    check_tables(tables)
+    now = datetime.now(UTC).replace(tzinfo=None) if now is None else now
+    check_type("now", now, datetime, "a datetime.datetime")
     findings = list(check_lines(tables.origins.values()))
     entities: dict[str, pl.DataFrame] = {}
     for id_column, frame, features, origin in (
@@ -56,7 +60,6 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
         if frame is not None and (frames := collect([frame], origin, findings)) is not None:
             entities[id_column] = frames[0]
             findings += check_entities(frames[0], id_column, features, origin)
-    now = now or datetime.now(UTC).replace(tzinfo=None)
     is_dropped = spec is not None and spec.unknown == "drop"
     findings += check_transactions(tables, entities, now, findings, is_dropped)
     if spec is not None and not any(finding.severity == "error" for finding in findings):

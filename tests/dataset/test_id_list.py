@@ -1,0 +1,97 @@
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from gingham.dataset.id_list import id_series
+from gingham.errors import DataError
+
+
+def fresh_generator() -> Iterable[int]:
+    yield from (5, 7)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [5, 7],
+        (5, 7),
+        {7, 5},
+        frozenset({5, 7}),
+        {5: "a", 7: "b"}.keys(),
+        range(5, 8, 2),
+        np.array([5, 7], np.uint8),
+        np.array([5, 7], object),
+        np.array([5.0, 7.0]),
+        [np.int32(5), 7],
+        pl.Series([5, 7], dtype=pl.Int16),
+        pl.Series([5.0, 7.0]),
+        pd.Series([5, 7], index=[3, 1]),
+        pd.Series([5.0, 7.0], dtype="Float64"),
+        pd.Index([5, 7]),
+        pa.array([5, 7]),
+        pa.chunked_array([[5], [7]]),
+    ],
+    ids=lambda ids: type(ids).__name__,
+)
+def test_containers_of_integers(ids: Any) -> None:
+    assert id_series(ids).to_list() == [5, 7]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["ann", "bob"],
+        {"bob", "ann"},
+        np.array(["ann", "bob"]),
+        np.array(["ann", "bob"], object),
+        pl.Series(["ann", "bob"], dtype=pl.Categorical),
+        pd.Series(["ann", "bob"]),
+        pd.Series(["ann", "bob"], dtype=object),
+        pd.Series(["ann", "bob"], dtype="category"),
+        pd.Index(["ann", "bob"]),
+        pa.array(["ann", "bob"]),
+    ],
+    ids=lambda ids: type(ids).__name__,
+)
+def test_containers_of_text(ids: Any) -> None:
+    assert id_series(ids).cast(pl.String).to_list() == ["ann", "bob"]
+
+
+def test_a_generator_is_read_once() -> None:
+    assert id_series(fresh_generator()).to_list() == [5, 7]
+
+
+@pytest.mark.parametrize("one", [5, np.int64(5), np.array(5), "ann", np.str_("ann"), ""])
+def test_one_id(one: Any) -> None:
+    assert id_series(one).to_list() == [one]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (None, "None is not an id or a list of ids; pass an id, or a list of ids"),
+        (True, "True is not an id"),
+        (1.5, "1.5 is not an id"),
+        (b"x", "b'x' is not an id"),
+        ({"a": 1}, "{'a': 1} is not an id"),
+        (object, "is not an id"),
+        (np.zeros((2, 2), int), "have 2 dimensions .a ndarray."),
+        (pl.DataFrame({"a": [1]}), "have 2 dimensions .a DataFrame."),
+        (pd.DataFrame({"a": [1]}), "have 2 dimensions .a DataFrame."),
+        ([1, "a"], "do not have one type: they are int and str"),
+        ([10**40], "do not have one type: one is"),
+        ([[1], [2]], "List"),
+        ([0.5], "Ids are Float64"),
+        ([True], "Ids are Boolean"),
+        ([object()], "Object|do not have one type"),
+    ],
+)
+def test_what_is_no_list_of_ids(wrong: Any, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
+        id_series(wrong)
+    assert str(caught.value).endswith(".")
