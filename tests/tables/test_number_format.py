@@ -3,9 +3,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from pydantic import ValidationError
 
-from gingham.errors import TableError
+from gingham.errors import ConfigError, TableError
 from gingham.tables import ItemsSource, TransactionsSource, UsersSource, check_sources, clean, read
 
 
@@ -123,5 +122,5 @@ def test_numbers_of_users_and_items_are_read_as_the_recipe_says(tmp_path: Path) 
     ],
 )
 def test_invalid_keys_are_refused(tmp_path: Path, keys: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValidationError, match=words):
+    with pytest.raises(ConfigError, match=words):
         sales(tmp_path, ["1"], **keys)
