@@ -111,8 +111,9 @@ def test_numpy_integers_are_accepted() -> None:
 
 
 def test_sklearn_searches_for_parameters() -> None:
-    def scorer(model: LightFM, matrix: sp.csr_matrix, y: None = None) -> float:
-        return float(precision_at_k(model, matrix, k=3).mean())
+    def scorer(model: LightFM, matrix: sp.csr_matrix, y: None = None, sample_weight: object = None) -> float:
+        given = None if model.user_embeddings.shape[0] == N_USERS else features(N_USERS)
+        return float(precision_at_k(model, matrix, k=3, user_features=given).mean())
 
     rows = [(np.arange(N_USERS), np.arange(N_USERS))]
     model, space = LightFM(loss="warp", random_state=1), {"learning_rate": [1e-6, 0.5]}
@@ -121,6 +122,8 @@ def test_sklearn_searches_for_parameters() -> None:
         found = search(model, space, scoring=scorer, cv=rows, error_score="raise", **options).fit(bought())
         assert found.best_params_ == {"learning_rate": 0.5}
         assert found.best_estimator_.user_embeddings.shape == (N_USERS, 10)
+        others = {"user_features": features(N_USERS), "sample_weight": bought() * 2.0}
+        assert found.fit(bought(), **others).best_params_ == {"learning_rate": 0.5}
     assert len(cross_val_score(model, bought(), scoring=scorer, cv=rows, error_score="raise")) == 1
 
 

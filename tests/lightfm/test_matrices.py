@@ -33,7 +33,7 @@ def test_weights_that_do_not_match_the_interactions() -> None:
     pairs = bought()
     for wrong in (
         np.zeros(3),
-        pairs.tocsr(),
+        pairs.tocsc(),
         sp.coo_matrix(np.zeros((2, 2))),
         sp.coo_matrix((pairs.data, (pairs.row[::-1], pairs.col[::-1]))),
         sp.coo_matrix((np.full(pairs.nnz, np.nan), (pairs.row, pairs.col))),
@@ -112,7 +112,9 @@ def test_invalid_matrices() -> None:
         with pytest.raises(ValueError, match="pass one row per"):
             LightFM().fit(bought(), **wrong)
     model = LightFM().fit(bought(), features(N_USERS + 3), features(N_ITEMS))  # more rows than users are allowed
-    with pytest.raises(ValueError, match="There are 20 item features, but the model has 25; pass item_features"):
+    with pytest.raises(
+        ValueError, match="There are 20 item features, but the model has 25; pass the items and item_features"
+    ):
         model.fit_partial(bought())
     with pytest.raises(ValueError, match="holds nan"):
         LightFM().fit(bought() * np.nan)

@@ -44,18 +44,13 @@ def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
     Raises
     ------
     DataError
-        If `sample_weight` is not a COO matrix with the same entries as the interactions, in the same order, or a weight
-        is not finite.
+        If `sample_weight` is not a sparse matrix with the same entries as the interactions, in the same order, or a
+        weight is not finite.
     """
     values = _floats(coo)
     if sample_weight is None:
         return Observations(coo.row, coo.col, values, None)
-    if getattr(sample_weight, "format", None) != "coo":
-        raise DataError(
-            f"sample_weight is a {type(sample_weight).__name__}; pass a COO matrix, such as the weights of "
-            "Dataset.build_interactions."
-        )
-    sample_weight = valid(sample_weight, "sample_weight")
+    sample_weight = as_coo(sample_weight, "sample_weight")
     same = (
         sample_weight.shape == coo.shape
         and np.array_equal(sample_weight.row, coo.row)
@@ -64,7 +59,8 @@ def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
     if not same:
         raise DataError(
             f"sample_weight has shape {sample_weight.shape} and {sample_weight.nnz:,} entries, which do not match the "
-            f"interactions of shape {coo.shape} with {coo.nnz:,}; pass one weight per interaction, in the same order."
+            f"interactions of shape {coo.shape} with {coo.nnz:,}; pass one weight per interaction, in the same order, "
+            "and split weights as the interactions are split."
         )
     weights = _floats(sample_weight)
     wrong = np.flatnonzero(~np.isfinite(weights))

@@ -170,8 +170,8 @@ class ModelState:
         expected = len(getattr(self, f"{what}_embeddings"))
         if n_features != expected:
             raise DataError(
-                f"There are {n_features:,} {what} features, but the model has {expected:,}; pass {what}_features with "
-                "the columns that it was fitted with, or call fit again."
+                f"There are {n_features:,} {what} features, but the model has {expected:,}; pass the {what}s and "
+                f"{what}_features that it was fitted with, or call fit again."
             )
 
     def _set_parameters(self, what: str, side: Side) -> None:

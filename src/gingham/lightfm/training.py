@@ -106,8 +106,9 @@ class Trainer(Scorer):
             occurs twice is trained twice.
         user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
             Weights of features; by default each user and item has a feature of its own. Additional rows are ignored.
-        sample_weight : COO matrix, shape (n_users, n_items)
-            The weight of each interaction, with the same entries in the same order; 1 by default. All losses use it.
+        sample_weight : sparse matrix, shape (n_users, n_items)
+            The weight of each interaction, with the same entries in the same order as a COO matrix; 1 by default. All
+            losses use it.
         epochs : int
             The number of passes over the interactions; 1 by default. 0 only initialises the model.
         num_threads : int
