@@ -12,8 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from gingham.errors import DataError
-from gingham.lightfm import datasets
-from gingham.lightfm.datasets import fetch_movielens, fetch_stackexchange
+from gingham.lightfm.datasets import _common, fetch_movielens, fetch_stackexchange
 
 TITLES = ("Été (1995)", "Heat (1995)", "Toy Story (1995)")
 
@@ -48,7 +47,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        monkeypatch.setattr(datasets, "_SOURCE", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(_common, "_SOURCE", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         yield here
         server.shutdown()
@@ -195,7 +194,7 @@ def test_a_failed_download_leaves_no_file_and_names_the_path(
     if problem == "offline":
         with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
             closed_url = f"http://127.0.0.1:{closed.server_port}"
-        monkeypatch.setattr(datasets, "_SOURCE", closed_url)
+        monkeypatch.setattr(_common, "_SOURCE", closed_url)
     elif problem == "not found":
         site.files.clear()
     else:
@@ -327,6 +326,12 @@ def test_invalid_arguments(site: Site, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="dataset must be one of 'crossvalidated', 'stackoverflow', not 'superuser'"):
         fetch_stackexchange("superuser")
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match=f"test_set_fraction must be a number between 0 and 1, not {share}"):
+        with pytest.raises(
+            ValueError, match=f"test_set_fraction must be a finite number above 0 and below 1, not {share}"
+        ):
             fetch_stackexchange("crossvalidated", share)
+    with pytest.raises(ValueError, match="data_home must be the path of a folder, not 5"):
+        fetch_movielens(5)
+    with pytest.raises(ValueError, match="min_rating must be a finite number, not 'four'"):
+        fetch_movielens(tmp_path, min_rating="four")
     assert site.requests == []

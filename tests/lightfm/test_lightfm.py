@@ -10,7 +10,8 @@ import pytest
 
 from gingham import HybridMF
 from gingham.errors import ArtifactError, DataError
-from gingham.lightfm import LightFM, __version__, _lightfm_fast, lightfm, version
+from gingham.lightfm import LightFM, __version__, _lightfm_fast, datasets, lightfm, version
+from gingham.lightfm.datasets import movielens, stackexchange
 from gingham.lightfm.errors import NotFittedError, ParameterError
 from gingham.lightfm.state import ARRAYS
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, fitted, same
@@ -159,6 +160,8 @@ def test_repr_shows_the_parameters() -> None:
 def test_the_modules_are_those_of_lightfm() -> None:
     assert lightfm.LightFM is LightFM
     assert version.__version__ == __version__
+    assert movielens.fetch_movielens is datasets.fetch_movielens
+    assert stackexchange.fetch_stackexchange is datasets.fetch_stackexchange
     with pytest.raises(ImportError, match="no CSRMatrix, an internal part of LightFM; use"):
         _lightfm_fast.CSRMatrix  # noqa: B018
     with pytest.raises(AttributeError, match="no attribute 'other'"):
