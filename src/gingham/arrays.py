@@ -69,6 +69,16 @@ def csr(matrix: sp.csr_matrix) -> Csr:
     return *pattern(matrix), matrix.data
 
 
+def positive_entries(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """Return the entries of a matrix that are above zero; the matrix itself if all of them are."""
+    if not matrix.nnz or matrix.data.min() > 0:
+        return matrix
+    chosen = matrix.data > 0
+    before = np.concatenate([[0], np.cumsum(chosen, dtype=np.int64)])
+    indptr = before[matrix.indptr].astype(matrix.indptr.dtype)
+    return sp.csr_matrix((matrix.data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
+
+
 def canonical(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr_matrix:
     """Copy a sparse matrix of any format as float32 CSR with sorted columns and duplicates summed.
 

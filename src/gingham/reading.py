@@ -52,6 +52,7 @@ def _read_and_clean(recipe: Recipe, count_ids: bool = True) -> Tables:
         recipe.base,
         user_features=recipe.features.users,
         item_features=recipe.features.items,
+        condition=recipe.clean.transactions,
     )
     return clean(tables, recipe.clean, count_ids)
 

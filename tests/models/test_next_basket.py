@@ -26,7 +26,7 @@ def shop(seed: int = 0) -> Dataset:
 
 def decayed(data: Dataset, days: float | None) -> npt.NDArray[np.float64]:
     """Time-decayed counts, computed row by row; pairs with more returns than purchases are zero."""
-    rows = data.interactions
+    rows = data.positives().interactions
     assert rows.timestamp is not None
     total = np.zeros((N_USERS, N_ITEMS))
     for user, item, value, time in zip(rows.user_index, rows.item_index, rows.value, rows.timestamp, strict=True):
@@ -71,7 +71,7 @@ def test_scores_are_habits_and_smoothed_sales(
 def test_sales_decay_by_a_power_of_their_days(power: float) -> None:
     """`sales_decay` replaces the half-life of sales, and does not change habits."""
     data = shop(2)
-    rows = data.interactions
+    rows = data.positives().interactions
     assert rows.timestamp is not None
     days = (rows.timestamp.max() - rows.timestamp) / np.timedelta64(1, "D")
     sales = np.zeros((N_USERS, N_ITEMS))
@@ -86,7 +86,7 @@ def test_sales_decay_by_a_power_of_their_days(power: float) -> None:
 @pytest.mark.parametrize("half_life", [None, "10d"])
 def test_loyalty_weights_habits_by_repurchase_rates(power: float, half_life: str | None) -> None:
     data = shop(3)
-    rows = data.interactions
+    rows = data.positives().interactions
     assert rows.timestamp is not None
     days: dict[tuple[int, int], set[np.datetime64]] = {}
     for user, item, value, time in zip(rows.user_index, rows.item_index, rows.value, rows.timestamp, strict=True):

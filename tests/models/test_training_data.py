@@ -42,12 +42,13 @@ def test_invalid_data(data: object) -> None:
 def test_purchases_are_positive_and_weighted_by_age() -> None:
     dataset = small()
     data = TrainingData.of(dataset)
+    dataset = dataset.positives()
     assert data.purchases(dataset, None).toarray().tolist() == [[0, 3], [0, 0]]
     # The first row is two days older than the last one.
     assert data.purchases(dataset, timedelta(days=2)).toarray().tolist() == [[0, 2], [0, 0]]
     assert data.purchases(dataset, 1.0).toarray()[0, 1] == pytest.approx(2 / 3 + 1)
-    assert data.purchases(dataset, None).nnz == data.matrix.nnz == 2
-    assert data.matrix.toarray().tolist() == [[0, 3], [-3, 0]]
+    assert data.purchases(dataset, None).nnz == data.matrix.nnz == 1
+    assert data.matrix.toarray().tolist() == [[0, 3], [0, 0]]
 
 
 def test_ages_do_not_matter_without_timestamps() -> None:

@@ -33,7 +33,7 @@ def test_all_ids_are_counted_only_for_columns_in_count_all(
     ]
     all_users = ["a", "b", "c"] if text else [10, 20, 30]
     expected = all_users if "user_id" in count_all else all_users[:2]
-    assert (read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, len(expected), 3)
+    assert (*read.n_rows, read.n_ids("user_id"), read.n_ids("item_id")) == (5, len(expected), 3)
     assert read.ids("user_id").to_list() == expected
 
 

@@ -81,9 +81,10 @@ def test_quantity_is_one_without_a_quantity_column() -> None:
 
 def test_returns_have_negative_values_but_no_logarithm() -> None:
     rows = sales().assign(quantity=lambda table: table["quantity"] - 1)
-    np.testing.assert_array_equal(values(rows, value="quantity")["value"], rows["quantity"])
+    np.testing.assert_array_equal(values(rows, value="quantity", returns="keep")["value"], rows["quantity"])
     with pytest.raises(TableError, match="value -1, but value='log-quantity' needs values of at least 0; use"):
-        values(rows, value="log-quantity")
+        values(rows, value="log-quantity", returns="keep")
+    assert values(rows, value="log-quantity")["value"].min() >= 0
 
 
 @pytest.mark.parametrize(

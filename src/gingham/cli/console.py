@@ -97,8 +97,12 @@ def print_comparison(comparison: Comparison) -> None:
 def _steps(steps: tuple[Step, ...]) -> Table:
     table = _table("Steps", "step", "rows", "users", "items")
     for step in steps:
-        table.add_row(cell(step.name), f"{step.rows:,}", f"{step.users:,}", f"{step.items:,}")
+        table.add_row(cell(step.name), *(_number(number) for number in (step.rows, step.users, step.items)))
     return table
+
+
+def _number(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 def _metrics(comparison: Comparison, names: list[str]) -> Table:

@@ -112,7 +112,7 @@ class Dataset:
 
         The users are those of the users table and of the transactions, with or without history. The items are those
         of the transactions only: an item without sales in their window is not a candidate. Tables that were not
-        cleaned are cleaned first, without filters; this checks their rows.
+        cleaned are cleaned first, with the defaults of `CleanSpec`; this checks their rows and nets returns.
 
         Parameters
         ----------
@@ -179,6 +179,19 @@ class Dataset:
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Return the user by item matrix; see `Interactions.matrix`."""
         return self.interactions.matrix(duplicates)
+
+    def positives(self) -> "Dataset":
+        """Return a dataset of the interactions that count as positives; see `Interactions.positives`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> dataset = gg.synth.sample_dataset()
+        >>> len(dataset.positives().interactions) == len(dataset.interactions)
+        True
+        """
+        interactions = self.interactions.positives()
+        return self if interactions is self.interactions else self.with_interactions(interactions)
 
     def with_interactions(self, interactions: Interactions) -> "Dataset":
         """Return a dataset of the same users and items with other interactions of the same shape."""

@@ -139,6 +139,26 @@ class Interactions:
             None if self.price is None else self.price[rows],
         )
 
+    def positives(self) -> "Interactions":
+        """Return the rows of the pairs whose values sum to more than zero: the interactions that count as positives.
+
+        A pair whose rows sum to zero or less, such as a purchase and its return, is not a positive. Rows of zero or
+        less that belong to a positive pair are kept, because they reduce its value.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> interactions = gg.Interactions([0, 0, 1], [2, 2, 0], n_users=2, n_items=3, value=[1, -1, 1])
+        >>> len(interactions.positives())
+        1
+        """
+        if not len(self) or self.value.min() > 0:
+            return self
+        entries = self.matrix().tocoo()
+        others = entries.data <= 0
+        pairs = entries.row[others].astype(np.int64) * self.n_items + entries.col[others]
+        return self.take(~np.isin(self.pairs(), pairs))
+
     def decayed(self, decay: timedelta | float) -> "Interactions":
         """Weight each transaction by its age; without timestamps, all keep their values.
 

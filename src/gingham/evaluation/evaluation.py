@@ -9,6 +9,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+from gingham.arrays import positive_entries
 from gingham.columns import USER_ID
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
@@ -97,7 +98,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a fitted model on test data.
 
-    Users without test items are left out. The formula of each metric is in its docstring in `gingham.metrics`.
+    Test items are those with a value above zero; users without test items are left out. The formula of each metric is
+    in its docstring in `gingham.metrics`.
 
     Parameters
     ----------
@@ -167,7 +169,7 @@ def evaluate(
     split = None if by is None else build_splitter(by, training_data, test)
     ranks, ranking = rank_test(model, test, max(ks), filter_seen, num_threads)
     if not len(ranks.users):
-        raise DataError("The test part has no interactions; choose another split.")
+        raise DataError("The test part has no interactions with a value above zero; choose another split.")
     values = per_user(ranks, ks)
     lists = Lists.of(ranking.items, ranks.users, training_data.matrix, _item_features(test))
     users = pl.DataFrame({USER_ID: training_data.user_ids.ids(ranks.users)})
@@ -181,7 +183,7 @@ def evaluate(
 
 
 def overlap(model: Recommender, test: Data) -> int:
-    """Return the number of test rows that the model was fitted to.
+    """Return the number of test rows that the model was fitted to, of those that count as test items.
 
     Parts of one dataset know their rows, so a later purchase of the same item doesn't count. Where the test is a matrix
     or part of another dataset, its pairs of user and item are compared with those of the training data; rows that are
@@ -214,7 +216,7 @@ def overlap(model: Recommender, test: Data) -> int:
     (0, True)
     """
     training_data = model.training_data_
-    return training_data.rows.shared(test, model.test_matrix(test), training_data.matrix)
+    return training_data.rows.shared(test, positive_entries(model.test_matrix(test)), training_data.matrix)
 
 
 def per_user(ranks: TestRanks, ks: Sequence[int]) -> dict[str, npt.NDArray[np.float64]]:

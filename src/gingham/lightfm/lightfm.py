@@ -219,7 +219,7 @@ class LightFM(Parametrized, Trainer):
             for what, features in (("user", user_features), ("item", item_features))
         )
         history = sp.csr_matrix((n_users, n_items)) if interactions is None else interactions
-        training_data, features = read_inputs(history, user_features, item_features)
+        training_data, _, features = read_inputs(history, user_features, item_features)
         users, items = self._sides(training_data, features)
         return self._engine().resume(training_data, users, items, None, self._history)
 

@@ -148,18 +148,18 @@ class Trainer(Scorer):
         coo = as_coo(interactions, "interactions")
         n_users, n_items = coo.shape
         observed = observations(coo, sample_weight)
-        training_data, features = read_inputs(
+        training_data, entries, features = read_inputs(
             coo,
             feature_rows(user_features, "user_features", n_users),
             feature_rows(item_features, "item_features", n_items),
         )
         users, items = self._sides(training_data, features)
         loss = LOSSES[hybrid.loss]
-        weights = positive_weights(observed, training_data.matrix) if loss.draws_positives else None
+        weights = positive_weights(observed, entries) if loss.draws_positives else None
         # The examples are stored in the same order in every call, so that two calls equal one; epochs reorder them.
-        pairs = TrainingPairs.of_observations(observed, training_data.matrix, weights, loss, seed=0)
+        pairs = TrainingPairs.of_observations(observed, entries, weights, loss, seed=0)
         if 0 in coo.shape:  # without positives LightFM trains nothing, but without users or items it fails
-            pairs.require_some(training_data.matrix, loss)
+            pairs.require_some(entries, loss)
         is_trained = len(pairs) > 0 and (self.max_sampled > 0 or not loss.searches)
         state = _State(
             users,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Indices, check_matrix, pattern, require_indices
+from gingham.arrays import Indices, check_matrix, pattern, positive_entries, require_indices
 from gingham.validation import check_integer, check_type
 
 
@@ -65,7 +65,7 @@ class Lists:
         users : int32 array of length n_lists
             The indices of the users that they are for.
         interactions : csr_matrix, shape (n_users, n_items)
-            The interactions of all users in the training data.
+            The interactions of all users in the training data; those of zero or less are ignored.
         features : csr_matrix or None
             The item features that diversity compares, shape (n_items, n_features); none by default.
         """
@@ -75,7 +75,7 @@ class Lists:
         require_indices("users", users, interactions.shape[0])
         if features is not None:
             check_matrix("features", features)
-        interactions = interactions.tocsr()
+        interactions = positive_entries(interactions.tocsr())
         n_buyers = np.bincount(interactions.indices, minlength=interactions.shape[1])
         n_active = int(np.count_nonzero(np.diff(interactions.indptr)))
         return cls(items, interactions[users], n_buyers, n_active, features)

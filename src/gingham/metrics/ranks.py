@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.arrays import Indices, Matrix, array_of, pattern, require_indices
+from gingham.arrays import Indices, Matrix, array_of, pattern, positive_entries, require_indices
 from gingham.dataset import Dataset, Ids
 from gingham.errors import DataError, ParameterError
 from gingham.scores import Ranking
@@ -191,7 +191,8 @@ def rank_test(
     model : Recommender
         A fitted model.
     test : Dataset or sparse matrix, shape (n_users, n_items)
-        The test items, with the users and items of the data the model was fitted to.
+        The test items, with the users and items of the data the model was fitted to. Only interactions with a value
+        above zero are test items.
     k : int
         How many of the best items to return for each user; 0 by default.
     filter_seen : bool
@@ -221,7 +222,7 @@ def rank_test(
     """
     if not hasattr(model, "training_data_"):
         raise ParameterError(f"model must be a fitted model such as gg.Popularity().fit(train), not {shown(model)}.")
-    matrix = model.test_matrix(test)
+    matrix = positive_entries(model.test_matrix(test))
     users = np.flatnonzero(np.diff(matrix.indptr)).astype(np.int32)
     training_data = model.training_data_
     ranking = model.rank(training_data.user_ids.ids(users), matrix, k, filter_seen, num_threads)

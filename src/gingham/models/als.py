@@ -21,7 +21,6 @@ from gingham.models.epochs import EmbeddingState, ProgressFunction, restored_his
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.side import Side
-from gingham.models.training_data import TrainingData
 from gingham.randomness import RandomState, generator
 from gingham.validation import Check, check_integer, check_number, optional
 
@@ -183,12 +182,12 @@ class ALS(EpochModel[ALSState, Halves]):
     # Training --------------------------------------------------------------------------------------------------------
 
     def _start(
-        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
     ) -> tuple[ALSState, Halves]:
-        positives = _positives(training_data.matrix, weights)
+        positives = _positives(entries, weights)
         if not positives.nnz:
             raise DataError(
-                f"None of the {training_data.matrix.nnz:,} interactions has a value and a weight above zero, so there "
+                f"None of the {entries.nnz:,} interactions has a value and a weight above zero, so there "
                 "is nothing to fit; use a value such as 1 for each positive interaction."
             )
         user_features, item_features = features

@@ -76,8 +76,8 @@ class EarlyStopping:
         """Whether the validation data are split off the training data."""
         return self.validation is None or isinstance(self.validation, SplitSpec)
 
-    def split(self, data: Data) -> Split[Dataset]:
-        """Split validation data off training data.
+    def split(self, data: Data, positives_only: bool = True) -> Split[Dataset]:
+        """Split validation data off training data, or off their positives.
 
         Raises
         ------
@@ -91,7 +91,8 @@ class EarlyStopping:
                 "early_stopping.validation must be a matrix when the model is fitted to a matrix; split it with "
                 "gingham.split.random, for example."
             )
-        return (self.validation if isinstance(self.validation, SplitSpec) else SplitSpec()).apply(data)
+        spec = self.validation if isinstance(self.validation, SplitSpec) else SplitSpec()
+        return spec.apply(data.positives() if positives_only else data)
 
     def with_validation(self, validation: Data) -> "EarlyStopping":
         """Return the same early stopping on other validation data."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from gingham.arrays import Floats, Matrix
 from gingham.errors import ParameterError
@@ -15,7 +16,7 @@ from gingham.models.embedding import EmbeddingModel
 from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
 from gingham.models.inputs import FeatureMatrices, entry_weights, read_inputs
 from gingham.models.training import TrainingOptions, train
-from gingham.models.training_data import Data, TrainingData
+from gingham.models.training_data import Data
 from gingham.validation import Check, check_bool, check_fit_arguments, check_integer, optional, shown
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
@@ -139,15 +140,15 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
         epochs, stopping, search, monitor = int(self.epochs), self.early_stopping, None, None
         if stopping is not None and stopping.splits_training_data:
-            rest, validation = stopping.split(interactions)
+            rest, validation = stopping.split(interactions, positives_only=not self._learns_negatives)
             search = self.copy(early_stopping=stopping.with_validation(validation))
             search.fit(rest, num_threads=num_threads, callbacks=functions, verbose=verbose)
             epochs = search.best_epoch_
         elif stopping is not None:
             monitor = Monitor(stopping, n_threads)
-        training_data, features = read_inputs(interactions, user_features, item_features)
-        weights = entry_weights(training_data.matrix, sample_weight, self.weighted)
-        state, problem = self._start(training_data, features, weights)
+        training_data, entries, features = read_inputs(interactions, user_features, item_features)
+        weights = entry_weights(entries, sample_weight, self.weighted)
+        state, problem = self._start(entries, features, weights)
         if search is not None:
             state.validation_history, state.best_epoch = search.history_, search.best_epoch_
         train(
@@ -161,19 +162,25 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             state.best_epoch = monitor.best_epoch
         return self
 
+    @property
+    def _learns_negatives(self) -> bool:
+        """Whether interactions of zero or less are negative examples; otherwise the model ignores them."""
+        return False
+
     @abstractmethod
     def _start(
-        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
     ) -> tuple[StateT, ProblemT]:
         """Return the initial parameters and what an epoch goes through.
 
         Parameters
         ----------
-        training_data : TrainingData
+        entries : csr_matrix, shape (n_users, n_items)
+            The interactions; those of zero or less are not positives.
         features : pair of csr_matrix or None
             Of users and of items; None where each has only its own feature.
         weights : float32 array or None
-            The weight of each entry of the interaction matrix; None if all are 1.
+            The weight of each entry; None if all are 1.
         """
 
     @abstractmethod

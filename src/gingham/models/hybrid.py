@@ -247,13 +247,13 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         self.validate()
         check_integer("epochs", epochs, 0)
         n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
-        training_data, features = read_inputs(interactions, user_features, item_features)
-        weights = entry_weights(training_data.matrix, sample_weight, self.weighted)
+        training_data, entries, features = read_inputs(interactions, user_features, item_features)
+        weights = entry_weights(entries, sample_weight, self.weighted)
         if self._training_data is None:
-            state, pairs = self._start(training_data, features, weights)
+            state, pairs = self._start(entries, features, weights)
         else:
             state, training_data = self._continue(training_data, features)
-            pairs = TrainingPairs.of_matrix(training_data.matrix, weights, self._loss, state.seed)
+            pairs = TrainingPairs.of_matrix(entries, weights, self._loss, state.seed)
         options = TrainingOptions(epochs, n_threads, functions, None, verbose, self.averaging)
         train(self, training_data, state, pairs, options)
         return self
@@ -304,15 +304,19 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     def _loss(self) -> Loss:
         return LOSSES[self.loss]
 
+    @property
+    def _learns_negatives(self) -> bool:
+        return self._loss.needs_negatives
+
     def _draw_seed(self) -> int:
         return int(generator(self.random_state).integers(2**62))
 
     def _start(
-        self, training_data: TrainingData, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
     ) -> tuple[HybridState, TrainingPairs]:
         rng = generator(self.random_state)
         seed = int(rng.integers(2**62))
-        pairs = TrainingPairs.of_matrix(training_data.matrix, weights, self._loss, seed)
+        pairs = TrainingPairs.of_matrix(entries, weights, self._loss, seed)
         users, items = (
             Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
             for matrix, active in zip(features, pairs.active, strict=True)

@@ -9,7 +9,7 @@ from gingham.arrays import Floats, Matrix, canonical
 from gingham.dataset import Dataset
 from gingham.errors import DataError, ParameterError
 from gingham.models.side import Side
-from gingham.models.training_data import Data, TrainingData
+from gingham.models.training_data import Data, TrainingData, all_entries
 
 # The users' and the items' feature matrices; None where each user or item has only its own feature.
 FeatureMatrices = tuple[sp.csr_matrix | None, sp.csr_matrix | None]
@@ -17,26 +17,30 @@ FeatureMatrices = tuple[sp.csr_matrix | None, sp.csr_matrix | None]
 
 def read_inputs(
     data: Data, user_features: Matrix | None, item_features: Matrix | None
-) -> tuple[TrainingData, FeatureMatrices]:
-    """Return the training data and the feature matrices of a fit.
+) -> tuple[TrainingData, sp.csr_matrix, FeatureMatrices]:
+    """Return the training data, the interactions of any value, and the feature matrices of a fit.
+
+    The training data have positives only; a loss may learn from the other interactions as negatives.
 
     Raises
     ------
     DataError
         If a matrix has the wrong shape or holds a value that is not finite, or a dataset comes with other features.
     """
-    training_data = TrainingData.of(data)
+    entries = all_entries(data)
+    training_data = TrainingData.of_entries(data, entries)
     if isinstance(data, Dataset):
         if user_features is not None or item_features is not None:
             raise DataError("A dataset has its own features; leave out user_features and item_features.")
         user_features, item_features = (
             None if features is None else features.matrix for features in (data.user_features, data.item_features)
         )
-    n_users, n_items = training_data.matrix.shape
-    return training_data, (
+    n_users, n_items = entries.shape
+    features = (
         _feature_rows(user_features, "user_features", n_users),
         _feature_rows(item_features, "item_features", n_items),
     )
+    return training_data, entries, features
 
 
 def _feature_rows(features: Matrix | None, name: str, n_rows: int) -> sp.csr_matrix | None:

@@ -58,6 +58,5 @@ class LinearModel(OnePassModel):
 def binary_history(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """Return a matrix of ones where the values are above zero, without other entries."""
     history: sp.csr_matrix = matrix.copy()
-    history.data = (history.data > 0).astype(np.float32)
-    history.eliminate_zeros()
+    history.data[:] = 1
     return history

@@ -22,7 +22,8 @@ class OnePassModel(Recommender):
     ) -> Self:
         """Fit the model to a dataset or a matrix, and discard an earlier fit.
 
-        If an error is raised, the model keeps its earlier fit.
+        An interaction with a value above zero is a positive; others are ignored. Values of the same user and item are
+        summed first. If an error is raised, the model keeps its earlier fit.
 
         Parameters
         ----------
@@ -52,7 +53,7 @@ class OnePassModel(Recommender):
         self.validate()
         n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose)
         training_data = TrainingData.of(interactions)
-        self._fit(training_data, interactions, n_threads)
+        self._fit(training_data, training_data.positives(interactions), n_threads)
         self._training_data = training_data
         return self
 
@@ -65,7 +66,7 @@ class OnePassModel(Recommender):
         training_data : TrainingData
             The data as the model keeps them.
         interactions : Dataset or sparse matrix
-            The same data as passed to `fit`.
+            The positives of what was passed to `fit`.
         n_threads : int
             At least 1.
         """

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Doubles, Floats, Longs, canonical
+from gingham.arrays import Doubles, Floats, Longs, positive_entries
 from gingham.checked import LARGEST_TOTAL, Values, stored_array
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
@@ -49,13 +49,13 @@ class _SalesModel(OnePassModel):
         self.window = window
         self.half_life = half_life
 
-    def _recent(self, data: Data) -> sp.csr_matrix:
-        """Return the interactions of the window, decayed by their age."""
+    def _recent(self, training_data: TrainingData, data: Data) -> sp.csr_matrix:
+        """Return the positives of the window, decayed by their age."""
         if not isinstance(data, Dataset):
-            return canonical(data, "interactions")
+            return training_data.matrix
         rows = data.interactions
         if rows.timestamp is None or not len(rows):
-            return data.matrix()
+            return training_data.matrix
         age = rows.timestamp.max() - rows.timestamp
         window = check_optional_duration("window", self.window)
         half_life = check_optional_duration("half_life", self.half_life)
@@ -63,7 +63,7 @@ class _SalesModel(OnePassModel):
             rows = rows.decayed(half_life)
         if window is not None:
             rows = rows.take(age < np.timedelta64(window))
-        return data.with_interactions(rows).matrix()
+        return positive_entries(data.with_interactions(rows).matrix())
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"sales": self._sales}
@@ -119,7 +119,7 @@ class Popularity(_SalesModel):
         self.by = by
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
-        recent = self._recent(interactions)
+        recent = self._recent(training_data, interactions)
         segments = None if self.by is None else SegmentPopularity.of(_segment_codes(self.by, interactions), recent)
         self._segments, self._sales = segments, _sales(training_data.matrix, recent)
 
@@ -207,7 +207,7 @@ class BuyAgain(_SalesModel):
         self.cycle = cycle
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
-        recent = self._recent(interactions)
+        recent = self._recent(training_data, interactions)
         self._habits, self._sales = self._fit_habits(training_data, interactions), _sales(training_data.matrix, recent)
 
     def _fit_habits(self, training_data: TrainingData, data: Data) -> Floats | None:
@@ -232,10 +232,9 @@ class BuyAgain(_SalesModel):
         item_popularity, sizes = popularity[purchases.indices], np.diff(purchases.indptr)
         if self._habits is not None or not _leaves_room_for_fractions(purchases.data, sizes):
             habits = purchases.data if self._habits is None else self._habits
-            ranks = 1 + _ascending_ranks(purchases, habits, item_popularity)
-            return np.where(purchases.data > 0, ranks, 0).astype(np.float32)
+            return np.asarray(1 + _ascending_ranks(purchases, habits, item_popularity), np.float32)
         fraction = _ascending_ranks(purchases, item_popularity) / (np.repeat(sizes, sizes) + 1)
-        return np.where(purchases.data > 0, purchases.data + fraction, 0).astype(np.float32)
+        return np.asarray(purchases.data + fraction, np.float32)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()

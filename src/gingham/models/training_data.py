@@ -9,7 +9,7 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.arrays import Matrix, canonical
+from gingham.arrays import Matrix, canonical, positive_entries
 from gingham.checked import LARGEST, require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, FeatureEncoder, Ids
@@ -23,16 +23,32 @@ Data: TypeAlias = Dataset | Matrix
 _ENCODERS = ("user_encoder", "item_encoder")
 
 
+def all_entries(data: Data) -> sp.csr_matrix:
+    """Return interactions of any value as a matrix; pairs of zero or less are entries, too.
+
+    Raises
+    ------
+    DataError
+        If `data` is neither a dataset nor a matrix, or holds a value that is not finite or too large to compute with.
+    """
+    matrix = data.matrix() if isinstance(data, Dataset) else canonical(data, "interactions")
+    _require_moderate(matrix)
+    return matrix
+
+
 @dataclass(frozen=True, eq=False)
 class TrainingData:
     """The data to which a model was fitted.
+
+    An interaction of a user with an item is a positive if its value is above zero. This class applies the rule: the
+    matrix of every model, and so its history, has only positives.
 
     Attributes
     ----------
     user_ids, item_ids : Ids
         The external ids; row and column numbers if the model was fitted to a matrix.
     matrix : csr_matrix of float32, shape (n_users, n_items)
-        The interactions: one entry per pair, with sorted columns and duplicates summed.
+        The positives: one entry above zero per pair, with sorted columns and duplicates summed.
     item_labels : polars.DataFrame or None
         ``item_id`` and, if they are known, ``name`` and ``type``, in the order of `item_ids`.
     user_encoder, item_encoder : FeatureEncoder or None
@@ -51,28 +67,36 @@ class TrainingData:
 
     @classmethod
     def of(cls, data: Data) -> "TrainingData":
-        """Build the training data of a dataset or a matrix.
+        """Build the training data from the positives of a dataset or a matrix.
 
         Raises
         ------
         DataError
             If `data` is neither, or holds a value that is not finite or too large to compute with.
         """
-        matrix = data.matrix() if isinstance(data, Dataset) else canonical(data, "interactions")
-        _require_moderate(matrix)
+        return cls.of_entries(data, all_entries(data))
+
+    @classmethod
+    def of_entries(cls, data: Data, entries: sp.csr_matrix) -> "TrainingData":
+        """Build the training data from the positives of a dataset or a matrix, of which `all_entries` are known."""
+        matrix = positive_entries(entries)
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
             return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data))
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
 
+    def positives(self, data: Data) -> Data:
+        """Return the positives of the data from which this was built; see `Dataset.positives`."""
+        return data.positives() if isinstance(data, Dataset) else self.matrix
+
     def purchases(self, data: Data, decay: timedelta | float | None) -> sp.csr_matrix:
-        """Return the matrix of positive interactions, weighted by their age.
+        """Return the positives, weighted by their age.
 
         Parameters
         ----------
         data : Dataset or sparse matrix
-            The data from which this was built.
+            The positives of the data from which this was built.
         decay : timedelta, float or None
             A half-life or a power of days, as for `Interactions.decayed`. Without it (None), and for a matrix or a
             dataset without timestamps, all ages have the same weight.
@@ -80,7 +104,7 @@ class TrainingData:
         Returns
         -------
         csr_matrix of float32
-            With the entries of `matrix` and data of its own; values that were not positive are explicit zeros.
+            With the entries of `matrix` and data of its own. An entry is zero if newer returns outweigh purchases.
         """
         matrix = self.matrix
         if decay is not None and isinstance(data, Dataset):
@@ -139,7 +163,7 @@ class TrainingData:
         for label in labels:
             require(items.schema[label] in (pl.String, pl.Null), f"the column {label!r} of items is not text")
         user_ids, item_ids = Ids(users[USER_ID]), Ids(items[ITEM_ID])
-        matrix = stored_csr(stored.arrays, "known", (len(user_ids), len(item_ids)))
+        matrix = positive_entries(stored_csr(stored.arrays, "known", (len(user_ids), len(item_ids))))
         encoders = {
             name: FeatureEncoder.of_state(stored.state[name], _table(stored, name, "text"))
             for name in _ENCODERS

@@ -72,9 +72,9 @@ class TrainingRows:
         Parameters
         ----------
         test : Dataset or sparse matrix
-            The test data.
+            The test data; interactions of zero or less are ignored.
         matrix : csr_matrix
-            The test data as a matrix.
+            The positives of the test data as a matrix.
         training_matrix : csr_matrix
             The interactions of the training data.
 
@@ -83,16 +83,17 @@ class TrainingRows:
         int
             The number of rows of a dataset, or of pairs of a matrix.
         """
-        rows = test.interactions.rows if isinstance(test, Dataset) else None
+        interactions = test.interactions.positives() if isinstance(test, Dataset) else None
+        rows = None if interactions is None else interactions.rows
         if rows is not None and rows.source == self.source and self.bits is not None:
             in_training = np.unpackbits(self.bits, count=rows.size).view(bool)
             return int(np.count_nonzero(in_training if rows.numbers is None else in_training[rows.numbers]))
         parts = [part for part in (training_matrix, self.earlier) if part is not None]
         pairs = np.unique(np.concatenate([_shared_pairs(matrix, part) for part in parts]))
-        if not isinstance(test, Dataset):
+        if interactions is None:
             return len(pairs)
-        times = test.interactions.timestamp
-        is_shared = np.isin(test.interactions.pairs(), pairs)
+        times = interactions.timestamp
+        is_shared = np.isin(interactions.pairs(), pairs)
         if times is not None and self.until is not None:
             is_shared &= times <= self.until
         return int(np.count_nonzero(is_shared))

@@ -35,7 +35,10 @@ def build_page(findings: Findings, sentences: Sequence[str], title: str) -> Page
 
 def _cleaning(findings: Findings) -> Iterator[Section]:
     steps = findings.steps
-    rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in steps.iter_rows()]
+    rows = [
+        (name, *("–" if number is None else f"{number:,}" for number in numbers))
+        for name, *numbers in steps.iter_rows()
+    ]
     table = Table(("step", "transactions", "customers", "items"), rows)
     if steps.height == 1:
         size = (
@@ -48,7 +51,8 @@ def _cleaning(findings: Findings) -> Iterator[Section]:
     sentence = f"{n_read} were read, and {kept} were kept. Customers and items without transactions are not counted."
     yield Section("Cleaning steps", sentence, table)
     columns = {"transactions": "rows", "customers": "users", "items": "items"}
-    shares = {name: (steps[column] / steps[column][0]).to_list() for name, column in columns.items()}
+    first = {column: steps[column].drop_nulls().first() for column in columns.values()}
+    shares = {name: (steps[column] / first[column]).to_list() for name, column in columns.items()}
     chart = charts.grouped_bars(steps["step"].to_list(), shares, Axis("share of what was read", SHARE), horizontal=True)
     yield Section("Share kept after each step", "Share of transactions, customers and items after each step.", chart)
 

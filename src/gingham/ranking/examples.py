@@ -102,9 +102,9 @@ class Examples:
         """
         start, rows = stage.snapshot.moment, dataset.interactions
         when, stop = times(dataset), start + np.timedelta64(stage.snapshot.period)
-        in_period = (when >= start) & (when < stop) & (rows.value > 0)
-        bought = np.unique(rows.pairs()[in_period])
-        buyers = np.unique(rows.user_index[in_period])
+        purchases = rows.take((when >= start) & (when < stop)).positives()
+        bought = np.unique(purchases.pairs())
+        buyers = np.unique(purchases.user_index)
         if len(buyers) > max_users:
             buyers = np.sort(rng.choice(buyers, max_users, replace=False))
         parts = [_block(stage, buyers[at : at + BLOCK], bought) for at in range(0, max(len(buyers), 1), BLOCK)]

@@ -42,7 +42,7 @@ class Snapshot:
     Attributes
     ----------
     dataset : Dataset
-        Only the interactions before `moment`. Users, items and their features have no time.
+        Only the positives before `moment`. Users, items and their features have no time.
     moment : datetime64
         The start of the period to predict.
     period : timedelta
@@ -56,8 +56,8 @@ class Snapshot:
     @classmethod
     def before(cls, dataset: Dataset, moment: np.datetime64, period: timedelta) -> "Snapshot":
         """Return a snapshot of a dataset without the interactions at the moment and later."""
-        rows = dataset.interactions
-        return cls(dataset.with_interactions(rows.take(times(dataset) < moment)), moment, period)
+        rows = dataset.interactions.take(times(dataset) < moment).positives()
+        return cls(dataset.with_interactions(rows), moment, period)
 
     @classmethod
     def latest(cls, dataset: Dataset, period: timedelta) -> "Snapshot":

@@ -240,6 +240,7 @@ class TwoStage(Recommender):
             check_duration("period", self.period),
         )
         training_data = TrainingData.of(interactions)
+        interactions = training_data.positives(interactions)
         sources = self._sources()
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         ranker, fitted_ranker = self._ranker(), None

@@ -15,16 +15,25 @@ from gingham.errors import TableError
 from gingham.forks import require_threads
 from gingham.section import Flag, Integer, Section
 from gingham.tables.checks.doubts import doubts
+from gingham.tables.conditions import IS_KEPT, filter_entities, with_is_kept
 from gingham.tables.finding import Finding, by_severity
+from gingham.tables.guests import Guests, has_user, with_guests_as_users
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
 from gingham.tables.k_core import keep_k_core
-from gingham.tables.origin import Origin, first_line
+from gingham.tables.origin import Origin
+from gingham.tables.returns import Returns, without_returns
 from gingham.tables.schema import Step, Tables, check_tables
 from gingham.tables.transactions import Transactions, require_no_nulls
 from gingham.tables.value import Value, add_value
 from gingham.validation import check_bool, check_type
 
 _DATETIME = pl.Datetime("us")
+# What to do about transactions without a user id, by the setting of `CleanSpec.guests`.
+_NULL_USERS = {
+    None: 'set guests = "drop" in [clean] to remove these rows, or "orders" to make each order a user of its own',
+    "drop": "fill them in, or remove these rows",
+    "orders": 'these rows have no order id, either; fill it in, or set guests = "drop" in [clean]',
+}
 
 
 class CleanSpec(Section):
@@ -34,6 +43,12 @@ class CleanSpec(Section):
 
     Attributes
     ----------
+    transactions : str, optional
+        An SQL condition on the columns of the transactions, such as ``quantity > 0 AND event = 'purchase'``. Columns
+        have the names that they have in the file, and need no role. Rows for which the condition is null are removed.
+    guests : {"drop", "orders"}, optional
+        What to do with transactions without a user id (null or empty text): "drop" removes them; "orders" makes each
+        order of a guest a user of its own, which needs `order_id`. By default they are refused.
     start, end : date or datetime, optional
         Keep transactions with ``start <= timestamp < end``. A time with a zone is converted to UTC.
     last : str, optional
@@ -42,6 +57,11 @@ class CleanSpec(Section):
     deduplicate : bool
         Keep one of several transactions that are equal in every role column. False by default, because a user who buys
         two pieces of an item may have two equal rows.
+    returns : {"net", "drop", "keep"}
+        What to do with returns, which are transactions with a negative quantity. "net" (default): a return reduces the
+        quantity of the user's latest earlier purchases of the item; what was returned wholly is not a purchase. "drop":
+        only the returns are removed. "keep": they stay; with values such as "quantity", an interaction whose value is 0
+        or less is not a positive. Without a quantity column there are no returns.
     min_transactions, max_transactions : int, optional
         Keep transactions of users with at least and at most this many of the transactions that are left.
     unknown : {"keep", "drop"}
@@ -67,10 +87,13 @@ class CleanSpec(Section):
     2
     """
 
+    transactions: str | None = None
+    guests: Guests | None = None
     start: date | datetime | None = None
     end: date | datetime | None = None
     last: str | None = None
     deduplicate: Flag = False
+    returns: Returns = "net"
     min_transactions: Integer | None = Field(default=None, ge=1)
     max_transactions: Integer | None = Field(default=None, ge=1)
     unknown: Literal["keep", "drop"] = "keep"
@@ -160,12 +183,11 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     check_bool("count_ids", count_ids)
     origin = tables.origins["transactions"]
     # Nothing else may refer to the transactions as read, so that a filter frees the memory of the rows it removes.
-    transactions, step, read = _read(tables, spec, count_ids)
+    transactions, steps, read = _read(tables, spec, count_ids)
     entities = dict(read.entities)
     for table, column, condition in (("users", USER_ID, spec.users), ("items", ITEM_ID, spec.items)):
         if condition is not None:
-            entities[column] = _filter_entities(entities[column], condition, tables.origins[table])
-    steps = [step]
+            entities[column] = filter_entities(entities[column], condition, tables.origins[table])
     filters = _apply_filters(transactions, spec, read.tables, entities, origin)
     for name, transactions in filters:
         steps.append(_count(name, transactions, steps[-1].rows, count_ids))
@@ -184,24 +206,60 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     )
 
 
-def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFrame, Step, _Entities]:
+def with_rows_of(tables: Tables, spec: CleanSpec) -> Tables:
+    """Return the tables without the rows that `transactions` and `guests` of a cleaning remove; nothing is read yet.
+
+    Raises
+    ------
+    TableError
+        If the condition is invalid, or a column that is needed is missing.
+    """
+    origin = tables.origins["transactions"]
+    rows, filters = _filters_of_rows(tables.transactions, spec, origin)
+    if filters:
+        rows, origin = rows.filter(*filters.values()), replace(origin, n_rows=None)
+    origins = {**tables.origins, "transactions": origin}
+    return replace(tables, transactions=rows.drop(IS_KEPT, strict=False), origins=origins)
+
+
+def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFrame, list[Step], _Entities]:
     """Read the transactions between the dates, and the users and items tables at the same time; count what was read."""
     origin = tables.origins["transactions"]
+    rows, filters = _filters_of_rows(tables.transactions, spec, origin)
     dates = _between_dates(spec, tables.transactions.collect_schema().names(), origin) if _has_dates(spec) else None
     frames = {USER_ID: (tables.users, tables.origins["users"]), ITEM_ID: (tables.items, tables.origins["items"])}
     count_all = [column for column, (frame, _) in frames.items() if count_ids or frame is None]
     with ThreadPoolExecutor(1) as thread:
         results = {column: thread.submit(_read_entities, frame, column, of) for column, (frame, of) in frames.items()}
-        transactions = Transactions.read(tables.transactions, origin, dates, count_all)
+        transactions = Transactions.read(
+            rows, origin, dates, count_all, filters=list(filters.values()), null_users=_NULL_USERS[spec.guests]
+        )
         read_tables = {column: result.result() for column, result in results.items()}
     entities = {
         column: transactions.ids(column).alias(column).to_frame() if frame is None else frame
         for column, frame in read_tables.items()
     }
-    n_ids = (transactions.n_ids(column) if count_ids else None for column in frames)
-    step = Step(_describe_reading(tables.origins), transactions.n_rows, *n_ids)
+    ids = [transactions.n_ids(column) if count_ids else None for column in frames]
+    steps: list[Step] = []
+    for name, n_rows in zip((_describe_reading(tables.origins), *filters), transactions.n_rows, strict=True):
+        if not n_rows:
+            raise _removes_all(name, steps[-1].rows)
+        steps.append(Step(name, n_rows, *(ids if len(steps) == len(filters) else (None, None))))
     findings = by_severity(tuple(doubts(tables, transactions, read_tables, spec.unknown == "drop")))
-    return transactions.rows, step, _Entities(read_tables, entities, findings)
+    return transactions.rows, steps, _Entities(read_tables, entities, findings)
+
+
+def _filters_of_rows(rows: pl.LazyFrame, spec: CleanSpec, origin: Origin) -> tuple[pl.LazyFrame, dict[str, pl.Expr]]:
+    """Return the transactions, and the conditions that say by their names in the steps which rows are transactions."""
+    filters: dict[str, pl.Expr] = {}
+    if spec.transactions is not None:
+        rows = with_is_kept(rows, spec.transactions, origin)
+        filters[f"transactions where {spec.transactions}"] = pl.col(IS_KEPT)
+    if spec.guests == "drop":
+        filters["without guests"] = has_user(rows)
+    elif spec.guests == "orders":
+        rows = with_guests_as_users(rows, origin)
+    return rows, filters
 
 
 def _describe_reading(origins: Mapping[str, Origin]) -> str:
@@ -226,6 +284,10 @@ def _apply_filters(
     if spec.deduplicate:
         rows = rows.unique(maintain_order=True)
         yield "without duplicates", rows
+    remaining = without_returns(rows, spec.returns)
+    if remaining is not None:
+        rows = remaining
+        yield "without returns", rows
     if spec.min_transactions is not None or spec.max_transactions is not None:
         rows = rows.filter(has_count(rows[USER_ID], spec.min_transactions or 1, spec.max_transactions))
         yield f"users with {_format_range(spec.min_transactions, spec.max_transactions)}", rows
@@ -266,10 +328,14 @@ def _read_entities(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -
 def _count(name: str, rows: pl.DataFrame, n_before: int, count_ids: bool) -> Step:
     """Count what a filter left; refuse a filter that removes all transactions."""
     if rows.is_empty():
-        number = "the only transaction" if n_before == 1 else f"all {n_before:,} transactions"
-        raise TableError(f"The cleaning step '{name}' removes {number}; relax it in the recipe's [clean].")
+        raise _removes_all(name, n_before)
     counts = (count_distinct(rows[column]) if count_ids else None for column in (USER_ID, ITEM_ID))
     return Step(name, rows.height, *counts)
+
+
+def _removes_all(name: str, n_before: int) -> TableError:
+    number = "the only transaction" if n_before == 1 else f"all {n_before:,} transactions"
+    return TableError(f"The cleaning step '{name}' removes {number}; relax it in the recipe's [clean].")
 
 
 def _is_recent(last: str, columns: list[str], origin: Origin) -> pl.Expr:
@@ -293,20 +359,6 @@ def _between_dates(spec: CleanSpec, columns: list[str], origin: Origin) -> pl.Ex
 def _keep_known(rows: pl.DataFrame, entities: pl.DataFrame, id_column: str) -> pl.DataFrame:
     """Keep the transactions whose user (item) has a row in `entities`."""
     return rows.filter(is_among(rows[id_column], entities[id_column]))
-
-
-def _filter_entities(frame: pl.DataFrame, condition: str, origin: Origin) -> pl.DataFrame:
-    # The condition uses the column names of the file, also for the id.
-    renamed = frame.rename({role: column for role, column in origin.columns.items() if role in frame.columns})
-    try:
-        rows = renamed.filter(pl.sql_expr(condition))
-    except pl.exceptions.PolarsError as error:
-        reason = first_line(error).partition("; valid columns")[0]
-        raise TableError(
-            f"The condition {condition!r} cannot be applied to the {origin}: {reason}; "
-            f"use an SQL condition on its columns {', '.join(renamed.columns)}."
-        ) from error
-    return rows.rename({column: role for role, column in origin.columns.items() if column in rows.columns})
 
 
 def _to_datetime(value: date | datetime) -> datetime:

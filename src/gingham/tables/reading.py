@@ -8,6 +8,7 @@ import polars as pl
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.forks import require_threads
+from gingham.tables.conditions import is_kept
 from gingham.tables.csv_table import CsvTable
 from gingham.tables.database import read_query
 from gingham.tables.files import find_files, open_files
@@ -26,6 +27,7 @@ def read(
     *,
     user_features: FeatureSpec | None = None,
     item_features: FeatureSpec | None = None,
+    condition: str | None = None,
 ) -> Tables:
     """Open files or databases as tables; the rows of files are read when the tables are cleaned.
 
@@ -40,6 +42,8 @@ def read(
         The folder that relative paths start from; by default the current one.
     user_features, item_features : FeatureSpec
         The columns that become features; none by default.
+    condition : str, optional
+        The condition of `CleanSpec.transactions`, which may use all columns of the file; `clean` applies it.
 
     Raises
     ------
@@ -53,21 +57,23 @@ def read(
     opened = _open(transactions, base, Origin("transactions", transactions.place, roles), described)
     rows, unit = _transactions(opened, transactions, roles)
     origins = {"transactions": opened.origin.with_detected(unit)}
+    conditions = [] if condition is None else [is_kept(rows, condition, opened.origin)]
     entities: dict[str, pl.LazyFrame] = {}
     for table, source, role in (("users", users, USER_ID), ("items", items, ITEM_ID)):
         if source is None:
             continue
         id_column = getattr(source, role) or roles[role]
         if source.place is None:
-            origin = Origin(table, transactions.place, {role: id_column})
-            frame = _latest_values(rows, id_column, _columns_of(source), transactions.timestamp, opened.origin)
+            origin, timestamp = Origin(table, transactions.place, {role: id_column}), transactions.timestamp
+            kept_rows = rows.filter(*conditions)
+            frame = _latest_values(kept_rows, id_column, _columns_of(source), timestamp, opened.origin)
         else:
             own = _open(source, base, Origin(table, source.place, {role: id_column}), _columns_of(source))
             frame, origin = _entities(own, source, id_column), own.origin
         origins[table] = origin
         entities[table] = _rename_id(frame, id_column, role, origin)
     return Tables(
-        rows.select(pl.col(column).alias(role) for role, column in roles.items()),
+        rows.select(*(pl.col(column).alias(role) for role, column in roles.items()), *conditions),
         entities.get("users"),
         entities.get("items"),
         user_features=user_features,
@@ -153,4 +159,4 @@ def _latest_values(
     last = pl.col(others)
     if timestamp is not None:
         last = last.filter(pl.col(timestamp) == pl.col(timestamp).max())
-    return rows.group_by(id_column, maintain_order=True).agg(last.last())
+    return rows.filter(pl.col(id_column).is_not_null()).group_by(id_column, maintain_order=True).agg(last.last())

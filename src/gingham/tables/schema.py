@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, ORDER_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.section import Flag, Integer, Section
 from gingham.tables.finding import Finding
@@ -138,8 +138,8 @@ class Tables:
     ----------
     transactions : data frame
         One row per transaction, with columns ``user_id`` and ``item_id`` and, optionally, ``timestamp``, ``price``,
-        ``quantity`` and ``channel``. Any eager or lazy frame that narwhals supports: pandas, Polars, PyArrow, DuckDB
-        and others.
+        ``quantity``, ``channel`` and ``order_id``. Any eager or lazy frame that narwhals supports: pandas, Polars,
+        PyArrow, DuckDB and others.
     users, items : data frame, optional
         One row per user (``user_id``) or item (``item_id``); the other columns describe them. None: the users and items
         in the transactions, without a description.
@@ -301,7 +301,8 @@ def _transactions(
                 f"The {origin} has {schema[role]} in column {origin.column(role)!r}, but the {role} must be numeric; "
                 "convert the column to numbers."
             )
-    rows = _convert_id(_convert_id(rows, USER_ID, schema, origin), ITEM_ID, schema, origin)
+    for role in (USER_ID, ITEM_ID, *([ORDER_ID] if ORDER_ID in schema else [])):
+        rows = _convert_id(rows, role, schema, origin)
     detected = None
     if TIMESTAMP in schema:
         times, detected = to_naive_utc(rows, TIMESTAMP, origin, timestamp_format, timestamp_unit)

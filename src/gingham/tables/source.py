@@ -86,6 +86,8 @@ class TransactionsSource(TableSource):
         The numeric columns with the price and the quantity.
     channel : str, optional
         The column with the sales channel, such as a shop or online; text or integers.
+    order_id : str, optional
+        The column with the order (the receipt or basket) of an order line; text or integers.
     """
 
     user_id: str
@@ -96,6 +98,7 @@ class TransactionsSource(TableSource):
     price: str | None = None
     quantity: str | None = None
     channel: str | None = None
+    order_id: str | None = None
 
     @model_validator(mode="after")
     def _has_place(self) -> Self:

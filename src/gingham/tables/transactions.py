@@ -1,6 +1,6 @@
 """The transactions, read once in batches."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.tables.conditions import IS_KEPT
 from gingham.tables.finding import N_ROWS
 from gingham.tables.numbering import Numbering
 from gingham.tables.origin import Origin, format_rows
@@ -16,6 +17,7 @@ from gingham.tables.timestamp import is_possible, require_possible
 
 # Large enough that the fixed cost of a batch does not matter, small compared with the rows that are kept.
 _BATCH = 100_000
+_FILL_IN = "fill them in, or remove these rows"
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,12 @@ class Transactions:
     rows : polars.DataFrame
         The role columns of the transactions that are kept. Text ids are Categorical; the categories of each column are
         its own.
-    n_rows : int
-        The number of transactions that were read, kept or not.
+    n_rows : tuple of int
+        The number of transactions that were read, and the number that was left after each filter.
     """
 
     rows: pl.DataFrame
-    n_rows: int
+    n_rows: tuple[int, ...]
     _collectors: dict[str, "_IdCollector"]
 
     @classmethod
@@ -42,6 +44,9 @@ class Transactions:
         origin: Origin,
         keep: pl.Expr | None = None,
         count_all: Collection[str] = (USER_ID, ITEM_ID),
+        *,
+        filters: Sequence[pl.Expr] = (),
+        null_users: str = _FILL_IN,
     ) -> "Transactions":
         """Read the role columns of a table.
 
@@ -59,6 +64,11 @@ class Transactions:
         count_all : collection of str
             The id columns for which `n_ids` and `ids` include ids of transactions that are not kept; both by default.
             This takes about as long as reading.
+        filters : sequence of polars.Expr
+            Conditions on the role columns and `IS_KEPT`. A row that does not fulfil them is not a transaction: its ids
+            do not count, and may be null.
+        null_users : str
+            What to do about null user ids; part of the error message.
 
         Raises
         ------
@@ -67,35 +77,39 @@ class Transactions:
         """
         schema = frame.collect_schema()
         roles = [role for role in ROLES if role in schema]
+        columns = [*roles, *([IS_KEPT] if IS_KEPT in schema else [])]
         collectors = {str(role): _IdCollector(schema[role]) for role in (USER_ID, ITEM_ID)}
         n_nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP) if role in roles}
         types = schema | {role: collector.dtype for role, collector in collectors.items()}
         before_filter = [role for role in collectors if role in count_all]
         after_filter = [role for role in collectors if role not in count_all]
         possible = is_possible(TIMESTAMP, schema[TIMESTAMP]) if TIMESTAMP in roles else pl.lit(True)
-        n_rows, batches = 0, [pl.DataFrame(schema={role: types[role] for role in roles})]
+        n_rows, batches = [0] * (1 + len(filters)), [pl.DataFrame(schema={role: types[role] for role in roles})]
         with origin.wrap_errors(), ThreadPoolExecutor(len(collectors)) as threads:
 
             def collect_ids(batch: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
                 return batch.with_columns(threads.map(lambda column: collectors[column].add(batch[column]), columns))
 
-            for batch in frame.select(roles).collect_batches(chunk_size=_BATCH, engine="streaming"):
-                n_rows += batch.height
+            for batch in frame.select(columns).collect_batches(chunk_size=_BATCH, engine="streaming"):
+                n_rows[0] += batch.height
+                for number, condition in enumerate(filters, start=1):
+                    batch = batch.filter(condition)
+                    n_rows[number] += batch.height
                 for role in n_nulls:
                     n_nulls[role] += batch[role].null_count()
                 if any(n_nulls.values()):
                     continue  # the table is refused; only the number of nulls is still needed
                 if not batch.select(possible.all()).item():
                     require_possible(batch.filter(~possible)[TIMESTAMP], origin)
-                rows = collect_ids(batch, before_filter)
+                rows = collect_ids(batch.select(roles), before_filter)
                 batches.append(collect_ids(rows if keep is None else rows.filter(keep), after_filter))
-        if not n_rows:
+        if not n_rows[0]:
             raise TableError(f"The {origin} has no rows; it needs at least one transaction.")
         for role, number in n_nulls.items():
-            require_no_nulls(number, role, origin)
+            require_no_nulls(number, role, origin, null_users if role == USER_ID else _FILL_IN)
         rows = pl.concat(batches)  # not rechunked: a copy would double the peak of memory
         ids = (collector.restore(rows[role]) for role, collector in collectors.items())
-        return cls(rows.with_columns(ids), n_rows, collectors)
+        return cls(rows.with_columns(ids), tuple(n_rows), collectors)
 
     def n_ids(self, column: str) -> int:
         """Return the number of distinct ids; those of all transactions that were read if in `count_all`."""
@@ -154,7 +168,7 @@ class _IdCollector:
         return (pl.concat(self._distinct).unique() if self._numbering is None else self._numbering.texts()).sort()
 
 
-def require_no_nulls(number: int, role: str, origin: Origin) -> None:
+def require_no_nulls(number: int, role: str, origin: Origin, remedy: str = _FILL_IN) -> None:
     """Refuse a column that has `number` nulls.
 
     Raises
@@ -164,6 +178,5 @@ def require_no_nulls(number: int, role: str, origin: Origin) -> None:
     """
     if number:
         raise TableError(
-            f"The {origin} has null values in column {origin.column(role)!r} in {format_rows(number)}; "
-            "fill them in, or remove these rows."
+            f"The {origin} has null values in column {origin.column(role)!r} in {format_rows(number)}; {remedy}."
         )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import store
+from gingham.arrays import positive_entries
 from gingham.config import ModelSpec
 from gingham.dataset import Dataset, Interactions
 from gingham.errors import ArtifactError, DataError
@@ -124,7 +125,7 @@ def _write_job(folder: Path, settings: Settings, splits: Iterable[Split[Dataset]
             state, arrays = train.arrays()
         else:
             arrays = train.interactions.arrays()
-        monitored = _monitored(validation.matrix())
+        monitored = _monitored(positive_entries(validation.matrix()))
         _save(folder / f"{n_folds}.train", arrays)
         _save(folder / f"{n_folds}.validation", validation.interactions.arrays())
         _save(folder / f"{n_folds}.monitored", {name: getattr(monitored, name) for name in _CSR})

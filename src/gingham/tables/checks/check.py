@@ -12,7 +12,7 @@ from gingham.forks import require_threads
 from gingham.tables.checks.entities import check_entities
 from gingham.tables.checks.lines import check_lines, collect
 from gingham.tables.checks.transactions import check_transactions
-from gingham.tables.cleaning import CleanSpec, clean
+from gingham.tables.cleaning import CleanSpec, clean, with_rows_of
 from gingham.tables.finding import Finding, by_severity, failure
 from gingham.tables.reading import read
 from gingham.tables.schema import FeatureSpec, Tables, check_tables
@@ -28,7 +28,8 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
     tables : Tables
         The tables, not cleaned.
     spec : CleanSpec, optional
-        The cleaning to try if there are no errors; none by default.
+        The cleaning to try if there are no errors; none by default. Rows that its `transactions` and `guests` remove
+        are not checked.
     now : datetime, optional
         The naive time in UTC after which a timestamp is in the future; by default the current time.
 
@@ -61,7 +62,11 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
             entities[id_column] = frames[0]
             findings += check_entities(frames[0], id_column, features, origin)
     is_dropped = spec is not None and spec.unknown == "drop"
-    findings += check_transactions(tables, entities, now, findings, is_dropped)
+    try:
+        transactions = tables if spec is None else with_rows_of(tables, spec)
+    except TableError as error:
+        return by_severity([*findings, failure("transactions", error)])
+    findings += check_transactions(transactions, entities, now, findings, is_dropped)
     if spec is not None and not any(finding.severity == "error" for finding in findings):
         try:
             clean(tables, spec)
@@ -90,7 +95,7 @@ def check_sources(
     def try_read(table: str, *entities: str) -> Tables | None:
         sources = {key: value for name in entities for key, value in arguments[name].items()}
         try:
-            return read(transactions, base=base, **sources)
+            return read(transactions, base=base, condition=None if spec is None else spec.transactions, **sources)
         except TableError as error:
             errors.append(failure(table, error))
             return None
