@@ -20,6 +20,7 @@ ORDER = (
     "validation",
     "section",
     "randomness",
+    "frames",
     "extras",
     "forks",
     "_native",

@@ -19,6 +19,7 @@ from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
 from gingham.errors import DataError, TableError
 from gingham.forks import require_threads
+from gingham.frames import to_frame
 from gingham.tables import FeatureSpec
 from gingham.validation import check_bool, check_type
 
@@ -90,8 +91,9 @@ class FeatureEncoder:
         TableError
             If a column is missing or cannot be encoded in this way.
         """
-        table = rows if table is None else table
         check_type("spec", spec, FeatureSpec, "a gingham.FeatureSpec")
+        rows = to_frame(rows, "table of rows").collect()
+        table = rows if table is None else to_frame(table, "table").collect()
         _require(table, spec.columns)
         return cls(rows.height, tuple(_fitted(rows, spec, table)), extra, spec.normalize)
 
@@ -111,7 +113,7 @@ class FeatureEncoder:
         """The number of features, including identities."""
         return self.n_identities + len(self.features)
 
-    def encode(self, rows: pl.DataFrame, extra: Any = None, *, identities: bool = False) -> sp.csr_matrix:
+    def encode(self, rows: Any, extra: Any = None, *, identities: bool = False) -> sp.csr_matrix:
         """Encode rows of a table.
 
         An unknown category has the feature of rare categories, or that of null if there were no rare ones. An unknown
@@ -120,8 +122,8 @@ class FeatureEncoder:
 
         Parameters
         ----------
-        rows : polars.DataFrame
-            One row per user or item, known or new; other columns are ignored.
+        rows : data frame
+            One row per user or item, known or new, of pandas, Polars or another library; other columns are ignored.
         extra : matrix of float, shape (n, len(self.extra)), optional
             The features that a function returned, dense or sparse; by default their weights are 0.
         identities : bool
@@ -141,6 +143,7 @@ class FeatureEncoder:
         """
         require_threads("Encoding features")
         check_bool("identities", identities)
+        rows = to_frame(rows, "table of rows").collect()
         _require(rows, [encoding.column for encoding in self.encodings])
         if identities and rows.height != self.n_identities:
             raise DataError(f"There are {rows.height:,} rows for {self.n_identities:,} identities; pass one row each.")
@@ -180,6 +183,8 @@ class FeatureEncoder:
             If `extra` has another shape or a weight that is not finite.
         """
         require_threads("Encoding features")
+        if hasattr(values, "to_dict"):  # a row of pandas
+            values = values.to_dict()
         check_type("values", values, Mapping, "a mapping of columns to values, such as {'age': 30}")
         columns = list(dict.fromkeys(encoding.column for encoding in self.encodings))
         for column in values:

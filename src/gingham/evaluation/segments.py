@@ -6,7 +6,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -16,6 +15,7 @@ from gingham.columns import USER_ID
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
 from gingham.errors import DataError, ParameterError
+from gingham.frames import is_frame, to_frame
 from gingham.metrics import TestRanks
 from gingham.models.training_data import Data, TrainingData
 
@@ -179,16 +179,14 @@ def _by_table(table: pl.DataFrame, training_data: TrainingData, ranks: TestRanks
 def _polars(frame: Any) -> pl.DataFrame:
     """Convert any data frame or a mapping of columns to polars, with null for NaN."""
     try:
-        native = nw.from_native(pl.DataFrame(frame) if isinstance(frame, Mapping) else frame)
-    except TypeError as error:
-        raise ParameterError(
-            f"by is a {type(frame).__name__}; use names of attributes, or a data frame of users."
-        ) from error
+        frame = pl.DataFrame(frame) if isinstance(frame, Mapping) else frame
     except pl.exceptions.ShapeError as error:
         raise DataError(
             f"The columns of by have different lengths: {error}; use one entry per user in each column."
         ) from error
-    table: pl.DataFrame = (native.collect() if isinstance(native, nw.LazyFrame) else native).to_polars()
+    if not is_frame(frame):
+        raise ParameterError(f"by is a {type(frame).__name__}; use names of attributes, or a data frame of users.")
+    table = to_frame(frame, "data frame of by").collect()
     return table.with_columns(cs.decimal().cast(pl.Float64)).with_columns(cs.float().fill_nan(None))
 
 

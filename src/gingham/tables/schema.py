@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import narwhals as nw
 import polars as pl
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from gingham.columns import ITEM_ID, ORDER_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
+from gingham.frames import to_frame
 from gingham.section import Flag, Integer, Section
 from gingham.tables.finding import Finding
-from gingham.tables.origin import Origin, first_line
+from gingham.tables.origin import Origin
 from gingham.tables.timestamp import Unit, to_naive_utc
 from gingham.validation import check_text, check_type, optional
 
@@ -250,34 +250,7 @@ def check_tables(tables: Any) -> None:
 
 def _to_lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
     """Convert any frame to Polars; decimals, which databases use for prices, become floats."""
-    if not isinstance(frame, pl.LazyFrame):
-        wrapped: Any = None
-        try:
-            wrapped = nw.from_native(frame)
-            wrapped = wrapped.collect("polars") if isinstance(wrapped, nw.LazyFrame) else wrapped
-            frame = wrapped.to_polars().lazy()
-        except Exception as error:  # each library behind narwhals has its own errors
-            column = _mixed_column(wrapped)
-            if column is not None:
-                raise TableError(
-                    f"The {origin} mixes types in column {column!r}: {first_line(error)}; convert it to one type."
-                ) from error
-            raise TableError(
-                f"The {origin} cannot be converted to Polars: {first_line(error)}; "
-                "pass a data frame of pandas, Polars, PyArrow or DuckDB."
-            ) from error
-    lazy: pl.LazyFrame = frame
-    return lazy.with_columns(pl.selectors.decimal().cast(pl.Float64))
-
-
-def _mixed_column(frame: Any) -> str | None:
-    """Return the first column of a frame that Polars has no type for."""
-    for column in frame.columns if isinstance(frame, nw.DataFrame) else ():
-        try:
-            frame.select(column).to_polars()
-        except Exception:
-            return str(column)
-    return None
+    return to_frame(frame, str(origin)).with_columns(pl.selectors.decimal().cast(pl.Float64))
 
 
 def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:

@@ -1,0 +1,176 @@
+"""Data frames of other libraries, converted to Polars.
+
+Columns of pandas are converted here, because narwhals and Polars need PyArrow for it, which pandas does not install.
+"""
+
+from typing import Any
+from uuid import UUID
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+
+from gingham.errors import TableError
+
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+def to_frame(frame: Any, what: str) -> pl.LazyFrame:
+    """Convert a data frame of any library to Polars.
+
+    Parameters
+    ----------
+    frame : data frame
+        Eager or lazy, of any library that narwhals supports.
+    what : str
+        What it is, for error messages, such as "users table".
+
+    Raises
+    ------
+    TableError
+        If it is not a data frame, or a column has values of several types.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> to_frame(pd.DataFrame({"user_id": ["ann", None]}), "users table").collect()["user_id"].to_list()
+    ['ann', None]
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return frame
+    if isinstance(frame, pl.DataFrame):
+        return _readable(frame).lazy()
+    if nw.dependencies.is_pandas_dataframe(frame):
+        return _of_pandas(frame, what).lazy()
+    wrapped: Any = None
+    try:
+        wrapped = nw.from_native(frame)
+        wrapped = wrapped.collect("polars") if isinstance(wrapped, nw.LazyFrame) else wrapped
+        converted: pl.DataFrame = wrapped.to_polars()
+    except Exception as error:  # each library behind narwhals has its own errors
+        column = _mixed_column(wrapped)
+        if column is not None:
+            raise _mixed(column, what, error) from error
+        raise TableError(
+            f"The {what} cannot be converted to Polars: {_first_line(error)}; "
+            "pass a data frame of pandas, Polars, PyArrow or DuckDB."
+        ) from error
+    return converted.lazy()
+
+
+def is_frame(value: Any) -> bool:
+    """Return whether a value is a data frame of a library that narwhals supports.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> is_frame(pl.DataFrame()), is_frame([1, 2])
+    (True, False)
+    """
+    if nw.dependencies.is_pandas_dataframe(value):
+        return True
+    try:
+        return isinstance(nw.from_native(value, pass_through=True), nw.DataFrame | nw.LazyFrame)
+    except Exception:  # of a library that is too old, for example
+        return False
+
+
+def _of_pandas(frame: Any, what: str) -> pl.DataFrame:
+    columns: dict[str, pl.Series] = {}
+    for place, name in enumerate(frame.columns):
+        if not isinstance(name, str):
+            raise TableError(f"The {what} has a column {name!r}, which is not text; rename it.")
+        if name in columns:
+            raise TableError(f"The {what} has column {name!r} twice; remove or rename one of them.")
+        try:
+            columns[name] = _of_column(frame.iloc[:, place], name)
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+            raise _mixed(name, what, error) from error
+    return pl.DataFrame(columns)
+
+
+def _of_column(column: Any, name: str) -> pl.Series:
+    """Convert a pandas series."""
+    dtype = column.dtype
+    if hasattr(dtype, "categories"):
+        values = _of_column(dtype.categories.to_series(), name)
+        codes = pl.Series(column.cat.codes.to_numpy()).cast(pl.Int64)
+        return values.gather(codes.set(codes < 0, None))
+    if hasattr(dtype, "pyarrow_dtype") or "pyarrow" in str(getattr(dtype, "storage", "")):
+        series = pl.Series(name, column.array.__arrow_array__())
+        return series.fill_nan(None) if series.dtype.is_float() else series
+    if hasattr(dtype, "numpy_dtype"):  # values with a mask of those that are missing
+        missing = column.isna().to_numpy(dtype=bool)
+        filled = column.fillna(False if dtype.kind == "b" else 0)
+        series = _of_numpy(filled.to_numpy(dtype=dtype.numpy_dtype), name)
+        return pl.select(pl.when(~pl.Series(missing)).then(series).alias(name)).to_series()
+    if str(dtype).startswith("period"):
+        column = column.dt.to_timestamp()
+    zone = getattr(dtype, "tz", None)
+    if zone is not None:
+        series = _of_numpy(column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), name)
+        return series.dt.replace_time_zone("UTC")
+    if getattr(column.dtype, "kind", "O") in "iufbmM":
+        return _of_numpy(column.to_numpy(), name)
+    values = column.to_numpy(dtype=object, copy=True)
+    values[column.isna().to_numpy(dtype=bool)] = None
+    return _of_objects(values.tolist(), name)
+
+
+def _of_numpy(values: Any, name: str) -> pl.Series:
+    if values.dtype.kind == "O":
+        return _of_objects(values.tolist(), name)
+    if values.dtype.kind in "mM" and np.datetime_data(values.dtype)[0] not in ("D", "ms", "us", "ns"):
+        values = values.astype(f"{values.dtype.kind}8[us]")
+    elif values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):
+        values = values.astype(np.float64)
+    series = pl.Series(name, np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False)))
+    return series.fill_nan(None) if series.dtype.is_float() else series
+
+
+def _of_objects(values: list[Any], name: str) -> pl.Series:
+    """Convert Python objects of one type; UUIDs become text."""
+    types = {type(value) for value in values} - {type(None)}
+    names = " and ".join(sorted(kind.__name__ for kind in types))
+    if types == {UUID}:
+        values = [None if value is None else str(value) for value in values]
+    elif len(types) > 1 and all(issubclass(kind, _NUMBERS) and kind is not bool for kind in types):
+        values = [None if value is None else float(value) for value in values]
+    try:
+        series = pl.Series(name, values)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise TypeError(names if len(types) > 1 else f"{names}: {_first_line(error)}") from error
+    if series.dtype == pl.Object or (len(types) > 1 and bool in types):
+        raise TypeError(names)
+    return series.fill_nan(None) if series.dtype.is_float() else series
+
+
+def _readable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Convert the columns of Python objects that a Polars frame has, such as UUIDs; others stay as they are."""
+    objects = [column for column in frame if column.dtype == pl.Object]
+    if not objects:
+        return frame
+    is_uuid = {column.name: {type(value) for value in column} - {type(None)} == {UUID} for column in objects}
+    return frame.with_columns(_of_objects(column.to_list(), column.name) for column in objects if is_uuid[column.name])
+
+
+def _mixed_column(frame: Any) -> str | None:
+    """Return the first column of a frame that Polars has no type for."""
+    for column in frame.columns if isinstance(frame, nw.DataFrame) else ():
+        try:
+            frame.select(column).to_polars()
+        except Exception:
+            return str(column)
+    return None
+
+
+def _mixed(column: str, what: str, error: Exception) -> TableError:
+    return TableError(
+        f"The {what} mixes types in column {column!r}, or has one that is not supported: {_first_line(error)}; "
+        "convert it to text, numbers, dates or times."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
