@@ -235,15 +235,12 @@ class TwoStage(Recommender):
             If LightGBM, or a library that one of the models needs, is not installed.
         """
         self.validate()
-        (n_threads, _), period = (
-            check_fit_arguments(num_threads, callbacks, verbose),
-            check_duration("period", self.period),
-        )
+        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose)
+        period = check_duration("period", self.period)
         training_data = TrainingData.of(interactions)
         interactions = training_data.positives(interactions)
-        sources = self._sources()
+        sources, ranker, fitted_ranker = self._sources(), self._ranker(), None
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
-        ranker, fitted_ranker = self._ranker(), None
         with tqdm(total=2 * self.n_periods + 2, unit=" steps", disable=None if verbose else True) as bar:
             fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
             if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:

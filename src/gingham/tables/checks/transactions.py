@@ -18,6 +18,14 @@ from gingham.tables.timestamp import is_possible, likely_unit
 _OLD = datetime(1990, 1, 1)
 # Times outside these are more likely to be numbers of another unit.
 _FIRST, _LAST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+_NEGATIVE: Mapping[str, tuple[Severity, str]] = {
+    PRICE: ("warning", "negative values; remove these rows unless they are returns"),
+    QUANTITY: (
+        "warning",
+        "negative values, which are returns: they cancel the user's earlier purchases of the item; set returns in "
+        "[clean] to 'drop' or 'keep' for another rule",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +74,8 @@ def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
         yield RowCheck("warning", TIMESTAMP, past, (time < _OLD) & (time >= _FIRST))
     for role in (PRICE, QUANTITY):
         if role in schema and schema[role] != pl.Null:
-            negative = "negative values; remove these rows unless they are returns"
-            yield RowCheck("warning", role, negative, pl.col(role) < 0)
+            severity, negative = _NEGATIVE[role]
+            yield RowCheck(severity, role, negative, pl.col(role) < 0)
             yield RowCheck("note", role, "null values", is_missing(role, schema[role]))
 
 
