@@ -26,8 +26,10 @@ def main() -> None:
         if interrupt is None:
             raise
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        print(str(interrupt) or "Interrupted; no output was written.", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        print(str(interrupt) or "Interrupted; no output was written.", file=sys.stderr, flush=True)
+        _flush(sys.stdout)
+        # Python would end with another code if Ctrl-C was pressed within `exec`, which dataclasses and others use.
+        os._exit(_INTERRUPTED)
     finally:
         _flush(sys.stdout)
 
