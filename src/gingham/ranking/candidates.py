@@ -11,6 +11,7 @@ from pydantic import Field, NonNegativeInt
 from gingham.arrays import Indices
 from gingham.checked import Values, require
 from gingham.errors import ConfigError, ParameterError
+from gingham.forks import require_threads
 from gingham.models import Recommender, build_model, kinds
 from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
@@ -183,6 +184,7 @@ class Candidates:
 
     def pairs(self, users: Indices) -> Pairs:
         """Return the candidates of users: the items that a model suggests, except those that were never sold."""
+        require_threads("Ranking in two stages")
         n_items, n_users, n_sources = len(self._sold), len(users), len(self.scores)
         keys, ranks, sources = [], [], []
         for source, (scores, size) in enumerate(zip(self.scores, self._sizes, strict=True)):

@@ -18,7 +18,6 @@ from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
 from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import ArtifactError, DataError, ParameterError
-from gingham.forks import require_threads
 from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -297,7 +296,6 @@ class TwoStage(Recommender):
         return SharedScores(fill, self._candidate_scores, BLOCK)
 
     def _candidate_scores(self, users: Indices) -> sp.csr_matrix:
-        require_threads("Ranking in two stages")
         pairs, ranker = self._stage.candidates.pairs(users), self._fitted_ranker
         scores = fused_ranks(pairs) if ranker is None else ranker.score(self._stage.features.values(pairs))
         indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
@@ -346,8 +344,7 @@ class TwoStage(Recommender):
         table = self.recommend(user_ids, k, filter_seen, items, exclude, strict=strict)
         if self._fitted_ranker is None:
             raise DataError(
-                "The model has no ranker to explain, because the training data had no timestamps; use a dataset with "
-                "timestamps."
+                "The model has no ranker to explain, because the training data had no timestamps; use data with them."
             )
         users = self.training_data_.user_ids.index(table[USER_ID])
         chosen = self.training_data_.item_ids.index(table[ITEM_ID])
