@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cro
 from sklearn.utils.validation import check_is_fitted
 
 import gingham.loading  # noqa: F401 (registers every model)
+from gingham.errors import ParameterError
 from gingham.lightfm import LightFM
 from gingham.models import EarlyStopping, HybridMF, Recommender, kinds, model_class
 from gingham.ranking import CandidateSource, LightGBMRanker, TwoStage
@@ -72,6 +73,27 @@ def test_sklearn_clones_models(model: Any) -> None:
         for each in (model, cloned)
     )
     assert params == others
+
+
+def test_parameters_of_parameters_can_be_set() -> None:
+    model = TwoStage([HybridMF(4)], LightGBMRanker(num_leaves=4))
+    assert clone(model).set_params(ranker__num_leaves=9, n_periods=2).ranker.num_leaves == 9
+    assert model.ranker.num_leaves == 4
+    for name in ("ranker__colour", "period__colour", "colour__period"):
+        with pytest.raises(ParameterError, match=f"has no parameter '{name.removeprefix('ranker__')}'"):
+            model.set_params(**{name: 1})
+
+
+@pytest.mark.parametrize("base", [LightFM, HybridMF])
+def test_a_subclass_can_pass_parameters_on(base: type[Any]) -> None:
+    class Shop(base):
+        def __init__(self, colour: str = "red", *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.colour = colour
+
+    model = Shop("blue", loss="bpr", random_state=1)
+    assert model.param_names() == ["colour", *base.param_names()]
+    assert (clone(model).colour, clone(model).loss) == ("blue", "bpr")
 
 
 def test_searches_find_the_best_parameters() -> None:

@@ -11,6 +11,8 @@ from gingham.checked import require
 from gingham.errors import ParameterError
 from gingham.validation import Check
 
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 class Parametrized:
     """An object whose constructor only stores its parameters.
@@ -27,8 +29,18 @@ class Parametrized:
 
     @classmethod
     def param_names(cls) -> list[str]:
-        """Return the names of the constructor's parameters."""
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        """Return the names of the constructor's parameters.
+
+        A constructor with ``**kwargs`` passes these on, so its parameters include those of the next class.
+        """
+        names: dict[str, None] = {}
+        for owner in cls.__mro__:
+            if "__init__" in vars(owner):
+                _, *parameters = inspect.signature(vars(owner)["__init__"]).parameters.values()
+                names |= dict.fromkeys(part.name for part in parameters if part.kind not in _VARIADIC)
+                if all(part.kind != inspect.Parameter.VAR_KEYWORD for part in parameters):
+                    break
+        return list(names)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002
         """Return the parameters by name; `deep` exists for scikit-learn and has no effect."""
@@ -37,6 +49,8 @@ class Parametrized:
     def set_params(self, **params: Any) -> Self:
         """Set parameters by name; they are used by the next `fit` or `fold_in`.
 
+        As in scikit-learn, ``ranker__num_leaves`` is the parameter ``num_leaves`` of the parameter ``ranker``.
+
         Raises
         ------
         ParameterError
@@ -44,6 +58,11 @@ class Parametrized:
         """
         names = self.param_names()
         for name, value in params.items():
+            own, _, rest = name.partition("__")
+            owner = getattr(self, own) if rest and own in names else None
+            if hasattr(owner, "set_params"):
+                owner.set_params(**{rest: value})
+                continue
             if name not in names:
                 near = get_close_matches(name, names, n=1)
                 hint = f"did you mean {near[0]!r}" if near else f"it has {', '.join(names)}"
