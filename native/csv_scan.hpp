@@ -3,8 +3,13 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace gingham {
 
@@ -40,6 +45,26 @@ struct CsvFormat {
     char copied_separator;  // the separator of the copy
 };
 
+// Plain lines are read in blocks of this many bytes, one bit for each.
+inline constexpr int64_t kBlock = 64;
+
+// The bits of the bytes of a block that are `wanted`. With a loop over bytes instead, counting took a third of the time
+// of reading.
+inline uint64_t matches(const char* block, char wanted) {
+    uint64_t mask = 0;
+#if defined(__SSE2__)
+    const __m128i all = _mm_set1_epi8(wanted);
+    for (int part = 0; part < 4; ++part) {
+        const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block) + part);
+        const auto bits = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, all)));
+        mask |= static_cast<uint64_t>(bits) << (16 * part);
+    }
+#else
+    for (int64_t i = 0; i < kBlock; ++i) mask |= static_cast<uint64_t>(block[i] == wanted) << i;
+#endif
+    return mask;
+}
+
 // Reads whole records. In a copy, records end with a line feed, blank lines are left out, and an unquoted field with a
 // quotation mark or the copy's separator is quoted.
 template <bool kCopy>
@@ -52,8 +77,8 @@ class CsvScan {
         const char *at = data, *const end = data + size;
         const char* const out_start = out_;
         while (at < end) {
-            const char* next = plain_line(at, end);
-            if (next == nullptr) next = record(at, end, last);
+            at = plain_lines(at, end);
+            const char* next = record(at, end, last);
             if (next == nullptr) break;
             at = next;
         }
@@ -62,28 +87,38 @@ class CsvScan {
     }
 
   private:
-    // Read a line without quotation marks; nullptr if the next line is not that simple.
-    const char* plain_line(const char* at, const char* end) {
-        if (format_.width != 1) return nullptr;
-        const auto* newline = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
-        if (newline == nullptr) return nullptr;
-        const char* stop = newline > at && newline[-1] == '\r' ? newline - 1 : newline;
+    // Read lines without quotation marks, NUL bytes and lone carriage returns; return where the first record starts
+    // that is not so simple, or whose end is too close to the end of the data.
+    const char* plain_lines(const char* at, const char* end) {
+        if (format_.width != 1) return at;
+        const char* line = at;
         int64_t separators = 0;
-        bool plain = true;
-        // Sums of bytes are fast, but must not overflow.
-        for (const char* block = at; block < stop; block += 128) {
-            const int64_t size = std::min<int64_t>(stop - block, 128);
-            uint8_t matches = 0, special = 0;
-            for (int64_t i = 0; i < size; ++i) {
-                const char c = block[i];
-                matches = static_cast<uint8_t>(matches + (c == format_.separator));
-                special |= static_cast<uint8_t>((c == '"') | (c == '\r') | (c == '\0') |
-                                                (kCopy && c == format_.copied_separator && c != format_.separator));
+        for (const char* block = at; end - block > kBlock; block += kBlock) {
+            const uint64_t line_feeds = matches(block, '\n');
+            uint64_t returns = matches(block, '\r') & ~(line_feeds >> 1);
+            if (block[kBlock] == '\n') returns &= ~(uint64_t{1} << (kBlock - 1));
+            uint64_t special = matches(block, '"') | matches(block, '\0') | returns;
+            if (kCopy && format_.copied_separator != format_.separator)
+                special |= matches(block, format_.copied_separator);
+            // Only what is before the first special byte; for 0, everything.
+            uint64_t ends = line_feeds & ((special & -special) - 1);
+            uint64_t fields = matches(block, format_.separator);
+            for (; ends != 0; ends &= ends - 1) {
+                const int place = std::countr_zero(ends);
+                const uint64_t before = (uint64_t{1} << place) - 1;
+                plain_line(line, block + place, separators + std::popcount(fields & before));
+                line = block + place + 1;
+                fields &= ~before;
+                separators = 0;
             }
-            separators += matches;
-            plain &= !special;
+            if (special != 0) return line;
+            separators += std::popcount(fields);
         }
-        if (!plain) return nullptr;
+        return line;
+    }
+
+    void plain_line(const char* at, const char* line_feed, int64_t separators) {
+        const char* stop = line_feed > at && line_feed[-1] == '\r' ? line_feed - 1 : line_feed;
         const bool blank = separators == 0 && is_blank(at, stop);
         if (kCopy && !blank) {
             for (const char* from = at; from < stop; ++from)
@@ -91,7 +126,6 @@ class CsvScan {
             *out_++ = '\n';
         }
         end_record(separators + 1, blank, 1);
-        return newline + 1;
     }
 
     // Read any record; nullptr if it is not complete and more bytes follow.

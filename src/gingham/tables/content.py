@@ -15,7 +15,7 @@ try:
 except ModuleNotFoundError:  # on Windows
     resource = None  # type: ignore[assignment]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _MEMORY = Path("/proc/meminfo")
 _SIZES = Path("/proc/self/statm")
