@@ -1,6 +1,8 @@
 """The content of text files: decompressed, in chunks, and never more than fits in memory."""
 
 import gzip
+import io
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,7 +18,11 @@ except ModuleNotFoundError:  # on Windows
     resource = None  # type: ignore[assignment]
 
 _CHUNK = 1 << 18
-_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
+# The share of the free memory that one file may take.
+_SHARE = 0.7
+# How many files of an archive a message names.
+_LISTED = 5
 _MEMORY = Path("/proc/meminfo")
 _SIZES = Path("/proc/self/statm")
 
@@ -38,7 +44,7 @@ def magic(file: str, size: int = 8) -> bytes:
 
 def is_plain(file: str) -> bool:
     """Return whether a file is local and not compressed."""
-    return not is_url(file) and not magic(file).startswith((_GZIP, _ZSTD, _ZIP))
+    return not is_url(file) and not magic(file).startswith((_GZIP, _ZSTD, *_ZIP))
 
 
 def is_zip(file: str) -> bool:
@@ -74,7 +80,9 @@ def collect(chunks: Iterator[bytes]) -> bytes:
     ContentError
         If they are larger than the free memory.
     """
-    return b"".join(_limited(chunks))
+    content = io.BytesIO()
+    content.writelines(_limited(chunks))
+    return content.getvalue()
 
 
 def _pieces(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
@@ -93,8 +101,12 @@ def _lines(file: str) -> Iterator[bytes]:
 def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
     try:
         if is_zip(file):
-            with zipfile.ZipFile(file) as archive, archive.open(_only_member(archive)) as member:
-                yield member
+            with zipfile.ZipFile(file) as archive:
+                member = _only_member(archive)
+                if member.file_size > (limit := _limit()):
+                    raise _too_large(limit)
+                with archive.open(member) as stream:
+                    yield stream
         else:
             with gzip.open(file) as stream:
                 yield stream
@@ -108,31 +120,46 @@ def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
         ) from error
 
 
-def _only_member(archive: zipfile.ZipFile) -> str:
-    """Return the name of the one file in a zip archive."""
-    names = [
-        name
-        for name in archive.namelist()
-        if not name.endswith("/") and not name.startswith("__MACOSX/") and not Path(name).name.startswith(".")
+def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """Return the one file in a zip archive."""
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir()
+        and not member.filename.startswith("__MACOSX/")
+        and not Path(member.filename).name.startswith(".")
     ]
-    if len(names) != 1:
-        listed = f" ({', '.join(names[:5])})" if names else ""
+    names = [member.filename for member in members]
+    if "[Content_Types].xml" in names:
+        raise ContentError("is an Excel file, not text; rename it so that it ends in .xlsx")
+    if len(members) != 1:
+        listed = f" ({', '.join(names[:_LISTED])})" if members else ""
         raise ContentError(
-            f"is a zip archive with {len(names)} files{listed}, not with one text file; unpack it, and use their paths"
+            f"is a zip archive with {len(members)} files{listed}, not with one; unpack it, and use their paths"
         )
-    return names[0]
+    return members[0]
 
 
 def _limited(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    limit, size = free_memory(), 0
+    """Yield chunks as long as they fit in memory together."""
+    limit, size = _limit(), 0
     for chunk in chunks:
         size += len(chunk)
-        if limit is not None and size > limit:
-            raise ContentError(
-                f"is larger than the {limit / 2**30:.1f} GB of free memory when it is decompressed or converted; "
-                "convert it to Parquet or to uncompressed UTF-8, or use a machine with more memory"
-            )
+        if size > limit:
+            raise _too_large(limit)
         yield chunk
+
+
+def _limit() -> float:
+    memory = free_memory()
+    return math.inf if memory is None else _SHARE * memory
+
+
+def _too_large(limit: float) -> ContentError:
+    return ContentError(
+        f"is larger than {limit / 2**30:.1f} GB, which is most of the free memory, when it is decompressed or "
+        "converted; use Parquet or uncompressed UTF-8, or a machine with more memory"
+    )
 
 
 def free_memory() -> int | None:

@@ -7,6 +7,10 @@ import numpy as np
 
 from gingham import _native
 from gingham.arrays import Longs
+from gingham.tables.content import ContentError
+
+# A longer record is not one: Polars could not hold it either.
+_LONGEST = 2**30
 
 
 @dataclass
@@ -99,6 +103,11 @@ def _run(chunks: Iterator[bytes], separator: str, counts: Longs, copied_separato
             yield copy
             del rest[:read]
             enough = 2 * len(rest) if read == 0 else 0
+        if len(rest) > _LONGEST:
+            raise ContentError(
+                f"has a line of more than {_LONGEST / 2**30:g} GB from line {int(counts[0]):,} on; it is not a table, "
+                "or a quotation mark is not closed"
+            )
     yield _scan(rest, True, separator, counts, copied_separator)[1]
 
 

@@ -1,7 +1,9 @@
 """Tables whose files say what type each column has: Parquet, JSON lines, Excel; and results of queries."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -66,23 +68,42 @@ def open_json_lines(files: Sequence[str], given: FileFormat, origin: Origin) -> 
 
 
 def _json_lines(file: str, origin: Origin) -> pl.DataFrame:
+    n_lines = sum(1 for _ in _lines(file))
+    if not n_lines:
+        raise TableError(f"The {origin} has no rows: there is no JSON object in it; export it again.")
     content: Any = Path(file) if is_plain(file) else collect(read_chunks(file))
     with origin.wrap_errors():
-        rows = pl.read_ndjson(content, infer_schema_length=None)
-    n_lines = sum(1 for line in _lines(file) if line.strip())
-    if rows.height != n_lines:
-        raise TableError(
-            f"The {origin} has {n_lines:,} lines, but {rows.height:,} JSON objects; write one in each line."
-        )
+        try:
+            rows = pl.read_ndjson(content, infer_schema_length=None)
+        except pl.exceptions.PolarsError as error:
+            _refuse_line(file, error)
+            raise
+        if rows.height != n_lines:
+            _refuse_line(file, None)
     return rows
 
 
-def _lines(file: str) -> Iterable[bytes]:
-    rest = b""
-    for chunk in read_chunks(file):
+def _refuse_line(file: str, error: Exception | None) -> None:
+    """Refuse the first line that is not a JSON object, if there is one."""
+    for number, line in _lines(file):
+        try:
+            is_object = isinstance(json.loads(line), dict)
+        except (ValueError, RecursionError):
+            is_object = False
+        if not is_object:
+            reason = f"is not a JSON object in line {number:,}; write one object in each line"
+            raise ContentError(reason) from error
+
+
+def _lines(file: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank with their numbers."""
+    rest, number = b"", 0
+    for chunk in chain(read_chunks(file), [b"\n"]):
         *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    yield rest
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield number, line
 
 
 def open_excel(files: Sequence[str], given: FileFormat, origin: Origin) -> TypedTable:
