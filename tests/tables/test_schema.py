@@ -98,7 +98,7 @@ def test_replacing_a_field_keeps_the_others() -> None:
         ({"transactions": ROWS.with_columns(price=pl.lit("1,50"))}, ["String", "'price'", "numbers"]),
         ({"transactions": ROWS.with_columns(quantity=pl.lit("two"))}, ["String", "'quantity'", "numbers"]),
         ({"users": pl.DataFrame({"customer": ["a"]})}, ["users table", "'user_id'", "'customer'"]),
-        ({"items": pl.DataFrame({"item_id": ["1"]})}, ["items table", "String", "'item_id'", "Int64", "transactions"]),
+        ({"items": pl.DataFrame({"item_id": ["01"]})}, ["items table", "String", "'item_id'", "Int64", "transactions"]),
         (
             {"users": pl.DataFrame({"user_id": ["a"], "age": [1]}), "user_features": FeatureSpec(quantile={"agee": 3})},
             ["users table", "'agee'", "'age'"],

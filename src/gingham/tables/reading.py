@@ -76,6 +76,7 @@ def read(
         rows.select(*(pl.col(column).alias(role) for role, column in roles.items()), *conditions),
         entities.get("users"),
         entities.get("items"),
+        id_type=transactions.id_type,
         user_features=user_features,
         item_features=item_features,
         item_name=items.name if items else None,

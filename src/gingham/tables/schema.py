@@ -13,6 +13,7 @@ from gingham.errors import TableError
 from gingham.frames import to_frame
 from gingham.section import Flag, Integer, Section
 from gingham.tables.finding import Finding
+from gingham.tables.id_types import IdTable, IdType
 from gingham.tables.origin import Origin
 from gingham.tables.timestamp import Unit, to_naive_utc
 from gingham.validation import check_text, check_type, optional
@@ -147,6 +148,9 @@ class Tables:
         The strftime format of timestamps that are text other than ISO 8601, such as ``"%m/%d/%Y"``.
     timestamp_unit : {"s", "ms", "us", "ns", "d", "excel"}, optional
         The unit of timestamps that are numbers; by default it is detected, as for `TransactionsSource`.
+    id_type : {"text", "integer"}, optional
+        The type of the ids in all tables. By default, integers (also floats that are whole numbers) and text keep their
+        type, and text becomes integers if another table has integers and no id changes.
     user_features, item_features : FeatureSpec
         The columns of `users` and `items` that become features; none by default.
     item_name, item_type : str, optional
@@ -206,6 +210,7 @@ class Tables:
         *,
         timestamp_format: str | None = None,
         timestamp_unit: Unit | None = None,
+        id_type: IdType | None = None,
         user_features: FeatureSpec | None = None,
         item_features: FeatureSpec | None = None,
         item_name: str | None = None,
@@ -224,13 +229,22 @@ class Tables:
         if origins is not None:
             check_type("origins", origins, Mapping, "a mapping of tables to their origins")
         origins = {name: (origins or {}).get(name, Origin(name)) for name in ("transactions", "users", "items")}
-        transactions, unit = _transactions(transactions, origins["transactions"], timestamp_format, timestamp_unit)
-        origins["transactions"] = origins["transactions"].with_detected(unit)
+        rows, origin = _transactions(transactions, origins["transactions"], timestamp_format, timestamp_unit, id_type)
         labels = [label for label in (item_name, item_type) if label is not None]
+        entities: dict[str, pl.LazyFrame | None] = {}
+        for name, table, id_column, columns in (
+            ("users", users, USER_ID, user_features.columns),
+            ("items", items, ITEM_ID, [*item_features.columns, *labels]),
+        ):
+            ids = _entities(table, id_column, columns, origins[name], id_type)
+            if ids is not None:
+                ids, (rows, _, origin) = ids.like(IdTable(rows, id_column, origin))
+                origins[name] = ids.origin
+            entities[name] = None if ids is None else ids.rows
+        origins["transactions"] = origin
         values = {
-            "transactions": transactions,
-            "users": _entities(users, USER_ID, user_features.columns, transactions, origins),
-            "items": _entities(items, ITEM_ID, [*item_features.columns, *labels], transactions, origins),
+            "transactions": rows,
+            **entities,
             "user_features": user_features,
             "item_features": item_features,
             "item_name": item_name,
@@ -249,8 +263,9 @@ def check_tables(tables: Any) -> None:
 
 
 def _to_lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
-    """Convert any frame to Polars; decimals, which databases use for prices, become floats."""
-    return to_frame(frame, str(origin)).with_columns(pl.selectors.decimal().cast(pl.Float64))
+    """Convert any frame to Polars; decimals, which databases use for prices, become floats, except for ids."""
+    ids = pl.selectors.by_name(USER_ID, ITEM_ID, ORDER_ID, require_all=False)
+    return to_frame(frame, str(origin)).with_columns((pl.selectors.decimal() - ids).cast(pl.Float64))
 
 
 def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:
@@ -263,9 +278,13 @@ def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.
 
 
 def _transactions(
-    frame: Any, origin: Origin, timestamp_format: str | None, timestamp_unit: Unit | None
-) -> tuple[pl.LazyFrame, str | None]:
-    """Check the columns of the transactions, and convert their types, and return what was detected."""
+    frame: Any,
+    origin: Origin,
+    timestamp_format: str | None,
+    timestamp_unit: Unit | None,
+    id_type: IdType | None,
+) -> tuple[pl.LazyFrame, Origin]:
+    """Check the columns of the transactions, and convert their types; the origin says what was detected."""
     rows = _to_lazy(frame, origin)
     schema = _schema(rows, origin, (USER_ID, ITEM_ID))
     for role in (PRICE, QUANTITY):
@@ -274,22 +293,19 @@ def _transactions(
                 f"The {origin} has {schema[role]} in column {origin.column(role)!r}, but the {role} must be numeric; "
                 "convert the column to numbers."
             )
-    for role in (USER_ID, ITEM_ID, *([ORDER_ID] if ORDER_ID in schema else [])):
-        rows = _convert_id(rows, role, schema, origin)
-    detected = None
+    for role in (USER_ID, ITEM_ID, ORDER_ID):
+        if role in schema:
+            rows, _, origin = IdTable(rows, role, origin).typed(None if role == ORDER_ID else id_type)
     if TIMESTAMP in schema:
         times, detected = to_naive_utc(rows, TIMESTAMP, origin, timestamp_format, timestamp_unit)
-        rows = rows.with_columns(times)
+        rows, origin = rows.with_columns(times), origin.with_detected(detected)
     elif timestamp_format is not None or timestamp_unit is not None:
         raise origin.missing_role(TIMESTAMP, "timestamp_format" if timestamp_unit is None else "timestamp_unit")
-    return rows, detected
+    return rows, origin
 
 
-def _entities(
-    frame: Any, id_column: str, columns: list[str], transactions: pl.LazyFrame, origins: Mapping[str, Origin]
-) -> pl.LazyFrame | None:
-    """Check the columns of the users or items table, if there is one; its id must have the transactions' type."""
-    origin = origins["users" if id_column == USER_ID else "items"]
+def _entities(frame: Any, id_column: str, columns: list[str], origin: Origin, id_type: IdType | None) -> IdTable | None:
+    """Check the columns of the users or items table, if there is one."""
     if frame is None:
         if columns:
             raise TableError(
@@ -297,33 +313,5 @@ def _entities(
             )
         return None
     rows = _to_lazy(frame, origin)
-    rows = _convert_id(rows, id_column, _schema(rows, origin, [id_column, *columns]), origin)
-    dtype, expected = (_without_categories(table.collect_schema()[id_column]) for table in (rows, transactions))
-    if dtype != expected:
-        other = origins["transactions"]
-        raise TableError(
-            f"The {origin} has {dtype} in column {origin.column(id_column)!r}, but the {other} has {expected} in "
-            f"column {other.column(id_column)!r}; use the same type in both."
-        )
-    return rows
-
-
-def _without_categories(dtype: pl.DataType) -> pl.DataType:
-    """Return String for Categorical, and any other type as it is."""
-    return pl.String() if isinstance(dtype, pl.Categorical) else dtype
-
-
-def _convert_id(frame: pl.LazyFrame, column: str, schema: pl.Schema, origin: Origin) -> pl.LazyFrame:
-    """Convert an id column to Int64 or text."""
-    dtype = schema[column]
-    if dtype.is_integer():
-        return frame if dtype == pl.Int64 else frame.with_columns(pl.col(column).cast(pl.Int64))
-    if dtype == pl.String or isinstance(dtype, pl.Categorical):
-        return frame
-    # A column without values has no type in pandas. Cleaning refuses the empty table.
-    if dtype in (pl.Enum, pl.Null):
-        return frame.with_columns(pl.col(column).cast(pl.String))
-    raise TableError(
-        f"The {origin} has {dtype} in column {origin.column(column)!r}, but ids must be integers or text; "
-        "convert the column."
-    )
+    _schema(rows, origin, [id_column, *columns])
+    return IdTable(rows, id_column, origin).typed(id_type)

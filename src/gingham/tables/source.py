@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gingham.tables.database import without_password
 from gingham.tables.format import FileFormat
+from gingham.tables.id_types import IdType
 from gingham.tables.timestamp import Unit, check_format
 
 # How many files of a list a message names.
@@ -74,6 +75,9 @@ class TransactionsSource(TableSource):
         Files or a database, as in `TableSource`.
     user_id, item_id : str
         The columns with the ids of the user and the item.
+    id_type : {"text", "integer"}, optional
+        The type of the ids in all tables. By default, ids in text files are text, other ids keep their type, and text
+        becomes integers if another table has integers and no id changes.
     timestamp : str, optional
         The column with the time: dates or times, ISO 8601 text, or numbers of seconds, milliseconds, microseconds or
         nanoseconds since 1970. Without it, transactions cannot be filtered or split by time.
@@ -92,6 +96,7 @@ class TransactionsSource(TableSource):
 
     user_id: str
     item_id: str
+    id_type: IdType | None = None
     timestamp: str | None = None
     timestamp_format: str | None = None
     timestamp_unit: Unit | None = None
