@@ -147,7 +147,7 @@ def test_timestamps_that_do_not_match_the_format_are_refused(tmp_path: Path) -> 
         sales(tmp_path, timestamp=None, timestamp_format="%Y")
     pl.DataFrame({"who": ["a"], "what": ["b"], "when": [datetime(2019, 1, 1)]}).write_parquet(tmp_path / "s.parquet")
     with pytest.raises(TableError, match="timestamp_format is for text only"):
-        read(TransactionsSource(path="s.parquet", **ROLES, timestamp_format="%Y"), base=tmp_path)
+        read(TransactionsSource(path="s.parquet", **ROLES, timestamp_format="%Y-%m-%d"), base=tmp_path)
 
 
 def test_the_last_row_is_the_latest_without_timestamps(tmp_path: Path) -> None:
