@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 from gingham.errors import ParameterError
+from gingham.validation import shown
 
 
 @runtime_checkable
@@ -74,5 +75,5 @@ def check_progress(progress: Any) -> Progress:
     gingham.errors.ParameterError: progress must be an object with stage, message and result, not True.
     """
     if progress is not None and (isinstance(progress, type) or not isinstance(progress, Progress)):
-        raise ParameterError(f"progress must be an object with stage, message and result, not {progress!r}.")
+        raise ParameterError(f"progress must be an object with stage, message and result, not {shown(progress)}.")
     return Silent() if progress is None else progress

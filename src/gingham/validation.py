@@ -1,7 +1,7 @@
 """Checks of arguments. Each raises a `ParameterError` with the argument's name, its value and what it must be."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from os import PathLike, cpu_count
@@ -105,6 +105,22 @@ def check_path(name: str, value: Any) -> Path:
     return Path(text)
 
 
+def check_list(name: str, value: Any, what: str) -> list[Any]:
+    """Return the elements of any iterable except a text; `what` says what they are.
+
+    Examples
+    --------
+    >>> check_list("names", ("a", "b"), "names")
+    ['a', 'b']
+    """
+    try:
+        if not isinstance(value, str | bytes | Mapping):
+            return list(value)
+    except Exception:  # whatever the object of a caller does
+        pass
+    raise ParameterError(f"{name} must be a list of {what}, not {shown(value)}.")
+
+
 def check_callables(name: str, value: Any) -> list[Callable[..., Any]]:
     """Return functions as a list.
 
@@ -113,10 +129,7 @@ def check_callables(name: str, value: Any) -> list[Callable[..., Any]]:
     >>> check_callables("callbacks", [print])
     [<built-in function print>]
     """
-    try:
-        functions = list(value)
-    except Exception:  # whatever the object of a caller does
-        functions = [None]
+    functions = check_list(name, value, "functions")
     if not all(callable(function) for function in functions):
         raise ParameterError(f"{name} must be a list of functions, not {shown(value)}.")
     return functions

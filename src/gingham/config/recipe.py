@@ -15,7 +15,7 @@ from gingham.section import Flag, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
-from gingham.validation import check_path
+from gingham.validation import check_path, check_text
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
@@ -193,6 +193,9 @@ class Recipe(Section):
         ConfigError
             If the text is not TOML, or keys or values are wrong: one sentence for each problem.
         """
+        check_text("text", text)
+        check_text("file", file)
+        base = check_path("base", base)
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -201,7 +204,7 @@ class Recipe(Section):
             recipe = cls.model_validate({"name": Path(file).stem, **content})
         except ValidationError as error:
             raise ConfigError(sentences(error, cls, content, file)) from error
-        recipe._base, recipe._text = Path(base), text
+        recipe._base, recipe._text = base, text
         return recipe
 
 

@@ -15,7 +15,7 @@ from gingham.checked import Values, require, stored_csr
 from gingham.dataset.codes import Codes
 from gingham.dataset.feature import Feature, FeatureKind
 from gingham.errors import DataError
-from gingham.validation import shown
+from gingham.validation import check_list
 
 
 class _StoredFeatures(Values):
@@ -77,8 +77,7 @@ class Features:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"The features are not a matrix of numbers: {error}; pass a sparse matrix.") from error
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            raise DataError(f"names must be a list of names, not {shown(names)}.")
+        names = check_list("names", names, "names or instances of Feature")
         definitions = tuple(name if isinstance(name, Feature) else Feature(name, kind="number") for name in names)
         if len(definitions) > weights.shape[1]:
             raise DataError(

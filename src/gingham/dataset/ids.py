@@ -14,7 +14,7 @@ from gingham.dataset.id_list import IdList, id_series, typed
 from gingham.errors import DataError, UnknownIdError
 from gingham.forks import require_threads, threads_lost
 from gingham.tables.id_codes import is_strictly_increasing
-from gingham.validation import check_bool, check_text, check_type, shown
+from gingham.validation import check_bool, check_list, check_text, check_type, shown
 
 # For fewer ids a binary search is faster than building the hash table of a join.
 _FEW = 10_000
@@ -126,7 +126,7 @@ class Ids:
             If `strict`, and some ids are not among these.
         """
         check_bool("strict", strict)
-        series = [id_series(ids) for ids in lists]
+        series = [id_series(ids) for ids in check_list("lists", lists, "lists of ids")]
         places = [self._find(ids) for ids in series]
         pairs = zip(series, places, strict=True)
         unknown = [value for ids, index in pairs if -1 in index for value in ids.gather(np.flatnonzero(index < 0))]
@@ -156,9 +156,7 @@ class Ids:
 
     def ids(self, index: npt.ArrayLike) -> pl.Series:
         """Return the ids at `index`, an array of integers."""
-        places = np.asarray(index)
-        if places.ndim:
-            places = array_of(places, "index", "integers")
+        places = array_of(np.atleast_1d(index) if np.isscalar(index) else index, "index", "integers")
         require_indices("index", places, len(self))
         return self.values.gather(places)
 

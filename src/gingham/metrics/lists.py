@@ -14,7 +14,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Indices, check_matrix, pattern, positive_entries, require_indices
+from gingham.arrays import Indices, array_of, pattern, positive_entries, require_indices, valid
+from gingham.errors import DataError
 from gingham.validation import check_integer, check_type
 
 
@@ -69,13 +70,14 @@ class Lists:
         features : csr_matrix or None
             The item features that diversity compares, shape (n_items, n_features); none by default.
         """
-        for name, array in (("items", items), ("users", users)):
-            check_type(name, array, np.ndarray, "an array of indices")
-        check_matrix("interactions", interactions)
+        check_type("items", items, np.ndarray, "an array of indices")
+        if items.ndim != 2 or items.dtype.kind != "i":
+            raise DataError(f"items is a {items.ndim}-dimensional array of {items.dtype}; pass one row for each list.")
+        interactions = positive_entries(valid(interactions, "interactions").tocsr())
+        users = array_of(users, "users", "integers")
         require_indices("users", users, interactions.shape[0])
-        if features is not None:
-            check_matrix("features", features)
-        interactions = positive_entries(interactions.tocsr())
+        require_indices("items", items[items >= 0], interactions.shape[1])
+        features = None if features is None else valid(features, "features").tocsr()
         n_buyers = np.bincount(interactions.indices, minlength=interactions.shape[1])
         n_active = int(np.count_nonzero(np.diff(interactions.indptr)))
         return cls(items, interactions[users], n_buyers, n_active, features)

@@ -30,7 +30,8 @@ def _in_top_k(test: TestRanks, k: int) -> npt.NDArray[np.bool_]:
 
 
 def _hits(test: TestRanks, k: int) -> Values:
-    return test.sum(_in_top_k(test, k))
+    in_top_k = _in_top_k(test, k)  # first, because it checks the arguments
+    return test.sum(in_top_k)
 
 
 def precision_at_k(test: TestRanks, k: int) -> Values:

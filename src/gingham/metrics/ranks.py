@@ -14,7 +14,7 @@ from gingham.arrays import Indices, Matrix, array_of, pattern, positive_entries,
 from gingham.dataset import Dataset, Ids
 from gingham.errors import DataError, ParameterError
 from gingham.scores import Ranking
-from gingham.validation import check_integer, check_type, shown
+from gingham.validation import check_integer, check_list, shown
 
 Values = npt.NDArray[np.float64]
 Test: TypeAlias = Dataset | Matrix
@@ -128,15 +128,15 @@ class TestRanks:
         [2, 1]
         """
         check_integer("n_items", n_items)
-        check_type("ranks", ranks, (Sequence, np.ndarray), "a list of the ranks of each user, such as [[0, 2], [1]]")
-        rows = [array_of(row, "ranks", "integers").astype(np.int32) for row in ranks]
+        lists = check_list("ranks", ranks, "the ranks of each user, such as [[0, 2], [1]]")
+        rows = [array_of(row, "ranks", "integers").astype(np.int32) for row in lists]
         for row in rows:
             require_indices("ranks", row, n_items)
             if not len(row):
                 raise DataError("ranks has a user without test items; leave out such users.")
         places = np.concatenate([np.empty(0, np.int32), *map(np.sort, rows)])
-        users = np.arange(len(ranks), dtype=np.int32)
-        indptr = np.append(0, np.cumsum([len(row) for row in ranks])).astype(np.int64)
+        users = np.arange(len(rows), dtype=np.int32)
+        indptr = np.append(0, np.cumsum([len(row) for row in rows])).astype(np.int64)
         return cls(users, indptr, places, places.astype(np.float64), n_items, np.full(len(users), n_items), places)
 
     @property

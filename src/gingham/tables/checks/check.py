@@ -50,6 +50,8 @@ def check(tables: Tables, spec: CleanSpec | None = None, now: datetime | None = 
     """
     require_threads("Checking tables")
     check_tables(tables)
+    if spec is not None:
+        check_type("spec", spec, CleanSpec, "a gingham.CleanSpec")
     now = datetime.now(UTC).replace(tzinfo=None) if now is None else now
     check_type("now", now, datetime, "a datetime.datetime")
     findings = list(check_lines(tables.origins.values()))
