@@ -62,6 +62,29 @@ def test_a_closed_pipe_is_silent(shop: Path, command: list[str]) -> None:
         process.wait(timeout=120)
 
 
+def test_a_run_whose_output_nobody_reads_is_complete(shop: Path) -> None:
+    out = shop.parent / "out"
+    arguments = [sys.executable, "-m", "gingham", "run", str(shop), "--out", str(out)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Error" not in process.stderr.read()
+        assert process.wait(timeout=120) == 0
+    assert (out / "metrics.json").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("command", [["check", "shop.toml"], ["--help"]])
+def test_output_that_cannot_be_written_is_one_sentence(shop: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        arguments = [sys.executable, "-m", "gingham", *command]
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, cwd=shop.parent)
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == "Error: The output cannot be written: No space left on device."
+    assert b"Traceback" not in done.stderr
+
+
 INTERRUPTED = """
 import os, signal, sys, threading
 class Slow:

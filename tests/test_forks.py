@@ -83,6 +83,8 @@ for what, action in {
 }.items():
     print(what, ends(action) == 4)
 for what, action in {
+    "an allow-list": lambda: everyone.recommend(["user 000001"], k=1, items=["i1", "i7", "no item"] * 5_000),
+    "floats": lambda: everyone.recommend(["user 000001"], k=1, exclude=pl.Series(range(30_000), dtype=pl.Float64)),
     "categories": lambda: everyone.recommend(pl.Series(["user 000001"] * 20_000, dtype=pl.Categorical)),
     "split by time": lambda: gg.split.by_time(train, test="7d"),
     "random split": lambda: gg.split.random(train, random_state=1),

@@ -7,31 +7,40 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-_INTERRUPTED = 130  # the exit code after Ctrl-C
+_FAILED, _INTERRUPTED = 2, 130  # exit codes
 _ASCII = {"…": "...", "–": "-", "×": "x", "±": "+-"}
 
 
 def main() -> None:
-    """Run the command line; see `gingham.cli`. The exit code is 130 after Ctrl-C, whenever it is pressed."""
+    """Run the command line; see `gingham.cli`.
+
+    The exit code is 130 after Ctrl-C, whenever it is pressed, and 2 if the output cannot be written.
+    """
     codecs.register_error(_replace.__name__, _replace)
     for stream in (sys.stdout, sys.stderr):
         _configure(stream)
     try:
-        # Here, so that Ctrl-C during slow imports is handled.
-        from gingham import cli
+        try:
+            # Here, so that Ctrl-C during slow imports is handled.
+            from gingham import cli
 
-        cli.main()
+            cli.main()
+        finally:
+            if sys.stdout is not None:  # None if it is closed
+                sys.stdout.flush()
+    except OSError as error:
+        _close_output()
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has ended
+            print(f"Error: {error.filename or 'The output'} cannot be written: {error.strerror}.", file=sys.stderr)
+        sys.exit(_FAILED)
     except BaseException as error:
         interrupt = _interrupt(error)
         if interrupt is None:
             raise
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         print(str(interrupt) or "Interrupted; no output was written.", file=sys.stderr, flush=True)
-        _flush(sys.stdout)
         # Python would end with another code if Ctrl-C was pressed within `exec`, which dataclasses and others use.
         os._exit(_INTERRUPTED)
-    finally:
-        _flush(sys.stdout)
 
 
 def _configure(stream: TextIO) -> None:
@@ -56,13 +65,10 @@ def _interrupt(error: BaseException | None) -> KeyboardInterrupt | None:
     return error
 
 
-def _flush(stream: TextIO) -> None:
-    """Write what is buffered. If the reader, such as `head`, has ended, the rest is dropped without a message."""
-    try:
-        stream.flush()
-    except BrokenPipeError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _close_output() -> None:
+    """Drop what is still buffered, so that Python does not try to write it again when it ends."""
+    with suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -148,11 +148,15 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new_content(tmp_path: Path, ki
 def test_a_kill_at_any_moment_leaves_complete_content(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "shop"
     saver = first_save(path, kind)
-    moments = random.Random(1)
-    versions = [1]
+    start = time.monotonic()
+    saver.start(2, 100_000)
+    assert saver.status() == 0
+    seconds = time.monotonic() - start
+    moments = random.Random(N_RANDOM)
+    versions = [2]
     for _ in range(N_RANDOM // 2):
         child = saver.start(versions[-1] + 1, 0)
-        time.sleep(moments.uniform(0.01, 0.06))
+        time.sleep(moments.uniform(0, 4 * seconds))
         os.kill(child, signal.SIGKILL)
         assert saver.status() == signal.SIGKILL
         versions.append(stored_version(path, kind))

@@ -1,5 +1,6 @@
 """What commands print: tables on standard output, progress and errors on standard error."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -38,6 +39,11 @@ class SafeConsole(Console):
         """Render anything, including text that was not built by `cell`."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text, _LAYOUT), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more once the reader, such as `head`, has ended; the command still writes its files."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 output = SafeConsole(highlight=False, markup=False)
