@@ -105,3 +105,44 @@ def test_missing_values_equal_pandas(shop: Any) -> None:
             if column not in ("customer_id", "article_id"):
                 assert result[table, column] == number
     assert result["transactions", "price"] == 0
+
+
+def test_ranges_keep_their_natural_order() -> None:
+    income = ["100-124K"] * 4 + ["Under 15K"] * 2 + ["250K+"] * 3 + ["15-24K"] * 5 + [None] * 2
+    table = ProfiledTable("users", pl.DataFrame({"user_id": range(16), "income": income}), "user_id")
+    (result,) = counts(table, pl.DataFrame({"user_id": [0], "purchases": [2]}))
+    assert result.is_ordered
+    assert result.frame["value"].to_list() == ["Under 15K", "15-24K", "100-124K", "250K+", UNKNOWN]
+    assert result.frame["number"].to_list() == [2, 5, 4, 3, 2]
+    assert result.frame["purchases"].to_list() == [0, 0, 2, 0, 0]
+
+
+def test_of_many_values_the_most_frequent_are_shown() -> None:
+    countries = [f"country {number:02}" for number in range(40) for _ in range(41 - number)]
+    rows = pl.DataFrame({"user_id": range(len(countries)), "country": countries})
+    (result,) = counts(
+        ProfiledTable("users", rows, "user_id"), pl.DataFrame({"user_id": [0, 860 - 1], "purchases": [2, 3]})
+    )
+    assert result.frame["value"].to_list() == [*(f"country {number:02}" for number in range(15)), "25 other values"]
+    assert result.rest == "25 other values"
+    assert result.frame["number"].sum() == len(countries)
+    assert result.frame["purchases"].to_list()[-1] == 3
+    # Nothing is frequent among names.
+    names = pl.DataFrame({"user_id": range(1000), "name": [f"name {number % 400}" for number in range(1000)]})
+    assert counts(ProfiledTable("users", names, "user_id"), pl.DataFrame({"user_id": [0], "purchases": [2]})) == ()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e308, -1e308, *range(20)],
+        [1e18 + number * 1e3 for number in range(20)],
+        [5e-324 * number for number in range(1, 20)],
+        [float("inf"), float("-inf"), float("nan"), *range(20)],
+        [0.1, *([2**53] * 9), *range(12)],
+    ],
+)
+def test_extreme_measures_have_histograms(values: list[float]) -> None:
+    rows = pl.DataFrame({"item_id": range(len(values)), "weight": pl.Series(values, dtype=pl.Float64)})
+    (result,) = histograms(ProfiledTable("items", rows, "item_id"))
+    assert result.frame["number"].sum() == np.isfinite(values).sum()

@@ -37,3 +37,22 @@ def test_day_count_column_words_and_sentence_case() -> None:
     columns = ("index_group_name", "age", "name")
     assert [words.column_words(column) for column in columns] == ["index group", "age", "name"]
     assert words.sentence_case("index group") == "Index group"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0339, "0.0339"),
+        (0.00012345, "0.000123"),
+        (12.5, "12.50"),
+        (7.0, "7"),
+        (0, "0"),
+        (-3.25, "-3.25"),
+        (1234567.8, "1,234,568"),
+        (0.5, "0.5"),
+        (float("inf"), "inf"),
+        (1e-300, "0"),
+    ],
+)
+def test_amounts_have_the_digits_that_matter(number: float, text: str) -> None:
+    assert words.amount(number) == text

@@ -11,6 +11,8 @@ import polars as pl
 
 # A category has at most this many values, and on average at least two rows per value.
 _MAX_CATEGORY_VALUES = 30
+# A text column with more values is a category, too, if its most frequent values have this share of the rows.
+N_SHOWN, _SHOWN_SHARE = 15, 0.2
 # Integers with fewer distinct values are a category, such as a household size or a class.
 _MIN_MEASURE_VALUES = 8
 # Codes are only looked for next to text columns with at most this many values.
@@ -62,6 +64,21 @@ class ProfiledTable:
             and not self._is_code(column)
         ]
         return [column for column in candidates if not self._has_better_equivalent(column, candidates)]
+
+    @cached_property
+    def long_categories(self) -> list[str]:
+        """The text columns with many values of which the `N_SHOWN` most frequent have a share that matters."""
+        return [
+            column
+            for column, n_values in self.n_values.items()
+            if _MAX_CATEGORY_VALUES < n_values <= self.rows.height // 2
+            and self._is_text(column)
+            and self._share_of_frequent(column) >= _SHOWN_SHARE
+        ]
+
+    def _share_of_frequent(self, column: str) -> float:
+        counts = self.rows[column].drop_nulls().value_counts(name="rows")["rows"]
+        return float(counts.top_k(N_SHOWN).sum() / counts.sum())
 
     @cached_property
     def measures(self) -> list[str]:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from gingham.profiling.columns import ProfiledTable
+from gingham.profiling.columns import N_SHOWN, ProfiledTable
+from gingham.profiling.ranges import in_natural_order
 
 UNKNOWN = "unknown"
 
 # Limits per table, so that the page stays short.
-_MAX_HIERARCHIES, _MAX_CATEGORIES, _MAX_MEASURES, _MAX_SPLITS = 2, 2, 2, 2
+_MAX_HIERARCHIES, _MAX_CATEGORIES, _MAX_LONG, _MAX_MEASURES, _MAX_SPLITS = 2, 2, 2, 2, 2
 _MAX_GROUPS = 8  # a measure is split by categories with fewer values
 _BINS = 40
 
@@ -27,13 +28,20 @@ class Counts:
         The outer category, if each value of `column` belongs to one of its values.
     frame : polars.DataFrame
         ``value`` (text) and, with an outer category, ``within`` (text); the ``number`` of users or items, and
-        ``purchases``, the number of their transactions. Largest first; values of one outer value are adjacent.
+        ``purchases``, the number of their transactions. Largest first; values of one outer value are adjacent. Ranges
+        of numbers, such as "15-24K", are in their natural order.
+    is_ordered : bool
+        Whether the values are in their natural order.
+    rest : str, optional
+        The value, such as "23 other values", that stands for all but the 15 most frequent values of a column with many.
     """
 
     table: str
     column: str
     within: str | None
     frame: pl.DataFrame
+    is_ordered: bool = False
+    rest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Histogram:
 
 
 def counts(table: ProfiledTable, purchases: pl.DataFrame) -> tuple[Counts, ...]:
-    """Count the rows of a table by its categories: first by hierarchies, then by single categories.
+    """Count the rows of a table by its categories: by hierarchies, by single ones, and by those with many values.
 
     Parameters
     ----------
@@ -82,9 +90,25 @@ def counts(table: ProfiledTable, purchases: pl.DataFrame) -> tuple[Counts, ...]:
             hierarchies.append(Counts(table.table, inner, outer, _count_values(table.rows, inner, outer, per_row)))
             used |= {outer, inner}
     singles = [column for column in table.categories if column not in used][:_MAX_CATEGORIES]
-    return *hierarchies, *(
-        Counts(table.table, column, None, _count_values(table.rows, column, None, per_row)) for column in singles
-    )
+    long = [_of_long(table, column, per_row) for column in table.long_categories[:_MAX_LONG]]
+    return *hierarchies, *(_of_single(table, column, per_row) for column in singles), *long
+
+
+def _of_single(table: ProfiledTable, column: str, per_row: pl.Series) -> Counts:
+    frame = _count_values(table.rows, column, None, per_row)
+    ordered = in_natural_order(frame["value"])
+    if ordered is None:
+        return Counts(table.table, column, None, frame)
+    frame = pl.DataFrame({"value": ordered}).join(frame, "value", how="left", maintain_order="left")
+    return Counts(table.table, column, None, frame, is_ordered=True)
+
+
+def _of_long(table: ProfiledTable, column: str, per_row: pl.Series) -> Counts:
+    frame = _count_values(table.rows, column, None, per_row)
+    top, others = frame.head(N_SHOWN), frame.slice(N_SHOWN)
+    rest = f"{others.height:,} other values"
+    sums = others.select(pl.lit(rest).alias("value"), pl.col("number", "purchases").sum()).head(1)
+    return Counts(table.table, column, None, pl.concat([top, sums]), rest=rest)
 
 
 def _count_values(rows: pl.DataFrame, column: str, within: str | None, purchases: pl.Series) -> pl.DataFrame:
@@ -111,9 +135,10 @@ def _histogram(table: ProfiledTable, column: str, by: str | None) -> Histogram:
     rows = rows.filter(pl.col("value").is_finite())
     values = rows["value"]
     low, median, high = (float(values.quantile(part, "nearest") or 0) for part in (0.001, 0.5, 0.999))
-    width = _round_width((high - low) / _BINS, integer=table.is_integer(column))
+    # Divided first, because the difference of the largest numbers is infinite.
+    width = _round_width(high / _BINS - low / _BINS, integer=table.is_integer(column))
     start = math.floor(low / width) * width
-    n_bins = max(1, math.ceil((high - start) / width + 1e-9))
+    n_bins = max(1, math.ceil(high / width - start / width + 1e-9))
     bin_ = ((pl.col("value") - start) / width).floor().clip(0, n_bins - 1).cast(pl.Int64)
     binned = rows.group_by(bin_.alias("bin"), "group").agg(pl.len().cast(pl.Int64).alias("number"))
     groups = binned.group_by("group").agg(pl.col("number").sum()).sort("number", "group", descending=[True, False])

@@ -11,6 +11,7 @@ from gingham.profiling import descriptions, prices, timeline
 from gingham.profiling.columns import ProfiledTable
 from gingham.profiling.demand import Spread, best_sellers, median_half_life
 from gingham.profiling.descriptions import Counts, Histogram
+from gingham.profiling.orders import Orders
 from gingham.profiling.repeats import Repeats
 from gingham.profiling.sales import ITEM, USER, Sales
 from gingham.tables import Tables
@@ -44,6 +45,8 @@ class Findings:
         The items with the most transactions, and how fast their sales fell; see `demand.best_sellers`.
     half_life : float, optional
         The median half-life of the best sellers, in days.
+    orders : Orders, optional
+        How many orders users placed; None without order ids and timestamps.
     repeats : Repeats
         How often users buy the same item again, and after how many days.
     counts : tuple of Counts
@@ -70,10 +73,16 @@ class Findings:
     items: Spread
     best_sellers: pl.DataFrame
     half_life: float | None
+    orders: Orders | None
     repeats: Repeats
     counts: tuple[Counts, ...]
     histograms: tuple[Histogram, ...]
     missing: pl.DataFrame
+
+    @property
+    def line(self) -> str:
+        """What a transaction is called: "order line" if orders have ids, otherwise "transaction"."""
+        return "order line" if self.orders is not None and self.orders.has_ids else "transaction"
 
     @classmethod
     def of(cls, tables: Tables) -> Self:
@@ -112,6 +121,7 @@ class Findings:
             items=items,
             best_sellers=best,
             half_life=median_half_life(best),
+            orders=Orders.of(sales),
             repeats=Repeats.of(sales),
             counts=tuple(count for table in counts for count in table),
             histograms=tuple(histogram for table in histograms for histogram in table),

@@ -71,13 +71,13 @@ def candidates(findings: Findings) -> list[Candidate]:
 
 
 def _top(findings: Findings) -> Iterator[Candidate]:
-    items, users = findings.items, findings.users
+    line, items, users = findings.line, findings.items, findings.users
     part, typical = (0.01, 0.2) if items.number >= 200 else (0.1, 0.4)
     n_top, share = max(1, round(items.number * part)), items.share_of_top(part)
-    text = f"{_leaders(n_top, items.number, 'best-selling item')} {percent(share)} of all transactions."
+    text = f"{_leaders(n_top, items.number, 'best-selling item')} {percent(share)} of all {line}s."
     yield Candidate("items", text, share, typical, 0.12)
     n_top, share = max(1, round(users.number * 0.1)), users.share_of_top(0.1)
-    text = f"{_leaders(n_top, users.number, 'most active customer')} {percent(share)} of all transactions."
+    text = f"{_leaders(n_top, users.number, 'most active customer')} {percent(share)} of all {line}s."
     yield Candidate("users", text, share, 0.4, 0.12)
 
 
@@ -88,19 +88,35 @@ def _leaders(number: int, total: int, noun: str) -> str:
 
 
 def _once(findings: Findings) -> Iterator[Candidate]:
-    share, median = findings.users.share_with(1), count(findings.users.median, "transaction")
+    line = findings.line
+    share, median = findings.users.share_with(1), count(findings.users.median, line)
     once = f"{percent(share)} of the active customers have" if share else "No customer has"
-    text = f"{once} only one transaction; the median customer has {median}."
+    text = f"{once} only one {line}; the median customer has {median}."
     yield Candidate("users", text, share, 0.25, 0.15)
     share = findings.items.share_with(1)
     once = f"{percent(share)} of the items that were sold were" if share else "No item was"
     yield Candidate("items", f"{once} sold only once.", share, 0.1, 0.15)
 
 
+def _orders(findings: Findings) -> Iterator[Candidate]:
+    orders = findings.orders
+    if orders is None or orders.number == findings.n_transactions:
+        return
+    share, median = orders.share_with_one, count(orders.median, "order")
+    once = f"{percent(share)} of the active customers" if share else "No customer"
+    meaning = "" if orders.has_ids else " (an order is everything that a customer bought on one day)"
+    text = f"{once} placed only one order; the median customer placed {median}{meaning}."
+    yield Candidate("orders", text, share, 0.4, 0.15)
+    lines = count(orders.median_lines, findings.line)
+    meaning = "" if orders.has_ids else ", if an order is everything that a customer bought on one day"
+    text = f"The median order has {lines}{meaning}."
+    yield Candidate("baskets", text, math.log(orders.median_lines), math.log(3), 0.7)
+
+
 def _repeats(findings: Findings) -> Iterator[Candidate]:
     share, days = findings.repeats.share, findings.repeats.median_days
     gap = "" if days is None else f", typically {count(days, 'day')} earlier"
-    text = f"In {percent(share)} of all transactions the customer had bought the same item before{gap}."
+    text = f"In {percent(share)} of all {findings.line}s the customer had bought the same item before{gap}."
     if not findings.repeats.number:
         text = "No customer bought the same item again."
     yield Candidate("repeats", text, share, 0.15, 0.15)
@@ -113,14 +129,14 @@ def _inactive(findings: Findings) -> Iterator[Candidate]:
     ):
         inactive = total - spread.number
         if inactive:
-            text = f"{percent(inactive / total)} of the {count(total, SINGULAR[table])} have no transactions."
+            text = f"{percent(inactive / total)} of the {count(total, SINGULAR[table])} have no {findings.line}s."
             yield Candidate(f"inactive {table}", text, inactive / total, 0.1, 0.2)
 
 
 def _cleaning(findings: Findings) -> Iterator[Candidate]:
     if findings.steps.height > 1:
         n_read, n_kept = findings.steps["rows"][0], findings.n_transactions
-        text = f"Cleaning kept {percent(n_kept / n_read)} of the {count(n_read, 'transaction')} that were read."
+        text = f"Cleaning kept {percent(n_kept / n_read)} of the {count(n_read, findings.line)} that were read."
         yield Candidate("cleaning", text, n_kept / n_read, 0.7, 0.3)
 
 
@@ -130,10 +146,10 @@ def _weekdays(findings: Findings) -> Iterator[Candidate]:
         (best, most), (worst, least) = weekdays.row(0), weekdays.row(-1)
         # A weekday without transactions counts as a difference of a factor of 100.
         ratio = most / max(least, 0.01 * most)
-        text = f"{best} is the busiest weekday; there are no transactions on {worst}s."
+        text = f"{best} is the busiest weekday; there are no {findings.line}s on {worst}s."
         if least:
             higher = difference(most / least, f"on {worst}")
-            text = f"{best} is the busiest weekday; its number of transactions is {higher}, the quietest one."
+            text = f"{best} is the busiest weekday; its number of {findings.line}s is {higher}, the quietest one."
         yield Candidate("week", text, math.log(ratio), math.log(1.4), 0.3)
 
 
@@ -143,7 +159,7 @@ def _peak(findings: Findings) -> Iterator[Candidate]:
         best = weeks.sort("sum", descending=True, maintain_order=True).row(0, named=True)
         ratio = best["sum"] / (findings.days["transactions"].sum() / findings.days.height * 7)
         times = f"{'only ' if ratio < _TYPICAL_PEAK else ''}{ratio:.1f} times"
-        text = f"The busiest seven days, up to {day(best['day'])}, had {times} the transactions of an average week."
+        text = f"The busiest seven days, up to {day(best['day'])}, had {times} the {findings.line}s of an average week."
         yield Candidate("peak", text, math.log(ratio), math.log(_TYPICAL_PEAK), 0.35)
 
 
@@ -157,7 +173,7 @@ def _growth(findings: Findings) -> Iterator[Candidate]:
         before, when = int(daily.head(_MONTH).sum()), "in the first four weeks"
     now = int(daily.tail(_MONTH).sum())
     if before and now:
-        text = f"In the last four weeks the number of transactions was {difference(now / before, when)}."
+        text = f"In the last four weeks the number of {findings.line}s was {difference(now / before, when)}."
         yield Candidate("growth", text, math.log(now / before), 0.0, 0.3)
 
 
@@ -172,7 +188,7 @@ def _new(findings: Findings) -> Iterator[Candidate]:
     ):
         share = weeks[table].mean()
         if isinstance(share, float):
-            text = f"{period}, {percent(share)} of the transactions {source}."
+            text = f"{period}, {percent(share)} of the {findings.line}s {source}."
             yield Candidate(f"new {table}", text, share, typical, 0.1)
 
 
@@ -208,7 +224,7 @@ def _channels(findings: Findings) -> Iterator[Candidate]:
     if findings.channels is not None and findings.channels.height > 1:
         name, number = findings.channels.row(0)
         share = number / findings.n_transactions
-        text = f"Channel {name} accounts for {percent(share)} of all transactions."
+        text = f"Channel {name} accounts for {percent(share)} of all {findings.line}s."
         yield Candidate("channels", text, share, 0.65, 0.2)
     prices = findings.price_by_channel
     if prices is not None and prices["q50"][0] > 0 and prices["q50"][1] > 0:
@@ -223,21 +239,24 @@ def _categories(findings: Findings) -> Iterator[Candidate]:
     """Yield, for users and for items, the category value with the most disproportionate share of transactions."""
     for table in ("users", "items"):
         sentences = [
-            candidate for counts in findings.counts if counts.table == table for candidate in _disproportionate(counts)
+            candidate
+            for counts in findings.counts
+            if counts.table == table
+            for candidate in _disproportionate(counts, findings.line)
         ]
         if sentences:
             # Of two values that differ equally, prefer the one with more than its share.
             yield max(sentences, key=lambda candidate: (round(candidate.surprise, 6), candidate.value))
 
 
-def _disproportionate(counts: Counts) -> Iterator[Candidate]:
+def _disproportionate(counts: Counts, line: str) -> Iterator[Candidate]:
     total, transactions = counts.frame["number"].sum(), counts.frame["purchases"].sum()
     for row in counts.frame.iter_rows(named=True):
         share, weight = row["number"] / total, row["purchases"] / max(1, transactions)
-        if row["value"] != UNKNOWN and max(share, weight) >= _MIN_SHARE and weight > 0:
+        if row["value"] not in (UNKNOWN, counts.rest) and max(share, weight) >= _MIN_SHARE and weight > 0:
             plural = PLURAL[counts.table]
             group = f'{sentence_case(plural)} with {column_words(counts.column)} "{row["value"]}"'
-            shares = f"{percent(share)} of all {plural} and account for {percent(weight)} of the transactions"
+            shares = f"{percent(share)} of all {plural} and account for {percent(weight)} of the {line}s"
             text = f"{group} are {shares}."
             yield Candidate(f"categories of {counts.table}", text, math.log(weight / share), 0.0, 0.6)
 
@@ -245,6 +264,7 @@ def _disproportionate(counts: Counts) -> Iterator[Candidate]:
 _TOPICS: tuple[Callable[[Findings], Iterator[Candidate]], ...] = (
     _top,
     _once,
+    _orders,
     _repeats,
     _inactive,
     _cleaning,

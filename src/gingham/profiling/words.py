@@ -1,5 +1,6 @@
 """Format numbers, dates and column names for sentences."""
 
+import math
 from datetime import date
 
 # What the page calls the rows of a table.
@@ -24,6 +25,15 @@ def count(number: float, noun: str) -> str:
     """Format a number with its noun: ``1 item``, ``1.5 items``, ``1,200 items``."""
     digits = f"{number:,.1f}".removesuffix(".0")
     return f"{digits} {noun if number == 1 else noun + 's'}"
+
+
+def amount(number: float) -> str:
+    """Format a price or a measure: ``1,234``, ``12.50``, ``0.0339``; small numbers with three digits that matter."""
+    if not number or abs(number) >= 1:
+        digits = 0 if float(number).is_integer() or abs(number) >= 1000 else 2
+        return f"{number:,.{digits}f}"
+    decimals = 2 - math.floor(math.log10(abs(number)))
+    return f"{number:.{min(decimals, 12)}f}".rstrip("0").rstrip(".")
 
 
 def column_words(column: str) -> str:
