@@ -60,11 +60,9 @@ def test_sentences_tell_orders_from_order_lines() -> None:
     assert "The median order has 1 order line." in sentences
     assert "No customer has only one order line; the median customer has 3 order lines." in sentences
     assert not [text for text in sentences if "transaction" in text and "transactions table" not in text]
+    placed, meaning = "the median customer placed 2 orders", "an order is everything that a customer bought on one day"
     by_day = texts(ROWS.drop("order_id"))
-    assert (
-        "33% of the active customers placed only one order; the median customer placed 2 orders (an order is everything "
-        "that a customer bought on one day)."
-    ) in by_day
+    assert f"33% of the active customers placed only one order; {placed} ({meaning})." in by_day
     page = profile(Tables(ROWS)).to_html()
     assert "An order line is one row of the transactions table." in page
     assert "Order lines per customer" in page
