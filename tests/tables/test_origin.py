@@ -43,3 +43,10 @@ def test_error_for_a_missing_role_says_where_to_set_it() -> None:
     assert words + "add a column 'timestamp'" in str(Origin("transactions").missing_role("timestamp", "last='7d'"))
     message = str(Origin("transactions", "sales.csv").missing_role("timestamp", "last='7d'"))
     assert words + "set timestamp in the recipe's [transactions]" in message
+
+
+def test_rows_are_compared_with_the_number_that_was_counted() -> None:
+    Origin("users").require_all_rows(3)
+    Origin("users", n_rows=3).require_all_rows(3)
+    with pytest.raises(TableError, match=r"The users table \(u.csv\) has 4 rows, but 3 were read"):
+        Origin("users", "u.csv", n_rows=4).require_all_rows(3)

@@ -203,6 +203,7 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
         items=entities[ITEM_ID].lazy(),
         steps=tuple(steps),
         findings=read.findings,
+        origins={name: replace(one, n_rows=None) for name, one in tables.origins.items()},
     )
 
 
@@ -310,6 +311,7 @@ def _read_entities(frame: pl.LazyFrame | None, id_column: str, origin: Origin) -
         return None
     with origin.wrap_errors():
         rows = frame.collect(engine="streaming")
+    origin.require_all_rows(rows.height)
     if rows.is_empty():
         raise TableError(f"The {origin} has no rows; add rows, or leave out the table.")
     if isinstance(rows.schema[id_column], pl.Categorical):

@@ -35,7 +35,7 @@ class Origin:
     detected : tuple of str
         How they and their columns are written, as far as that was detected and is not usual, such as "separator ';'".
     n_rows : int or None
-        The number of rows, counted independently of reading; None if they were not counted.
+        The number of rows, counted independently of reading; None if they were not counted, or rows were removed.
     """
 
     table: str
@@ -56,6 +56,20 @@ class Origin:
     def column(self, role: str) -> str:
         """Return the name that a role's column has in the file."""
         return self.columns.get(role, role)
+
+    def require_all_rows(self, n_rows: int) -> None:
+        """Compare the number of rows that were read with the number of records that were counted.
+
+        Raises
+        ------
+        TableError
+            If they differ.
+        """
+        if self.n_rows is not None and n_rows != self.n_rows:
+            raise TableError(
+                f"The {self} has {format_rows(self.n_rows)}, but {n_rows:,} were read; if the file did not change "
+                "meanwhile, convert it to Parquet, and report this."
+            )
 
     def missing_column(self, column: str, columns: Iterable[str]) -> TableError:
         """Return the error for a column that is not one of `columns`; it names similar ones, or else lists them."""

@@ -103,6 +103,7 @@ class Transactions:
                     require_possible(batch.filter(~possible)[TIMESTAMP], origin)
                 rows = collect_ids(batch.select(roles), before_filter)
                 batches.append(collect_ids(rows if keep is None else rows.filter(keep), after_filter))
+        origin.require_all_rows(n_rows[0])
         if not n_rows[0]:
             raise TableError(f"The {origin} has no rows; it needs at least one transaction.")
         for role, number in n_nulls.items():

@@ -99,6 +99,7 @@ def check_transactions(
         ],
         origin,
         findings,
+        n_rows=lambda totals: int(totals[N_ROWS][0]),
     )
     if results is None:
         return
