@@ -51,6 +51,10 @@ def test_nothing_is_converted(key: str, wrong: Any) -> None:
         (lambda: gg.FeatureSpec(categorcal=["a"]), "FeatureSpec: unknown key 'categorcal'; did you mean 'categorical'"),
         (lambda: gg.split.SplitSpec(kind="tim"), "SplitSpec: kind is 'tim'; input should be 'time', 'random' or"),
         (lambda: TransactionsSource(path="x.csv", user_id="u"), "TransactionsSource: key 'item_id' is missing; add it"),
+        (
+            lambda: gg.FeatureSpec("club"),
+            r"FeatureSpec takes keys by name, such as FeatureSpec\(categorical=...\), not 'c",
+        ),
         (lambda: gg.Recipe(), "Recipe: add section .transactions."),
         (lambda: gg.Recipe(transactions=3), "Recipe: transactions is 3; input should be a valid dictionary"),
         (

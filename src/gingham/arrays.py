@@ -173,7 +173,7 @@ def check_matrix(name: str, data: Any) -> None:
     """
     if not sp.issparse(data):
         raise DataError(
-            f"{name} is a {type(data).__name__}; pass a Dataset or a SciPy sparse matrix, such as "
+            f"{name} is a {type(data).__name__}; pass a SciPy sparse matrix or a Dataset, such as "
             "gg.Dataset.from_tables(gg.Tables(transactions))."
         )
 

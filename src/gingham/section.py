@@ -42,7 +42,10 @@ class Section(BaseModel):
 
     if not TYPE_CHECKING:  # type checkers know the arguments by the fields
 
-        def __init__(self, /, **keys):
+        def __init__(self, /, *values, **keys):
+            if values:
+                name, first = type(self).__name__, next(iter(type(self).model_fields))
+                raise ConfigError(f"{name} takes keys by name, such as {name}({first}=...), not {shown(values[0])}.")
             try:
                 super().__init__(**keys)
             except ValidationError as error:

@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,12 @@ def test_a_generator_is_read_once() -> None:
     assert id_series(fresh_generator()).to_list() == [5, 7]
 
 
-@pytest.mark.parametrize("one", [5, np.int64(5), np.array(5), "ann", np.str_("ann"), ""])
+def test_a_uuid_is_text() -> None:
+    one = UUID(int=7)
+    assert id_series(one).to_list() == id_series([one]).to_list() == [str(one)]
+
+
+@pytest.mark.parametrize("one", [5, 5.0, np.int64(5), np.float64(5), np.array(5), "ann", np.str_("ann"), ""])
 def test_one_id(one: Any) -> None:
     assert id_series(one).to_list() == [one]
 
@@ -76,7 +82,8 @@ def test_one_id(one: Any) -> None:
     [
         (None, "None is not an id or a list of ids; pass an id, or a list of ids"),
         (True, "True is not an id"),
-        (1.5, "1.5 is not an id"),
+        (1.5, "Ids are Float64"),
+        (1j, "1j is not an id|Ids are|one type"),
         (b"x", "b'x' is not an id"),
         ({"a": 1}, "{'a': 1} is not an id"),
         (object, "is not an id"),

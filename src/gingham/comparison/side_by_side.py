@@ -117,7 +117,7 @@ def compare(
     require_threads("Comparing models")
     if not isinstance(models, Mapping):
         raise ParameterError(
-            f"models must be a mapping of names to models such as {{'mine': model}}, not a {type(models).__name__}."
+            f"models must be a mapping of names to models such as {{'mine': model}}, not {shown(models)}."
         )
     check_bool("filter_seen", filter_seen)
     check_bool("allow_overlap", allow_overlap)

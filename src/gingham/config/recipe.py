@@ -1,6 +1,7 @@
 """A recipe: one TOML file that describes a whole run."""
 
 import tomllib
+from os import PathLike
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -15,7 +16,7 @@ from gingham.section import Flag, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
-from gingham.validation import check_path, check_text
+from gingham.validation import check_path, check_text, check_type
 
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
@@ -173,7 +174,10 @@ class Recipe(Section):
         >>> gg.Recipe.of(recipe) is recipe
         True
         """
-        return recipe if isinstance(recipe, Recipe) else cls.read(recipe)
+        if isinstance(recipe, Recipe):
+            return recipe
+        check_type("recipe", recipe, (str, PathLike), "a gingham.Recipe, or the path of a recipe's file")
+        return cls.read(recipe)
 
     @classmethod
     def parse(cls, text: str, base: Path | str = ".", file: str = "recipe.toml") -> "Recipe":

@@ -26,7 +26,7 @@ class _StoredFeatures(Values):
     definitions: list[Annotated[tuple[str, str, FeatureKind], Field(strict=False)]]
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Features:
     """The features of every user or item.
 
@@ -57,6 +57,8 @@ class Features:
     >>> import scipy.sparse as sp
     >>> matrix = sp.csr_matrix([[1, 0, 0.5], [0, 1, 2.0]])
     >>> features = gg.Features(matrix, [gg.Feature("colour", "red"), gg.Feature("colour", "blue"), "weight"])
+    >>> features
+    Features(2 rows x 3 features, 3 with a name)
     >>> features.names
     ('colour=red', 'colour=blue', 'weight')
     >>> features.categories()["colour"].labels
@@ -93,6 +95,9 @@ class Features:
             )
         object.__setattr__(self, "matrix", weights)  # the dataclass is frozen
         object.__setattr__(self, "definitions", definitions)
+
+    def __repr__(self) -> str:
+        return f"Features({self.n_rows:,} rows x {self.n_features:,} features, {len(self.definitions):,} with a name)"
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import numpy as np
 import polars as pl
@@ -67,7 +68,7 @@ def typed(series: pl.Series) -> pl.Series:
 def _series(ids: Any) -> pl.Series:
     if isinstance(ids, pl.Series):
         return ids
-    if isinstance(ids, str | int | np.integer) and not isinstance(ids, bool):
+    if isinstance(ids, str | int | float | np.number | UUID) and not isinstance(ids, bool):
         return _of_list([ids])
     if isinstance(ids, np.ndarray) and ids.ndim == 0:
         return id_series(ids.item())
@@ -88,7 +89,7 @@ def _series(ids: Any) -> pl.Series:
 
 def _of_list(values: list[Any]) -> pl.Series:
     try:
-        return pl.Series(values=[value.item() if isinstance(value, np.generic) else value for value in values])
+        return pl.Series(values=[_plain(value) for value in values])
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         types = sorted({type(value).__name__ for value in values if value is not None})
         example = next((value for value in values if not isinstance(value, str | int)), values[0])
@@ -96,6 +97,11 @@ def _of_list(values: list[Any]) -> pl.Series:
         raise DataError(
             f"The ids do not have one type: {problem}; pass all as integers of 64 bits or all as text."
         ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of Python; a UUID is text, as in tables."""
+    return str(value) if isinstance(value, UUID) else value.item() if isinstance(value, np.generic) else value
 
 
 def _ascending(ids: Set[Any]) -> list[Any]:

@@ -20,7 +20,7 @@ from gingham.validation import check_choice, check_integer, check_number, check_
 Duplicates = Literal["sum", "max", "last"]
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Interactions:
     """Transactions as arrays of equal length, one entry per transaction.
 
@@ -48,8 +48,8 @@ class Interactions:
     --------
     >>> import gingham as gg
     >>> interactions = gg.Interactions([0, 0, 1], [2, 2, 0], n_users=2, n_items=3)
-    >>> len(interactions)
-    3
+    >>> interactions
+    Interactions(3 rows, 2 users x 3 items)
     >>> interactions.matrix().toarray()
     array([[0., 0., 2.],
            [1., 0., 0.]], dtype=float32)
@@ -109,6 +109,9 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.user_index)
+
+    def __repr__(self) -> str:
+        return f"Interactions({len(self):,} rows, {self.n_users:,} users x {self.n_items:,} items)"
 
     @cached_property
     def rows(self) -> Rows:

@@ -45,6 +45,9 @@ class Split(tuple[Part, Part], Generic[Part]):
             raise DataError("train and test are a dataset and a matrix; pass two datasets, or two matrices.")
         return super().__new__(cls, (train, test))
 
+    def __repr__(self) -> str:
+        return f"Split(train={self.train!r}, test={self.test!r})"
+
     def __getnewargs__(self) -> tuple[Part, Part]:
         return self[0], self[1]
 

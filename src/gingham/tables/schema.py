@@ -131,7 +131,7 @@ class Step:
     items: int | None
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Tables:
     """The tables of a shop: transactions and, if it has them, users and items.
 
@@ -180,6 +180,8 @@ class Tables:
     >>> import polars as pl
     >>> transactions = pl.DataFrame({"user_id": ["ann", "ann", "bob"], "item_id": ["tea", "milk", "tea"]})
     >>> tables = gg.Tables(transactions)
+    >>> tables
+    Tables(transactions: user_id, item_id)
     >>> tables.transactions.collect().shape
     (3, 2)
 
@@ -255,6 +257,15 @@ class Tables:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)  # the dataclass is frozen
+
+    def __repr__(self) -> str:
+        parts = []
+        for name in ("transactions", "users", "items"):
+            table: pl.LazyFrame | None = getattr(self, name)
+            if table is not None:
+                parts.append(f"{name}: {', '.join(table.collect_schema())}")
+        rows = f"{self.steps[-1].rows:,} transactions after cleaning; " if self.steps else ""
+        return f"Tables({rows}{'; '.join(parts)})"
 
 
 def check_tables(tables: Any) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from os import cpu_count
+from os import PathLike, cpu_count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -194,6 +194,8 @@ def tune(
         check_type("model", model, Mapping, expected)
     out = None if out is None else check_path("out", out)
     optuna()
+    expected = "a gingham.Dataset, a gingham.Recipe, or the path of a recipe's file"
+    check_type("data", data, (Dataset, Recipe, str, PathLike), expected)
     source = data if isinstance(data, Dataset) else Recipe.of(data)
     task = Task.create(source if isinstance(source, Recipe) else None, model, settings)
     folder = None if out is None else Folder(out)
