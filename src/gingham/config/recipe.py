@@ -66,13 +66,7 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.transactions.timestamp is None:
-            if self.clean.start is not None or self.clean.end is not None:
-                raise ValueError("clean.start and clean.end need transactions.timestamp; name that column")
-            if self.split.kind != "random":
-                raise ValueError(
-                    f"split.kind {self.split.kind!r} needs transactions.timestamp; "
-                    "name that column, or split with kind = 'random'"
-                )
+            self._need_no_times(self.transactions.order is not None)
         for table in ("users", "items"):
             spec = getattr(self.features, table)
             if spec and getattr(self, table) is None:
@@ -82,6 +76,21 @@ class Recipe(Section):
         if metric is not None and metric not in measured:
             raise ValueError(f"compare.metric {metric!r} is not measured; use one of {', '.join(measured)}")
         return self
+
+    def _need_no_times(self, has_order: bool) -> None:
+        """Refuse what needs times; order numbers have a sequence, but no durations."""
+        why = "; order numbers have no durations" if has_order else ""
+        if self.clean.start is not None or self.clean.end is not None:
+            raise ValueError(f"clean.start and clean.end need transactions.timestamp{why}; name that column")
+        for key in ("last", "half_life") if has_order else ():
+            if getattr(self.clean, key) is not None:
+                raise ValueError(f"clean.{key} needs transactions.timestamp{why}; name that column, or remove {key}")
+        kinds = ("last-n", "random") if has_order else ("random",)
+        if self.split.kind not in kinds:
+            raise ValueError(
+                f"split.kind {self.split.kind!r} needs transactions.timestamp{why}; "
+                f"name that column, or split with kind = {' or '.join(map(repr, kinds))}"
+            )
 
     _base: Path = PrivateAttr(default=Path())
     _text: str = PrivateAttr(default="")

@@ -14,7 +14,7 @@ from pydantic import NonNegativeInt
 
 from gingham.arrays import Indices
 from gingham.checked import Values, require
-from gingham.columns import ITEM_ID, NAME, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
+from gingham.columns import ITEM_ID, NAME, ORDER, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
@@ -159,6 +159,7 @@ class Dataset:
             len(item_ids),
             value=rows[VALUE].to_numpy() if VALUE in rows.columns else None,
             timestamp=rows[TIMESTAMP].to_numpy() if TIMESTAMP in rows.columns else None,
+            order=rows[ORDER].to_numpy() if ORDER in rows.columns else None,
             price=rows[PRICE].cast(pl.Float32).fill_null(np.nan).to_numpy() if PRICE in rows.columns else None,
         )
         user_encoder, of_users = _features(user_ids, users, tables.user_features, USER_ID, user_features)

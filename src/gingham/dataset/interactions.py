@@ -38,6 +38,9 @@ class Interactions:
         Which rows of a larger dataset these are; by default the rows are a dataset of their own.
     price : float array of length n, optional
         The price paid; stored as float32, NaN for an unknown price; None (default) if no price is known.
+    order : int array of length n, optional
+        Order numbers, which ascend from a user's first transaction to the last one; stored as int64. They have no
+        durations. None (default) if they are unknown.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Interactions:
     timestamp: npt.NDArray[np.datetime64] | None
     part: Rows | None
     price: Floats | None
+    order: Longs | None
 
     def __init__(
         self,
@@ -74,6 +78,7 @@ class Interactions:
         timestamp: npt.ArrayLike | None = None,
         part: Rows | None = None,
         price: npt.ArrayLike | None = None,
+        order: npt.ArrayLike | None = None,
     ) -> None:
         check_integer("n_users", n_users, 0)
         check_integer("n_items", n_items, 0)
@@ -81,9 +86,10 @@ class Interactions:
         values = np.ones(len(users), np.float32) if value is None else array_of(value, "value", "numbers")
         times = None if timestamp is None else array_of(timestamp, "timestamp", "times")
         prices = None if price is None else array_of(price, "price", "numbers")
+        orders = None if order is None else array_of(order, "order", "integers")
         if part is not None:
             check_type("part", part, Rows, "the rows of other interactions")
-        columns = {"item_index": items, "value": values, "timestamp": times, "price": prices}
+        columns = {"item_index": items, "value": values, "timestamp": times, "price": prices, "order": orders}
         for name, array in columns.items():
             if array is not None and array.shape != users.shape:
                 raise DataError(f"{name} has shape {array.shape} and user_index {users.shape}; pass one entry per row.")
@@ -103,6 +109,7 @@ class Interactions:
             "timestamp": times,
             "part": part,
             "price": prices,
+            "order": None if orders is None else orders.astype(np.int64, copy=False),
         }
         for field, content in stored.items():
             object.__setattr__(self, field, content)  # the dataclass is frozen
@@ -120,7 +127,9 @@ class Interactions:
         The fingerprint of the dataset does not include values and prices: a transaction stays the same when its weight
         changes.
         """
-        return Rows.all_of(self.user_index, self.item_index, self.timestamp) if self.part is None else self.part
+        if self.part is not None:
+            return self.part
+        return Rows.all_of(self.user_index, self.item_index, self.timestamp, self.order)
 
     def take(self, rows: npt.NDArray[Any]) -> "Interactions":
         """Select rows by a bool array of length n or by an array of row numbers.
@@ -140,6 +149,7 @@ class Interactions:
             None if self.timestamp is None else self.timestamp[rows],
             self.rows.take(rows),
             None if self.price is None else self.price[rows],
+            None if self.order is None else self.order[rows],
         )
 
     def positives(self) -> "Interactions":
@@ -192,7 +202,7 @@ class Interactions:
         ----------
         duplicates : {"sum", "max", "last"}
             The value if a user has several rows for an item: their sum (default), the largest, or the last one by
-            timestamp (by position if timestamps are equal or unknown).
+            timestamp and order number (by position if these are equal or unknown).
 
         Returns
         -------
@@ -211,11 +221,16 @@ class Interactions:
         elif duplicates == "max":
             chosen = self._last_of_each_pair(self.value)
         else:
-            chosen = self._last_of_each_pair(self.timestamp)
+            chosen = self._last_of_each_pair(*self.sequence)
         rows, columns = self.user_index[chosen], self.item_index[chosen]
         matrix = sp.csr_matrix((self.value[chosen], (rows, columns)), shape=(self.n_users, self.n_items))
         matrix.sort_indices()
         return matrix
+
+    @property
+    def sequence(self) -> tuple[npt.NDArray[Any], ...]:
+        """The keys by which the transactions of a user are in order, the most important one last; see `np.lexsort`."""
+        return tuple(key for key in (self.order, self.timestamp) if key is not None)
 
     def pairs(self) -> Longs:
         """Return the (user, item) pair of each row as one number: ``user * n_items + item``, int64."""
@@ -232,6 +247,8 @@ class Interactions:
             columns["timestamp"] = self.timestamp.view(np.int64)
         if self.price is not None:
             columns["price"] = self.price
+        if self.order is not None:
+            columns["order"] = self.order
         return columns
 
     @classmethod
@@ -255,12 +272,13 @@ class Interactions:
             stored_array(arrays, "value", "float32", users.shape),
             None if times is None else times.view("datetime64[us]"),
             price=stored_array(arrays, "price", "float32", users.shape, allow_nan=True) if "price" in arrays else None,
+            order=stored_array(arrays, "order", "int64", users.shape) if "order" in arrays else None,
         )
 
-    def _last_of_each_pair(self, order: npt.NDArray[Any] | None) -> Longs:
-        """Return the last row of each pair by `order`; by position where `order` is equal or None."""
+    def _last_of_each_pair(self, *keys: npt.NDArray[Any]) -> Longs:
+        """Return the last row of each pair by `keys`; by position where these are equal."""
         pairs = self.pairs()
-        rows = np.lexsort((pairs,) if order is None else (order, pairs))  # stable
+        rows = np.lexsort((*keys, pairs))  # stable
         ends = np.append(pairs[rows][1:] != pairs[rows][:-1], True) if len(rows) else np.empty(0, bool)
         return np.asarray(rows[ends])
 

@@ -119,7 +119,7 @@ def last_n(dataset: Dataset, n: int = 1) -> Split[Dataset]:
     Parameters
     ----------
     dataset : Dataset
-        With timestamps. Among equal timestamps, later rows are the last ones.
+        With timestamps or order numbers. Among equal ones, later rows are the last ones.
     n : int
         The number of transactions, at least 1; 1 by default.
 
@@ -132,7 +132,7 @@ def last_n(dataset: Dataset, n: int = 1) -> Split[Dataset]:
     ParameterError
         If `n` is less than 1.
     DataError
-        If there are no timestamps, or one part is empty.
+        If there are neither timestamps nor order numbers, or one part is empty.
 
     Examples
     --------
@@ -144,7 +144,13 @@ def last_n(dataset: Dataset, n: int = 1) -> Split[Dataset]:
     check_dataset("dataset", dataset)
     check_integer("n", n)
     users = dataset.interactions.user_index
-    rows = np.lexsort((_timestamps(dataset), users))  # stable: by user, then time, then position
+    if not dataset.interactions.sequence:
+        raise DataError(
+            "The interactions have no timestamp or order number to split by; name such a column, or split at random."
+        )
+    _require_interactions(dataset)
+    # Stable: by user, then time and order number, then position.
+    rows = np.lexsort((*dataset.interactions.sequence, users))
     ends = np.searchsorted(users[rows], users[rows], side="right")
     in_test = np.empty(len(rows), bool)
     in_test[rows] = ends - np.arange(len(rows)) <= n
@@ -174,8 +180,17 @@ def parse_test(test: object) -> timedelta | datetime:
 
 def _timestamps(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     times = dataset.interactions.timestamp
+    if times is None and dataset.interactions.order is not None:
+        raise DataError(
+            "The interactions have order numbers, which have no durations; split off the last transactions of each "
+            "user (last_n, kind = 'last-n'), or split at random."
+        )
     if times is None:
         raise DataError("The interactions have no timestamp to split by; name its column, or split at random.")
-    if not len(times):
-        raise DataError("The dataset has no interactions to split; pass at least two.")
+    _require_interactions(dataset)
     return times
+
+
+def _require_interactions(dataset: Dataset) -> None:
+    if not len(dataset.interactions):
+        raise DataError("The dataset has no interactions to split; pass at least two.")

@@ -20,6 +20,7 @@ from gingham.tables.finding import Finding, by_severity
 from gingham.tables.guests import Guests, has_user, with_guests_as_users
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
 from gingham.tables.k_core import keep_k_core
+from gingham.tables.order_numbers import missing_time
 from gingham.tables.origin import Origin
 from gingham.tables.returns import Returns, without_returns
 from gingham.tables.schema import Step, Tables, check_tables
@@ -342,14 +343,14 @@ def _removes_all(name: str, n_before: int) -> TableError:
 
 def _is_recent(last: str, columns: list[str], origin: Origin) -> pl.Expr:
     if TIMESTAMP not in columns:
-        raise origin.missing_role(TIMESTAMP, f"last={last!r}")
+        raise missing_time(columns, f"last={last!r}", origin)
     time = pl.col(TIMESTAMP).cast(_DATETIME)
     return time > time.max() - duration(last)
 
 
 def _between_dates(spec: CleanSpec, columns: list[str], origin: Origin) -> pl.Expr:
     if TIMESTAMP not in columns:
-        raise origin.missing_role(TIMESTAMP, f"the filter of dates {_format_dates(spec)}")
+        raise missing_time(columns, f"the filter of dates {_format_dates(spec)}", origin)
     condition = pl.lit(True)
     if spec.start is not None:
         condition &= pl.col(TIMESTAMP) >= _to_datetime(spec.start)

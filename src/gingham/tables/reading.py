@@ -64,9 +64,10 @@ def read(
             continue
         id_column = getattr(source, role) or roles[role]
         if source.place is None:
-            origin, timestamp = Origin(table, transactions.place, {role: id_column}), transactions.timestamp
-            kept_rows = rows.filter(*conditions)
-            frame = _latest_values(kept_rows, id_column, _columns_of(source), timestamp, opened.origin)
+            origin, kept_rows = Origin(table, transactions.place, {role: id_column}), rows.filter(*conditions)
+            # The orders of one user have a sequence; those of several users have none.
+            latest = transactions.timestamp or (transactions.order if role == USER_ID else None)
+            frame = _latest_values(kept_rows, id_column, _columns_of(source), latest, opened.origin)
         else:
             own = _open(source, base, Origin(table, source.place, {role: id_column}), _columns_of(source))
             frame, origin = _entities(own, source, id_column), own.origin
@@ -152,12 +153,12 @@ def _rename_id(frame: pl.LazyFrame, column: str, role: str, origin: Origin) -> p
 
 
 def _latest_values(
-    rows: pl.LazyFrame, id_column: str, columns: list[str], timestamp: str | None, origin: Origin
+    rows: pl.LazyFrame, id_column: str, columns: list[str], latest: str | None, origin: Origin
 ) -> pl.LazyFrame:
-    """Return one row per id with the values of its latest transaction: by time, or by position without a timestamp."""
+    """Return one row per id with the values of its latest transaction: by column `latest`, or by position."""
     _require(rows, [id_column, *columns], origin)
     others = [column for column in dict.fromkeys(columns) if column != id_column]
     last = pl.col(others)
-    if timestamp is not None:
-        last = last.filter(pl.col(timestamp) == pl.col(timestamp).max())
+    if latest is not None:
+        last = last.filter(pl.col(latest) == pl.col(latest).max())
     return rows.filter(pl.col(id_column).is_not_null()).group_by(id_column, maintain_order=True).agg(last.last())

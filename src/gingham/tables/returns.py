@@ -4,7 +4,8 @@ from typing import Literal, TypeAlias
 
 import polars as pl
 
-from gingham.columns import ITEM_ID, QUANTITY, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, QUANTITY, USER_ID
+from gingham.tables.order_numbers import sequence
 
 Returns: TypeAlias = Literal["drop", "net", "keep"]
 
@@ -56,9 +57,7 @@ def _left(rows: pl.LazyFrame) -> pl.LazyFrame:
     pieces between two levels; those above the lowest later level were returned.
     """
     quantity, level = pl.col(QUANTITY), pl.col(_LEVEL)
-    order = [quantity < 0, pl.col(_ROW)]
-    if TIMESTAMP in rows.collect_schema():
-        order.insert(0, pl.col(TIMESTAMP))
+    order = [*sequence(rows.collect_schema().names()), quantity < 0, pl.col(_ROW)]
     total = quantity.cast(pl.Float64).cum_sum().over(_PAIR)
     sorted_rows = rows.sort([*_PAIR, *order]).with_columns(total.alias(_LEVEL))
     levels = sorted_rows.with_columns(level - level.cum_min().over(_PAIR).clip(upper_bound=0))

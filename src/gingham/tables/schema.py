@@ -8,12 +8,13 @@ import polars as pl
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from gingham.columns import ITEM_ID, ORDER_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, ORDER, ORDER_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.frames import to_frame
 from gingham.section import Flag, Integer, Section
 from gingham.tables.finding import Finding
 from gingham.tables.id_types import IdTable, IdType
+from gingham.tables.order_numbers import to_order_numbers
 from gingham.tables.origin import Origin
 from gingham.tables.timestamp import Unit, to_naive_utc
 from gingham.validation import check_text, check_type, optional
@@ -139,8 +140,8 @@ class Tables:
     ----------
     transactions : data frame
         One row per transaction, with columns ``user_id`` and ``item_id`` and, optionally, ``timestamp``, ``price``,
-        ``quantity``, ``channel`` and ``order_id``. Any eager or lazy frame that narwhals supports: pandas, Polars,
-        PyArrow, DuckDB and others.
+        ``quantity``, ``channel``, ``order_id`` and ``order``. Any eager or lazy frame that narwhals supports: pandas,
+        Polars, PyArrow, DuckDB and others.
     users, items : data frame, optional
         One row per user (``user_id``) or item (``item_id``); the other columns describe them. None: the users and items
         in the transactions, without a description.
@@ -307,6 +308,8 @@ def _transactions(
     for role in (USER_ID, ITEM_ID, ORDER_ID):
         if role in schema:
             rows, _, origin = IdTable(rows, role, origin).typed(None if role == ORDER_ID else id_type)
+    if ORDER in schema:
+        rows = to_order_numbers(rows, origin)
     if TIMESTAMP in schema:
         times, detected = to_naive_utc(rows, TIMESTAMP, origin, timestamp_format, timestamp_unit)
         rows, origin = rows.with_columns(times), origin.with_detected(detected)

@@ -92,6 +92,10 @@ class TransactionsSource(TableSource):
         The column with the sales channel, such as a shop or online; text or integers.
     order_id : str, optional
         The column with the order (the receipt or basket) of an order line; text or integers.
+    order : str, optional
+        The column with order numbers, instead of times: whole numbers that ascend from a user's first order to the last
+        one. They have no durations: split with ``kind = "last-n"`` or at random. With times, too, they order
+        transactions of the same time.
     """
 
     user_id: str
@@ -104,6 +108,7 @@ class TransactionsSource(TableSource):
     quantity: str | None = None
     channel: str | None = None
     order_id: str | None = None
+    order: str | None = None
 
     @model_validator(mode="after")
     def _has_place(self) -> Self:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from gingham.columns import ITEM_ID, ROLES, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, ORDER, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.tables.conditions import IS_KEPT
 from gingham.tables.finding import N_ROWS
@@ -79,7 +79,7 @@ class Transactions:
         roles = [role for role in ROLES if role in schema]
         columns = [*roles, *([IS_KEPT] if IS_KEPT in schema else [])]
         collectors = {str(role): _IdCollector(schema[role]) for role in (USER_ID, ITEM_ID)}
-        n_nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP) if role in roles}
+        n_nulls = {str(role): 0 for role in (USER_ID, ITEM_ID, TIMESTAMP, ORDER) if role in roles}
         types = schema | {role: collector.dtype for role, collector in collectors.items()}
         before_filter = [role for role in collectors if role in count_all]
         after_filter = [role for role in collectors if role not in count_all]

@@ -7,6 +7,7 @@ import polars as pl
 from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID, VALUE
 from gingham.duration import FADED, duration
 from gingham.errors import TableError
+from gingham.tables.order_numbers import missing_time, sequence
 from gingham.tables.origin import Origin, format_rows
 
 Value: TypeAlias = Literal["count", "log-count", "quantity", "log-quantity", "spend", "log-spend"]
@@ -58,7 +59,7 @@ def add_value(rows: pl.DataFrame, value: Value, half_life: str | None, origin: O
             amount *= _finite_number(rows, QUANTITY, value, origin)
     if half_life is not None:
         if TIMESTAMP not in rows.columns:
-            raise origin.missing_role(TIMESTAMP, f"half_life={half_life!r}")
+            raise missing_time(rows.columns, f"half_life={half_life!r}", origin)
         age = (pl.col(TIMESTAMP).max() - pl.col(TIMESTAMP)).dt.total_microseconds()
         amount *= (2.0 ** (-age / (duration(half_life).total_seconds() * 1e6))).clip(lower_bound=FADED)
     if value == measure:
@@ -73,8 +74,7 @@ def _add_logarithm(rows: pl.DataFrame, value: Value, origin: Origin) -> pl.DataF
             f"The {origin} has a transaction with the value {least:g}, but value={value!r} needs values of at least 0; "
             f"use value={value.removeprefix(_LOG)!r}, or remove returns."
         )
-    order = [TIMESTAMP] if TIMESTAMP in rows.columns else []
-    sorted_rows = rows.with_row_index("row").sort([*_PAIR, *order], maintain_order=True)
+    sorted_rows = rows.with_row_index("row").sort([*_PAIR, *sequence(rows.columns)], maintain_order=True)
     total = pl.col(VALUE).cum_sum().over(_PAIR)
     increase = total.log1p() - (total - pl.col(VALUE)).log1p()
     return sorted_rows.with_columns(increase.cast(pl.Float32).alias(VALUE)).sort("row").drop("row")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import polars as pl
 
-from gingham.columns import ITEM_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, ORDER, PRICE, QUANTITY, TIMESTAMP, USER_ID
 from gingham.tables.checks.ids import check_ids
 from gingham.tables.checks.lines import collect
 from gingham.tables.finding import EXAMPLES, N_ROWS, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
@@ -72,6 +72,8 @@ def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
         yield RowCheck("warning", TIMESTAMP, far, possible & ((time < _FIRST) | (time >= _LAST)))
         yield RowCheck("warning", TIMESTAMP, future, (time > now) & (time < _LAST))
         yield RowCheck("warning", TIMESTAMP, past, (time < _OLD) & (time >= _FIRST))
+    if ORDER in schema:
+        yield RowCheck("error", ORDER, NULLS, pl.col(ORDER).is_null())
     for role in (PRICE, QUANTITY):
         if role in schema and schema[role] != pl.Null:
             severity, negative = _NEGATIVE[role]
@@ -111,6 +113,9 @@ def check_transactions(
     for i, (one, rows) in enumerate(zip(checks, examples, strict=True)):
         if count := totals[str(i)][0]:
             yield one.finding(count, rows, origin)
+    if ORDER in frame.collect_schema() and TIMESTAMP not in frame.collect_schema():
+        what = "order numbers have no durations: windows, half-lives and periods of models have no effect"
+        yield Finding("note", "transactions", origin.column(ORDER), what, 0, pl.DataFrame())
     for id_column, counts in ((USER_ID, users), (ITEM_ID, items)):
         yield from check_ids(frame, counts, id_column, entities.get(id_column), tables, is_dropped)
     if duplicates.height:
