@@ -124,6 +124,20 @@ if not child:
     os._exit(len(gg.load(sys.argv[1] + "/model").recommend(["u00"], k=3)))
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+# A program used Polars before it forked, and only its child imports Gingham.
+LATE = """
+import os
+import polars as pl
+pl.DataFrame({"a": range(10)}).lazy().sort("a").collect()
+child = os.fork()
+if not child:
+    import gingham as gg
+    try:
+        gg.synth.sample_dataset()
+    except gg.errors.ForkError:
+        os._exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
 
 
 def output_of(program: str, folder: Path) -> list[str]:
@@ -139,3 +153,7 @@ def test_a_forked_process_recommends_or_gets_an_error(tmp_path: Path) -> None:
 
 def test_a_process_that_was_forked_early_can_do_everything(tmp_path: Path) -> None:
     assert output_of(IDLE, tmp_path) == ["3"]
+
+
+def test_a_process_that_imports_gingham_after_the_fork_gets_an_error(tmp_path: Path) -> None:
+    assert output_of(LATE, tmp_path) == ["3"]

@@ -6,12 +6,14 @@
 
 import os
 import sys
+import time
+from functools import cache
 from pathlib import Path
 
 from gingham.errors import ForkError
 
-_threads_lost = False
-_running_before_fork = False
+_SECONDS = 0.2  # for threads that have just been started to set their names
+_forked: set[int] = set()
 
 
 def require_threads(action: str) -> None:
@@ -27,7 +29,7 @@ def require_threads(action: str) -> None:
     ForkError
         If the process was forked from one that had started them.
     """
-    if _threads_lost:
+    if threads_lost():
         raise ForkError(
             f"{action} does not work in a process that was forked after Polars started its threads; start the process "
             "with the method 'spawn' or 'forkserver', or do this before the fork."
@@ -36,28 +38,47 @@ def require_threads(action: str) -> None:
 
 def threads_lost() -> bool:
     """Return whether this process was forked from one that had started Polars' threads."""
-    return _threads_lost
+    return _lost_in(os.getpid())
+
+
+@cache
+def _lost_in(process: int) -> bool:
+    if sys.platform != "linux":
+        return process in _forked
+    import polars as pl
+
+    if _running():
+        return False
+    n_threads = len(_threads())
+    # This starts the threads, unless Polars takes them to be started already.
+    pl.thread_pool_size()
+    deadline = time.monotonic() + _SECONDS
+    while len(_threads()) <= n_threads and not _running():
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def _threads() -> list[Path]:
+    return list(Path("/proc/self/task").iterdir())
 
 
 def _running() -> bool:
-    """Return whether Polars has started its threads; on systems that don't list them, whether it is imported."""
-    if sys.platform != "linux":
-        return "polars" in sys.modules
-    try:
-        return any((task / "comm").read_text().startswith("polars-") for task in Path("/proc/self/task").iterdir())
-    except OSError:  # a thread that ended in this moment
-        return "polars" in sys.modules
-
-
-def _before_fork() -> None:
-    global _running_before_fork
-    _running_before_fork = _threads_lost or _running()
+    """Return whether a thread of Polars is running."""
+    for thread in _threads():
+        try:
+            if (thread / "comm").read_text().startswith("polars-"):
+                return True
+        except OSError:  # it has just ended
+            continue
+    return False
 
 
 def _after_fork() -> None:
-    global _threads_lost
-    _threads_lost = _running_before_fork
+    if "polars" in sys.modules:
+        _forked.add(os.getpid())
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+if sys.platform != "linux" and hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
