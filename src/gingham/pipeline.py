@@ -118,7 +118,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
             recommendations.write_parquet(folder / RECOMMENDATIONS)
             _write_json(folder / METRICS, _metrics(recipe, comparison))
             _write_json(folder / STEPS, [asdict(step) for step in steps])
-            (folder / RECIPE).write_text(recipe.text, encoding="utf-8")
+            (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
     return Run(out, steps, comparison, model)

@@ -1,7 +1,12 @@
 """Progress of long work: one protocol for runs, comparisons and searches."""
 
+import sys
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from os import environ
 from typing import Any, Protocol, runtime_checkable
+
+from tqdm import tqdm
 
 from gingham.errors import ParameterError
 from gingham.validation import shown
@@ -77,3 +82,36 @@ def check_progress(progress: Any) -> Progress:
     if progress is not None and (isinstance(progress, type) or not isinstance(progress, Progress)):
         raise ParameterError(f"progress must be an object with stage, message and result, not {shown(progress)}.")
     return Silent() if progress is None else progress
+
+
+def progress_bar(*args: Any, verbose: bool = True, **options: Any) -> "tqdm[Any]":
+    """Return a progress bar: on a terminal as text, in a notebook as a widget, otherwise invisible.
+
+    Parameters
+    ----------
+    args, options
+        Those of `tqdm.tqdm`.
+    verbose : bool
+        False: invisible. So are all bars if the environment variable ``TQDM_DISABLE`` is set to something else than 0.
+
+    Examples
+    --------
+    >>> from gingham.progress import progress_bar
+    >>> with progress_bar(total=3, verbose=False) as bar:
+    ...     _ = bar.update()
+    """
+    if not verbose or environ.get("TQDM_DISABLE", "0") not in ("", "0"):
+        return tqdm(*args, **options, disable=True)
+    if not _in_notebook():
+        return tqdm(*args, **options, disable=None)
+    if find_spec("ipywidgets") is None:
+        return tqdm(*args, **options)
+    from tqdm.notebook import tqdm as widget
+
+    return widget(*args, **options)
+
+
+def _in_notebook() -> bool:
+    """Return whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(None if ipython is None else ipython.get_ipython(), "kernel")

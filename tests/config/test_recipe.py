@@ -225,3 +225,28 @@ def test_a_narrowed_recipe_reads_the_columns_of_a_dataset() -> None:
     assert whole.narrowed().transactions == recipe.transactions
     wrong = recipe.model_copy(update={"clean": recipe.clean.model_copy(update={"users": "age >"})})
     assert wrong.narrowed().users == recipe.users
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HM,
+        f'base = "data"\n{HM}',
+        f"# A shop.\n  base   = 'data' # here\nname = \"x\"\n{HM}",
+        HM.replace("{age = 8}", "{age = 8, base = 4}"),
+        HM.replace("quantile = {age = 8}", "[features.users.quantile]\nbase = 4"),
+    ],
+)
+def test_a_stored_recipe_runs_from_any_folder(text: str) -> None:
+    recipe = Recipe.parse(text, "shop", "a.toml")
+    folder = Path("shop/data" if "data" in text.split("[")[0] else "shop")
+    assert recipe.base == folder
+    stored = Recipe.parse(recipe.stored_text, "/elsewhere", "a.toml")
+    assert stored.base == folder.absolute()
+    assert stored.model_dump() == recipe.model_dump()
+    assert Recipe.parse(stored.stored_text, "/third", "a.toml").stored_text == stored.stored_text == recipe.stored_text
+
+
+def test_a_base_that_is_not_a_path_is_refused() -> None:
+    with pytest.raises(ConfigError, match="base must be the path of a folder, not 3; write it as text"):
+        Recipe.parse(f"base = 3\n{HM}")

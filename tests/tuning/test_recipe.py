@@ -2,7 +2,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,36 +23,18 @@ def test_parameters_are_read_as_they_were_written(params: dict[str, Any]) -> Non
     assert tomllib.loads(text)["model"] == params
 
 
-def test_other_sections_stay_and_paths_become_absolute() -> None:
+def test_other_sections_stay_and_relative_paths_start_from_the_same_folder() -> None:
     more = '[items]\npath = ["a.csv", "s3://shop/b.parquet", "/c.csv"]\n[model]\nloss = "bpr"\nepochs = 3\n'
     recipe = gg.Recipe.parse(
         f'name = "x"\n{BASE}{more}[clean]\nstart = 2020-01-01\n[tune.space]\nepochs = [1]\n', "/shop"
     )
     content = tomllib.loads(best_recipe(recipe, {"epochs": 7, "learning_rate": 0.1}))
     assert content["model"] == {"loss": "bpr", "epochs": 7, "learning_rate": 0.1}
-    assert content["transactions"]["path"] == str(Path("/shop/sales.csv").absolute())
-    assert content["items"]["path"] == ["/shop/a.csv", "s3://shop/b.parquet", "/c.csv"]
+    assert content["base"] == str(Path("/shop").absolute())
     before = tomllib.loads(recipe.text)
-    for section in ("name", "split", "clean", "tune"):
+    for section in ("name", "transactions", "items", "split", "clean", "tune"):
         assert content[section] == before[section]
     assert gg.Recipe.parse(best_recipe(recipe, {"epochs": 7}), "/elsewhere").model.params["epochs"] == 7
-
-
-@pytest.mark.parametrize(
-    ("url", "absolute"),
-    [
-        ("sqlite:///shop.db", "sqlite:////shop/shop.db"),
-        ("sqlite:////data/shop.db", "sqlite:////data/shop.db"),
-        ("sqlite:///${FOLDER}/shop.db", "sqlite:///${FOLDER}/shop.db"),
-        ("postgresql+psycopg://me:${PASSWORD}@host/shop", "postgresql+psycopg://me:${PASSWORD}@host/shop"),
-    ],
-)
-def test_the_path_of_a_database_file_becomes_absolute(url: str, absolute: str) -> None:
-    recipe = gg.Recipe.parse(
-        BASE.replace('path = "sales.csv"', f'url = "{url}"\nquery = "SELECT * FROM sales"'), "/shop"
-    )
-    content = tomllib.loads(best_recipe(recipe, {}))
-    assert content["transactions"] == {**tomllib.loads(recipe.text)["transactions"], "url": absolute}
 
 
 def test_early_stopping_is_removed_when_the_search_determined_the_epochs() -> None:

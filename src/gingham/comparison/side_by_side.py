@@ -16,7 +16,7 @@ from gingham.forks import require_threads
 from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.training_data import Data
-from gingham.progress import Progress, Silent, check_progress
+from gingham.progress import Progress, Silent, check_progress, progress_bar
 from gingham.validation import check_bool, check_text, optional, shown
 
 BASELINES = ("best-sellers", "recent-best-sellers", "buy-again")
@@ -139,7 +139,7 @@ def compare(
         raise ParameterError(f"metric={metric!r} is not computed with k={shown(k)}; use one of {', '.join(names(ks))}.")
     with ExitStack() as stack:
         if progress is None:
-            progress = _Bar(stack.enter_context(tqdm(total=2 * len(fits), disable=None)))
+            progress = _Bar(stack.enter_context(progress_bar(total=2 * len(fits))))
         measured = {
             name: measure(
                 name,

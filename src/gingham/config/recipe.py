@@ -1,5 +1,7 @@
 """A recipe: one TOML file that describes a whole run."""
 
+import json
+import re
 import tomllib
 from os import PathLike
 from pathlib import Path
@@ -18,6 +20,9 @@ from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSour
 from gingham.tables.value import required_roles
 from gingham.validation import check_path, check_text, check_type
 
+# A line that sets `base`, and the comment that `Recipe.stored_text` writes before it.
+_BASE = re.compile(r"(?:# Relative paths start from this folder\.\n)?^[ \t]*base[ \t]*=.*\n?", re.MULTILINE)
+
 _Described = TypeVar("_Described", UsersSource | None, ItemsSource | None)
 
 
@@ -26,6 +31,8 @@ class Recipe(Section):
 
     Attributes
     ----------
+    base : path
+        The folder that relative paths are relative to; by default the recipe file's. A run stores it in its recipe.
     name : str, optional
         The name of the run; by default the recipe file's name without its extension.
     transactions, users, items
@@ -104,6 +111,14 @@ class Recipe(Section):
     def text(self) -> str:
         """The recipe as it was written."""
         return self._text
+
+    @property
+    def stored_text(self) -> str:
+        """The recipe as it was written, and its `base` as an absolute path, so that it runs from any folder."""
+        first = f"# Relative paths start from this folder.\nbase = {json.dumps(str(self.base.absolute()))}\n"
+        # A key of the recipe itself stands before its first section.
+        start, section, rest = re.split(r"(^[ \t]*\[|\Z)", self.text, maxsplit=1, flags=re.MULTILINE)
+        return first + _BASE.sub("", start, count=1) + section + rest
 
     @property
     def filter_seen(self) -> bool:
@@ -213,11 +228,14 @@ class Recipe(Section):
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{file} is not valid TOML: {error}.") from error
+        folder = content.pop("base", ".")
+        if not isinstance(folder, str):
+            raise ConfigError(f"{file}: base must be the path of a folder, not {folder!r}; write it as text.")
         try:
             recipe = cls.model_validate({"name": Path(file).stem, **content})
         except ValidationError as error:
             raise ConfigError(sentences(error, cls, content, file)) from error
-        recipe._base, recipe._text = base, text
+        recipe._base, recipe._text = base / folder, text
         return recipe
 
 

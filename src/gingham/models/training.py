@@ -15,6 +15,7 @@ from gingham.models.early_stopping import Monitor
 from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
 from gingham.models.side import Average, Checkpoint
 from gingham.models.training_data import TrainingData
+from gingham.progress import progress_bar
 
 State_contra = TypeVar("State_contra", bound=EmbeddingState, contravariant=True)
 Problem_contra = TypeVar("Problem_contra", bound=Sized, contravariant=True)
@@ -91,9 +92,7 @@ def train(
     size, monitor = len(problem), options.monitor
     if not options.epochs:
         trainable._adopt(training_data, state)
-    with tqdm(
-        total=options.epochs * size, unit=" pairs", unit_scale=True, disable=None if options.verbose else True
-    ) as bar:
+    with progress_bar(total=options.epochs * size, unit=" pairs", unit_scale=True, verbose=options.verbose) as bar:
         for done in range(options.epochs):
             with average.set_aside():
                 epoch = _finish_epoch(trainable, state, problem, options, last, partial(_show, bar, done * size))

@@ -21,6 +21,7 @@ from gingham.errors import ArtifactError, DataError, ParameterError
 from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
+from gingham.progress import progress_bar
 from gingham.randomness import RandomState, generator
 from gingham.ranking.candidates import CandidateSource, build_sources
 from gingham.ranking.examples import BLOCK, Stage
@@ -240,7 +241,7 @@ class TwoStage(Recommender):
         interactions = training_data.positives(interactions)
         sources, ranker, fitted_ranker = self._sources(), self._ranker(), None
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
-        with tqdm(total=2 * self.n_periods + 2, unit=" steps", disable=None if verbose else True) as bar:
+        with progress_bar(total=2 * self.n_periods + 2, unit=" steps", verbose=verbose) as bar:
             fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
             if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:
                 dataset = interactions

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from tqdm import tqdm
 
 from gingham import store
 from gingham.arrays import Bools, Doubles, Longs
 from gingham.forks import require_threads
+from gingham.progress import progress_bar
 from gingham.validation import check_integer, check_number, check_path
 
 # Rows of Kaggle's files (scale 1), and the days that they cover.
@@ -141,7 +141,7 @@ def hm(folder: Path | str, scale: float = 1.0, seed: int = 0) -> None:
         customers.table.write_csv(temporary / CUSTOMERS_FILE)
         days = _days(articles, customers, round(TRANSACTIONS * scale), seed)
         with (temporary / TRANSACTIONS_FILE).open("wb") as file:
-            for number, rows in enumerate(tqdm(days, "days", DAYS, disable=None)):
+            for number, rows in enumerate(progress_bar(days, "days", DAYS)):
                 rows.write_csv(file, include_header=number == 0)
 
 

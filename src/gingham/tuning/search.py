@@ -6,13 +6,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
-
 from gingham.config import TuneSpec
 from gingham.config.space import Space
 from gingham.duration import time_limit
 from gingham.errors import ConfigError
-from gingham.progress import Progress
+from gingham.progress import Progress, progress_bar
 from gingham.tuning.interrupt import Interrupt
 from gingham.tuning.pool import Worker, WorkerPool
 from gingham.tuning.study import (
@@ -83,11 +81,11 @@ class Search:
             After Ctrl-C, once the running trials are recorded as failed.
         """
         n_finished = len(finished_trials(self._study))
-        with tqdm(
+        with progress_bar(
             total=max(n_finished, self._spec.trials),
             initial=n_finished,
             unit=" trials",
-            disable=None if verbose else True,
+            verbose=verbose,
         ) as bar:
             self._bar = bar
             self._update_bar()
