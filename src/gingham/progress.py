@@ -84,8 +84,8 @@ def check_progress(progress: Any) -> Progress:
     return Silent() if progress is None else progress
 
 
-def progress_bar(*args: Any, verbose: bool = True, **options: Any) -> "tqdm[Any]":
-    """Return a progress bar: on a terminal as text, in a notebook as a widget, otherwise invisible.
+def progress_bar(*args: Any, verbose: bool = True, **options: Any) -> Any:
+    """Return a bar of tqdm: on a terminal as text, in a notebook as a widget, otherwise invisible.
 
     Parameters
     ----------
@@ -101,14 +101,14 @@ def progress_bar(*args: Any, verbose: bool = True, **options: Any) -> "tqdm[Any]
     ...     _ = bar.update()
     """
     if not verbose or environ.get("TQDM_DISABLE", "0") not in ("", "0"):
-        return tqdm(*args, **options, disable=True)
-    if not _in_notebook():
-        return tqdm(*args, **options, disable=None)
-    if find_spec("ipywidgets") is None:
-        return tqdm(*args, **options)
-    from tqdm.notebook import tqdm as widget
+        options["disable"] = True
+    elif not _in_notebook():
+        options["disable"] = None  # tqdm shows the bar if there is a terminal
+    elif find_spec("ipywidgets") is not None:
+        from tqdm.notebook import tqdm as widget
 
-    return widget(*args, **options)
+        return widget(*args, **options)
+    return tqdm(*args, **options)
 
 
 def _in_notebook() -> bool:

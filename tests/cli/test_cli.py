@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import polars as pl
@@ -220,3 +221,78 @@ def test_ctrl_c_ends_a_run_and_leaves_no_files(recipe: Path, tmp_path: Path) -> 
     assert "Traceback" not in messages
     assert not (tmp_path / "out").exists()
     assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(".")]
+
+
+# Documents and files --------------------------------------------------------------------------------------------------
+
+
+def document(*arguments: object) -> Any:
+    done = gingham(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_version() -> None:
+    done = gingham("--version")
+    assert (done.returncode, done.stdout) == (0, f"gingham {gg.__version__}\n")
+
+
+def test_results_as_json(recipe: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    ran = document("run", recipe, "--out", out)
+    assert ran["folder"] == str(out)
+    assert [step["name"] for step in ran["steps"]] == ["read", "users where age > 20", "train", "test"]
+    assert list(ran["models"]) == ["hybrid", "best-sellers", "recent-best-sellers", "buy-again"]
+    assert set(document("compare", recipe)["models"]) == set(ran["models"])
+    assert document("profile", recipe, "--out", tmp_path / "p.html")["sentences"]
+    checked = document("check", recipe)
+    assert (checked["errors"], checked["warnings"]) == (0, 0)
+    assert checked["notes"] == len(checked["findings"])
+    (recommended, *_) = document("recommend", out, "--user", "c001", "-k", 3)["recommendations"]
+    assert set(recommended) == {"user_id", "item_id", "rank", "score", "name", "type"}
+    similar = document("similar", out, "--item", "03", "-k", 2)["similar_items"]
+    assert [one["rank"] for one in similar] == [1, 2]
+    tuned = document("tune", recipe, "--out", tmp_path / "tuned", "--trials", 2)
+    assert len(tuned["trials"]) == 2
+    assert set(tuned["best_params"]) >= {"epochs"}
+    # Stored recipes find the shop's files, wherever they are used.
+    for stored in (out / "recipe.toml", tmp_path / "tuned" / "best.toml"):
+        done = gingham("run", stored, "--out", tmp_path / "again", "-q", cwd=Path("/"))
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        assert "Wrote" not in done.stdout
+        assert "best-sellers" in done.stdout
+
+
+def test_an_error_is_no_document(recipe: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text().replace("age > 20", "age > 200"))
+    done = gingham("run", recipe, "--out", tmp_path / "out", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    checked = gingham("check", recipe, "--json")
+    assert checked.returncode == 2
+    assert json.loads(checked.stdout)["errors"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ending", "read"), [("csv", pl.read_csv), ("jsonl", pl.read_ndjson), ("parquet", pl.read_parquet)]
+)
+def test_recommendations_as_a_file(run_folder: Path, tmp_path: Path, ending: str, read: Any) -> None:
+    file = tmp_path / f"lists.{ending}"
+    assert gingham("recommend", run_folder, "--out", file, "-k", 3, "--names").returncode == 0
+    rows = read(file)
+    assert rows.columns == ["user_id", "item_id", "rank", "score", "name", "type"]
+    assert rows.height % 3 == 0
+    assert rows["user_id"].n_unique() == rows.height // 3 > 20
+    done = gingham("recommend", run_folder, "--out", file, "--user", "c001", "--user", "c002", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert read(file).columns == ["user_id", "item_id", "rank", "score"]
+    assert read(file)["user_id"].unique().sort().to_list() == ["c001", "c002"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [([], "add --user"), (["--out", "x.xls"], "ends in .csv, .jsonl or .parquet")]
+)
+def test_recommend_says_what_is_missing(run_folder: Path, options: list[str], words: str) -> None:
+    done = gingham("recommend", run_folder, *options)
+    assert done.returncode == 2
+    assert words in done.stderr

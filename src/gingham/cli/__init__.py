@@ -1,11 +1,21 @@
 """The command line: one module per command. The commands import what they need when they run, so that help is quick."""
 
 import sys
+from typing import Annotated
 
 import typer
 
+from gingham import __version__
 from gingham.cli import check, compare, demo, init, profile, recommend, run, similar, synth, tune
 from gingham.errors import GinghamError
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version, if it is wanted, and exit."""
+    if wanted:
+        typer.echo(f"gingham {__version__}")
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="gingham",
@@ -28,6 +38,15 @@ for command in (
     tune.tune,
 ):
     app.command()(command)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version  # shown by its callback
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gingham.cli.arguments import RecipeFile
+from gingham.cli.arguments import AsJson, Quiet, RecipeFile
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,22 +19,27 @@ _MAX_LETTERS = 64
 def check(
     file: RecipeFile,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """List the problems of a recipe's tables. The exit code is 2 if there are errors."""
     from collections import Counter
 
-    from gingham.cli.console import errors, print_text
+    from gingham.cli.reporter import Reporter
     from gingham.config import Recipe
     from gingham.pipeline import check_recipe
 
+    reporter = Reporter(as_json, quiet)
     recipe = Recipe.read(file)
-    with errors.status("Checking the tables …"):
+    with reporter.stage("Checking the tables"):
         findings = check_recipe(recipe)
-    for finding in findings:
+    for finding in () if as_json else findings:
         _print_finding(finding)
     counts = Counter[str](finding.severity for finding in findings)
     summary = [f"{counts[kind]} {kind}{'' if counts[kind] == 1 else 's'}" for kind in _STYLES]
-    print_text(f"{file}: {', '.join(summary)}.")
+    reporter.text(f"{file}: {', '.join(summary)}.")
+    numbers = {f"{kind}s": counts[kind] for kind in _STYLES}
+    reporter.document({**numbers, "findings": [finding.to_dict() for finding in findings]})
     if counts["error"]:
         raise typer.Exit(2)
     if strict and counts["warning"]:

@@ -62,7 +62,7 @@ class Reporter(ConsoleProgress):
         if self._as_json:
             print(json.dumps(content, indent=2, default=str, ensure_ascii=False))
 
-    def whole(self, comparison: Comparison | None, **more: Any) -> dict[str, Any]:
+    def whole(self, comparison: Comparison | None, /, **more: Any) -> dict[str, Any]:
         """Return the steps, messages and comparison as JSON values, after `more`."""
         steps = [asdict(step) for step in self._steps]
         results = {} if comparison is None else comparison.to_dict()

@@ -1,36 +1,42 @@
 """``gingham run``: all steps of a recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gingham.cli.arguments import RecipeFile, Track
+from gingham.cli.arguments import AsJson, Quiet, RecipeFile, Track
+
+if TYPE_CHECKING:
+    from gingham.cli.reporter import Reporter
 
 
 def run(
     file: RecipeFile,
     out: Annotated[Path, typer.Option(help="The folder to write; an earlier run in it is replaced.")],
     track: Track = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Fit and evaluate a recipe's model, write recommendations."""
     from gingham import pipeline
-    from gingham.cli.console import ConsoleProgress
+    from gingham.cli.reporter import Reporter
     from gingham.cli.tracking import tracker
     from gingham.config import Recipe
     from gingham.tracking import of_run
 
+    reporter = Reporter(as_json, quiet)
     recipe = Recipe.read(file)
-    log = tracker(track, recipe)
-    done = pipeline.run(recipe, out, ConsoleProgress())
-    print_stored(out)
+    log = tracker(track, recipe, reporter)
+    done = pipeline.run(recipe, out, reporter)
+    report_stored(reporter, out)
+    reporter.document(reporter.whole(done.comparison, folder=str(out)))
     log(of_run(recipe, done))
 
 
-def print_stored(folder: Path) -> None:
+def report_stored(reporter: "Reporter", folder: Path) -> None:
     """Print what a run has written."""
     from gingham import pipeline
-    from gingham.cli.console import print_text
 
     files = ", ".join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS))
-    print_text(f"\nWrote {folder}: {files}, the recipe and the model.")
+    reporter.written(f"\nWrote {folder}: {files}, the recipe and the model.")

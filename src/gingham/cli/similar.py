@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from gingham.cli.arguments import RunFolder
+from gingham.cli.arguments import AsJson, RunFolder
 
 if TYPE_CHECKING:
     from gingham.models import Recommender
@@ -15,10 +15,13 @@ def similar(
     folder: RunFolder,
     item: Annotated[str, typer.Option(help="The item's id.")],
     k: Annotated[int, typer.Option("-k", help="The number of similar items.")] = 12,
+    as_json: AsJson = False,
 ) -> None:
     """Print the items most similar to an item."""
     from gingham import pipeline
     from gingham.cli.console import print_items
+    from gingham.cli.exporting import with_names
+    from gingham.cli.reporter import Reporter
     from gingham.columns import SIMILAR_ITEM_ID
     from gingham.errors import ParameterError
 
@@ -30,6 +33,10 @@ def similar(
         )
     training_data = model.training_data_
     rows = cast("EmbeddingModel[Any]", model).similar_items([training_data.item_ids.cast(item)], k)
+    if as_json:
+        named = with_names(rows, training_data.item_labels)
+        Reporter(as_json).document({"similar_items": named.to_dicts()})
+        return
     print_items(f"Similar to item {item}{_name(model, item)}", rows, SIMILAR_ITEM_ID, training_data.item_labels)
 
 

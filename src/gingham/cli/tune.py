@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gingham.cli.arguments import RecipeFile, Track
+from gingham.cli.arguments import AsJson, Quiet, RecipeFile, Track
 
 
 def tune(
@@ -26,6 +26,8 @@ def tune(
         str | None, typer.Option(help="The SQLAlchemy URL of the study's database; by default a file in the folder.")
     ] = None,
     track: Track = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search for the best parameters of a recipe's model.
 
@@ -33,7 +35,7 @@ def tune(
     the recipe.
     """
     from gingham import tuning
-    from gingham.cli.console import ConsoleProgress, print_text
+    from gingham.cli.reporter import Reporter
     from gingham.cli.tracking import tracker
     from gingham.config import Recipe
     from gingham.tracking import of_tuning
@@ -50,10 +52,16 @@ def tune(
         "seed": seed,
     }
     settings = {name: value for name, value in options.items() if value is not None}
+    reporter = Reporter(as_json, quiet)
     recipe = Recipe.read(file)
-    log = tracker(track, recipe)
-    result = tuning.tune(recipe, out, storage=storage, progress=ConsoleProgress(), **settings)
+    log = tracker(track, recipe, reporter)
+    result = tuning.tune(recipe, out, storage=storage, progress=reporter, verbose=not quiet, **settings)
     best = f"{result.metric} {result.best_value:.4f} with {format_params(result.best_params)}"
-    print_text(f"\nBest on the validation part: {best}.")
-    print_text(f"Wrote {out}: {BEST} (for `gingham run`), {REPORT}, the trials, the study and the model.")
+    reporter.text(f"\nBest on the validation part: {best}.")
+    reporter.written(f"Wrote {out}: {BEST} (for `gingham run`), {REPORT}, the trials, the study and the model.")
+    best_trial = {"metric": result.metric, "best_value": result.best_value, "best_params": result.best_params}
+    comparison = {"comparison": None if result.comparison is None else result.comparison.to_dict()}
+    reporter.document(
+        reporter.whole(None, folder=str(out), **best_trial, trials=result.trials.to_dicts(), **comparison)
+    )
     log(of_tuning(recipe, result, out))

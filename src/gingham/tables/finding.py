@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import polars as pl
 
@@ -66,6 +66,11 @@ class Finding:
         where = self.table if self.column is None else f"{self.table}, {self.column}"
         number = f" ({self.count:,} row{'' if self.count == 1 else 's'}{self._example()})" if self.count else ""
         return f"{self.severity}: {where}{number}: {self.what}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON values, except for times in the examples."""
+        fields = {name: getattr(self, name) for name in ("severity", "table", "column", "what", "count")}
+        return {**fields, "examples": self.examples.to_dicts()}
 
     def _example(self) -> str:
         if self.column not in self.examples.columns or self.examples.is_empty():
