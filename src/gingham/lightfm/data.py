@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Floats, Indices
 from gingham.errors import DataError
+from gingham.lightfm.arguments import require_flags
 from gingham.lightfm.errors import UnknownError
 from gingham.lightfm.rows import chunks, distinct, items_of, pair_of, weights_of
 
@@ -44,6 +45,7 @@ class Dataset:
     """
 
     def __init__(self, user_identity_features: bool = True, item_identity_features: bool = True) -> None:
+        require_flags(user_identity_features=user_identity_features, item_identity_features=item_identity_features)
         self._users = _Side("user", user_identity_features)
         self._items = _Side("item", item_identity_features)
 
@@ -274,6 +276,7 @@ class _Side:
         return indices
 
     def build(self, data: Iterable[FeatureRow], normalize: bool) -> sp.csr_matrix:
+        require_flags(normalize=normalize)
         rows, columns, weights = list(range(len(self._own))), list(self._own), [1.0] * len(self._own)
         for row, column, weight in self._entries(data):
             rows.append(row)

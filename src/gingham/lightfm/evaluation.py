@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from gingham import metrics
 from gingham.arrays import Floats, Matrix
+from gingham.lightfm.arguments import require_flags
 from gingham.lightfm.lightfm import LightFM
 from gingham.lightfm.matrices import as_csr
 from gingham.lightfm.scoring import worst_ranks
@@ -64,6 +65,7 @@ def precision_at_k(
     array([0.5, 0.5, 0.5, 0.5], dtype=float32)
     """
     check_integer("k", k, 1)
+    require_flags(preserve_rows=preserve_rows)
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )
@@ -97,6 +99,7 @@ def recall_at_k(
     array([0.5, 0.5, 0.5, 0.5])
     """
     check_integer("k", k, 1)
+    require_flags(preserve_rows=preserve_rows)
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )
@@ -130,6 +133,7 @@ def auc_score(
     >>> auc_score(model, interactions)
     array([1., 1., 1., 1.], dtype=float32)
     """
+    require_flags(preserve_rows=preserve_rows)
     model = _as_ours(model)
     test, ranking = model.ranking(
         test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
@@ -178,6 +182,7 @@ def reciprocal_rank(
     >>> reciprocal_rank(model, interactions)
     array([1., 1., 1., 1.], dtype=float32)
     """
+    require_flags(preserve_rows=preserve_rows)
     test, ranks = _test_ranks(
         model, test_interactions, train_interactions, item_features, user_features, num_threads, check_intersections
     )

@@ -8,11 +8,10 @@ import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices, Matrix
 from gingham.errors import DataError
-from gingham.lightfm.errors import translated
+from gingham.lightfm.arguments import require_flags, require_threads
 from gingham.lightfm.matrices import as_csr, feature_rows, index
 from gingham.lightfm.state import ModelState
 from gingham.scores import Ranking, RepresentationScores, rank
-from gingham.validation import MAX_THREADS, check_integer
 
 _PAIRS = 200_000  # that `predict` scores at once, to limit memory
 
@@ -160,6 +159,7 @@ class Scorer(ModelState):
         """
         self._require_fitted()
         require_threads(num_threads)
+        require_flags(check_intersections=check_intersections)
         test = as_csr(test_interactions, "test_interactions")
         train = None if train_interactions is None else as_csr(train_interactions, "train_interactions", test.shape)
         if check_intersections and train is not None and (shared := test.multiply(train).nnz):
@@ -187,9 +187,3 @@ def _score_pairs(users: tuple[Floats, Floats], items: tuple[Floats, Floats]) -> 
     (left, left_bias), (right, right_bias) = users, items
     products = right @ left[0] if len(left) == 1 else np.einsum("ij,ij->i", left, right)
     return np.asarray(products + left_bias + right_bias)
-
-
-def require_threads(num_threads: int) -> None:
-    """Check that `num_threads` is a positive integer; unlike in Gingham, 0 does not mean all cores."""
-    with translated():
-        check_integer("num_threads", num_threads, 1, MAX_THREADS)

@@ -10,10 +10,11 @@ from tqdm import tqdm
 
 from gingham import errors
 from gingham.arrays import Matrix
+from gingham.lightfm.arguments import require_flags, require_threads
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, feature_rows, observations, positive_weights
 from gingham.lightfm.randomness import as_random_state, draw_seed, initial_embeddings
-from gingham.lightfm.scoring import Scorer, require_threads
+from gingham.lightfm.scoring import Scorer
 from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
 from gingham.models.hybrid import HybridState
@@ -143,6 +144,7 @@ class Trainer(Scorer):
         """
         hybrid = self._engine()
         require_threads(num_threads)
+        require_flags(verbose=verbose)
         with translated():
             check_integer("epochs", epochs, 0)
         coo = as_coo(interactions, "interactions")

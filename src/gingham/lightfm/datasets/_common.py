@@ -13,6 +13,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.errors import DataError
+from gingham.lightfm.arguments import require_flags
 from gingham.lightfm.errors import DownloadError, ParameterError
 from gingham.store import reason, replace_file
 
@@ -56,12 +57,14 @@ def stacked_features(
 
 
 def require_features(indicator: bool, shared: bool, name: str) -> None:
+    require_flags(**{"indicator_features": indicator, name: shared})
     if not (indicator or shared):
         raise ParameterError(f"indicator_features and {name} are both False; set one to True.")
 
 
 def file_of(name: str, data_home: Any, place: str, download: bool) -> Path:
     """Return the path of a file. A missing file is downloaded, completely or not at all."""
+    require_flags(download_if_missing=download)
     if not isinstance(data_home, str | os.PathLike | None):
         raise ParameterError(f"data_home must be the path of a folder, not {data_home!r}.")
     home = Path.home() / "lightfm_data" if data_home is None else Path(data_home).absolute()
