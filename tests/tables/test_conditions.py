@@ -92,6 +92,7 @@ def test_users_in_the_transactions_are_those_that_are_left(source: TransactionsS
         ),
         ("evnt = 'buy'", r"on its columns visitor, sku, when, event, price\."),
         ("event", r"The condition 'event' cannot be applied"),
+        ("when > '2024-01-03'", r"to a string value; use .*, with dates such as DATE '2024-01-31'\."),
         ("event > 3", r"The condition 'event > 3' cannot be applied"),
     ],
 )

@@ -64,8 +64,10 @@ class Orders:
     @property
     def share_with_one(self) -> float:
         """The share of users with orders who placed exactly one."""
-        one = self.per_user.filter(pl.col("orders") == 1)["number"].sum()
-        return float(one / self.per_user["number"].sum())
+        one, every = (
+            int(rows["number"].sum()) for rows in (self.per_user.filter(pl.col("orders") == 1), self.per_user)
+        )
+        return one / every
 
 
 def _order_codes(sales: Sales, has_ids: bool) -> Longs:

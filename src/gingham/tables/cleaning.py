@@ -61,8 +61,9 @@ class CleanSpec(Section):
     returns : {"net", "drop", "keep"}
         What to do with returns, which are transactions with a negative quantity. "net" (default): a return reduces the
         quantity of the user's latest earlier purchases of the item; what was returned wholly is not a purchase. "drop":
-        only the returns are removed. "keep": they stay; with values such as "quantity", an interaction whose value is 0
-        or less is not a positive. Without a quantity column there are no returns.
+        only the returns are removed. "keep": they stay. Then "count" counts them as transactions, and with "quantity"
+        or "spend" an interaction whose value is 0 or less is not a positive. Without a quantity column there are no
+        returns; a quantity of 0 is not a return.
     min_transactions, max_transactions : int, optional
         Keep transactions of users with at least and at most this many of the transactions that are left.
     unknown : {"keep", "drop"}

@@ -67,8 +67,9 @@ def _explained(condition: str, columns: Sequence[str], origin: Origin) -> Iterat
     try:
         yield
     except pl.exceptions.PolarsError as error:
-        reason = first_line(error).partition("; valid columns")[0]
+        reason = first_line(error).partition("; valid columns")[0].partition(" (create native")[0]
+        dates = ", with dates such as DATE '2024-01-31'" if "date" in reason else ""
         raise TableError(
             f"The condition {condition!r} cannot be applied to the {origin}: {reason}; "
-            f"use an SQL condition on its columns {', '.join(columns)}."
+            f"use an SQL condition on its columns {', '.join(columns)}{dates}."
         ) from error
