@@ -75,6 +75,24 @@ def is_frame(value: Any) -> bool:
         return False
 
 
+def of_pandas(column: Any) -> pl.Series:
+    """Convert a series or index of pandas; missing values become null.
+
+    Raises
+    ------
+    TypeError
+        If the values have several types.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> of_pandas(pd.Index([1.5, None])).to_list()
+    [1.5, None]
+    """
+    series = column.to_series() if nw.dependencies.is_pandas_index(column) else column
+    return _of_column(series, "")
+
+
 def _of_pandas(frame: Any, what: str) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {}
     for place, name in enumerate(frame.columns):

@@ -8,8 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from gingham.dataset.id_list import id_series
-from gingham.errors import DataError
+from gingham.dataset.id_list import id_lists, id_series
+from gingham.errors import DataError, ParameterError
 
 
 def fresh_generator() -> Iterable[int]:
@@ -34,6 +34,9 @@ def fresh_generator() -> Iterable[int]:
         pd.Series([5, 7], index=[3, 1]),
         pd.Series([5.0, 7.0], dtype="Float64"),
         pd.Index([5, 7]),
+        pd.DataFrame({"user_id": [5, 7], "age": [30, 40]}),
+        pl.LazyFrame({"item_id": [5, 7]}),
+        pa.table({"any": [5, 7]}),
         pa.array([5, 7]),
         pa.chunked_array([[5], [7]]),
     ],
@@ -63,6 +66,33 @@ def test_containers_of_text(ids: Any) -> None:
     assert id_series(ids).cast(pl.String).to_list() == ["ann", "bob"]
 
 
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (pd.Series(["ann", None]), ["ann", None]),
+        (pd.Series(["ann", None], dtype=object), ["ann", None]),
+        (pd.Series([5, None]), [5, None]),
+        (pd.Series([5, None], dtype="Int64"), [5, None]),
+        (pd.Index(["ann", None]), ["ann", None]),
+    ],
+)
+def test_missing_values_of_pandas_are_null(ids: Any, expected: list[Any]) -> None:
+    assert id_series(ids).to_list() == expected
+
+
+def test_lists_by_user_come_from_a_mapping_or_a_frame() -> None:
+    frame = pd.DataFrame({"user_id": [7.0, 5.0, 7.0], "item_id": ["tea", "milk", "jam"]})
+    lists = {user: list(items) for user, items in id_lists(frame, "baskets").items()}
+    assert lists == {7: ["tea", "jam"], 5: ["milk"]}
+    assert id_lists(lists, "baskets") is lists
+    with pytest.raises(
+        DataError, match="data frame of baskets has the columns 'user_id'; it needs user_id and item_id"
+    ):
+        id_lists(frame[["user_id"]], "baskets")
+    with pytest.raises(ParameterError, match="baskets must be a mapping of users to lists of item ids"):
+        id_lists([1], "baskets")
+
+
 def test_a_generator_is_read_once() -> None:
     assert id_series(fresh_generator()).to_list() == [5, 7]
 
@@ -88,8 +118,8 @@ def test_one_id(one: Any) -> None:
         ({"a": 1}, "{'a': 1} is not an id"),
         (object, "is not an id"),
         (np.zeros((2, 2), int), "have 2 dimensions .a ndarray."),
-        (pl.DataFrame({"a": [1]}), "have 2 dimensions .a DataFrame."),
-        (pd.DataFrame({"a": [1]}), "have 2 dimensions .a DataFrame."),
+        (pl.DataFrame({"a": [1], "b": [2]}), "data frame of ids has the columns 'a', 'b'; pass the column"),
+        (pd.DataFrame({"user_id": [1], "item_id": [2]}), "data frame of ids has the columns .*; pass the column"),
         ([1, "a"], "do not have one type: they are int and str"),
         ([10**40], "do not have one type: one is"),
         ([[1], [2]], "List"),

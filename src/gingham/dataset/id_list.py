@@ -7,8 +7,11 @@ from uuid import UUID
 import numpy as np
 import polars as pl
 
+from gingham.columns import ITEM_ID, USER_ID
 from gingham.errors import DataError
-from gingham.validation import shown
+from gingham.forks import require_threads
+from gingham.frames import is_frame, of_pandas, to_frame
+from gingham.validation import check_type, shown
 
 IdList: TypeAlias = pl.Series | Iterable[Any] | int | str
 
@@ -44,6 +47,47 @@ def id_series(ids: Any) -> pl.Series:
     return series if keep or not len(series) else typed(series)
 
 
+def id_lists(lists: Any, name: str) -> Mapping[Any, Any]:
+    """Return lists of items by user: those of a mapping, or the rows of a data frame.
+
+    Parameters
+    ----------
+    lists : mapping of id to ids, or data frame
+        A data frame has one row per user and item, with columns ``user_id`` and ``item_id``.
+    name : str
+        What the lists are, for error messages.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+    DataError
+        If a data frame lacks one of the columns.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> frame = pl.DataFrame({"user_id": ["ann", "bob", "ann"], "item_id": ["tea", "tea", "milk"]})
+    >>> {user: items.to_list() for user, items in id_lists(frame, "baskets").items()}
+    {'ann': ['tea', 'milk'], 'bob': ['tea']}
+    """
+    if not is_frame(lists):
+        check_type(name, lists, Mapping, "a mapping of users to lists of item ids, such as {'guest': ['tea']}")
+        mapping: Mapping[Any, Any] = lists
+        return mapping
+    require_threads(f"Reading {name} from a data frame")
+    frame = to_frame(lists, f"data frame of {name}").collect()
+    for column in (USER_ID, ITEM_ID):
+        if column not in frame.columns:
+            raise DataError(
+                f"The data frame of {name} has the columns {', '.join(map(repr, frame.columns))}; "
+                f"it needs {USER_ID} and {ITEM_ID}."
+            )
+    users = id_series(frame[USER_ID]).alias(USER_ID)
+    groups = frame.select(users, ITEM_ID).group_by(USER_ID, maintain_order=True)
+    return {user: group[ITEM_ID] for (user,), group in groups}
+
+
 def typed(series: pl.Series) -> pl.Series:
     """Return ids as Int64 or String.
 
@@ -67,11 +111,14 @@ def typed(series: pl.Series) -> pl.Series:
 
 def _series(ids: Any) -> pl.Series:
     if isinstance(ids, pl.Series):
-        return ids
+        return _of_list(ids.to_list()) if ids.dtype == pl.Object else ids
     if isinstance(ids, str | int | float | np.number | UUID) and not isinstance(ids, bool):
         return _of_list([ids])
     if isinstance(ids, np.ndarray) and ids.ndim == 0:
         return id_series(ids.item())
+    if is_frame(ids):
+        require_threads("Reading ids from a data frame")
+        return _only_column(to_frame(ids, "data frame of ids").collect())
     if isinstance(ids, bytes | bytearray | Mapping) or not isinstance(ids, Iterable):
         raise DataError(f"{shown(ids)} is not an id or a list of ids; {_REMEDY}.")
     n_dimensions = len(getattr(ids, "shape", (0,)))
@@ -83,8 +130,30 @@ def _series(ids: Any) -> pl.Series:
         return pl.Series(np.ascontiguousarray(ids))
     if isinstance(ids, range) or (hasattr(ids, "__arrow_c_stream__") and not hasattr(ids, "iloc")):
         return pl.Series(values=ids)
-    # Index and series of pandas have missing values of several types; a list of Python's objects has None alone.
+    if hasattr(ids, "isna") and hasattr(ids, "to_frame") and getattr(ids, "nlevels", 1) == 1 and ids.isna().any():
+        return _with_nulls(ids)
     return _of_list(ids.tolist() if hasattr(ids, "tolist") else list(ids))
+
+
+def _only_column(frame: pl.DataFrame) -> pl.Series:
+    """Return the only column of a data frame, or the only one with the name of an id."""
+    columns = [column for column in (USER_ID, ITEM_ID) if column in frame.columns] or frame.columns
+    if len(columns) != 1:
+        raise DataError(
+            f"The data frame of ids has the columns {', '.join(map(repr, frame.columns))}; "
+            "pass the column with the ids."
+        )
+    return frame[columns[0]]
+
+
+def _with_nulls(ids: Any) -> pl.Series:
+    """Return a series or index of pandas, which have missing values of several types."""
+    try:
+        return of_pandas(ids)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DataError(
+            f"The ids do not have one type: they are {error}; pass all as integers of 64 bits or all as text."
+        ) from error
 
 
 def _of_list(values: list[Any]) -> pl.Series:

@@ -14,7 +14,7 @@ from gingham.arrays import Floats, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
-from gingham.dataset.id_list import IdList, id_series
+from gingham.dataset.id_list import IdList, id_lists, id_series
 from gingham.errors import DataError
 from gingham.models.base import Recommender
 from gingham.models.epochs import EmbeddingState, StoredEpoch
@@ -22,7 +22,7 @@ from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, frame, rank
 from gingham.store import csr_arrays
-from gingham.validation import check_bool, check_k, check_num_threads, check_type
+from gingham.validation import check_bool, check_k, check_num_threads
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
 
@@ -168,7 +168,7 @@ class EmbeddingModel(Recommender, Generic[StateT]):
 
     def recommend_baskets(
         self,
-        baskets: Mapping[Any, IdList],
+        baskets: Mapping[Any, IdList] | Any,
         k: int = 12,
         filter_seen: bool = False,
         items: IdList | None = None,
@@ -180,8 +180,8 @@ class EmbeddingModel(Recommender, Generic[StateT]):
 
         Parameters
         ----------
-        baskets : mapping of id to an item id, or series or iterable of item ids
-            The basket of each user.
+        baskets : mapping of id to an item id, or series or iterable of item ids; or data frame
+            The basket of each user; a data frame has one row per item, with columns ``user_id`` and ``item_id``.
         k, items, exclude, num_threads
             As for `recommend`.
         filter_seen : bool
@@ -209,7 +209,7 @@ class EmbeddingModel(Recommender, Generic[StateT]):
         training_data = self.training_data_
         check_k(k, self.n_items)
         check_bool("filter_seen", filter_seen)
-        check_type("baskets", baskets, Mapping, "a mapping of users to lists of item ids, such as {'guest': ['tea']}")
+        baskets = id_lists(baskets, "baskets")
         rows = training_data.item_ids.matches(baskets.values(), "baskets", strict)
         indptr = np.cumsum([0, *(len(row) for row in rows)])
         indices = np.concatenate([np.empty(0, np.int32), *rows])
