@@ -1,5 +1,6 @@
 """The command line as a process: encodings, closed pipes and Ctrl-C."""
 
+import json
 import os
 import signal
 import subprocess
@@ -39,6 +40,10 @@ def test_a_character_that_cannot_be_shown_is_replaced(shop: Path, encoding: str)
     assert b"\x1b" not in done.stdout
     text = {"ascii": r"Th\xe9 \U0001fad6 \x1b[31m", "cp1252": r"Thé \U0001fad6 \x1b[31m", "utf-8": r"Thé 🫖 \x1b[31m"}
     assert text[encoding] in done.stdout.decode(encoding)
+    done = gingham("recommend", out, "--user", "u1", "--json", PYTHONIOENCODING=encoding)
+    items = json.loads(done.stdout.decode(encoding))["recommendations"]
+    assert all(row["item_id"].startswith("Thé 🫖 \x1b[31m") for row in items)
+    assert b"\x1b" not in done.stdout
     done = gingham("recommend", out, "--user", "é\x1b", PYTHONIOENCODING=encoding)
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr

@@ -71,6 +71,12 @@ def test_data_is_escaped() -> None:
     assert data[0]["traces"][0]["y"] == [1, 2]
 
 
+def test_control_characters_of_data_are_shown_as_escapes() -> None:
+    html = page("hat\x1b[31m\x9b\u202e").to_html()
+    assert not set(html) & set("\x1b\x9b\u202e")
+    assert r"hat\x1b[31m\x9b\u202e" in html
+
+
 def test_headings_and_charts_are_accessible() -> None:
     found = outline(page().to_html())
     ids = {attributes["id"] for _, attributes in found.elements if "id" in attributes}

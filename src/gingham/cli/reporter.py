@@ -60,7 +60,7 @@ class Reporter(ConsoleProgress):
     def document(self, content: Mapping[str, Any]) -> None:
         """Print the results for programs."""
         if self._as_json:
-            print(json.dumps(content, indent=2, default=str, ensure_ascii=False))
+            print(json.dumps(content, indent=2, default=str))  # in ASCII, which every terminal shows
 
     def whole(self, comparison: Comparison | None, /, **more: Any) -> dict[str, Any]:
         """Return the steps, messages and comparison as JSON values, after `more`."""
