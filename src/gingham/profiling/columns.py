@@ -78,7 +78,7 @@ class ProfiledTable:
 
     def _share_of_frequent(self, column: str) -> float:
         counts = self.rows[column].drop_nulls().value_counts(name="rows")["rows"]
-        return float(counts.top_k(N_SHOWN).sum() / counts.sum())
+        return int(counts.top_k(N_SHOWN).sum()) / int(counts.sum())
 
     @cached_property
     def measures(self) -> list[str]:
