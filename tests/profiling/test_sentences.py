@@ -95,3 +95,27 @@ def test_a_weekday_without_transactions_is_named() -> None:
 def test_a_shop_without_repeats_says_so() -> None:
     profile = profile_of(user_id=["a", "a", "b"], item_id=["x", "y", "x"])
     assert "No customer bought the same item again." in profile.sentences
+
+
+def days_of(counts: dict[int, int], n_days: int = 56, holidays: tuple[int, ...] = ()) -> Profile:
+    """A shop with so many transactions on each weekday (0 is Monday), and none on holidays."""
+    dates = [date(2024, 1, 1) + timedelta(days=number) for number in range(n_days) if number not in holidays]
+    times = [day for day in dates for _ in range(counts.get(day.weekday(), 0))]
+    return profile_of(user_id=["a"] * len(times), item_id=["x"] * len(times), timestamp=times)
+
+
+def test_days_on_which_a_shop_is_closed_are_not_quiet_days() -> None:
+    week = {weekday: 10 + weekday for weekday in range(7)}
+    quietest = (
+        "Sunday is the busiest weekday; its number of transactions is 60% higher than on Monday, the quietest one"
+    )
+    assert sentence(days_of(week), "weekday") == f"{quietest}."
+    # A Tuesday that is a holiday does not make Tuesdays quieter.
+    with_holiday = sentence(days_of(week, holidays=(1, 8)), "weekday")
+    assert with_holiday == f"{quietest} (days without transactions are not counted)."
+    mondays = (7, 14, 21, 28, 35, 42)
+    closed = sentence(days_of(week, holidays=mondays), "weekday")
+    assert closed == "Sunday is the busiest weekday; there are transactions on only 2 of 8 Mondays."
+    # A shop with few transactions is not closed on most days.
+    sparse = sentence(days_of({2: 3, 4: 1}, holidays=tuple(range(10, 50))), "weekday")
+    assert sparse == "Wednesday is the busiest weekday; there are no transactions on Mondays."

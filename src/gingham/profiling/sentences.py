@@ -13,12 +13,14 @@ import polars as pl
 
 from gingham.profiling.descriptions import UNKNOWN, Counts
 from gingham.profiling.findings import Findings
+from gingham.profiling.timeline import open_weekdays
 from gingham.profiling.words import PLURAL, SINGULAR, column_words, count, day, difference, percent, sentence_case
 
 N_SENTENCES = 5
 
 _TYPICAL_PEAK = 1.8  # the busiest week of a typical shop, relative to its mean week
 _MONTH, _YEAR = 28, 364  # full weeks, so that each weekday occurs equally often in what is compared
+_MOSTLY = 0.5  # a weekday is one on which the shop is open if at least this share of its days have transactions
 _MIN_SHARE = 0.02  # a category value needs this share of the rows or of the transactions
 
 
@@ -141,16 +143,24 @@ def _cleaning(findings: Findings) -> Iterator[Candidate]:
 
 
 def _weekdays(findings: Findings) -> Iterator[Candidate]:
-    if findings.weekdays is not None:
-        weekdays = findings.weekdays.sort("transactions", descending=True, maintain_order=True)
-        (best, most), (worst, least) = weekdays.row(0), weekdays.row(-1)
-        # A weekday without transactions counts as a difference of a factor of 100.
-        ratio = most / max(least, 0.01 * most)
-        text = f"{best} is the busiest weekday; there are no {findings.line}s on {worst}s."
-        if least:
-            higher = difference(most / least, f"on {worst}")
-            text = f"{best} is the busiest weekday; its number of {findings.line}s is {higher}, the quietest one."
-        yield Candidate("week", text, math.log(ratio), math.log(1.4), 0.3)
+    if findings.weekdays is None or findings.days is None:
+        return
+    line, weekdays = findings.line, open_weekdays(findings.days).sort("mean", descending=True, maintain_order=True)
+    is_open = weekdays["open"] >= _MOSTLY * weekdays["days"]
+    is_open = is_open if is_open.any() else weekdays["open"] > 0
+    opened, closed = weekdays.filter(is_open), weekdays.filter(~is_open).sort("open", maintain_order=True)
+    best, worst = opened.row(0, named=True), (closed if closed.height else opened.reverse()).row(0, named=True)
+    # A weekday on which the shop is closed counts as a difference of a factor of 100.
+    ratio = 100.0 if closed.height else best["mean"] / worst["mean"]
+    if not closed.height:
+        text = f"its number of {line}s is {difference(ratio, 'on ' + worst['weekday'])}, the quietest one"
+        text += "" if (weekdays["open"] == weekdays["days"]).all() else f" (days without {line}s are not counted)"
+    elif worst["open"]:
+        text = f"there are {line}s on only {worst['open']:,} of {worst['days']:,} {worst['weekday']}s"
+    else:
+        text = f"there are no {line}s on {worst['weekday']}s"
+    text = f"{best['weekday']} is the busiest weekday; {text}."
+    yield Candidate("week", text, math.log(ratio), math.log(1.4), 0.3)
 
 
 def _peak(findings: Findings) -> Iterator[Candidate]:

@@ -24,6 +24,21 @@ def weekdays(daily: pl.DataFrame) -> pl.DataFrame | None:
     return mean.select(pl.Series("weekday", WEEKDAYS), "transactions")
 
 
+def open_weekdays(daily: pl.DataFrame) -> pl.DataFrame:
+    """Return each ``weekday``, its number of ``days``, how many have transactions (``open``), and the ``mean`` of those.
+
+    Holidays do not count in the mean; it is 0 if no day is open. The days must span at least a week.
+    """
+    transactions = pl.col("transactions")
+    is_open = transactions > 0
+    by_weekday = daily.group_by(pl.col("day").dt.weekday().alias("number")).agg(
+        pl.len().cast(pl.Int64).alias("days"),
+        is_open.sum().cast(pl.Int64).alias("open"),
+        transactions.filter(is_open).mean().fill_null(0.0).alias("mean"),
+    )
+    return by_weekday.sort("number").select(pl.Series("weekday", WEEKDAYS), "days", "open", "mean")
+
+
 def cold(sales: Sales) -> pl.DataFrame | None:
     """Return the share of each week's transactions that belongs to users and items without earlier transactions.
 
