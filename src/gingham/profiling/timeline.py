@@ -25,7 +25,7 @@ def weekdays(daily: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def open_weekdays(daily: pl.DataFrame) -> pl.DataFrame:
-    """Return each ``weekday``, its number of ``days``, how many have transactions (``open``), and the ``mean`` of those.
+    """Return each ``weekday``, its number of ``days``, how many have transactions (``open``), and their ``mean``.
 
     Holidays do not count in the mean; it is 0 if no day is open. The days must span at least a week.
     """
