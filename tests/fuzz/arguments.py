@@ -15,6 +15,7 @@ import polars as pl
 import scipy.sparse as sp
 
 import gingham as gg
+from gingham import lightfm
 from gingham.section import Section
 
 
@@ -287,6 +288,49 @@ def measuring() -> Iterator[Call]:
     yield Call("names", gg.metrics.names, {"ks": [3]})
     yield Call("main_metric", gg.metrics.main_metric, {"k": 3})
     yield Call("evaluate", gg.evaluate, {"model": model, "test": test, "k": 3, "num_threads": 1})
+
+
+def drop_in() -> Iterator[Call]:
+    """Yield calls of the drop-in for LightFM."""
+    matrix = sp.coo_matrix(np.eye(4, dtype=np.float32))
+    data = lightfm.data.Dataset()
+    ids = {"users": ["u", "v"], "items": ["i"], "user_features": ["x"], "item_features": ["y"]}
+    yield Call("lightfm.Dataset.fit", data.fit, ids)
+    yield Call("lightfm.Dataset.fit_partial", data.fit_partial, ids)
+
+    def built(name: str) -> Callable[..., Any]:
+        def build(**arguments: Any) -> Any:
+            fresh = lightfm.data.Dataset()
+            fresh.fit(**ids)
+            return getattr(fresh, name)(**arguments)
+
+        return build
+
+    yield Call("lightfm.Dataset.build_interactions", built("build_interactions"), {"data": [("u", "i", 2.0)]})
+    features = {"data": [("u", ["x"])], "normalize": True}
+    yield Call("lightfm.Dataset.build_user_features", built("build_user_features"), features)
+    yield Call("lightfm.Dataset.build_item_features", built("build_item_features"), {"data": [("i", {"y": 2.0})]})
+
+    def fit(**arguments: Any) -> Any:
+        return lightfm.LightFM(2, random_state=0).fit(**arguments)
+
+    yield Call("lightfm.LightFM", lightfm.LightFM, {})
+    yield Call("lightfm.LightFM.fit", fit, _all(lightfm.LightFM.fit, {"interactions": matrix}))
+    model = fit(interactions=matrix)
+    yield Call("lightfm.LightFM.predict", model.predict, {"user_ids": 0, "item_ids": np.arange(4)})
+    yield Call(
+        "lightfm.LightFM.predict_rank", model.predict_rank, {"test_interactions": matrix, "check_intersections": False}
+    )
+    yield Call("lightfm.LightFM.get_item_representations", model.get_item_representations, {})
+    yield Call("lightfm.LightFM.to_hybrid", model.to_hybrid, {})
+    yield Call("lightfm.LightFM.save", model.save, {"path": "drop-in"})
+    yield Call("lightfm.LightFM.load", lightfm.LightFM.load, {"path": "drop-in"})
+    split = lightfm.cross_validation.random_train_test_split
+    yield Call("lightfm.random_train_test_split", split, {"interactions": matrix, "random_state": 0})
+    for metric in ("precision_at_k", "recall_at_k", "auc_score", "reciprocal_rank"):
+        function = getattr(lightfm.evaluation, metric)
+        arguments = {"model": model, "test_interactions": matrix, "check_intersections": False}
+        yield Call(f"lightfm.{metric}", function, arguments)
 
 
 def running(folder: Path) -> Iterator[Call]:

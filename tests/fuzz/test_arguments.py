@@ -28,6 +28,7 @@ def groups() -> dict[str, Iterator[Call]]:
         "settings": arguments.settings(),
         "splitting": arguments.splitting(),
         "measuring": arguments.measuring(),
+        "drop-in": arguments.drop_in(),
         "running": arguments.running(Path()),
     }
 

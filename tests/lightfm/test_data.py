@@ -138,7 +138,7 @@ def test_no_interactions_make_empty_matrices(nothing: Any) -> None:
             pd.DataFrame({"user": ["ann"], "item": [10]}),
             r"interactions must be a list, not a DataFrame; pass .* its rows",
         ),
-        (sp.csr_matrix((2, 3)), "An interaction is not a tuple"),
+        (sp.csr_matrix((2, 3)), "must be a list, not a sparse matrix"),
         ("ab", "interactions must be a list, not the text 'ab'"),
         (3, "interactions must be a list, not 3 of type int"),
         ([(["ann"], 10)], "user ids of interactions must be texts or numbers"),

@@ -184,6 +184,11 @@ def _polars(frame: Any) -> pl.DataFrame:
         raise DataError(
             f"The columns of by have different lengths: {error}; use one entry per user in each column."
         ) from error
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            "by is not a mapping of names of columns to values of one type, one per user, such as "
+            "{'user_id': ['ann'], 'city': ['Oslo']}."
+        ) from error
     if not is_frame(frame):
         raise ParameterError(f"by is a {type(frame).__name__}; use names of attributes, or a data frame of users.")
     table = to_frame(frame, "data frame of by").collect()

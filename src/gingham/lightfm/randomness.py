@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gingham.checked import require, stored_array
 from gingham.lightfm.errors import ParameterError
 from gingham.randomness import RandomState
+from gingham.validation import shown
 
 _BIT_GENERATOR = "MT19937"  # of a RandomState that is made from a seed
 _WORDS = 624  # of 32 bits, in its state
@@ -35,7 +36,8 @@ def as_random_state(random_state: RandomState) -> np.random.RandomState:
         return np.random.RandomState(seed)
     except (TypeError, ValueError) as error:
         raise ParameterError(
-            f"random_state must be an integer of at least 0, a RandomState, a Generator or None, not {random_state!r}."
+            "random_state must be an integer of at least 0, a RandomState, a Generator or None, not "
+            f"{shown(random_state)}."
         ) from error
 
 

@@ -8,9 +8,11 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from gingham.arrays import Floats
 from gingham.errors import DataError
+from gingham.validation import shown
 
 FORMATS = "(user id, item id) or (user id, item id, weight)"
 _CHUNK = 200_000  # interactions converted at once, to limit memory
@@ -30,10 +32,12 @@ def items_of(values: Any, what: str) -> Iterator[Any]:
         raise DataError(f"{what} must be a list, not the text {values!r}; pass [{values!r}] for a single one.")
     if hasattr(values, "columns"):
         raise DataError(f"{what} must be a list, not a {type(values).__name__}; pass one of its columns, or its rows.")
+    if sp.issparse(values):
+        raise DataError(f"{what} must be a list, not a sparse matrix; pass its entries as tuples.")
     try:
         return iter(values)
     except TypeError as error:
-        raise DataError(f"{what} must be a list, not {values!r} of type {type(values).__name__}.") from error
+        raise DataError(f"{what} must be a list, not {shown(values)} of type {type(values).__name__}.") from error
 
 
 def distinct(values: Iterable[Hashable] | None, what: str) -> list[Hashable]:
@@ -65,7 +69,7 @@ def pair_of(datum: Any, what: str) -> tuple[Any, Any]:
             raise TypeError
         key, features = datum
     except (TypeError, ValueError) as error:
-        raise DataError(f"{datum!r} is not a pair; pass a list of ({what} id, feature names).") from error
+        raise DataError(f"{shown(datum)} is not a pair; pass a list of ({what} id, feature names).") from error
     return key, features
 
 
