@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,24 @@ def test_fit_starts_anew_and_fit_partial_adds() -> None:
     assert dataset.model_dimensions() == (7, 9)
     dataset.fit(["eve"], [1])
     assert dataset.mapping() == ({"eve": 0}, {"eve": 0}, {1: 0}, {1: 0})
+
+
+@pytest.mark.parametrize("identity", [True, False])
+def test_pickles_of_lightfm_are_read(identity: bool) -> None:
+    # The attributes of LightFM's class after fit(["ann", "bob"], [10], user_features=["old", "bob"]).
+    features = {"ann": 0, "bob": 1, "old": 2} if identity else {"old": 0, "bob": 1}
+    state = {"_user_identity_features": identity, "_item_identity_features": True}
+    state |= {"_user_id_mapping": {"ann": 0, "bob": 1}, "_user_feature_mapping": features}
+    state |= {"_item_id_mapping": {10: 0}, "_item_feature_mapping": {10: 0}}
+    theirs = Dataset.__new__(Dataset)
+    theirs.__setstate__(state)
+    assert theirs.mapping() == ({"ann": 0, "bob": 1}, features, {10: 0}, {10: 0})
+    theirs.fit_partial(users=["cid"])
+    assert theirs.user_features_shape() == (3, 4 if identity else 2)
+    matrix = theirs.build_user_features([("ann", ["bob"])], normalize=False).toarray()
+    assert matrix[0].tolist() == ([1, 1, 0, 0] if identity else [0, 1])
+    ours = pickle.loads(pickle.dumps(shop()))
+    assert ours.mapping() == shop().mapping()
 
 
 # Interactions --------------------------------------------------------------------------------------------------------

@@ -220,6 +220,12 @@ class Dataset:
         """
         return self._users.ids, self._users.features(), self._items.ids, self._items.features()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_users" in state:
+            self._users, self._items = state["_users"], state["_items"]
+        else:  # as LightFM pickles it
+            self._users, self._items = _Side.of_lightfm("user", state), _Side.of_lightfm("item", state)
+
     def _indexed(self, columns: list[Any]) -> tuple[Indices, Indices, Floats]:
         users, items = self._users.indices(columns[0]), self._items.indices(columns[1])
         unknown = [int(np.argmin(side)) for side in (users, items) if len(side) and side.min() < 0]
@@ -239,6 +245,16 @@ class _Side:
     def __init__(self, what: str, identity: bool) -> None:
         self.what, self._has_identity = what, identity
         self.clear()
+
+    @classmethod
+    def of_lightfm(cls, what: str, state: Mapping[str, Any]) -> "_Side":
+        """Build a side from the attributes of LightFM's Dataset, where an id and an equal name share a column."""
+        side = cls(what, state[f"_{what}_identity_features"])
+        side.ids, columns = dict(state[f"_{what}_id_mapping"]), state[f"_{what}_feature_mapping"]
+        side._own = [columns[key] for key in side.ids] if side._has_identity else []
+        own = side.ids if side._has_identity else {}
+        side._names = {name: column for name, column in columns.items() if name not in own}
+        return side
 
     def clear(self) -> None:
         self.ids: IdMap = {}
