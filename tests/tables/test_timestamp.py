@@ -6,7 +6,7 @@ import pytest
 
 from gingham.errors import TableError
 from gingham.tables.origin import Origin
-from gingham.tables.timestamp import to_naive_utc
+from gingham.tables.timestamp import is_possible, to_naive_utc
 
 ORIGIN = Origin("transactions", "sales.csv", {"timestamp": "t_dat"})
 
@@ -42,6 +42,30 @@ def moments(values: Any, dtype: Any = None) -> list[datetime | None]:
 )
 def test_every_form_of_a_timestamp_is_converted(values: Any, dtype: Any) -> None:
     assert moments(values, dtype) == [datetime(2019, 1, 2)]
+
+
+@pytest.mark.parametrize("unit", ["ms", "us"])
+@pytest.mark.parametrize("zone", [None, "Europe/Stockholm"])
+def test_times_that_python_has_no_dates_for_stay_outside(unit: Any, zone: str | None) -> None:
+    far = pl.Series("timestamp", [2**62, -(2**62)]).cast(pl.Datetime(unit, zone))
+    for series in (far, pl.Series("timestamp", [2**31 - 1, -(2**31)], dtype=pl.Int32).cast(pl.Date)):
+        frame = series.to_frame().lazy()
+        times = frame.select(to_naive_utc(frame, "timestamp", ORIGIN).times)
+        assert times.select(~is_possible("timestamp", times.collect_schema()["timestamp"])).collect().to_series().all()
+
+
+def test_categories_are_text_and_floats_may_be_dates() -> None:
+    frame = pl.LazyFrame({"timestamp": pl.Series(["02/01/2019"], dtype=pl.Categorical), "number": [20190102.0]})
+    for column, format in (("timestamp", "%d/%m/%Y"), ("number", "%Y%m%d")):
+        times = to_naive_utc(frame, column, ORIGIN, format).times
+        assert frame.select(times).collect().to_series().to_list() == [datetime(2019, 1, 2)]
+
+
+@pytest.mark.parametrize("values", [["2019-01-02"], [date(2019, 1, 2)]])
+def test_a_unit_is_for_numbers_only(values: Any) -> None:
+    frame = pl.LazyFrame({"timestamp": values})
+    with pytest.raises(TableError, match="timestamp_unit is for numbers only; remove it"):
+        to_naive_utc(frame, "timestamp", ORIGIN, unit="s")
 
 
 def test_nulls_stay_null() -> None:
@@ -156,6 +180,7 @@ def test_a_given_unit_is_used(values: Any, unit: Any, days: list[datetime]) -> N
         ([float("inf")], "s", ["inf"]),
         ([0, 1546387200], None, ["0", "timestamp_unit"]),
         ([20190131], None, ['timestamp_format = "%Y%m%d"']),
+        ([20190131.0], None, ['timestamp_format = "%Y%m%d"']),
         ([201901311830], None, ['timestamp_format = "%Y%m%d%H%M"']),
         (["20190131"], None, ['timestamp_format = "%Y%m%d"']),
         ([2019013118], None, ['timestamp_format = "%Y%m%d%H" or timestamp_unit = "s"']),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 import polars as pl
 from pydantic import ConfigDict, Field, ValidationError, model_validator
@@ -17,7 +17,7 @@ from gingham.tables.id_types import IdTable, IdType
 from gingham.tables.order_numbers import to_order_numbers
 from gingham.tables.origin import Origin
 from gingham.tables.timestamp import Unit, to_naive_utc
-from gingham.validation import check_text, check_type, optional
+from gingham.validation import check_choice, check_text, check_type, optional
 
 
 class FeatureSpec(Section):
@@ -228,6 +228,10 @@ class Tables:
             check_type(name, spec, FeatureSpec, "a gingham.FeatureSpec, such as FeatureSpec(categorical=['colour'])")
         for name, column in (("item_name", item_name), ("item_type", item_type)):
             optional(check_text)(name, column)
+        optional(check_text)("timestamp_format", timestamp_format)
+        for name, choice, choices in (("timestamp_unit", timestamp_unit, Unit), ("id_type", id_type, IdType)):
+            if choice is not None:
+                check_choice(name, choice, get_args(choices))
         check_type("steps", steps, tuple, "a tuple of steps")
         if origins is not None:
             check_type("origins", origins, Mapping, "a mapping of tables to their origins")

@@ -68,21 +68,17 @@ def to_naive_utc(
         If the column has another type, its first text is not ISO 8601, or its numbers are not times of one unit.
     """
     dtype, value = frame.collect_schema()[column], pl.col(column)
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        frame, dtype = frame.with_columns(value.cast(pl.String)), pl.String()
+        value = value.cast(pl.String)
     if format is not None:
         return _of_format(dtype, value, format, column, origin)
     if dtype == pl.String:
-        return _of_text(frame, column, origin, unit)
+        return _of_text(frame, value, column, origin, unit)
     if unit is not None and not dtype.is_numeric() and dtype != pl.Null:
-        raise TableError(
-            f"The {origin} has {dtype} in column {origin.column(column)!r}, but timestamp_unit is for numbers only; "
-            "remove it."
-        )
-    if isinstance(dtype, pl.Datetime):
-        if dtype.time_zone is not None:
-            value = value.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return TimeColumn(value.dt.cast_time_unit("us"))
-    if dtype == pl.Date:
-        return TimeColumn(value)
+        raise _only_for_numbers(str(dtype), column, origin)
+    if isinstance(dtype, pl.Datetime | pl.Date):
+        return TimeColumn(_of_times(value, dtype))
     if dtype == pl.Null:
         return TimeColumn(value.cast(pl.Datetime("us")))
     if dtype.is_integer() or dtype.is_float():
@@ -181,9 +177,34 @@ def likely_unit(times: pl.Series) -> str:
     return ""
 
 
+def _only_for_numbers(what: str, column: str, origin: Origin) -> TableError:
+    return TableError(
+        f"The {origin} has {what} in column {origin.column(column)!r}, but timestamp_unit is for numbers only; remove it."
+    )
+
+
+def _of_times(value: pl.Expr, dtype: pl.Datetime | pl.Date) -> pl.Expr:
+    """Return dates and times in UTC; those outside the years 1 to 9999 stay outside, but Polars can convert them."""
+    if isinstance(dtype, pl.Date):
+        return _clipped(value.to_physical(), 86_400 * 10**6).cast(pl.Date)
+    # A time with a zone is stored in UTC.
+    number = value.to_physical()
+    if dtype.time_unit == "ns":
+        number = number // 1000
+    elif dtype.time_unit == "ms":
+        number = _clipped(number, 1000) * 1000
+    return number.cast(pl.Datetime("us"))
+
+
+def _clipped(number: pl.Expr, microseconds: int) -> pl.Expr:
+    """Return numbers of a unit, those outside the years 1 to 9999 replaced by the nearest ones outside."""
+    low, high = (time // microseconds for time in TIMES)
+    return number.clip(low - 1, high + 1)
+
+
 def _of_format(dtype: pl.DataType, value: pl.Expr, format: str, column: str, origin: Origin) -> TimeColumn:
-    if dtype.is_integer():
-        value = value.cast(pl.String)  # dates such as 20190131
+    if dtype.is_integer() or dtype.is_float():
+        value = value.cast(pl.Int64).cast(pl.String)  # dates such as 20190131
     elif dtype not in (pl.String, pl.Null):
         raise TableError(
             f"The {origin} has {dtype} in column {origin.column(column)!r}, but timestamp_format is for text only; "
@@ -192,19 +213,21 @@ def _of_format(dtype: pl.DataType, value: pl.Expr, format: str, column: str, ori
     return TimeColumn(_parse(value.cast(pl.String), check_format(format)))
 
 
-def _of_text(frame: pl.LazyFrame, column: str, origin: Origin, unit: Unit | None) -> TimeColumn:
+def _of_text(frame: pl.LazyFrame, value: pl.Expr, column: str, origin: Origin, unit: Unit | None) -> TimeColumn:
     """Parse text in the ISO format of the first value, so that every other value must have the same format."""
     with origin.wrap_errors():
         texts = frame.select(pl.col(column).drop_nulls().head(_SAMPLE)).collect(engine="streaming").to_series()
     if texts.is_empty():
-        return TimeColumn(pl.col(column).cast(pl.Datetime("us")))
+        return TimeColumn(value.cast(pl.Datetime("us")))
     first = str(texts[0])
     if _NUMBER.fullmatch(first.strip()):
         dtype = pl.Float64() if texts.str.contains(r"[.eE]").any() else pl.Int64()
-        return _of_numbers(frame, pl.col(column).cast(dtype), dtype, column, origin, unit)
+        return _of_numbers(frame, value.cast(dtype), dtype, column, origin, unit)
+    if unit is not None:
+        raise _only_for_numbers(repr(first), column, origin)
     format = iso_format(first)
     if format is not None:
-        return TimeColumn(_parse(pl.col(column), format, is_date=format.endswith("%d")))
+        return TimeColumn(_parse(value, format, is_date=format.endswith("%d")))
     formats = propose_formats(texts.to_list())
     if formats:
         both = "is ambiguous" if len(formats) > 1 else "is not an ISO 8601 date or time"
@@ -280,7 +303,7 @@ def _all_fit(numbers: list[float], format: str) -> bool:
     """Return whether all numbers are dates between 1900 and 2200 that are written without separators."""
     width = len(datetime(2000, 1, 1).strftime(format))
     for number in numbers:
-        text = str(number)
+        text = str(number).removesuffix(".0")
         try:
             fits = len(text) == width and 1900 <= datetime.strptime(text, format).year <= 2200
         except ValueError:

@@ -1,12 +1,15 @@
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gingham.dataset.encodings import Bins, Calendar
+from gingham.errors import TableError
 from tests.dataset.encodings.samples import column, named, only, weights
 
 days = st.one_of(st.none(), st.dates(date(1990, 1, 1), date(2030, 1, 1)))
@@ -51,3 +54,10 @@ def test_a_column_without_any_date() -> None:
     calendar = Calendar.fit(column([None, None], pl.Date), 3)
     assert only(calendar, column([None])) == ["x=null"]
     assert list(named(calendar, column([date(2020, 2, 1)]))[0]) == ["x:weekday=sat", "x:month=2", "x:age∈(-inf,inf]"]
+
+
+@pytest.mark.parametrize("dtype", [pl.Date, pl.Datetime("ms"), pl.Datetime("us")])
+def test_dates_that_python_does_not_have_are_refused(dtype: Any) -> None:
+    far = column([2**31 - 1 if dtype == pl.Date else 2**60]).cast(dtype)
+    with pytest.raises(TableError, match="Column 'x' has dates outside the years 1 to 9999"):
+        Calendar.fit(far, 2)

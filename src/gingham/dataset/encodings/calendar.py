@@ -91,9 +91,9 @@ class Calendar(Encoding):
 def _days(values: pl.Series) -> pl.Series:
     """Return the day of each date, time or ISO 8601 text; for a time with a time zone, the day in UTC."""
     if isinstance(values.dtype, pl.Datetime):
-        return (values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")).dt.date()
+        return _possible((values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")).dt.date())
     if values.dtype in (pl.Date, pl.Null):
-        return values.cast(pl.Date)
+        return _possible(values.cast(pl.Date))
     if values.dtype != pl.String:
         raise TableError(f"Column {values.name!r} is {values.dtype}; use dates, times or ISO 8601 text.")
     days = values.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
@@ -102,6 +102,14 @@ def _days(values: pl.Series) -> pl.Series:
         raise TableError(
             f"Column {values.name!r} holds {invalid[0]!r}, which is not an ISO 8601 date; write it as 2019-01-31."
         )
+    return days
+
+
+def _possible(days: pl.Series) -> pl.Series:
+    """Return the days if they are of the years 1 to 9999, between which Python has dates."""
+    low, high = ((limit - date(1970, 1, 1)).days for limit in (date.min, date.max))
+    if not days.to_physical().is_between(low, high).all():
+        raise TableError(f"Column {days.name!r} has dates outside the years 1 to 9999; correct them.")
     return days
 
 
