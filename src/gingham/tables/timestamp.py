@@ -179,7 +179,8 @@ def likely_unit(times: pl.Series) -> str:
 
 def _only_for_numbers(what: str, column: str, origin: Origin) -> TableError:
     return TableError(
-        f"The {origin} has {what} in column {origin.column(column)!r}, but timestamp_unit is for numbers only; remove it."
+        f"The {origin} has {what} in column {origin.column(column)!r}, but timestamp_unit is for numbers only; "
+        "remove it."
     )
 
 

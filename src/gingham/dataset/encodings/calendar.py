@@ -16,6 +16,7 @@ from gingham.tables import FeatureSpec
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _MONTHS = 12
+_PER_DAY = {"ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +92,10 @@ class Calendar(Encoding):
 def _days(values: pl.Series) -> pl.Series:
     """Return the day of each date, time or ISO 8601 text; for a time with a time zone, the day in UTC."""
     if isinstance(values.dtype, pl.Datetime):
-        return _possible((values if values.dtype.time_zone is None else values.dt.convert_time_zone("UTC")).dt.date())
+        # A time with a zone is stored in UTC.
+        return _to_dates(values.to_physical() // _PER_DAY[values.dtype.time_unit])
     if values.dtype in (pl.Date, pl.Null):
-        return _possible(values.cast(pl.Date))
+        return _to_dates(values.cast(pl.Date).to_physical())
     if values.dtype != pl.String:
         raise TableError(f"Column {values.name!r} is {values.dtype}; use dates, times or ISO 8601 text.")
     days = values.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)
@@ -105,12 +107,12 @@ def _days(values: pl.Series) -> pl.Series:
     return days
 
 
-def _possible(days: pl.Series) -> pl.Series:
-    """Return the days if they are of the years 1 to 9999, between which Python has dates."""
+def _to_dates(days: pl.Series) -> pl.Series:
+    """Return days since 1970 as dates if they are of the years 1 to 9999, between which Python has dates."""
     low, high = ((limit - date(1970, 1, 1)).days for limit in (date.min, date.max))
-    if not days.to_physical().is_between(low, high).all():
+    if not days.is_between(low, high).all():
         raise TableError(f"Column {days.name!r} has dates outside the years 1 to 9999; correct them.")
-    return days
+    return days.cast(pl.Int32).cast(pl.Date)
 
 
 def _ages(days: pl.Series, latest: date | None) -> pl.Series:
