@@ -260,7 +260,8 @@ int64_t number_keys_py(
 
 int64_t scan_csv_py(
     const Vector<const uint8_t>& data, bool last, const std::string& separator, bool quoting,
-    const Vector<int64_t>& counts, const std::string& copied_separator, const std::optional<Vector<uint8_t>>& out) {
+    const std::string& header, const Vector<int64_t>& counts, const std::string& copied_separator,
+    const std::optional<Vector<uint8_t>>& out) {
     const auto is_separator = [](char c) { return c != '"' && c != '\n' && c != '\r' && c != '\0'; };
     require(separator.size() == 1 || (separator.size() == 2 && separator[0] == separator[1]),
             "separator must be one byte, or two equal bytes");
@@ -272,7 +273,8 @@ int64_t scan_csv_py(
         require(counts.data()[slot] >= 0 && counts.data()[slot] < kMaxCount, "a count is out of range");
     const int64_t size = static_cast<int64_t>(data.shape(0));
     require(!out || static_cast<int64_t>(out->shape(0)) > 4 * size, "out must be more than four times as long as data");
-    const CsvFormat format{separator[0], static_cast<int64_t>(separator.size()), quoting, copied_separator[0]};
+    const CsvFormat format{separator[0], static_cast<int64_t>(separator.size()), quoting, copied_separator[0],
+                           header};
     const auto* bytes = reinterpret_cast<const char*>(data.data());
     char* copy = out ? reinterpret_cast<char*>(out->data()) : nullptr;
     const nb::gil_scoped_release release;
@@ -324,7 +326,7 @@ NB_MODULE(GINGHAM_MODULE, module) {
     module.def("number_keys", &number_keys_py, nb::kw_only(), "hashes"_a.noconvert(), "others"_a.noconvert(),
                "table"_a.noconvert(), "known"_a, "numbers"_a.noconvert(), "firsts"_a.noconvert());
     module.def("scan_csv", &scan_csv_py, nb::kw_only(), "data"_a.noconvert(), "last"_a, "separator"_a, "quoting"_a,
-               "counts"_a.noconvert(), "copied_separator"_a, "out"_a.noconvert().none());
+               "header"_a, "counts"_a.noconvert(), "copied_separator"_a, "out"_a.noconvert().none());
     module.def("look_up", &look_up_py, nb::kw_only(), "numbers"_a, "keys"_a, "out"_a.noconvert());
     module.def("mark_repeats", &mark_repeats_py, nb::kw_only(), "items"_a.noconvert(), "had"_a.noconvert(), "n_items"_a,
                "out"_a.noconvert());

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -34,6 +35,8 @@ enum CsvSlot {
     kNul,          // NUL bytes
     kNulLine,
     kLoneCr,       // records that end with a carriage return only
+    kHeaders,      // records that repeat the header
+    kHeaderLine,
     kCopied,       // bytes written to the copy
     kCsvSlots
 };
@@ -43,6 +46,7 @@ struct CsvFormat {
     int64_t width;          // of the separator: 1 or 2 bytes
     bool quoting;           // whether a quotation mark at the start of a field encloses it
     char copied_separator;  // the separator of the copy
+    std::string_view header;  // the text of the first record; empty if there is no header, or it is quoted
 };
 
 // Plain lines are read in blocks of this many bytes, one bit for each.
@@ -125,7 +129,7 @@ class CsvScan {
                 *out_++ = *from == format_.separator ? format_.copied_separator : *from;
             *out_++ = '\n';
         }
-        end_record(separators + 1, blank, 1);
+        end_record(at, stop, separators + 1, blank, 1);
     }
 
     // Read any record; nullptr if it is not complete and more bytes follow.
@@ -215,7 +219,7 @@ class CsvScan {
         const bool blank = fields == 1 && !any_quoted && is_blank(at, stop);
         if (kCopy && blank) out_ = out_start;
         if (kCopy && !blank) *out_++ = '\n';
-        end_record(fields, blank, std::max<int64_t>(lines, 1));
+        end_record(at, stop, fields, blank, std::max<int64_t>(lines, 1));
         return p;
     }
 
@@ -233,13 +237,16 @@ class CsvScan {
         return std::all_of(at, stop, [](char c) { return c == ' ' || c == '\t'; });
     }
 
-    void end_record(int64_t fields, bool blank, int64_t lines) {
+    void end_record(const char* at, const char* stop, int64_t fields, bool blank, int64_t lines) {
+        const std::string_view& header = format_.header;
         if (blank) {
             ++counts_[kBlank];
         } else {
             if (counts_[kColumns] == 0) counts_[kColumns] = fields;
             if (fields > counts_[kColumns]) count(kLong, kLongLine, 0);
             if (fields < counts_[kColumns]) count(kShort, kShortLine, 0);
+            if (counts_[kRecords] > 0 && !header.empty() && std::string_view(at, static_cast<size_t>(stop - at)) == header)
+                count(kHeaders, kHeaderLine, 0);
             counts_[kInnerBlank] = counts_[kBlank];
             ++counts_[kRecords];
         }

@@ -102,6 +102,7 @@ def scan_csv(
     last: bool,
     separator: str,
     quoting: bool,
+    header: str,
     counts: _Offsets,
     copied_separator: str,
     out: npt.NDArray[np.uint8] | None,

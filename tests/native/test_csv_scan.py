@@ -12,15 +12,17 @@ from gingham import _native
 pytestmark = pytest.mark.usefixtures("kernel")
 
 (LINE, COLUMNS, RECORDS, BLANK, INNER_BLANK, LONG, LONG_LINE, SHORT, SHORT_LINE) = range(9)
-COPIED = 18
+HEADERS, HEADER_LINE, COPIED = range(18, 21)
 (QUOTED, STRAY, STRAY_LINE, AFTER, AFTER_LINE, UNCLOSED_LINE, NUL, NUL_LINE, LONE_CR) = range(9, 18)
 TEXT = st.text('a" ,;\n\r:é', max_size=40)
 
 
-def scan(text: str | bytes, separator: str = ",", size: int = 1 << 20, copied: str = ",") -> tuple[list[int], str]:
+def scan(
+    text: str | bytes, separator: str = ",", size: int = 1 << 20, copied: str = ",", header: str = ""
+) -> tuple[list[int], str]:
     """Scan a text in pieces of `size` bytes, as the reader of files does; return the counts and the copy."""
     data = text if isinstance(text, bytes) else text.encode()
-    counts, copied_counts = np.zeros(19, np.int64), np.zeros(19, np.int64)
+    counts, copied_counts = np.zeros(21, np.int64), np.zeros(21, np.int64)
     counts[LINE] = copied_counts[LINE] = 1
     rest, copy = b"", b""
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
@@ -32,6 +34,7 @@ def scan(text: str | bytes, separator: str = ",", size: int = 1 << 20, copied: s
             "separator": separator,
             "quoting": len(separator) == 1,
             "copied_separator": copied,
+            "header": header,
         }
         out = np.empty(4 * len(rest) + 1, np.uint8)
         before = copied_counts[COPIED]
@@ -66,6 +69,14 @@ def test_each_problem_is_counted_with_its_first_line() -> None:
     assert (counts[QUOTED], counts[STRAY], counts[STRAY_LINE]) == (3, 2, 7)
     assert (counts[AFTER], counts[AFTER_LINE], counts[UNCLOSED_LINE]) == (1, 8, 12)
     assert (counts[NUL], counts[NUL_LINE], counts[LONE_CR]) == (1, 9, 0)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("long", ["x", "x" * 200])
+def test_a_header_within_the_file_is_counted(end: str, long: str) -> None:
+    text = end.join([f"a,{long}", "1,2", f"a,{long}", f"a,{long}x", '"q",1', f"a,{long}"])
+    counts, _ = scan(text, header=f"a,{long}")
+    assert (counts[RECORDS], counts[HEADERS], counts[HEADER_LINE]) == (6, 2, 3)
 
 
 @given(TEXT, st.integers(1, 12))
@@ -108,8 +119,8 @@ def test_two_colons_separate_without_quotation_marks(text: str) -> None:
         ({"separator": '"'}, "must not be a quotation mark"),
         ({"copied_separator": "\n"}, "must not be a quotation mark"),
         ({"copied_separator": "::"}, "one byte"),
-        ({"counts": np.zeros(18, np.int64)}, "one entry"),
-        ({"counts": np.full(19, -1)}, "out of range"),
+        ({"counts": np.zeros(20, np.int64)}, "one entry"),
+        ({"counts": np.full(21, -1)}, "out of range"),
         ({"out": np.empty(12, np.uint8)}, "four times"),
     ],
 )
@@ -119,7 +130,8 @@ def test_invalid_arguments_are_refused(change: dict[str, Any], words: str) -> No
         "last": True,
         "separator": ",",
         "quoting": True,
-        "counts": np.zeros(19, np.int64),
+        "header": "",
+        "counts": np.zeros(21, np.int64),
         "copied_separator": ",",
         "out": None,
     }

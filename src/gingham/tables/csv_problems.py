@@ -41,8 +41,8 @@ def refuse_problems(file: CsvFile, counts: Counts) -> None:
     Raises
     ------
     LinesError
-        If it has NUL bytes, a quotation mark that is not closed or is followed by text, or lines with more or fewer
-        fields than columns.
+        If it has NUL bytes, a quotation mark that is not closed or is followed by text, its header twice, or lines with
+        more or fewer fields than columns.
     """
 
     def where(line: int, count: int) -> str:
@@ -61,6 +61,9 @@ def refuse_problems(file: CsvFile, counts: Counts) -> None:
     if counts.after_quote:
         line, n = counts.after_quote_line, counts.after_quote
         raise _error(file, f"has a closing quotation mark{where(line, n)} that is followed by text; {quote}", n, [line])
+    if counts.headers:
+        line, n = counts.header_line, counts.headers
+        raise _error(file, f"has its header again{where(line, n)}, like files that were joined; remove it", n, [line])
     for kind, line, count, remedy in (
         ("more", counts.long_line, counts.long, f"quote fields that contain {file.separator!r}, or correct the line"),
         ("fewer", counts.short_line, counts.short, "correct the line; an empty field still needs its separator"),

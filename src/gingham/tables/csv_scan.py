@@ -43,6 +43,8 @@ class Counts:
         NUL bytes.
     lone_cr : int
         Records that end with a carriage return only.
+    headers, header_line : int
+        Records that repeat the header.
     copied : int
         Bytes written to the copy.
     """
@@ -65,10 +67,12 @@ class Counts:
     nul: int = 0
     nul_line: int = 0
     lone_cr: int = 0
+    headers: int = 0
+    header_line: int = 0
     copied: int = 0
 
 
-def count_records(chunks: Iterator[bytes], separator: str, line: int = 1, columns: int = 0) -> Counts:
+def count_records(chunks: Iterator[bytes], separator: str, line: int = 1, columns: int = 0, header: str = "") -> Counts:
     """Count the records of a text.
 
     Parameters
@@ -81,9 +85,11 @@ def count_records(chunks: Iterator[bytes], separator: str, line: int = 1, column
         The number of its first line.
     columns : int
         The number of columns; by default the number of fields of the first record.
+    header : str
+        The text of the first record, to find its repetitions; they are not counted by default.
     """
     counts = np.array(astuple(Counts(line=line, columns=columns)), np.int64)
-    for _ in _run(chunks, separator, counts, None):
+    for _ in _run(chunks, separator, counts, None, header):
         pass
     return Counts(*counts.tolist())
 
@@ -93,13 +99,15 @@ def clean_copy(chunks: Iterator[bytes], separator: str, copied_separator: str) -
     return _run(chunks, separator, np.array(astuple(Counts()), np.int64), copied_separator)
 
 
-def _run(chunks: Iterator[bytes], separator: str, counts: Longs, copied_separator: str | None) -> Iterator[bytes]:
+def _run(
+    chunks: Iterator[bytes], separator: str, counts: Longs, copied_separator: str | None, header: str = ""
+) -> Iterator[bytes]:
     rest, enough = bytearray(), 0
     for chunk in chunks:
         rest += chunk
         # Where a record is longer than a chunk, the next attempt waits until there is twice as much.
         if len(rest) >= enough:
-            read, copy = _scan(rest, False, separator, counts, copied_separator)
+            read, copy = _scan(rest, False, separator, counts, copied_separator, header)
             yield copy
             del rest[:read]
             enough = 2 * len(rest) if read == 0 else 0
@@ -108,11 +116,11 @@ def _run(chunks: Iterator[bytes], separator: str, counts: Longs, copied_separato
                 f"has a line of more than {_LONGEST / 2**30:g} GB from line {int(counts[0]):,} on; it is not a table, "
                 "or a quotation mark is not closed"
             )
-    yield _scan(rest, True, separator, counts, copied_separator)[1]
+    yield _scan(rest, True, separator, counts, copied_separator, header)[1]
 
 
 def _scan(
-    data: bytearray, last: bool, separator: str, counts: Longs, copied_separator: str | None
+    data: bytearray, last: bool, separator: str, counts: Longs, copied_separator: str | None, header: str
 ) -> tuple[int, bytes]:
     out = None if copied_separator is None else np.empty(4 * len(data) + 1, np.uint8)
     before = int(counts[-1])
@@ -121,6 +129,7 @@ def _scan(
         last=last,
         separator=separator,
         quoting=len(separator) == 1,
+        header=header,
         counts=counts,
         copied_separator=copied_separator or ",",
         out=out,

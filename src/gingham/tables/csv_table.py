@@ -191,7 +191,8 @@ def _count(file: CsvFile, origin: Origin) -> Counts:
     """Count the records of a file; refuse one that programs read differently."""
     with origin.wrap_errors():
         columns = 0 if file.has_header else len(file.names)
-        counts = count_records(file.chunks(), file.separator, file.first_line, columns)
+        header = file.separator.join(file.names) if file.has_header else ""
+        counts = count_records(file.chunks(), file.separator, file.first_line, columns, header)
         refuse_problems(file, counts)
     return counts
 
