@@ -1,5 +1,7 @@
 import re
 
+import polars as pl
+
 import gingham as gg
 from gingham.report import Table, notebook_html
 from tests.bazaar import bazaar
@@ -66,3 +68,22 @@ def test_html_of_a_search_contains_its_trials() -> None:
     for value in found.trials["value"]:
         assert f"{value:.4f}" in text
     assert repr(found).startswith("Tuning(5 trials: best map@3 ")
+
+
+def test_a_profile_shows_its_page_within_a_frame() -> None:
+    html = gg.profile(gg.synth.sample_tables())._repr_html_()
+    assert html.startswith('<iframe sandbox="allow-scripts"')
+    assert "&lt;h1&gt;Profile&lt;/h1&gt;" in html
+    assert html.count("<") == 2  # the page is escaped
+
+
+def test_tables_and_findings_are_tables_in_a_notebook() -> None:
+    rows = pl.DataFrame({"user_id": ["<b>", "NULL"], "item_id": ["x", "y"], "price": [1.0, -1.0]})
+    tables = gg.Tables(rows)
+    assert "<td>&quot;price&quot;</td>" in tables._repr_html_()
+    findings = gg.check(tables)
+    text = visible(findings._repr_html_())
+    assert "look like a missing value" in text
+    assert "negative values" in text
+    assert repr(findings) == "\n".join(map(str, findings))
+    assert repr(gg.check(gg.Tables(rows.head(1)))) == "No findings."

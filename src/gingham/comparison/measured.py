@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from gingham.columns import USER_ID
+from gingham.comparison.examples import Example, find_examples
 from gingham.comparison.memory import PeakMemory
 from gingham.errors import NotFittedError, ParameterError
 from gingham.evaluation.evaluation import Evaluation, evaluate
@@ -38,6 +39,8 @@ class Measured:
         The learning curve: ``epoch``, ``loss``, ``seconds`` and a column for each metric that was computed after
         epochs. If early stopping split off validation data, it is the curve of that search. None for a model without
         epochs.
+    examples : tuple of Example
+        Three users of the test with their recommendations.
     """
 
     evaluation: Evaluation
@@ -46,6 +49,7 @@ class Measured:
     recommend_seconds: float
     peak_bytes: int | None
     curve: pl.DataFrame | None
+    examples: tuple[Example, ...] = ()
 
 
 def fit_function(name: str, model: Recommender | FitFunction) -> FitFunction:
@@ -109,7 +113,10 @@ def measure(
             start = time.perf_counter()
             model.recommend(evaluation.per_user[USER_ID], k, filter_seen, num_threads=num_threads)
             recommend_seconds = time.perf_counter() - start
-    return Measured(evaluation, model.get_params(), fit_seconds, recommend_seconds, memory.bytes, _curve(model))
+    examples = find_examples(model, test, evaluation.per_user[USER_ID], k, filter_seen, num_threads)
+    return Measured(
+        evaluation, model.get_params(), fit_seconds, recommend_seconds, memory.bytes, _curve(model), examples
+    )
 
 
 def _is_fitted(model: Recommender) -> bool:

@@ -1,12 +1,14 @@
 """A comparison as a page of charts and tables, each with an explanation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from gingham.evaluation.bootstrap import FEWEST
 from gingham.evaluation.segments import HISTORY
+from gingham.metrics import meaning
 from gingham.report import Page, Section, Table, charts, notebook_html
 from gingham.report.charts import SHARE, Axis, Chart, Interval
 
@@ -27,7 +29,7 @@ _SEGMENTS = {HISTORY: "the number of different items in the user's history in th
 
 def page(comparison: "Comparison", title: str) -> Page:
     """Build the page."""
-    parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _metrics, _lists)
+    parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _examples, _metrics, _lists, _meanings)
     return Page(title, comparison.sentences, [section for part in parts for section in part(comparison)], _NOTE)
 
 
@@ -159,6 +161,35 @@ def _best_epochs(curves: dict[str, pl.DataFrame], metric: str) -> str:
         rows = curve.sort(metric, descending=True, nulls_last=True, maintain_order=True)
         best.append(f"{name} reached its best value in epoch {rows['epoch'][0]} ({rows[metric][0]:.4f})")
     return f"The metric on validation data after each epoch: {'; '.join(best)}."
+
+
+def _examples(comparison: "Comparison") -> Iterator[Section]:
+    """Show the lists of the model with the highest mean next to the histories of three users."""
+    rows = comparison.table.filter(metric=comparison.metric).sort("mean", descending=True, maintain_order=True)
+    names = [name for name in rows["model"] if name in comparison.models] or rows["model"].to_list()
+    for number, example in enumerate(comparison.measured[names[0]].examples, start=1):
+        marked = (
+            f"{item} ✓" if bought else item for item, bought in zip(example.recommended, example.bought, strict=True)
+        )
+        sentence = (
+            f"{example.n_history:,} different items in the history, and the list of {names[0]}; ✓ marks what this "
+            "customer bought in the test part."
+        )
+        header = ("place", "bought before", f"recommended by {names[0]}")
+        cells = zip_longest(example.history, marked, fillvalue="")
+        table = Table(header, [(str(place), *row) for place, row in enumerate(cells, start=1)], texts=3)
+        yield Section(f"Example {number}: customer {example.user}", sentence, table, wide=True)
+
+
+def _meanings(comparison: "Comparison") -> Iterator[Section]:
+    yield meanings([*comparison.metrics, *comparison.lists["metric"].unique(maintain_order=True)])
+
+
+def meanings(names: Iterable[str]) -> Section:
+    """Return a section that says what metrics mean."""
+    rows = [(name, meaning(name)) for name in names]
+    sentence = "Metrics of users are computed for each user and averaged; metrics of lists for all lists together."
+    return Section("What the metrics mean", sentence, Table(("metric", "meaning"), rows, texts=2), wide=True)
 
 
 def _metrics(comparison: "Comparison") -> Iterator[Section]:

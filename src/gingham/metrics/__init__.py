@@ -10,6 +10,7 @@ from gingham.metrics.lists import (
     novelty_at_k,
     repeat_share_at_k,
 )
+from gingham.metrics.meanings import meaning
 from gingham.metrics.ranking import (
     AT_K,
     OF_ALL,
@@ -44,6 +45,7 @@ __all__ = [
     "hit_rate_at_k",
     "main_metric",
     "map_at_k",
+    "meaning",
     "named",
     "names",
     "ndcg_at_k",

@@ -59,7 +59,7 @@ class Parametrized:
         names = self.param_names()
         for name, value in params.items():
             own, _, rest = name.partition("__")
-            owner = getattr(self, own) if rest and own in names else None
+            owner: Any = getattr(self, own) if rest and own in names else None
             if hasattr(owner, "set_params"):
                 owner.set_params(**{rest: value})
                 continue

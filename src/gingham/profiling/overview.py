@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from gingham.errors import ReportError
 from gingham.forks import require_threads
 from gingham.profiling.findings import Findings
 from gingham.profiling.page import build_page
 from gingham.profiling.sentences import top_sentences
-from gingham.report import Page
+from gingham.report import Page, frame_html, notebook_html
 from gingham.tables import Tables, clean
 from gingham.tables.schema import check_tables
 
@@ -103,6 +104,13 @@ class Profile(Findings):
         True
         """
         self.page(title).save(path)
+
+    def _repr_html_(self) -> str:
+        """Return the page within a frame; without plotly, its sentences."""
+        try:
+            return frame_html(self.to_html())
+        except ReportError:
+            return notebook_html(self.sentences, [])
 
 
 def profile(tables: Tables) -> Profile:

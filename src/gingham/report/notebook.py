@@ -1,5 +1,6 @@
 """HTML for notebooks: sentences and tables that take the colours of the surrounding page."""
 
+import html
 from collections.abc import Sequence
 
 from gingham.report.page import Table, escape_html, table_html
@@ -30,3 +31,15 @@ def notebook_html(sentences: Sequence[str], tables: Sequence[Table]) -> str:
     """
     paragraphs = "".join(f"<p>{escape_html(sentence)}</p>\n" for sentence in sentences)
     return f'<div class="gingham"><style>{_STYLE}</style>\n{paragraphs}{"".join(map(table_html, tables))}</div>'
+
+
+def frame_html(page: str) -> str:
+    """Return a page as an HTML fragment: a frame of its own, so that its styles and scripts stay inside.
+
+    Parameters
+    ----------
+    page : str
+        A whole HTML file.
+    """
+    style = "width: 100%; height: 45rem; border: 1px solid rgb(128 128 128 / 0.35)"
+    return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{html.escape(page)}"></iframe>'

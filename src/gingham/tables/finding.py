@@ -87,9 +87,31 @@ def failure(table: str, error: GinghamError) -> Finding:
     return Finding("error", table, None, str(error), 0, pl.DataFrame())
 
 
-def by_severity(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+class FindingList(tuple[Finding, ...]):
+    """Findings; a notebook shows them as a table, and a terminal one a line."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self)) if self else "No findings."
+
+    def _repr_html_(self) -> str:
+        columns = ("severity", "table", "column", "what", "count")
+        rows = [tuple(getattr(finding, column) for column in columns) for finding in self]
+        return html_table(
+            pl.DataFrame(rows, dict.fromkeys(columns[:-1], pl.String) | {"count": pl.Int64}, orient="row")
+        )
+
+
+def by_severity(findings: Sequence[Finding]) -> FindingList:
     """Sort findings: errors first, then warnings, then notes."""
-    return tuple(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+    return FindingList(sorted(findings, key=lambda finding: _SEVERITIES.index(finding.severity)))
+
+
+def html_table(rows: pl.DataFrame) -> str:
+    """Return all rows of a table as HTML for a notebook, without types."""
+    with pl.Config(tbl_rows=-1, fmt_str_lengths=1000, tbl_hide_column_data_types=True, tbl_hide_dataframe_shape=True):
+        return rows._repr_html_()
 
 
 def rename_to_file(rows: pl.DataFrame, origin: Origin) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from gingham.columns import ITEM_ID, ORDER, ORDER_ID, PRICE, QUANTITY, TIMESTAMP
 from gingham.errors import TableError
 from gingham.frames import to_frame
 from gingham.section import Flag, Integer, Section
-from gingham.tables.finding import Finding
+from gingham.tables.finding import Finding, html_table
 from gingham.tables.id_types import IdTable, IdType
 from gingham.tables.order_numbers import to_order_numbers
 from gingham.tables.origin import Origin
@@ -271,6 +271,14 @@ class Tables:
                 parts.append(f"{name}: {', '.join(table.collect_schema())}")
         rows = f"{self.steps[-1].rows:,} transactions after cleaning; " if self.steps else ""
         return f"Tables({rows}{'; '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name in ("transactions", "users", "items"):
+            table: pl.LazyFrame | None = getattr(self, name)
+            for column, dtype in () if table is None else table.collect_schema().items():
+                rows.append((name, self.origins[name].column(column), column, str(dtype)))
+        return html_table(pl.DataFrame(rows, ["table", "column", "role or name", "type"], orient="row"))
 
 
 def check_tables(tables: Any) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gingham.comparison.page import every_metric
+from gingham.comparison.page import every_metric, meanings
 from gingham.config.space import Exponential, Range, Space
 from gingham.report import Page, Section, Table, charts, notebook_html, searches
 from gingham.report.charts import SHARE, Axis
@@ -27,7 +27,7 @@ _CHART_TRIALS = 60
 
 def page(tuning: "Tuning", space: Space, title: str) -> Page:
     """Build the page of a search."""
-    parts = (_best, _test, _history, _importances, _parallel, _curves)
+    parts = (_best, _test, _history, _importances, _parallel, _curves, _meanings)
     sections = [section for part in parts for section in part(tuning, space)]
     return Page(title, _summary(tuning), sections, _NOTE)
 
@@ -65,6 +65,11 @@ def _summary(tuning: "Tuning") -> list[str]:
         f"{n_trials:,} {'trial' if n_trials == 1 else 'trials'}: {states}.",
         *(f"The test was scored once. {sentence}" for sentence in sentences),
     ]
+
+
+def _meanings(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    names = [] if tuning.comparison is None else tuning.comparison.metrics
+    yield meanings(dict.fromkeys([tuning.metric, *names]))
 
 
 def _best(tuning: "Tuning", _: Space) -> Iterator[Section]:
