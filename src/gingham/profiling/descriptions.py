@@ -14,6 +14,8 @@ UNKNOWN = "unknown"
 _MAX_HIERARCHIES, _MAX_CATEGORIES, _MAX_LONG, _MAX_MEASURES, _MAX_SPLITS = 2, 2, 2, 2, 2
 _MAX_GROUPS = 8  # a measure is split by categories with fewer values
 _BINS = 40
+# Larger numbers measure nothing, and the ends of their bins could be infinite.
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -126,19 +128,19 @@ def histograms(table: ProfiledTable) -> tuple[Histogram, ...]:
     """Count each measure in bins, split by the first categories of the table that have few values."""
     categories = [column for column in table.categories if table.n_values[column] < _MAX_GROUPS]
     splits: list[str | None] = [*categories[:_MAX_SPLITS]] or [None]
-    return tuple(_histogram(table, measure, by) for measure in table.measures[:_MAX_MEASURES] for by in splits)
+    every = (_histogram(table, measure, by) for measure in table.measures[:_MAX_MEASURES] for by in splits)
+    return tuple(histogram for histogram in every if histogram.frame.height)
 
 
 def _histogram(table: ProfiledTable, column: str, by: str | None) -> Histogram:
     group = pl.lit("") if by is None else _text(by)
     rows = table.rows.select(value=pl.col(column).cast(pl.Float64), group=group)
-    rows = rows.filter(pl.col("value").is_finite())
+    rows = rows.filter(pl.col("value").abs() <= _LARGEST)
     values = rows["value"]
     low, median, high = (float(values.quantile(part, "nearest") or 0) for part in (0.001, 0.5, 0.999))
-    # Divided first, because the difference of the largest numbers is infinite.
-    width = _round_width(high / _BINS - low / _BINS, integer=table.is_integer(column))
+    width = _round_width((high - low) / _BINS, integer=table.is_integer(column))
     start = math.floor(low / width) * width
-    n_bins = max(1, math.ceil(high / width - start / width + 1e-9))
+    n_bins = max(1, math.ceil((high - start) / width + 1e-9))
     bin_ = ((pl.col("value") - start) / width).floor().clip(0, n_bins - 1).cast(pl.Int64)
     binned = rows.group_by(bin_.alias("bin"), "group").agg(pl.len().cast(pl.Int64).alias("number"))
     groups = binned.group_by("group").agg(pl.col("number").sum()).sort("number", "group", descending=[True, False])
