@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+import gingham as gg
 from gingham.errors import ConfigError, DataError, ParameterError
 from gingham.models import EarlyStopping, Epoch, Popularity
 from gingham.models.early_stopping import Monitor
@@ -118,3 +119,26 @@ def test_it_is_built_from_a_recipe_and_stored() -> None:
 def test_scikit_learn_does_not_copy_validation_data() -> None:
     stopping = EarlyStopping(validation=TRAIN)
     assert stopping.__sklearn_clone__() is stopping
+
+
+def test_the_split_ignores_what_is_not_positive() -> None:
+    """Returns after the last purchase do not move the validation part."""
+    data = gg.synth.sample_dataset()
+    rows = data.interactions
+    assert rows.timestamp is not None
+    later = np.full(2, rows.timestamp.max() + np.timedelta64(30, "D"))
+    pairs = np.setdiff1d(np.arange(rows.n_users * rows.n_items), rows.pairs())[:2]
+    with_returns = gg.Interactions(
+        np.append(rows.user_index, pairs // rows.n_items),
+        np.append(rows.item_index, pairs % rows.n_items),
+        rows.n_users,
+        rows.n_items,
+        np.append(rows.value, [-1, 0]),
+        np.append(rows.timestamp, later),
+    )
+    models = [
+        gg.ALS(4, epochs=5, early_stopping=gg.EarlyStopping("map@5"), random_state=0).fit(one, num_threads=1)
+        for one in (data, data.with_interactions(with_returns))
+    ]
+    assert models[0].best_epoch_ == models[1].best_epoch_
+    np.testing.assert_array_equal(models[0].item_embeddings, models[1].item_embeddings)
