@@ -295,6 +295,7 @@ def drop_in() -> Iterator[Call]:
     matrix = sp.coo_matrix(np.eye(4, dtype=np.float32))
     data = lightfm.data.Dataset()
     ids = {"users": ["u", "v"], "items": ["i"], "user_features": ["x"], "item_features": ["y"]}
+    yield Call("lightfm.Dataset", lightfm.data.Dataset, {"user_identity_features": False})
     yield Call("lightfm.Dataset.fit", data.fit, ids)
     yield Call("lightfm.Dataset.fit_partial", data.fit_partial, ids)
 
@@ -321,10 +322,19 @@ def drop_in() -> Iterator[Call]:
     yield Call(
         "lightfm.LightFM.predict_rank", model.predict_rank, {"test_interactions": matrix, "check_intersections": False}
     )
+    yield Call("lightfm.LightFM.fit_partial", model.fit_partial, {"interactions": matrix})
+    yield Call("lightfm.LightFM.set_params", lambda **params: fit(interactions=matrix).set_params(**params), {"k": 3})
+    yield Call("lightfm.LightFM.from_lightfm", lightfm.LightFM.from_lightfm, {"model": model})
+    yield Call("lightfm.LightFM.get_user_representations", model.get_user_representations, {})
     yield Call("lightfm.LightFM.get_item_representations", model.get_item_representations, {})
     yield Call("lightfm.LightFM.to_hybrid", model.to_hybrid, {})
     yield Call("lightfm.LightFM.save", model.save, {"path": "drop-in"})
     yield Call("lightfm.LightFM.load", lightfm.LightFM.load, {"path": "drop-in"})
+    # Nothing is downloaded, whatever the argument.
+    folder, flags = {"data_home": "data"}, {"indicator_features": True}
+    movielens = {**folder, **flags, "genre_features": True, "min_rating": 3.0}
+    fetch = lightfm.datasets.fetch_movielens
+    yield Call("lightfm.fetch_movielens", lambda **given: fetch(download_if_missing=False, **given), movielens)
     split = lightfm.cross_validation.random_train_test_split
     yield Call("lightfm.random_train_test_split", split, {"interactions": matrix, "random_state": 0})
     for metric in ("precision_at_k", "recall_at_k", "auc_score", "reciprocal_rank"):

@@ -330,7 +330,7 @@ def test_invalid_arguments(site: Site, tmp_path: Path) -> None:
             ValueError, match=f"test_set_fraction must be a finite number above 0 and below 1, not {share}"
         ):
             fetch_stackexchange("crossvalidated", share)
-    with pytest.raises(ValueError, match="data_home must be the path of a folder, not 5"):
+    with pytest.raises(ValueError, match="data_home must be the path of a file or folder, not 5"):
         fetch_movielens(5)
     with pytest.raises(ValueError, match="min_rating must be a finite number, not 'four'"):
         fetch_movielens(tmp_path, min_rating="four")

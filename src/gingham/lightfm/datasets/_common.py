@@ -1,7 +1,6 @@
 """Download the files of data sets, keep them in a folder, and read them with care."""
 
 import io
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ import scipy.sparse as sp
 
 from gingham.errors import DataError
 from gingham.lightfm.arguments import require_flags
-from gingham.lightfm.errors import DownloadError, ParameterError
+from gingham.lightfm.errors import DownloadError, ParameterError, translated
 from gingham.store import reason, replace_file
+from gingham.validation import check_path
 
 # The releases of LightFM's author.
 _SOURCE = "https://github.com/maciejkula/lightfm_datasets/releases/download/v0.1.0"
@@ -65,12 +65,14 @@ def require_features(indicator: bool, shared: bool, name: str) -> None:
 def file_of(name: str, data_home: Any, place: str, download: bool) -> Path:
     """Return the path of a file. A missing file is downloaded, completely or not at all."""
     require_flags(download_if_missing=download)
-    if not isinstance(data_home, str | os.PathLike | None):
-        raise ParameterError(f"data_home must be the path of a folder, not {data_home!r}.")
-    home = Path.home() / "lightfm_data" if data_home is None else Path(data_home).absolute()
+    with translated():
+        home = Path.home() / "lightfm_data" if data_home is None else check_path("data_home", data_home).absolute()
     path, url = home / place, f"{_SOURCE}/{name}"
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise DownloadError(f"{path} cannot be read: {reason(error)}; choose another data_home.") from error
     if not download:
         raise DownloadError(f"{path} is missing, and download_if_missing=False; save {url} there.")
     # Imported here because most programs never download anything.
