@@ -101,7 +101,7 @@ def check_path(name: str, value: Any) -> Path:
     """
     text = value.__fspath__() if isinstance(value, PathLike) else value
     if not isinstance(text, str) or not text or "\0" in text:
-        raise ParameterError(f"{name} must be the path of a file or folder, not {shown(value)}.")
+        raise ParameterError(f"{name} must be the path of a file or folder, not {shown(text)}.")
     return Path(text)
 
 
