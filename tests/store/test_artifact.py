@@ -190,7 +190,7 @@ def test_an_invalid_manifest_is_an_error(saved: Path, text: str) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_an_invalid_folder_name_is_an_error(name: str, tmp_path: Path) -> None:
-    with pytest.raises(GinghamError, match="is not an artifact|must be the path of a file or folder, not '/.*a.x00b'"):
+    with pytest.raises(GinghamError, match=r"is not an artifact|must be the path"):
         store.read(tmp_path / name)
     with (
         pytest.raises(ArtifactError, match=r"cannot be created: .*; choose another path"),
