@@ -83,3 +83,11 @@ def test_many_orders_of_one_user() -> None:
     orders = Orders.of(Sales.of(rows))
     assert orders is not None
     assert orders.per_user.rows() == [(4, 1)]
+
+
+def test_order_numbers_tell_the_orders_of_a_user_apart() -> None:
+    rows = pl.DataFrame({"user_id": ["a", "a", "a", "b"], "item_id": ["x"] * 4, "order": [1, 1, 2, 1]})
+    orders = Orders.of(Sales.of(rows))
+    assert orders is not None
+    assert orders.per_user.rows() == [(1, 1), (2, 1)]
+    assert (orders.has_ids, orders.number, orders.share_with_one) == (True, 3, 0.5)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from gingham.arrays import Longs
-from gingham.columns import ORDER_ID
+from gingham.columns import ORDER, ORDER_ID
 from gingham.profiling.sales import DAY, USER, Sales
 
 
@@ -14,13 +14,13 @@ from gingham.profiling.sales import DAY, USER, Sales
 class Orders:
     """The orders of the transactions, which are their lines.
 
-    An order has an id in the column ``order_id``. Without that column, and for transactions without an id, an order is
-    everything that a user bought on one day.
+    An order has an id in the column ``order_id`` or, in tables without times, a number in the column ``order``. Without
+    these columns, and for transactions without an id, an order is everything that a user bought on one day.
 
     Attributes
     ----------
     has_ids : bool
-        Whether the transactions have a column of order ids.
+        Whether the transactions have a column of order ids or numbers.
     per_user : polars.DataFrame
         ``orders`` and the ``number`` of users with this many orders, sorted by orders.
     lines : polars.DataFrame
@@ -34,17 +34,17 @@ class Orders:
     @classmethod
     def of(cls, sales: Sales) -> "Orders | None":
         """Count the orders of transactions; None without order ids and timestamps."""
-        has_ids = ORDER_ID in sales.rows.columns
-        if not has_ids and sales.first_day is None:
+        id_column = _id_column(sales)
+        if id_column is None and sales.first_day is None:
             return None
         # Sorting one integer column is much faster than sorting two.
         keys = sales.array(USER).astype(np.int64) << 32
-        keys |= _order_codes(sales, has_ids)
+        keys |= _order_codes(sales, id_column)
         keys.sort()
         starts = np.flatnonzero(np.diff(keys, prepend=-1))
         lines = np.diff(np.append(starts, len(keys)))
         per_user = np.bincount(keys[starts] >> 32)
-        return cls(has_ids, _frequencies("orders", per_user[per_user > 0]), _frequencies("lines", lines))
+        return cls(id_column is not None, _frequencies("orders", per_user[per_user > 0]), _frequencies("lines", lines))
 
     @property
     def number(self) -> int:
@@ -70,12 +70,19 @@ class Orders:
         return one / every
 
 
-def _order_codes(sales: Sales, has_ids: bool) -> Longs:
+def _id_column(sales: Sales) -> str | None:
+    """Return the column that tells the orders of a user apart: order ids or, without times, order numbers."""
+    if ORDER_ID in sales.rows.columns:
+        return ORDER_ID
+    return ORDER if ORDER in sales.rows.columns and sales.first_day is None else None
+
+
+def _order_codes(sales: Sales, id_column: str | None) -> Longs:
     """Return a number below 2**32 for each transaction, which differs between the orders of a user."""
     days = np.zeros(sales.rows.height, np.int64) if sales.first_day is None else sales.array(DAY).astype(np.int64)
-    if not has_ids:
+    if id_column is None:
         return days
-    order_ids = sales.rows[ORDER_ID]
+    order_ids = sales.rows[id_column]
     if order_ids.dtype.is_integer():
         codes = order_ids.rank("dense") - 1
     else:
