@@ -87,6 +87,9 @@ FORMS: dict[str, Form] = {
     "plain": (lambda t: written(table_rows(t)).encode(), "odd.csv", {}, ""),
     "windows": (lambda t: written(table_rows(t), end="\r\n").encode(), "odd.csv", {}, ""),
     "old mac": (lambda t: written(table_rows(t, without("\n")), end="\r").encode(), "odd.csv", {}, ""),
+    "mixed line ends": (
+        lambda t: text(t).replace("4.5\n", "4.5\r\n").replace("size\n", "size\r\n").encode(), "odd.csv", {}, ""
+    ),
     "mark": (lambda t: written(table_rows(t)).encode("utf-8-sig"), "odd.csv", {}, ""),
     "mark and quotes": (lambda t: written(table_rows(t), quoting=csv.QUOTE_ALL).encode("utf-8-sig"), "odd.csv", {}, ""),
     "quotes": (lambda t: written(table_rows(t), quoting=csv.QUOTE_ALL).encode(), "odd.csv", {}, ""),

@@ -50,3 +50,8 @@ def test_rows_are_compared_with_the_number_that_was_counted() -> None:
     Origin("users", n_rows=3).require_all_rows(3)
     with pytest.raises(TableError, match=r"The users table \(u.csv\) has 4 rows, but 3 were read"):
         Origin("users", "u.csv", n_rows=4).require_all_rows(3)
+
+
+def test_a_missing_column_may_differ_in_case_or_spaces() -> None:
+    error = Origin("users").missing_column("user_id", ["age", "User_ID", " user_id"])
+    assert "did you mean 'User_ID' or ' user_id'?" in str(error)

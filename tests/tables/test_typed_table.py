@@ -37,7 +37,7 @@ def write_excel(file: Path, **sheets: list[list[Any]]) -> None:
                         sheet.write(number, column, value)
 
 
-@pytest.mark.parametrize("name", ["sales.jsonl", "sales.ndjson", "sales.jsonl.gz"])
+@pytest.mark.parametrize("name", ["sales.jsonl", "sales.ndjson", "sales.json", "sales.jsonl.gz"])
 @pytest.mark.parametrize("end", ["", "\n\n"])
 def test_json_lines_are_read(tmp_path: Path, name: str, end: str) -> None:
     data = (json_lines(ROWS) + end).encode()

@@ -16,7 +16,7 @@ from gingham.tables.typed_table import TypedTable, open_excel, open_json_lines, 
 _COMPRESSED = ("", ".gz", ".zst", ".zip")
 _TEXT = tuple(f"{name}{end}" for name in (".csv", ".tsv", ".txt", ".dat", ".tab", ".psv") for end in _COMPRESSED)
 _PARQUET = (".parquet", ".pq")
-_JSON = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+_JSON = tuple(f"{name}{end}" for name in (".jsonl", ".ndjson", ".json") for end in ("", ".gz"))
 _EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _KINDS = {
     "text": (*_TEXT, ".zip", ".gz"),

@@ -75,7 +75,8 @@ class Origin:
         """Return the error for a column that is not one of `columns`; it names similar ones, or else lists them."""
         names = list(columns)
         hint = self._header_hint(names)
-        similar = difflib.get_close_matches(column, names, n=3, cutoff=0.6)
+        similar = [name for name in names if name.strip().casefold() == column.strip().casefold()]
+        similar = similar or difflib.get_close_matches(column, names, n=3, cutoff=0.6)
         if similar:
             return TableError(f"The {self} has no column {column!r}; did you mean {' or '.join(map(repr, similar))}?")
         more = ", ..." if len(names) > _LISTED else ""
