@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import gingham as gg
+from gingham.dataset.interactions import _warn_of_order_numbers
 from gingham.errors import ConfigError, DataError, TableError
 from gingham.tables import TransactionsSource, UsersSource, read
 
@@ -114,3 +115,14 @@ def test_a_recipe_with_order_numbers_has_no_durations(tmp_path: Path, text: str,
         return
     with pytest.raises(ConfigError, match=words):
         gg.Recipe.read(tmp_path / "r.toml")
+
+
+@pytest.mark.parametrize("model", [gg.Popularity(), gg.BuyAgain(recency="7d"), gg.NextBasket(half_life="7d")])
+def test_a_warning_says_once_that_durations_have_no_effect(model: Any, caplog: pytest.LogCaptureFixture) -> None:
+    _warn_of_order_numbers.cache_clear()
+    dataset = gg.Dataset.from_tables(gg.Tables(ROWS))
+    gg.ALS(2).fit(dataset, verbose=False)
+    assert caplog.messages == []
+    for _ in range(2):
+        model.fit(dataset, verbose=False)
+    assert caplog.messages == ["Windows, half-lives and periods have no effect: order numbers have no durations."]

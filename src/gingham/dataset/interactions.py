@@ -1,9 +1,10 @@
 """Transactions as arrays of integers: which user interacted with which item, and when."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,6 +17,8 @@ from gingham.dataset.rows import Rows
 from gingham.duration import FADED
 from gingham.errors import DataError, ParameterError
 from gingham.validation import check_choice, check_integer, check_number, check_type
+
+_log = logging.getLogger("gingham")
 
 Duplicates = Literal["sum", "max", "last"]
 
@@ -186,7 +189,7 @@ class Interactions:
                 raise ParameterError(f"decay must be longer than no time, not {decay!r}.")
         else:
             check_number("decay", decay, least=0)
-        if self.timestamp is None or not len(self):
+        if not self.has_times or self.timestamp is None or not len(self):
             return self
         age = self.timestamp.max() - self.timestamp
         if isinstance(decay, timedelta):
@@ -194,6 +197,17 @@ class Interactions:
         else:
             weight = (1 + age / np.timedelta64(1, "D")) ** -decay
         return replace(self, value=(self.value * np.maximum(weight, FADED)).astype(np.float32))
+
+    @property
+    def has_times(self) -> bool:
+        """Whether there are timestamps, by which interactions have ages.
+
+        If there are order numbers instead, which have no durations, a warning of the logger "gingham" says once that
+        windows, half-lives and periods have no effect.
+        """
+        if self.timestamp is None and self.order is not None:
+            _warn_of_order_numbers()
+        return self.timestamp is not None
 
     def matrix(self, duplicates: Duplicates = "sum") -> sp.csr_matrix:
         """Return the user by item matrix.
@@ -281,6 +295,11 @@ class Interactions:
         rows = np.lexsort((*keys, pairs))  # stable
         ends = np.append(pairs[rows][1:] != pairs[rows][:-1], True) if len(rows) else np.empty(0, bool)
         return np.asarray(rows[ends])
+
+
+@cache
+def _warn_of_order_numbers() -> None:
+    _log.warning("Windows, half-lives and periods have no effect: order numbers have no durations.")
 
 
 def _require_times(times: npt.NDArray[np.datetime64]) -> None:

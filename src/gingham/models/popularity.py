@@ -54,7 +54,9 @@ class _SalesModel(OnePassModel):
         if not isinstance(data, Dataset):
             return training_data.matrix
         rows = data.interactions
-        if rows.timestamp is None or not len(rows):
+        if self.window is None and self.half_life is None:
+            return training_data.matrix
+        if not rows.has_times or rows.timestamp is None or not len(rows):
             return training_data.matrix
         age = rows.timestamp.max() - rows.timestamp
         window = check_optional_duration("window", self.window)
@@ -212,7 +214,7 @@ class BuyAgain(_SalesModel):
 
     def _fit_habits(self, training_data: TrainingData, data: Data) -> Floats | None:
         """Return the weight of each entry of the training matrix; None if it is its value."""
-        if not isinstance(data, Dataset) or data.interactions.timestamp is None or not (self.recency or self.cycle):
+        if not (self.recency or self.cycle) or not isinstance(data, Dataset) or not data.interactions.has_times:
             return None
         habits: Floats = training_data.purchases(data, check_optional_duration("recency", self.recency)).data
         if self.cycle:

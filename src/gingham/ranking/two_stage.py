@@ -243,7 +243,7 @@ class TwoStage(Recommender):
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         with progress_bar(total=2 * self.n_periods + 2, unit=" steps", verbose=verbose) as bar:
             fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
-            if isinstance(interactions, Dataset) and interactions.interactions.timestamp is not None:
+            if isinstance(interactions, Dataset) and interactions.interactions.has_times:
                 dataset = interactions
                 fitted_ranker = self._fit_ranker(ranker, dataset, period, fit_stage, n_threads, bar)
             else:
