@@ -39,3 +39,9 @@ def test_figures_equal_the_results_of_the_benchmarks() -> None:
     rows = [row for file in files for row in json.loads(file.read_text(encoding="utf-8"))["rows"]]
     assert len(figures) > 15
     assert set(figures) <= {row["measured"] for row in rows}
+
+
+def test_python_example_of_cleaning_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "cleaning.md").read_text(encoding="utf-8"), re.DOTALL)
+    exec(code, {})
+    assert f"# {capsys.readouterr().out.strip()}" in code
