@@ -13,7 +13,7 @@ from gingham.lightfm import LightFM
 from gingham.lightfm.data import Dataset
 from gingham.lightfm.evaluation import auc_score, precision_at_k, recall_at_k, reciprocal_rank
 from gingham.models.side import Side
-from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features
+from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, same
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences-from-lightfm.md"
 RANKING_LOSSES = ("bpr", "warp", "warp-kos")
@@ -144,6 +144,22 @@ def test_weights_must_be_finite_numbers(weight: float | None) -> None:
         dataset.build_interactions([("ann", "hat", weight)])
     with pytest.raises(ValueError, match=r"weight of feature 'young' of user 'ann' is .*; pass a finite number"):
         dataset.build_user_features([("ann", {"young": weight})])
+
+
+def test_weights_may_have_any_sparse_format() -> None:
+    weights = bought() * 2.0
+    models = [
+        LightFM(random_state=1).fit(bought(), sample_weight=kind(weights))
+        for kind in (sp.coo_matrix, sp.csr_matrix, sp.coo_array)
+    ]
+    assert same(models[0], models[1])
+    assert same(models[0], models[2])
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "epsilon"])
+def test_steps_must_be_positive(name: str) -> None:
+    with pytest.raises(AssertionError, match=f"{name} must be a finite number above 0, not 0"):
+        LightFM(**{name: 0})
 
 
 def test_matrices_without_users_or_items_are_refused() -> None:

@@ -12,6 +12,7 @@ from gingham.lightfm import LightFM
 from gingham.lightfm.cross_validation import random_train_test_split
 from gingham.lightfm.errors import ParameterError
 from gingham.lightfm.evaluation import precision_at_k
+from gingham.lightfm.state import ARRAYS
 from tests.lightfm.tables import N_ITEMS, N_USERS, bought, features, same
 
 
@@ -27,6 +28,36 @@ def test_any_format_and_dtype_gives_the_same_model(kind: Any, dtype: Any) -> Non
         assert model.item_embeddings.shape == expected.item_embeddings.shape
     else:
         assert same(model, expected)
+
+
+def read_only(matrix: Any, long: bool = False) -> Any:
+    """Return a copy of a matrix whose arrays cannot be changed, like those that joblib maps from a file."""
+    matrix = matrix.copy()
+    for name in ("data", "row", "col", "indices", "indptr"):
+        if hasattr(matrix, name):
+            array = getattr(matrix, name)
+            array = array.astype(np.int64) if long and array.dtype.kind == "i" else array.copy()
+            array.setflags(write=False)
+            setattr(matrix, name, array)
+    return matrix
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("loss", ["logistic", "bpr", "warp", "warp-kos"])
+def test_arrays_may_be_read_only(loss: str, long: bool) -> None:
+    matrices = [bought(), features(N_USERS), features(N_ITEMS), bought() * 2.0]
+    expected, model = (
+        LightFM(loss=loss, k=2, n=3, random_state=1).fit(*each)
+        for each in (matrices, [read_only(matrix, long) for matrix in matrices])
+    )
+    assert same(model, expected)
+    for name in ARRAYS:
+        getattr(model, name).setflags(write=False)
+    pairs, *sides, _ = [read_only(matrix, long) for matrix in matrices]
+    model.predict(read_only(bought()).row, read_only(bought()).col, sides[1], sides[0])
+    model.predict_rank(pairs, None, sides[1], sides[0])
+    precision_at_k(model, pairs, user_features=sides[0], item_features=sides[1])
+    assert same(model.fit_partial(pairs, *sides), expected.fit_partial(*matrices[:3]))
 
 
 def test_weights_that_do_not_match_the_interactions() -> None:
