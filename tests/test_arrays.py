@@ -78,3 +78,9 @@ def test_read_only_arrays_and_long_indices_are_allowed() -> None:
     assert gg.Popularity().fit(matrix).recommend([0], k=1)["item_id"].to_list() == [0]
     with pytest.raises(DataError, match="complex128; pass real numbers"):
         canonical(matrix.astype(complex), "x")
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("test", "matrix or a Dataset, such as"), ("item_features", r"matrix\.")])
+def test_a_message_proposes_what_the_argument_takes(name: str, remedy: str) -> None:
+    with pytest.raises(DataError, match=f"{name} is a list; pass a SciPy sparse {remedy}"):
+        canonical([[1, 0]], name)

@@ -172,10 +172,9 @@ def check_matrix(name: str, data: Any) -> None:
         If they are not.
     """
     if not sp.issparse(data):
-        raise DataError(
-            f"{name} is a {type(data).__name__}; pass a SciPy sparse matrix or a Dataset, such as "
-            "gg.Dataset.from_tables(gg.Tables(transactions))."
-        )
+        dataset = " or a Dataset, such as gg.Dataset.from_tables(gg.Tables(transactions))"
+        remedy = "a SciPy sparse matrix" + ("" if name.endswith(("features", "weight")) else dataset)
+        raise DataError(f"{name} is a {type(data).__name__}; pass {remedy}.")
 
 
 def array_of(values: Any, name: str, what: Literal["integers", "numbers", "times"]) -> npt.NDArray[Any]:
