@@ -19,6 +19,8 @@ Check: TypeAlias = Callable[[str, Any], object]
 _INT32_MAX = 2**31 - 1
 # Operating systems fail at some larger number of threads. A limit here gives a clear message.
 MAX_THREADS = 1024
+# An embedding with more numbers would not fit into memory for a few thousand users, and helps nobody.
+MAX_COMPONENTS = 2**15
 # The longest representation of a value in a message.
 _MAX_SHOWN = 60
 

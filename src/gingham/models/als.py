@@ -22,7 +22,7 @@ from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.side import Side
 from gingham.randomness import RandomState, generator
-from gingham.validation import Check, check_integer, check_number, optional
+from gingham.validation import MAX_COMPONENTS, Check, check_integer, check_number, optional
 
 # The standard deviation of the items' initial embeddings, times the square root of their size.
 _SPREAD = 0.1
@@ -144,7 +144,7 @@ class ALS(EpochModel[ALSState, Halves]):
         "weighted": [False, True],
     }
     constraints: ClassVar[Mapping[str, Check]] = {
-        "n_components": check_integer,
+        "n_components": partial(check_integer, most=MAX_COMPONENTS),
         "block_size": check_integer,
         "unobserved_weight": optional(partial(check_number, above=0)),
         "l2": partial(check_number, above=0),

@@ -80,7 +80,7 @@ class GraphFilter(LinearModel):
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_components": check_integer,
         "low_pass": partial(check_number, least=0),
-        "sharpening": partial(check_number, least=0),
+        "sharpening": partial(check_number, least=0, most=1000),
         "user_exponent": partial(check_number, least=0, most=1),
         "item_exponent": partial(check_number, least=0, most=1),
     }

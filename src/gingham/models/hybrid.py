@@ -26,7 +26,7 @@ from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
 from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
-from gingham.validation import Check, check_choice, check_fit_arguments, check_integer, check_number
+from gingham.validation import MAX_COMPONENTS, Check, check_choice, check_fit_arguments, check_integer, check_number
 
 SCHEDULES = tuple(INITIAL_MEMORY)
 
@@ -146,7 +146,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     constraints: ClassVar[Mapping[str, Check]] = {
         "loss": partial(check_choice, choices=tuple(LOSSES)),
         "learning_schedule": partial(check_choice, choices=SCHEDULES),
-        "n_components": check_integer,
+        "n_components": partial(check_integer, most=MAX_COMPONENTS),
         "max_sampled": check_integer,
         "k": check_integer,
         "n": check_integer,

@@ -112,7 +112,7 @@ class TwoStage(Recommender):
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_candidates": check_integer,
         "period": check_duration,
-        "n_periods": check_integer,
+        "n_periods": partial(check_integer, most=10_000),
         "stride": check_optional_duration,
         "max_users": check_integer,
     }
