@@ -80,7 +80,7 @@ BAD = [
     replace(SHOP, "epochs = 3", "epochs = 0"),
     replace(SHOP, "epochs = 3", "epochs = 3\nloss = 'wrap'"),
     recipe_with('\n[split]\nkind = "time"\ntest = "900d"\n'),
-    recipe_with('\n[split]\nkind = "last-n"\nn = 5000\n'),
+    recipe_with('\n[split]\nkind = "last-n"\ntest = 5000\n'),
     recipe_with('\n[compare]\nmodels = [{ name = "p", kind = "item-knn", n_neighbors = 0 }]\n'),
     recipe_with('\n[compare]\nmodels = [{ name = "a" }, { name = "a" }]\n'),
 ]

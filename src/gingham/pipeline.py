@@ -198,7 +198,7 @@ def check_recipe(recipe: Recipe | Path | str) -> tuple[Finding, ...]:
     >>> from gingham import pipeline
     >>> text = '''
     ... transactions = { path = "sales.parquet", user_id = "user_id", item_id = "item_id", timestamp = "timestamp" }
-    ... split = { kind = "last-n", n = 1000 }
+    ... split = { kind = "time", test = "900d" }
     ... '''
     >>> with tempfile.TemporaryDirectory() as directory:
     ...     folder = Path(directory)

@@ -142,7 +142,7 @@ def profile(tables: Tables) -> Profile:
     2024-01-01 2024-02-29
     >>> profile.repeats.share, profile.repeats.median_days
     (0.6, 9.0)
-    >>> for sentence in profile.sentences[1:3]:
+    >>> for sentence in profile.sentences[2::2]:
     ...     print(sentence)
     The 5 most active customers (of 50) account for 14% of all transactions.
     The 2 best-selling items (of 20) account for 23% of all transactions.
