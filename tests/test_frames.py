@@ -71,7 +71,7 @@ def test_columns_of_pandas_are_converted(name: str) -> None:
         (pd.DataFrame({"code": pd.Series([True, 1], dtype=object)}), "'code', .*: bool and int; convert it"),
         (pd.DataFrame({"code": [1j]}), "'code', .*: complex; convert it"),
         (pd.DataFrame({"code": pd.interval_range(0, 2)}), "'code', .*: Interval; convert it"),
-        (pd.DataFrame({0: ["a"]}), "has a column 0, which is not text; rename it"),
+        (pd.DataFrame([[1, 2]], columns=[0, "0"]), "has column '0' twice"),
         (pd.DataFrame([[1, 2]], columns=["a", "a"]), "has column 'a' twice"),
         ([1, 2], "cannot be converted to Polars: .*list.*; pass a data frame"),
         (None, "cannot be converted to Polars"),
@@ -82,6 +82,31 @@ def test_other_columns_are_refused_in_one_sentence(frame: Any, words: str) -> No
         to_frame(frame, "users table")
     assert "\n" not in str(caught.value)
     assert is_frame(frame) == isinstance(frame, pd.DataFrame)
+
+
+def test_columns_that_nothing_uses_may_mix_types() -> None:
+    sales = pd.DataFrame(
+        {
+            "user_id": [7.0, 8.0],
+            "item_id": ["85123A", "22423"],
+            "Invoice": [489434, "C489449"],
+            "Description": ["BOX", 20713],
+            "complex": [1j, 2],
+            "interval": pd.interval_range(0, 2),
+            0: [1, 2],
+        }
+    )
+    tables = gg.Tables(sales, items=pd.DataFrame({"item_id": ["85123A"], "sizes": [[1]], "code": [1, "a"][:1]}))
+    assert gg.Dataset.from_tables(tables).n_users == 2
+    rows = tables.transactions.collect()
+    assert rows["Invoice"].to_list() == ["489434", "C489449"]
+    assert rows["0"].to_list() == [1, 2]
+    with pytest.raises(TableError, match="mixes types in column 'code'"):
+        gg.Tables(
+            sales,
+            items=pd.DataFrame({"item_id": ["x", "y"], "code": [1, "a"]}),
+            item_features=gg.FeatureSpec(categorical=["code"]),
+        )
 
 
 def test_a_polars_frame_may_have_uuids() -> None:

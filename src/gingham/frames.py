@@ -3,6 +3,8 @@
 Columns of pandas are converted here, because narwhals and Polars need PyArrow for it, which pandas does not install.
 """
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +14,11 @@ import polars as pl
 
 from gingham.errors import TableError
 
+_ERRORS = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
-def to_frame(frame: Any, what: str) -> pl.LazyFrame:
+def to_frame(frame: Any, what: str, used: Collection[str] | None = None) -> pl.LazyFrame:
     """Convert a data frame of any library to Polars.
 
     Parameters
@@ -24,11 +27,14 @@ def to_frame(frame: Any, what: str) -> pl.LazyFrame:
         Eager or lazy, of any library that narwhals supports.
     what : str
         What it is, for error messages, such as "users table".
+    used : collection of str, optional
+        The columns that must have one type, by default all. Other columns of pandas with values of several types become
+        text.
 
     Raises
     ------
     TableError
-        If it is not a data frame, or a column has values of several types.
+        If it is not a data frame, or a column that is used has values of several types.
 
     Examples
     --------
@@ -39,9 +45,9 @@ def to_frame(frame: Any, what: str) -> pl.LazyFrame:
     if isinstance(frame, pl.LazyFrame):
         return frame
     if isinstance(frame, pl.DataFrame):
-        return _readable(frame).lazy()
+        return _readable(frame, what, used).lazy()
     if nw.dependencies.is_pandas_dataframe(frame):
-        return _of_pandas(frame, what).lazy()
+        return _of_pandas(frame, what, used).lazy()
     wrapped: Any = None
     try:
         wrapped = nw.from_native(frame)
@@ -93,18 +99,33 @@ def of_pandas(column: Any) -> pl.Series:
     return _of_column(series, "")
 
 
-def _of_pandas(frame: Any, what: str) -> pl.DataFrame:
+def _of_pandas(frame: Any, what: str, used: Collection[str] | None) -> pl.DataFrame:
     columns: dict[str, pl.Series] = {}
-    for place, name in enumerate(frame.columns):
-        if not isinstance(name, str):
-            raise TableError(f"The {what} has a column {name!r}, which is not text; rename it.")
+    for place, name in enumerate(map(str, frame.columns)):
         if name in columns:
             raise TableError(f"The {what} has column {name!r} twice; remove or rename one of them.")
-        try:
-            columns[name] = _of_column(frame.iloc[:, place], name)
-        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            raise _mixed(name, what, error) from error
+        column = frame.iloc[:, place]
+        with _one_type(name, what):
+            try:
+                columns[name] = _of_column(column, name)
+            except _ERRORS:
+                if used is None or name in used:
+                    raise
+                columns[name] = _as_text(column.to_numpy(dtype=object, na_value=None).tolist(), name)
     return pl.DataFrame(columns)
+
+
+@contextmanager
+def _one_type(column: str, what: str) -> Iterator[None]:
+    """Raise errors of a conversion as a `TableError` about the column."""
+    try:
+        yield
+    except _ERRORS as error:
+        raise _mixed(column, what, error) from error
+
+
+def _as_text(values: list[Any], name: str) -> pl.Series:
+    return pl.Series(name, [None if value is None else str(value) for value in values], pl.String)
 
 
 def _of_column(column: Any, name: str) -> pl.Series:
@@ -163,13 +184,16 @@ def _of_objects(values: list[Any], name: str) -> pl.Series:
     return series.fill_nan(None) if series.dtype.is_float() else series
 
 
-def _readable(frame: pl.DataFrame) -> pl.DataFrame:
+def _readable(frame: pl.DataFrame, what: str, used: Collection[str] | None) -> pl.DataFrame:
     """Convert the columns of Python objects that a Polars frame has, such as UUIDs; others stay as they are."""
-    objects = [column for column in frame if column.dtype == pl.Object]
-    if not objects:
-        return frame
-    is_uuid = {column.name: {type(value) for value in column} - {type(None)} == {UUID} for column in objects}
-    return frame.with_columns(_of_objects(column.to_list(), column.name) for column in objects if is_uuid[column.name])
+    converted: list[pl.Series] = []
+    for column in frame:
+        if column.dtype == pl.Object:
+            with _one_type(column.name, what):
+                is_used = used is None or column.name in used
+                convert = _of_objects if is_used else _as_text
+                converted.append(convert(column.to_list(), column.name))
+    return frame.with_columns(converted) if converted else frame
 
 
 def _mixed_column(frame: Any) -> str | None:

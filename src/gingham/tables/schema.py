@@ -1,6 +1,6 @@
 """The three tables, with the columns that have a role and their types, and the specification of their features."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, get_args
 
@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from gingham.columns import ITEM_ID, ORDER, ORDER_ID, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.columns import ITEM_ID, ORDER, ORDER_ID, PRICE, QUANTITY, ROLES, TIMESTAMP, USER_ID
 from gingham.errors import TableError
 from gingham.frames import to_frame
 from gingham.section import Flag, Integer, Section
@@ -286,10 +286,10 @@ def check_tables(tables: Any) -> None:
     check_type("tables", tables, Tables, "a gingham.Tables, such as gg.Tables(transactions)")
 
 
-def _to_lazy(frame: Any, origin: Origin) -> pl.LazyFrame:
+def _to_lazy(frame: Any, origin: Origin, used: Collection[str]) -> pl.LazyFrame:
     """Convert any frame to Polars; decimals, which databases use for prices, become floats, except for ids."""
     ids = pl.selectors.by_name(USER_ID, ITEM_ID, ORDER_ID, require_all=False)
-    return to_frame(frame, str(origin)).with_columns((pl.selectors.decimal() - ids).cast(pl.Float64))
+    return to_frame(frame, str(origin), used).with_columns((pl.selectors.decimal() - ids).cast(pl.Float64))
 
 
 def _schema(frame: pl.LazyFrame, origin: Origin, required: Iterable[str]) -> pl.Schema:
@@ -309,7 +309,7 @@ def _transactions(
     id_type: IdType | None,
 ) -> tuple[pl.LazyFrame, Origin]:
     """Check the columns of the transactions, and convert their types; the origin says what was detected."""
-    rows = _to_lazy(frame, origin)
+    rows = _to_lazy(frame, origin, ROLES)
     schema = _schema(rows, origin, (USER_ID, ITEM_ID))
     for role in (PRICE, QUANTITY):
         if role in schema and not (schema[role].is_numeric() or schema[role] == pl.Null):
@@ -338,6 +338,6 @@ def _entities(frame: Any, id_column: str, columns: list[str], origin: Origin, id
                 f"Column {columns[0]!r} needs the {origin}, which is missing; pass the table, or leave out the column."
             )
         return None
-    rows = _to_lazy(frame, origin)
+    rows = _to_lazy(frame, origin, [id_column, *columns])
     _schema(rows, origin, [id_column, *columns])
     return IdTable(rows, id_column, origin).typed(id_type)
