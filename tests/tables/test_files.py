@@ -188,6 +188,23 @@ def test_s3_is_read_through_polars(tmp_path: Path, bucket: dict[str, bytes], nam
     assert rows.rows() == ROWS.rows()
 
 
+@pytest.mark.parametrize("name", ["a.csv", "[ab].csv", "a.csv.gz", "odd.csv"])
+def test_a_url_may_be_of_any_regular_file_or_a_pattern(tmp_path: Path, name: str) -> None:
+    for file in ("a.csv", "b.csv", "a.csv.gz"):
+        write(tmp_path / file)
+    (tmp_path / "odd.csv").write_text('who;what;cost;name\n007;0108;1.5;7" x\n9;0200;2.0;"a;b"\n')
+    source = TransactionsSource(path=f"file://{tmp_path}/{name}", user_id="who", item_id="what", price="cost")
+    rows = read(source).transactions.collect().rows()
+    assert rows == ROWS.rows() * (2 if "[" in name else 1)
+
+
+def test_a_pattern_of_urls_has_fewer_keys(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv")
+    source = TransactionsSource(path=f"file://{tmp_path}/*.csv", user_id="who", item_id="what", encoding="latin-1")
+    with pytest.raises(TableError, match="is a pattern of URLs, for which encoding cannot be set; list the URLs"):
+        read(source)
+
+
 def test_a_missing_s3_object_raises_one_sentence(tmp_path: Path, bucket: dict[str, bytes]) -> None:
     source = TransactionsSource(path="s3://shop/none.parquet", user_id="who", item_id="what")
     with pytest.raises(TableError, match=r"transactions table \(s3://shop/none\.parquet\) cannot be read") as caught:

@@ -64,9 +64,12 @@ def refuse_problems(file: CsvFile, counts: Counts) -> None:
     if counts.headers:
         line, n = counts.header_line, counts.headers
         raise _error(file, f"has its header again{where(line, n)}, like files that were joined; remove it", n, [line])
+    long, short = (f"quote fields that contain {file.separator!r}", "an empty field still needs its separator")
+    if not file.has_header:
+        long = short = "list the name of every column in column_names"
     for kind, line, count, remedy in (
-        ("more", counts.long_line, counts.long, f"quote fields that contain {file.separator!r}, or correct the line"),
-        ("fewer", counts.short_line, counts.short, "correct the line; an empty field still needs its separator"),
+        ("more", counts.long_line, counts.long, f"{long}, or correct the line"),
+        ("fewer", counts.short_line, counts.short, f"correct the line; {short}"),
     ):
         if count:
             raise _error(file, f"has {kind} fields than columns{where(line, count)}; {remedy}", count, [])

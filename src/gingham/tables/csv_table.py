@@ -5,6 +5,7 @@ import io
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gingham.tables.content import collect, is_url, is_zip
 from gingham.tables.csv_file import CsvFile, detect
 from gingham.tables.csv_problems import refuse_problems
 from gingham.tables.csv_scan import Counts, clean_copy, count_records
-from gingham.tables.format import FileFormat
+from gingham.tables.format import DOUBLE_COLON, FileFormat
 from gingham.tables.number_format import NumberFormat, detect_numbers
 from gingham.tables.origin import Origin
 
@@ -73,6 +74,8 @@ class CsvTable:
         TableError
             If a file is damaged or not written in one way, or files have different columns.
         """
+        if any(is_url(path) and has_magic(path) for path in paths):
+            return cls._open_patterns(paths, given, origin)
         files: list[CsvFile] = []
         for path in paths:
             with _of_file(origin, path).wrap_errors():
@@ -92,6 +95,19 @@ class CsvTable:
                 options |= {"null_values": list(given.null_values)}
             table = cls(origin, sources, options, NumberFormat())
             return table._with_numbers(given, [column for column in numbers if column in files[0].names])
+
+    @classmethod
+    def _open_patterns(cls, paths: Sequence[str], given: FileFormat, origin: Origin) -> "CsvTable":
+        """Open URLs with patterns, which only Polars can expand: regular files, whose records are not counted."""
+        unused = [
+            key for key in given.format_keys if key in ("encoding", "column_names") or given.separator == DOUBLE_COLON
+        ]
+        if unused:
+            raise TableError(f"The {origin} is a pattern of URLs, for which {unused[0]} cannot be set; list the URLs.")
+        options: dict[str, Any] = {"separator": given.separator or _SEPARATOR}
+        if given.null_values:
+            options["null_values"] = list(given.null_values)
+        return cls(origin, list(paths), options, NumberFormat.of(given.decimal, given.thousands))
 
     def _with_numbers(self, given: FileFormat, columns: list[str]) -> "CsvTable":
         """Detect how numbers are written, unless the recipe says so."""

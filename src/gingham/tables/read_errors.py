@@ -16,6 +16,7 @@ _TEXT = ((' values: ["', '"'), ("conversion from `str` to `", "`"), ("` failed i
 _DATE = "the format of the other dates: ISO 8601 as in the first row, or timestamp_format if it is set"
 _EXPECTED = {"f": "a number", "i": "an integer", "u": "an integer", "d": _DATE, "t": _DATE, "b": "true or false"}
 _ZONE_NAME = re.compile(r"\d ?[A-Za-z]{3,5}$")
+_NUMBERS = ("f", "i", "u")
 # How many characters of a value are shown.
 _LONG = 60
 
@@ -62,6 +63,9 @@ def _explain_value(value: str, dtype: str, column: str, files: Sequence[CsvFile]
     shown = value if len(value) <= _LONG else f"{value[:_LONG]} …"
     expected = _EXPECTED.get(dtype[0], f"a value of type {dtype}")
     remedy = "correct it, or leave it empty"
+    if dtype[0] in _NUMBERS:
+        is_number = value[:1].isdigit() or value[1:2].isdigit()
+        remedy = f"correct it, or {'set decimal and thousands' if is_number else 'list it in null_values'}"
     if dtype[0] == "d":
         remedy = "write all dates in one format, and set timestamp_format if it is not ISO 8601"
         remedy += "; of the names of time zones, only UTC is read" if _ZONE_NAME.search(value) else ""
