@@ -1,6 +1,7 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -144,6 +145,17 @@ def test_cleaning_counts_returns(returns: Any, steps: list[str], values: dict[tu
     assert [step.name for step in cleaned.steps] == steps
     sums = cleaned.transactions.group_by("user_id", "item_id").agg(pl.col("value").sum()).collect()
     assert {(user, item): value for user, item, value in sums.rows()} == values
+
+
+def test_returns_that_are_left_are_not_counted() -> None:
+    rows = frame([("ann", "tea", 1, 2), ("ann", "tea", 2, -1), ("bob", "tea", 2, -3), ("bob", "milk", 3, None)])
+    for value in ("count", "log-count"):
+        cleaned = gg.clean(gg.Tables(rows), gg.CleanSpec(returns="keep", value=value))
+        values = [1, 0, 0, 1] if value == "count" else pytest.approx([np.log(2), 0, 0, np.log(2)])
+        assert cleaned.transactions.collect()["value"].to_list() == values
+    dataset = gg.Dataset.from_tables(gg.clean(gg.Tables(rows), gg.CleanSpec(returns="keep")))
+    model = gg.Popularity().fit(dataset)
+    assert model.recommend(["bob"], k=2, filter_seen=True)["item_id"].to_list() == ["tea"]
 
 
 def test_tables_are_netted_unless_told_otherwise() -> None:

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import polars as pl
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from gingham.columns import CHANNEL, ITEM_ID, ORDER_ID, PRICE, QUANTITY, USER_ID
+from gingham.columns import CHANNEL, ITEM_ID, ORDER_ID, PRICE, USER_ID
 from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, TuneSpec
 from gingham.errors import ConfigError
 from gingham.metrics import names
@@ -129,11 +129,9 @@ class Recipe(Section):
     def narrowed(self) -> "Recipe":
         """Return this recipe with only the columns that a dataset needs; reading columns is most of the work."""
         used = {*required_roles(self.clean.value), *self._model_columns}
-        if self.clean.returns != "keep":
-            used.add(QUANTITY)
         if self.clean.guests == "orders":
             used.add(ORDER_ID)
-        unused = () if self.clean.deduplicate else {PRICE, QUANTITY, CHANNEL, ORDER_ID} - used
+        unused = () if self.clean.deduplicate else {PRICE, CHANNEL, ORDER_ID} - used  # quantities tell returns
         return self.model_copy(
             update={
                 "transactions": self.transactions.model_copy(update=dict.fromkeys(unused)),

@@ -22,7 +22,7 @@ from gingham.tables.id_codes import count_distinct, has_count, is_among, is_stri
 from gingham.tables.k_core import keep_k_core
 from gingham.tables.order_numbers import missing_time
 from gingham.tables.origin import Origin
-from gingham.tables.returns import Returns, without_returns
+from gingham.tables.returns import Returns, has_returns, without_returns
 from gingham.tables.schema import Step, Tables, check_tables
 from gingham.tables.transactions import Transactions, require_no_nulls
 from gingham.tables.value import Value, add_value
@@ -61,9 +61,9 @@ class CleanSpec(Section):
     returns : {"net", "drop", "keep"}
         What to do with returns, which are transactions with a negative quantity. "net" (default): a return reduces the
         quantity of the user's latest earlier purchases of the item; what was returned wholly is not a purchase. "drop":
-        only the returns are removed. "keep": they stay. Then "count" counts them as transactions, and with "quantity"
-        or "spend" an interaction whose value is 0 or less is not a positive. Without a quantity column there are no
-        returns; a quantity of 0 is not a return.
+        only the returns are removed. "keep": they stay, with a value of 0 for "count" and a negative value for
+        "quantity" and "spend"; an interaction with a value of 0 or less is not a positive. Without a quantity column
+        there are no returns; a quantity of 0 is not a return.
     min_transactions, max_transactions : int, optional
         Keep transactions of users with at least and at most this many of the transactions that are left.
     unknown : {"keep", "drop"}
@@ -193,7 +193,7 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     filters = _apply_filters(transactions, spec, read.tables, entities, origin)
     for name, transactions in filters:
         steps.append(_count(name, transactions, steps[-1].rows, count_ids))
-    if spec.value != "count" or spec.half_life is not None:
+    if spec.value != "count" or spec.half_life is not None or has_returns(transactions):
         transactions = add_value(transactions, spec.value, spec.half_life, origin)
     if TIMESTAMP in transactions.columns:
         # Only now, because dates take half the memory of datetimes.

@@ -15,6 +15,11 @@ _PAIR = (USER_ID, ITEM_ID)
 _NOTHING = 1e-6
 
 
+def has_returns(rows: pl.DataFrame) -> bool:
+    """Return whether a transaction has a negative quantity."""
+    return QUANTITY in rows.columns and bool((rows[QUANTITY] < 0).any())
+
+
 def without_returns(rows: pl.DataFrame, returns: Returns) -> pl.DataFrame | None:
     """Remove returns, which are transactions with a negative quantity, and what they cancel.
 
@@ -34,12 +39,10 @@ def without_returns(rows: pl.DataFrame, returns: Returns) -> pl.DataFrame | None
     polars.DataFrame or None
         The remaining rows in their order; None if there are no returns to remove.
     """
-    if returns == "keep" or QUANTITY not in rows.columns or rows.schema[QUANTITY] == pl.Null:
+    if returns == "keep" or not has_returns(rows):
         return None
     quantity = pl.col(QUANTITY)
     is_purchase = (rows[QUANTITY] >= 0).fill_null(True)
-    if is_purchase.all():
-        return None
     if returns == "drop":
         return rows.filter(is_purchase)
     # Only users and items with a return take part; these are few.

@@ -29,8 +29,8 @@ def add_value(rows: pl.DataFrame, value: Value, half_life: str | None, origin: O
     rows : polars.DataFrame
         Transactions.
     value : {"count", "log-count", "quantity", "log-quantity", "spend", "log-spend"}
-        What the transactions of a user and an item sum up to: their number, their quantity, or price times quantity
-        (1 if there is no quantity column). "log-" is the logarithm of one plus that sum.
+        What the transactions of a user and an item sum up to: their number (without returns), their quantity, or price
+        times quantity (1 if there is no quantity column). "log-" is the logarithm of one plus that sum.
     half_life : str or None
         A transaction that is this much older than the latest one counts half. None: all transactions count equally.
     origin : Origin
@@ -51,6 +51,8 @@ def add_value(rows: pl.DataFrame, value: Value, half_life: str | None, origin: O
     """
     measure = value.removeprefix(_LOG)
     amount = pl.lit(1.0)
+    if measure == "count" and QUANTITY in rows.columns:
+        amount = pl.when(pl.col(QUANTITY) < 0).then(0.0).otherwise(1.0)
     if measure == "quantity":
         amount = _finite_number(rows, QUANTITY, value, origin)
     elif measure == "spend":
