@@ -198,6 +198,11 @@ def test_repeated_train_entries_count_once_in_auc() -> None:
     np.testing.assert_array_equal(auc_score(scoring([2, 3, 1, 4]), sp.csr_matrix([[1, 0, 0, 0]]), train), [0.5])
 
 
+def test_recall_without_test_items_is_zero() -> None:
+    test = sp.csr_matrix([[1, 0], [0, 0]])
+    assert recall_at_k(scoring([2, 1], [1, 2]), test, k=1, preserve_rows=True).tolist() == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("metric", "value"), [(precision_at_k, 0.1), (recall_at_k, 1.0), (auc_score, 0.5), (reciprocal_rank, 0.5)]
 )
