@@ -1,4 +1,5 @@
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -6,13 +7,18 @@ import pytest
 
 from gingham.errors import ParameterError
 from gingham.validation import (
+    check_callables,
     check_choice,
     check_duration,
+    check_fit_arguments,
     check_integer,
     check_k,
+    check_list,
     check_num_threads,
     check_number,
     check_optional_duration,
+    check_path,
+    shown,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -110,3 +116,58 @@ def test_a_wrong_number_of_threads_is_refused(value: Any) -> None:
     words = rf"num_threads must be an integer from 0 \(all cores\) to 1024, not {value!r}"
     with pytest.raises(ParameterError, match=words):
         check_num_threads(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        ("x", "'x'"),
+        ("two\nlines", "'two\\nlines'"),
+        ("long" * 20, "a value of type str"),
+        (np.zeros((3, 3)), "a value of type ndarray"),
+        (10**5000, "a value of type int"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_are_shown_on_one_line(value: Any, text: str) -> None:
+    assert shown(value) == text
+
+
+def test_what_cannot_be_shown_has_its_type() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise KeyError
+
+    assert shown(Broken()) == "a value of type Broken"
+
+
+def test_paths() -> None:
+    assert check_path("out", "a/b") == check_path("out", Path("a/b")) == Path("a/b")
+    for wrong in (None, 3, b"a", "", "a\0b", ["a"]):
+        with pytest.raises(ParameterError, match="out must be the path of a file or folder, not"):
+            check_path("out", wrong)
+
+
+def test_lists() -> None:
+    for right in (["a"], ("a",), iter(["a"]), {"a"}, np.array(["a"])):
+        assert check_list("names", right, "names") == ["a"]
+    for wrong in (None, 3, "a", b"a", {"a": 1}, np.array(3)):
+        with pytest.raises(ParameterError, match="names must be a list of names, not"):
+            check_list("names", wrong, "names")
+
+
+@pytest.mark.parametrize("wrong", [print, None, [print, 3], "print"])
+def test_functions_are_a_list(wrong: Any) -> None:
+    assert check_callables("callbacks", (print,)) == [print]
+    with pytest.raises(ParameterError, match="callbacks must be a list of functions, not"):
+        check_callables("callbacks", wrong)
+
+
+def test_the_arguments_of_a_fit() -> None:
+    assert check_fit_arguments(3, [print], verbose=False) == (3, [print])
+    assert check_fit_arguments(3, [], verbose=0) == (3, [])
+    with pytest.raises(ParameterError, match="verbose must be true or false, not 'yes'"):
+        check_fit_arguments(3, [], verbose="yes")
+    with pytest.raises(ParameterError, match="num_threads must be"):
+        check_fit_arguments(-1, [], verbose=True)

@@ -19,7 +19,7 @@ Check: TypeAlias = Callable[[str, Any], object]
 _INT32_MAX = 2**31 - 1
 # Operating systems fail at some larger number of threads. A limit here gives a clear message.
 MAX_THREADS = 1024
-# An embedding with more numbers would not fit into memory for a few thousand users, and helps nobody.
+# Larger embeddings would not fit into memory for a few thousand users.
 MAX_COMPONENTS = 2**15
 # The longest representation of a value in a message.
 _MAX_SHOWN = 60
@@ -220,5 +220,7 @@ def check_fit_arguments(num_threads: Any, callbacks: Any, verbose: Any) -> tuple
     >>> check_fit_arguments(2, [], verbose=False)
     (2, [])
     """
-    check_bool("verbose", verbose)
+    # 0 and 1 are allowed, because `verbose` is a number in many libraries.
+    if not isinstance(verbose, int | np.bool_):
+        check_bool("verbose", verbose)
     return check_num_threads(num_threads), check_callables("callbacks", callbacks)
