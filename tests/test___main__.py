@@ -29,22 +29,25 @@ def shop(tmp_path: Path) -> Path:
     return recipe
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-def test_a_character_that_cannot_be_shown_is_replaced(shop: Path, encoding: str) -> None:
+def test_a_character_that_cannot_be_shown_is_replaced(shop: Path) -> None:
     out = str(shop.parent / "out")
-    done = gingham("run", str(shop), "--out", out, PYTHONIOENCODING=encoding)
+    done = gingham("run", str(shop), "--out", out, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert b"Wrote" in done.stdout
-    done = gingham("recommend", out, "--user", "u1", PYTHONIOENCODING=encoding)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"\x1b" not in done.stdout
-    text = {"ascii": r"Th\xe9 \U0001fad6 \x1b[31m", "cp1252": r"Thé \U0001fad6 \x1b[31m", "utf-8": r"Thé 🫖 \x1b[31m"}
-    assert text[encoding] in done.stdout.decode(encoding)
-    done = gingham("recommend", out, "--user", "u1", "--json", PYTHONIOENCODING=encoding)
-    items = json.loads(done.stdout.decode(encoding))["recommendations"]
+    for encoding, text in {
+        "ascii": r"Th\xe9 \U0001fad6 \x1b[31m",
+        "cp1252": r"Thé \U0001fad6 \x1b[31m",
+        "utf-8": r"Thé 🫖 \x1b[31m",
+    }.items():
+        done = gingham("recommend", out, "--user", "u1", PYTHONIOENCODING=encoding)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\x1b" not in done.stdout
+        assert text in done.stdout.decode(encoding)
+    done = gingham("recommend", out, "--user", "u1", "--json", PYTHONIOENCODING="ascii")
+    items = json.loads(done.stdout.decode("ascii"))["recommendations"]
     assert all(row["item_id"].startswith("Thé 🫖 \x1b[31m") for row in items)
     assert b"\x1b" not in done.stdout
-    done = gingham("recommend", out, "--user", "é\x1b", PYTHONIOENCODING=encoding)
+    done = gingham("recommend", out, "--user", "é\x1b", PYTHONIOENCODING="ascii")
     assert done.returncode == 2
     assert b"Traceback" not in done.stderr
     assert b"\x1b" not in done.stderr
@@ -56,7 +59,7 @@ def test_our_own_typography_has_an_ascii_form() -> None:
     assert command_line._replace(UnicodeEncodeError("ascii", "é", 0, 1, "")) == (r"\xe9", 1)
 
 
-@pytest.mark.parametrize("command", [["check", "shop.toml"], ["--help"], ["check", "--help"]])
+@pytest.mark.parametrize("command", [["check", "shop.toml"], ["--help"]])
 def test_a_closed_pipe_is_silent(shop: Path, command: list[str]) -> None:
     arguments = [sys.executable, "-m", "gingham", *command]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=shop.parent) as process:
@@ -102,7 +105,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["typer", "gingham.cli.tune", "rich.table", "polars", "gingham.pipeline", "scipy"])
+@pytest.mark.parametrize("module", ["typer", "rich.table", "gingham.pipeline", "scipy"])
 def test_ctrl_c_during_an_import_ends_in_one_line(shop: Path, module: str) -> None:
     done = gingham("run", str(shop), "--out", str(shop.parent / "out"), program=INTERRUPTED.format(module=module))
     assert done.stderr.decode().splitlines()[-1] == "Interrupted; no output was written."
