@@ -120,6 +120,10 @@ def test_returns_can_be_dropped_or_kept() -> None:
     assert without_returns(rows, "keep") is None
     assert without_returns(rows.head(1), "net") is None
     assert without_returns(rows.drop("quantity"), "net") is None
+    for quantity in ([None, None], pl.Series([1, 2], dtype=pl.UInt8), [float("nan"), None]):
+        other = rows.with_columns(pl.Series("quantity", quantity))
+        assert without_returns(other, "net") is None
+        assert len(gg.clean(gg.Tables(other)).transactions.collect()) == 2
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ _NOTHING = 1e-6
 
 def has_returns(rows: pl.DataFrame) -> bool:
     """Return whether a transaction has a negative quantity."""
-    return QUANTITY in rows.columns and bool((rows[QUANTITY] < 0).any())
+    return QUANTITY in rows.columns and bool(rows.select((pl.col(QUANTITY) < 0).any()).item())
 
 
 def without_returns(rows: pl.DataFrame, returns: Returns) -> pl.DataFrame | None:
