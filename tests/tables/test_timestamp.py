@@ -99,6 +99,7 @@ def test_invalid_timestamps_are_refused(values: Any, words: str) -> None:
         (["01/02/2024", "31/01/2024"], "set timestamp_format = '%d/%m/%Y'."),
         (["1.2.24 18:30"], "ambiguous; set timestamp_format = '%d.%m.%y %H:%M' or '%m.%d.%y %H:%M'."),
         (["May 5, 2024"], "set timestamp_format = '%b %d, %Y'."),
+        (["Wed, 31 Jan 2024 18:30:00 +0000"], "set timestamp_format = '%a, %d %b %Y %H:%M:%S %z'."),
         (["20240131T183000Z"], "set timestamp_format = '%Y%m%dT%H%M%S%z'."),
         (["2024-07-01 10:00 CEST"], "of the names of time zones, only UTC is read"),
     ],
@@ -184,7 +185,10 @@ def test_a_given_unit_is_used(values: Any, unit: Any, days: list[datetime]) -> N
         ([201901311830], None, ['timestamp_format = "%Y%m%d%H%M"']),
         (["20190131"], None, ['timestamp_format = "%Y%m%d"']),
         ([2019013118], None, ['timestamp_format = "%Y%m%d%H" or timestamp_unit = "s"']),
-        ([43467], None, ["43467", "timestamp_unit"]),
+        ([43467], None, ["43467", 'ambiguous; set timestamp_unit = "d" or timestamp_unit = "excel".']),
+        ([15000], None, ["15000", 'not a time since 1970; set timestamp_unit = "d".']),
+        ([60000], None, ["60000", 'not a time since 1970; set timestamp_unit = "excel".']),
+        ([1, 99], None, ["1", "if these are order numbers, use the role order"]),
     ],
 )
 def test_numbers_that_are_not_times_of_one_unit_are_refused(values: Any, unit: Any, words: list[str]) -> None:

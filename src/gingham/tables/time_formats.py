@@ -15,6 +15,7 @@ _DATES = (
     *(f"%y{dash}%m{dash}%d" for dash in "/.-"),
     *(f"%d{dash}%{month}{dash}%{year}" for year in "Yy" for month in "bB" for dash in " -"),
     *(f"%{month} %d, %Y" for month in "bB"),
+    "%a, %d %b %Y",
     "%Y%m%d",
     "%Y %m %d",
 )

@@ -22,7 +22,10 @@ _EPOCH = datetime(1970, 1, 1)
 # detected: 40,000 is a day in 2009 in a spreadsheet, and a day in 2079 since 1970.
 _RECENT = tuple((datetime(year, 1, 1) - _EPOCH) // timedelta(microseconds=1) for year in (1990, 2100))
 _NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
-_UNITS = '"s", "ms", "us", "ns" or "d" (days)'
+_DAYS = ("d", "excel")
+_UNITS = '"s", "ms", "us", "ns", "d" (days) or "excel"'
+# No user has this many orders; larger numbers are something else.
+_MANY_ORDERS = 1000
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 _OFFSET = re.compile(r"%[:#]*z|%\+")
 _SAMPLE = 1000
@@ -268,11 +271,14 @@ def _of_numbers(
     with origin.wrap_errors():
         row = frame.select(value.min().alias("min"), value.max().alias("max")).collect(engine="streaming").row(0)
     extremes = [number for number in row if number is not None]
-    detected = next((one for one in _NAMES if all(_is_recent(number, one) for number in extremes)), None)
+    detected = next((one for one in _NAMES if _are_recent(extremes, one)), None)
     compact = [format for format in ("%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S") if _all_fit(extremes, format)]
     if unit is None and (detected is None or compact) and extremes:
         wrong = next((number for number in extremes if not _is_recent(number, detected or "s")), extremes[0])
-        raise _not_times(wrong, dtype, compact, detected, column, origin)
+        raise TableError(
+            f"The {origin} has {dtype} such as {wrong} in column {origin.column(column)!r}, "
+            f"which {_explain(extremes, compact, detected)}."
+        )
     chosen = unit or detected or "s"
     for number in extremes:
         if not TIMES[0] <= _microseconds(number, chosen) <= TIMES[1]:
@@ -286,18 +292,21 @@ def _of_numbers(
     return TimeColumn(_since_epoch(value, dtype, chosen), described)
 
 
-def _not_times(
-    number: float, dtype: pl.DataType, compact: list[str], detected: str | None, column: str, origin: Origin
-) -> TableError:
-    where = f"The {origin} has {dtype} such as {number} in column {origin.column(column)!r}"
-    if compact:
-        choices = [f'timestamp_format = "{format}"' for format in compact]
-        choices += [f'timestamp_unit = "{detected}"'] if detected else []
-        return TableError(f"{where}, which is ambiguous; set {' or '.join(choices)}.")
-    return TableError(
-        f"{where}, which is not a time between 1990 and 2100 in the same unit as the others; "
-        f"set timestamp_unit to {_UNITS}, or write ISO 8601 text, such as 2019-01-31."
-    )
+def _explain(extremes: list[float], compact: list[str], detected: str | None) -> str:
+    """Say why numbers are not times of a unit that is detected, and which keys would fit."""
+    choices = [f'timestamp_format = "{format}"' for format in compact]
+    choices += [f'timestamp_unit = "{unit}"' for unit in (detected, *_DAYS) if unit and _are_recent(extremes, unit)]
+    problem = "is not a time between 1990 and 2100 in the same unit as the others"
+    if len(choices) > 1:
+        problem = "is ambiguous"
+    elif choices:
+        problem = "is not a time since 1970"
+    remedy = f"set {' or '.join(choices)}"
+    if not choices:
+        remedy = f"set timestamp_unit to {_UNITS}, or write ISO 8601 text, such as 2019-01-31"
+        if min(extremes) >= 0 and max(extremes) < _MANY_ORDERS:
+            remedy += "; if these are order numbers, use the role order instead of timestamp"
+    return f"{problem}; {remedy}"
 
 
 def _all_fit(numbers: list[float], format: str) -> bool:
@@ -312,6 +321,10 @@ def _all_fit(numbers: list[float], format: str) -> bool:
         if not fits:
             return False
     return bool(numbers)
+
+
+def _are_recent(numbers: list[float], unit: str) -> bool:
+    return all(_is_recent(number, unit) for number in numbers)
 
 
 def _is_recent(number: float, unit: str) -> bool:
