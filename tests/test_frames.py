@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -82,6 +84,17 @@ def test_other_columns_are_refused_in_one_sentence(frame: Any, words: str) -> No
         to_frame(frame, "users table")
     assert "\n" not in str(caught.value)
     assert is_frame(frame) == isinstance(frame, pd.DataFrame)
+
+
+def test_a_frame_of_narwhals_is_unwrapped() -> None:
+    assert to_frame(nw.from_native(pd.DataFrame({"a": [1]})), "table").collect().rows() == [(1,)]
+
+
+def test_other_libraries_need_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    relation = duckdb.sql("SELECT 1 AS user_id")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(TableError, match="is a DuckDBPyRelation, which cannot be converted without PyArrow; run: pip"):
+        to_frame(relation, "users table")
 
 
 def test_columns_that_nothing_uses_may_mix_types() -> None:

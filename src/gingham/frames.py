@@ -42,6 +42,7 @@ def to_frame(frame: Any, what: str, used: Collection[str] | None = None) -> pl.L
     >>> to_frame(pd.DataFrame({"user_id": ["ann", None]}), "users table").collect()["user_id"].to_list()
     ['ann', None]
     """
+    frame = nw.to_native(frame, pass_through=True)
     if isinstance(frame, pl.LazyFrame):
         return frame
     if isinstance(frame, pl.DataFrame):
@@ -53,6 +54,11 @@ def to_frame(frame: Any, what: str, used: Collection[str] | None = None) -> pl.L
         wrapped = nw.from_native(frame)
         wrapped = wrapped.collect("polars") if isinstance(wrapped, nw.LazyFrame) else wrapped
         converted: pl.DataFrame = wrapped.to_polars()
+    except ImportError as error:
+        raise TableError(
+            f"The {what} is a {type(frame).__name__}, which cannot be converted without PyArrow; "
+            "run: pip install pyarrow, or pass a data frame of pandas or Polars."
+        ) from error
     except Exception as error:  # each library behind narwhals has its own errors
         column = _mixed_column(wrapped)
         if column is not None:

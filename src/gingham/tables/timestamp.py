@@ -293,7 +293,7 @@ def _of_numbers(
 
 
 def _explain(extremes: list[float], compact: list[str], detected: str | None) -> str:
-    """Say why numbers are not times of a unit that is detected, and which keys would fit."""
+    """Return why numbers are not times of a unit that is detected, and which keys would fit."""
     choices = [f'timestamp_format = "{format}"' for format in compact]
     choices += [f'timestamp_unit = "{unit}"' for unit in (detected, *_DAYS) if unit and _are_recent(extremes, unit)]
     problem = "is not a time between 1990 and 2100 in the same unit as the others"
