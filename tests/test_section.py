@@ -47,6 +47,8 @@ def test_nothing_is_converted(key: str, wrong: Any) -> None:
         (lambda: gg.CleanSpec(foo=1), "CleanSpec: unknown key 'foo'; its keys are .*start, end, "),
         (lambda: gg.CleanSpec(min_transaction=1), "CleanSpec: unknown key 'min_transaction'; did you mean 'min_tran"),
         (lambda: gg.CleanSpec(last="7"), "CleanSpec: '7' is not a duration"),
+        (lambda: gg.CleanSpec(start=5), "CleanSpec: start: 5 is not a date; use for example 2020-09-15."),
+        (lambda: gg.CleanSpec(end="1600000000"), "CleanSpec: end: '1600000000' is not a date"),
         (lambda: gg.FeatureSpec(categorical="country"), "FeatureSpec: categorical is 'country'; .* use .'country'."),
         (lambda: gg.FeatureSpec(categorcal=["a"]), "FeatureSpec: unknown key 'categorcal'; did you mean 'categorical'"),
         (lambda: gg.split.SplitSpec(kind="tim"), "SplitSpec: kind is 'tim'; input should be 'time', 'random' or"),

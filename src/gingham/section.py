@@ -1,6 +1,7 @@
 """Sections: immutable groups of keys with checked values, from a recipe or from a constructor's arguments."""
 
 import difflib
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
 import numpy as np
@@ -14,9 +15,19 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def _not_a_number(value: Any) -> Any:
+    """Refuse a number, also as text, which Pydantic takes for the seconds since 1970."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return value
+    raise ValueError(f"{shown(value)} is not a date; use for example 2020-09-15")
+
+
 # Pydantic converts texts and booleans to numbers, and numbers to booleans, unless types are strict.
 Integer: TypeAlias = Annotated[int, Strict(), BeforeValidator(_plain)]
 Number: TypeAlias = Annotated[float, Strict(), BeforeValidator(_plain)]
+Moment: TypeAlias = Annotated[date | datetime, BeforeValidator(_not_a_number)]
 Flag: TypeAlias = Annotated[bool, Strict(), BeforeValidator(_plain)]
 
 

@@ -13,7 +13,7 @@ from gingham.columns import ITEM_ID, TIMESTAMP, USER_ID
 from gingham.duration import duration
 from gingham.errors import TableError
 from gingham.forks import require_threads
-from gingham.section import Flag, Integer, Section
+from gingham.section import Flag, Integer, Moment, Section
 from gingham.tables.checks.doubts import doubts
 from gingham.tables.conditions import IS_KEPT, filter_entities, with_is_kept
 from gingham.tables.finding import Finding, by_severity
@@ -91,8 +91,8 @@ class CleanSpec(Section):
 
     transactions: str | None = None
     guests: Guests | None = None
-    start: date | datetime | None = None
-    end: date | datetime | None = None
+    start: Moment | None = None
+    end: Moment | None = None
     last: str | None = None
     deduplicate: Flag = False
     returns: Returns = "net"
