@@ -57,6 +57,8 @@ def test_guests_are_refused_with_the_remedy() -> None:
         TableError, match=r"null values in column 'user_id' in 2 rows; set guests = \"drop\" in \[clean\]"
     ):
         gg.clean(gg.Tables(TEXT))
+    (finding,) = (finding for finding in gg.check(gg.Tables(TEXT)) if finding.severity == "error")
+    assert finding.what == 'null values; fill them in, or set guests = "drop" or "orders" in [clean]'
     with pytest.raises(TableError, match=r"has no order_id, but guests=\"orders\" needs it; add a column 'order_id'"):
         gg.clean(gg.Tables(TEXT.drop("order_id")), gg.CleanSpec(guests="orders"))
     without = TEXT.with_columns(order_id=pl.Series(["A1", None, "A2", "A3", "A4", "A5"]))

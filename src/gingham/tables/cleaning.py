@@ -157,7 +157,7 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     -------
     Tables
         The tables in memory. The transactions have their role columns only and, unless the value is "count" without
-        half-life, the column ``value``; text ids are Categorical. `steps` contains the number of rows after each
+        half-life and returns, the column ``value``; text ids are Categorical. `steps` contains the number of rows after each
         filter, `findings` what is probably a mistake.
 
     Raises

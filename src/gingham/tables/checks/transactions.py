@@ -18,6 +18,7 @@ from gingham.tables.timestamp import is_possible, likely_unit
 _OLD = datetime(1990, 1, 1)
 # Times outside these are more likely to be numbers of another unit.
 _FIRST, _LAST = datetime(1900, 1, 1), datetime(2200, 1, 1)
+_GUESTS = 'null values; fill them in, or set guests = "drop" or "orders" in [clean]'
 _NEGATIVE: Mapping[str, tuple[Severity, str]] = {
     PRICE: ("warning", "negative values; remove these rows unless they are returns"),
     QUANTITY: (
@@ -59,7 +60,7 @@ class RowCheck:
 def row_checks(frame: pl.LazyFrame, now: datetime) -> Iterator[RowCheck]:
     """Yield the checks of each transaction for the columns that exist."""
     schema = frame.collect_schema()
-    yield RowCheck("error", USER_ID, NULLS, pl.col(USER_ID).is_null())
+    yield RowCheck("error", USER_ID, _GUESTS, pl.col(USER_ID).is_null())
     yield RowCheck("error", ITEM_ID, NULLS, pl.col(ITEM_ID).is_null())
     if TIMESTAMP in schema:
         time = pl.col(TIMESTAMP)
