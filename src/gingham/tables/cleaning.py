@@ -157,8 +157,8 @@ def clean(tables: Tables, spec: CleanSpec | None = None, count_ids: bool = True)
     -------
     Tables
         The tables in memory. The transactions have their role columns only and, unless the value is "count" without
-        half-life and returns, the column ``value``; text ids are Categorical. `steps` contains the number of rows after each
-        filter, `findings` what is probably a mistake.
+        half-life and returns, the column ``value``; text ids are Categorical. `steps` contains the number of rows after
+        each filter, `findings` what is probably a mistake.
 
     Raises
     ------
