@@ -15,5 +15,5 @@ def test_every_metric_has_a_meaning_in_one_line(name: str) -> None:
 
 
 def test_unknown_metrics_are_refused() -> None:
-    with pytest.raises(ParameterError, match="no metric 'clicks@3'; use one of precision"):
+    with pytest.raises(ParameterError, match="Unknown metric 'clicks@3'; use one of precision"):
         gg.metrics.meaning("clicks@3")

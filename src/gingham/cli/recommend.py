@@ -35,7 +35,7 @@ def recommend(
     if out is not None:
         require_format(out)
     elif not user:
-        raise ParameterError("There is no user; add --user with an id, or --out with a file for all users.")
+        raise ParameterError("A user is missing; add --user with an id, or --out with a file for all users.")
     model = pipeline.load_run(folder)
     ids = model.training_data_.user_ids
     users = None if not user else [ids.cast(one) for one in user]

@@ -43,5 +43,5 @@ def meaning(name: str) -> str:
     """
     base, _, k = name.partition("@")
     if base not in _MEANINGS:
-        raise ParameterError(f"There is no metric {name!r}; use one of {', '.join(_MEANINGS)}.")
+        raise ParameterError(f"Unknown metric {name!r}; use one of {', '.join(_MEANINGS)}.")
     return _MEANINGS[base].format(k=k)

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from gingham.tables.checks.id_texts import OddIds, odd_ids
+from gingham.tables.checks.id_texts import HAS_ONE_PRICE, OddIds, odd_ids
 from gingham.tables.finding import N_ROWS
 
 ORDINARY = ["u1", "u2", "0108775015", "a7f3e0b2", "M-12", "Å5"]
@@ -83,3 +83,12 @@ def test_items_without_digits_among_numbers_are_a_hint() -> None:
 )
 def test_an_absurd_share_of_the_rows_is_odd(rows: list[int], is_odd: bool) -> None:
     assert bool(find([f"u{number}" for number in range(len(rows))], "user_id", rows)) == is_odd
+
+
+@pytest.mark.parametrize(("n_fixed", "is_hint"), [(0, False), (1, True), (2, True), (9, False)])
+def test_items_at_a_single_price_among_others_are_a_hint(n_fixed: int, is_hint: bool) -> None:
+    fixed = [True] * n_fixed + [False] * (20 - n_fixed)
+    counts = pl.DataFrame({"item_id": range(21), N_ROWS: [60] * 20 + [3], HAS_ONE_PRICE: [*fixed, True]})
+    found = list(odd_ids(counts, "item_id", "transactions"))
+    assert [one.severity for one in found] == ["note"] * is_hint
+    assert all(one.counts["item_id"].to_list() == list(range(n_fixed)) for one in found)

@@ -15,6 +15,10 @@ _POINT_ZERO = r"\.0+$"
 # A shop's best seller sells about ten times as often as the tenth (by Zipf's law); "guest" buys hundreds of times as
 # often as the tenth customer. A larger share of all rows, and multiple of the tenth largest, is absurd.
 _ABSURD_SHARE, _ABSURD_MULTIPLE, _TENTH = 0.05, 20, 10
+# Whether all prices of an item are equal; a column of the counts of items.
+HAS_ONE_PRICE = "gingham_one_price"
+# An item that was sold this often usually has more than one price if other items do.
+_OFTEN = 50
 # Ids without digits are hinted at if at most this share of the items have one.
 _FEW = 0.1
 
@@ -60,6 +64,8 @@ def odd_ids(counts: pl.DataFrame, id_column: str, table: str) -> Iterator[OddIds
         yield from _similar_texts(counts, id_column)
         if id_column == ITEM_ID:
             yield from _without_digits(counts, table)
+    if HAS_ONE_PRICE in counts.columns:
+        yield from _with_one_price(counts)
     yield from _absurd_shares(counts, id_column)
 
 
@@ -121,5 +127,17 @@ def _without_digits(counts: pl.DataFrame, table: str) -> Iterator[OddIds]:
         what = (
             "ids without digits among ids that have digits; if these are not products (postage, charges, vouchers), "
             'remove them with transactions = "..." in [clean]'
+        )
+        yield OddIds("note", what, matches)
+
+
+def _with_one_price(counts: pl.DataFrame) -> Iterator[OddIds]:
+    """Find items such as vouchers and fees, whose price never changes, among articles whose price does."""
+    often = counts.filter(pl.col(N_ROWS) >= _OFTEN)
+    matches = often.filter(pl.col(HAS_ONE_PRICE))
+    if 0 < matches.height <= _FEW * often.height:
+        what = (
+            f"items sold at least {_OFTEN} times at a single price, while other prices vary; if these are not "
+            'products (fees, vouchers, gift cards), remove them with transactions = "..." in [clean]'
         )
         yield OddIds("note", what, matches)

@@ -7,6 +7,7 @@ from datetime import datetime
 import polars as pl
 
 from gingham.columns import ITEM_ID, ORDER, PRICE, QUANTITY, TIMESTAMP, USER_ID
+from gingham.tables.checks.id_texts import HAS_ONE_PRICE
 from gingham.tables.checks.ids import check_ids
 from gingham.tables.checks.lines import collect
 from gingham.tables.finding import EXAMPLES, N_ROWS, NULLS, Finding, Severity, examples_of, is_missing, rename_to_file
@@ -92,11 +93,14 @@ def check_transactions(
     """Check the transactions in one pass; a second pass fetches examples of duplicates and unknown ids."""
     origin, frame = tables.origins["transactions"], tables.transactions
     checks = list(row_checks(frame, now))
+    has_price = PRICE in (schema := frame.collect_schema()) and schema[PRICE].is_numeric()
+    one_price = [(pl.col(PRICE).min() == pl.col(PRICE).max()).alias(HAS_ONE_PRICE)] if has_price else []
     row_hash = pl.struct(pl.all()).hash().alias(N_ROWS)
     results = collect(
         [
             frame.select(pl.len().alias(N_ROWS), *(one.condition.sum().alias(str(i)) for i, one in enumerate(checks))),
-            *(frame.group_by(id_column).agg(pl.len().alias(N_ROWS)) for id_column in (USER_ID, ITEM_ID)),
+            frame.group_by(USER_ID).agg(pl.len().alias(N_ROWS)),
+            frame.group_by(ITEM_ID).agg(pl.len().alias(N_ROWS), *one_price),
             frame.select(row_hash).group_by(N_ROWS).len("n").filter(pl.col("n") > 1),
             *(frame.filter(one.condition).head(EXAMPLES) for one in checks),
         ],
