@@ -212,7 +212,9 @@ def check_num_threads(num_threads: Any) -> int:
     return int(num_threads) or cpu_count() or 1
 
 
-def check_fit_arguments(num_threads: Any, callbacks: Any, verbose: Any) -> tuple[int, list[Callable[..., Any]]]:
+def check_fit_arguments(
+    num_threads: Any, callbacks: Any, verbose: Any, y: Any = None
+) -> tuple[int, list[Callable[..., Any]]]:
     """Check the arguments that the `fit` of every model has, and return the number of threads and the callbacks.
 
     Examples
@@ -220,6 +222,8 @@ def check_fit_arguments(num_threads: Any, callbacks: Any, verbose: Any) -> tuple
     >>> check_fit_arguments(2, [], verbose=False)
     (2, [])
     """
+    if y is not None:
+        raise ParameterError(f"y must be None, not {shown(y)}; pass features, weights and options by name.")
     # 0 and 1 are allowed, because `verbose` is a number in many libraries.
     if not isinstance(verbose, int | np.bool_):
         check_bool("verbose", verbose)

@@ -18,6 +18,7 @@ def test_fit_has_the_common_signature(model: Any) -> None:
     assert list(inspect.signature(model.fit).parameters) == [
         "self",
         "interactions",
+        "y",
         "num_threads",
         "callbacks",
         "verbose",

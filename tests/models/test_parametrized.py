@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, RandomizedSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 from sklearn.utils.validation import check_is_fitted
 
 import gingham.loading  # noqa: F401 (registers every model)
@@ -73,6 +75,23 @@ def test_sklearn_clones_models(model: Any) -> None:
         for each in (model, cloned)
     )
     assert params == others
+
+
+@pytest.mark.parametrize(
+    "model", [*(model_class(kind)() for kind in kinds()), LightFM()], ids=lambda m: type(m).__name__
+)
+def test_a_pipeline_can_end_with_a_model(model: Any) -> None:
+    pipeline = make_pipeline(MaxAbsScaler(), model)
+    search = GridSearchCV(
+        pipeline, {}, scoring=lambda fitted, matrix, y=None: mean_score(fitted[-1], matrix), cv=AllUsers()
+    )
+    assert np.isfinite(search.fit(positives(noise())).best_score_)
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_models_have_no_target(kind: str) -> None:
+    with pytest.raises(ParameterError, match=r"y must be None, not .*; pass features, weights and options by name"):
+        model_class(kind)().fit(positives(noise()), np.ones(25))
 
 
 def test_parameters_of_parameters_can_be_set() -> None:

@@ -80,6 +80,7 @@ class Recommender(StoredModel):
     def fit(
         self,
         interactions: Data,
+        y: None = None,
         *,
         num_threads: int = 0,
         callbacks: Iterable[Callback] = (),
@@ -91,6 +92,8 @@ class Recommender(StoredModel):
         ----------
         interactions : Dataset or sparse matrix, shape (n_users, n_items)
             The training data.
+        y : None
+            For scikit-learn, which passes it; models have no target. The other arguments are passed by name.
         num_threads : int
             The number of threads; 0 (default) for all cores.
         callbacks : iterable of callable

@@ -93,6 +93,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
     def fit(
         self,
         interactions: Data,
+        y: None = None,
         *,
         user_features: Matrix | None = None,
         item_features: Matrix | None = None,
@@ -110,6 +111,8 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         ----------
         interactions : Dataset or sparse matrix, shape (n_users, n_items)
             The training data. A dataset has its own features; for a matrix, row and column numbers are the ids.
+        y : None
+            For scikit-learn, which passes it; models have no target. The other arguments are passed by name.
         user_features, item_features : sparse matrix, shape (n_users, n_features) or (n_items, n_features)
             Weights of features, for a matrix of interactions. The identity is a feature only if the matrix contains it;
             by default it is the only feature.
@@ -137,7 +140,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             If a parameter stops being finite.
         """
         self.validate()
-        n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
+        n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose, y)
         epochs, stopping, search, monitor = int(self.epochs), self.early_stopping, None, None
         if stopping is not None and stopping.splits_training_data:
             rest, validation = stopping.split(interactions, positives_only=not self._learns_negatives)

@@ -15,6 +15,7 @@ class OnePassModel(Recommender):
     def fit(
         self,
         interactions: Data,
+        y: None = None,
         *,
         num_threads: int = 0,
         callbacks: Iterable[Callback] = (),
@@ -30,6 +31,8 @@ class OnePassModel(Recommender):
         interactions : Dataset or sparse matrix, shape (n_users, n_items)
             The training data. A matrix, or a dataset without timestamps, has no ages: windows and half-lives have no
             effect on it.
+        y : None
+            For scikit-learn, which passes it; models have no target. The other arguments are passed by name.
         num_threads : int
             The number of threads for models that use several; 0 (default) for all cores. The result does not depend on
             it.
@@ -51,7 +54,7 @@ class OnePassModel(Recommender):
             If the model needs a package that is not installed.
         """
         self.validate()
-        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose)
+        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose, y)
         training_data = TrainingData.of(interactions)
         self._fit(training_data, training_data.positives(interactions), n_threads)
         self._training_data = training_data

@@ -207,6 +207,7 @@ class TwoStage(Recommender):
     def fit(
         self,
         interactions: Data,
+        y: None = None,
         *,
         num_threads: int = 0,
         callbacks: Iterable[Callback] = (),
@@ -220,8 +221,8 @@ class TwoStage(Recommender):
             The purchases. A matrix, or a dataset without timestamps, has no periods; see above.
         num_threads : int
             The number of threads of the ranker and of the candidate models; 0 (default) for all cores.
-        callbacks : iterable of callable
-            Not called, because this model is not trained in epochs.
+        y, callbacks
+            As for other models; the callbacks are not called, because this model is not trained in epochs.
         verbose : bool
             Whether a terminal shows a progress bar; True by default. The candidate models show none.
 
@@ -235,7 +236,7 @@ class TwoStage(Recommender):
             If LightGBM, or a library that one of the models needs, is not installed.
         """
         self.validate()
-        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose)
+        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose, y)
         period = check_duration("period", self.period)
         training_data = TrainingData.of(interactions)
         interactions = training_data.positives(interactions)
