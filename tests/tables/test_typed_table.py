@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,16 @@ def test_a_file_that_is_not_excel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"\(sales.xlsx\) cannot be read as Excel") as caught:
         read(TransactionsSource(path="sales.xlsx", **ROLES), base=tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_sheet_is_refused(tmp_path: Path) -> None:
+    write_excel(tmp_path / "sales.xlsx", Sales=SHEET)
+    with zipfile.ZipFile(tmp_path / "sales.xlsx") as book, zipfile.ZipFile(tmp_path / "damaged.xlsx", "w") as damaged:
+        for member in book.infolist():
+            data = book.read(member)
+            damaged.writestr(member.filename, data[:300] if "sheet1" in member.filename else data)
+    with pytest.raises(TableError, match=r"\(damaged.xlsx\) cannot be read as Excel: .*; save it again"):
+        read(TransactionsSource(path="damaged.xlsx", **ROLES), base=tmp_path)
 
 
 def test_excel_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

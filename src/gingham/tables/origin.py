@@ -14,6 +14,8 @@ from gingham.tables.read_errors import explain_error
 
 # How many columns a message lists.
 _LISTED = 20
+# How many characters of a name are shown.
+_LONG = 60
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ class Origin:
         similar = [name for name in names if name.strip().casefold() == column.strip().casefold()]
         similar = similar or difflib.get_close_matches(column, names, n=3, cutoff=0.6)
         if similar:
-            return TableError(f"The {self} has no column {column!r}; did you mean {' or '.join(map(repr, similar))}?")
+            return TableError(f"The {self} has no column {column!r}; did you mean {' or '.join(map(_short, similar))}?")
         more = ", ..." if len(names) > _LISTED else ""
-        listed = ", ".join(map(repr, names[:_LISTED])) + more
+        listed = ", ".join(map(_short, names[:_LISTED])) + more
         return TableError(f"The {self} has no column {column!r}; use one of its columns: {listed}{hint}.")
 
     def _header_hint(self, names: list[str]) -> str:
@@ -112,6 +114,10 @@ class Origin:
         for role, column in self.columns.items():
             text = text.replace(f"'{role}'", f"'{column}'").replace(f'"{role}"', f"'{column}'")
         return text
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= _LONG else f"{name[:_LONG]} …")
 
 
 def first_line(error: Exception) -> str:

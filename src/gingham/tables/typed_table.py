@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -125,11 +126,8 @@ def _sheets(file: str, given: FileFormat) -> list[pl.DataFrame]:
     if is_url(file):
         raise ContentError("is an Excel file at a URL; download it, and use the path of the file")
     fastexcel = extra("fastexcel", "excel", "Reading Excel files")
-    try:
+    with _excel_errors():
         names = fastexcel.read_excel(file).sheet_names
-    except Exception as error:  # it has errors of its own for each kind of damage
-        reason = (str(error).splitlines() or [""])[0]
-        raise ContentError(f"cannot be read as Excel: {reason}; save it again as .xlsx or as CSV") from error
     chosen = [given.sheet] if isinstance(given.sheet, str) else given.sheet
     if chosen is None and len(names) > 1:
         raise ContentError(
@@ -144,8 +142,19 @@ def _sheets(file: str, given: FileFormat) -> list[pl.DataFrame]:
     return [_sheet(file, name) for name in chosen or names]
 
 
+@contextmanager
+def _excel_errors() -> Iterator[None]:
+    """Raise any error as a `ContentError`: the reader has errors of its own for each kind of damage."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ContentError(f"cannot be read as Excel: {reason}; save it again as .xlsx or as CSV") from error
+
+
 def _sheet(file: str, name: str) -> pl.DataFrame:
-    rows = pl.read_excel(file, sheet_name=name, infer_schema_length=None, drop_empty_rows=True)
+    with _excel_errors():
+        rows = pl.read_excel(file, sheet_name=name, infer_schema_length=None, drop_empty_rows=True)
     floats = pl.selectors.float()
     whole = rows.select(
         ((floats.is_null() | (floats == floats.floor())) & (floats.abs() < _EXACT).fill_null(True)).all()
