@@ -7,7 +7,7 @@ import polars as pl
 
 from gingham.arrays import Longs
 from gingham.columns import ORDER, ORDER_ID
-from gingham.profiling.sales import DAY, USER, Sales
+from gingham.profiling.sales import DAY, USER, Integers, Sales
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class Orders:
         if id_column is None and sales.first_day is None:
             return None
         # Sorting one integer column is much faster than sorting two.
-        keys = sales.array(USER).astype(np.int64) << 32
+        keys = sales.array(USER).astype(np.int64)
+        keys <<= 32
         keys |= _order_codes(sales, id_column)
         keys.sort()
-        starts = np.flatnonzero(np.diff(keys, prepend=-1))
+        starts = np.append(0, 1 + np.flatnonzero(keys[1:] != keys[:-1]))
         lines = np.diff(np.append(starts, len(keys)))
         per_user = np.bincount(keys[starts] >> 32)
         return cls(id_column is not None, _frequencies("orders", per_user[per_user > 0]), _frequencies("lines", lines))
@@ -77,9 +78,9 @@ def _id_column(sales: Sales) -> str | None:
     return ORDER if ORDER in sales.rows.columns and sales.first_day is None else None
 
 
-def _order_codes(sales: Sales, id_column: str | None) -> Longs:
+def _order_codes(sales: Sales, id_column: str | None) -> Integers:
     """Return a number below 2**32 for each transaction, which differs between the orders of a user."""
-    days = np.zeros(sales.rows.height, np.int64) if sales.first_day is None else sales.array(DAY).astype(np.int64)
+    days: Integers = np.zeros(sales.rows.height, np.int32) if sales.first_day is None else sales.array(DAY)
     if id_column is None:
         return days
     order_ids = sales.rows[id_column]
@@ -90,7 +91,7 @@ def _order_codes(sales: Sales, id_column: str | None) -> Longs:
     codes = codes.cast(pl.Int64)
     highest = codes.max()
     n_codes = highest + 1 if isinstance(highest, int) else 0
-    return codes.zip_with(codes.is_not_null(), pl.Series(n_codes + days)).to_numpy()
+    return codes.zip_with(codes.is_not_null(), pl.Series(n_codes + days.astype(np.int64))).to_numpy()
 
 
 def _frequencies(name: str, values: Longs) -> pl.DataFrame:
