@@ -286,6 +286,7 @@ def measuring() -> Iterator[Call]:
     yield Call("compute", gg.metrics.compute, {"name": "map@3", "test": ranks})
     yield Call("named", gg.metrics.named, {"name": "map@3"})
     yield Call("names", gg.metrics.names, {"ks": [3]})
+    yield Call("meaning", gg.metrics.meaning, {"name": "map@3"})
     yield Call("main_metric", gg.metrics.main_metric, {"k": 3})
     yield Call("evaluate", gg.evaluate, {"model": model, "test": test, "k": 3, "num_threads": 1})
 

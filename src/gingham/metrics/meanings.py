@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gingham.errors import ParameterError
+from gingham.validation import shown
 
 _MEANINGS: Mapping[str, str] = {
     "precision": "The share of the first {k} recommended items that the user bought; 1 is best.",
@@ -41,7 +42,7 @@ def meaning(name: str) -> str:
     >>> metrics.meaning("precision@5")
     'The share of the first 5 recommended items that the user bought; 1 is best.'
     """
-    base, _, k = name.partition("@")
+    base, _, k = str(name).partition("@")
     if base not in _MEANINGS:
-        raise ParameterError(f"Unknown metric {name!r}; use one of {', '.join(_MEANINGS)}.")
+        raise ParameterError(f"Unknown metric {shown(name)}; use one of {', '.join(_MEANINGS)}.")
     return _MEANINGS[base].format(k=k)
