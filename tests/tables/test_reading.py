@@ -83,6 +83,13 @@ def test_digits_in_csv_are_numbers_since_1970(tmp_path: Path, unit: Any) -> None
     assert tables.origins["transactions"].detected == (() if unit else ('timestamp_unit "ms"',))
 
 
+def test_other_dates_of_the_transactions_stay_text(tmp_path: Path) -> None:
+    text = "when,who,what,born\n2019-01-01,a,x,01/02/1990\n"
+    users = read(sales(tmp_path, text), UsersSource(columns=["born"]), base=tmp_path).users
+    assert users is not None
+    assert users.collect().rows() == [("a", "01/02/1990")]  # not 1 February
+
+
 def test_users_and_items_keep_all_columns(tmp_path: Path) -> None:
     (tmp_path / "u.csv").write_text("who,age,zip\n007,1,x\n9,2,y\n")
     (tmp_path / "i.csv").write_text("sku,label\n0108,hat\n0200,cap\n")

@@ -123,14 +123,13 @@ class CsvTable:
     def scan(self, texts: Iterable[str], numbers: Iterable[str] = ()) -> pl.LazyFrame:
         """Scan the table: columns `texts` are text and `numbers` are floats.
 
-        The types of other columns are inferred from the first 10,000 rows of each file.
+        The types of other columns are inferred from the first 10,000 rows of each file; dates stay text.
         """
         plain = self.numbers.is_plain
         types = dict.fromkeys(texts, pl.String()) | dict.fromkeys(numbers, pl.Float64() if plain else pl.String())
         with self.origin.wrap_errors():
             frame = self._scan(
                 schema_overrides=types,
-                try_parse_dates=True,
                 infer_schema_length=_INFER_ROWS,
                 infer_schema_files=len(self.sources),
             )
