@@ -9,6 +9,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from io import FileIO
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -75,6 +76,12 @@ class WorkerServer:
             self._workers[number][0].kill()
             self._remove(number)
 
+    def close(self) -> None:
+        """Kill all workers."""
+        for process, _ in self._workers.values():
+            process.kill()
+            process.join()
+
     def _remove(self, number: int) -> None:
         process, connection = self._workers.pop(number)
         connection.close()
@@ -83,7 +90,7 @@ class WorkerServer:
 
 
 def main(folder: Path) -> None:
-    """Execute requests from standard input until it is closed; then the search has ended, and the workers end too."""
+    """Serve the search until it ends. If it was killed, also remove the job, which nobody else needs."""
     import_model_modules(folder)
 
     def send_event(*event: Any) -> None:
@@ -94,22 +101,28 @@ def main(folder: Path) -> None:
     gc.freeze()
     # Without a buffer: `wait` doesn't see lines that wait in one.
     requests = FileIO(sys.stdin.fileno(), closefd=False)
+    with suppress(BrokenPipeError):  # an event for a search that has ended
+        while _handle_next(server, requests):
+            pass
+    server.close()
+    # A search that is alive ends this process before it closes the connection.
+    remove_abandoned(folder)
+
+
+def _handle_next(server: WorkerServer, requests: FileIO) -> bool:
+    """Handle the next messages of workers and requests of the search; return False if the search has ended."""
     actions: dict[str, Callable[..., None]] = {"start": server.start, "send": server.send, "kill": server.kill}
-    while True:
-        connections = server.connections
-        for ready in wait([requests.fileno(), *connections]):
-            if isinstance(ready, Connection):
-                server.forward(connections[ready])
-            elif line := requests.readline():
-                number, action, *arguments = json.loads(line)
-                actions[action](number, *arguments)
-                break  # the action may have closed a connection
-            else:
-                # The search was killed: it ends this process before it closes the connection.
-                for number in server.connections.values():
-                    server.kill(number)
-                remove_abandoned(folder)
-                return
+    connections = server.connections
+    for ready in wait([requests.fileno(), *connections]):
+        if isinstance(ready, Connection):
+            server.forward(connections[ready])
+        elif line := requests.readline():
+            number, action, *arguments = json.loads(line)
+            actions[action](number, *arguments)
+            break  # the action may have closed a connection
+        else:
+            return False
+    return True
 
 
 if __name__ == "__main__":
