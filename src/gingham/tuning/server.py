@@ -90,7 +90,7 @@ class WorkerServer:
 
 
 def main(folder: Path) -> None:
-    """Serve the search until it ends. If it was killed, also remove the job, which nobody else needs."""
+    """Serve the search until it ends. If it was killed, also remove the job."""
     import_model_modules(folder)
 
     def send_event(*event: Any) -> None:
