@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gingham.errors import TableError
-from gingham.tables import TransactionsSource, content, csv_scan, read
+from gingham.tables import TransactionsSource, content, read
 from gingham.tables.content import ContentError, collect, free_memory, read_chunks
 
 ROLES = {"user_id": "user_id", "item_id": "item_id"}
@@ -57,10 +57,34 @@ def test_a_file_that_is_converted_in_memory_has_a_limit(tmp_path: Path, monkeypa
 
 
 def test_a_line_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_scan, "_LONGEST", 2**20)
+    monkeypatch.setattr(content, "LONGEST", 2**20)
     (tmp_path / "sales.csv").write_bytes(b"user_id,item_id\n" + ROW + b"x" * 3_000_000)
-    with pytest.raises(TableError, match=r"has a line of more than .* GB from line 3 on"):
+    with pytest.raises(TableError, match=r"has a record from line 3 on of more than .* GB"):
         open_table(tmp_path, "sales.csv")
+
+
+@pytest.mark.parametrize("name", ["sales.jsonl.gz", "sales.xlsx"])
+def test_bombs_of_other_kinds_are_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b'{"user_id": 1, "item_id": 2}\n'
+    data = gzip.compress(line * 100_000) if name.endswith(".gz") else zipped(a_csv=line * 100_000)
+    (tmp_path / name).write_bytes(data)
+    monkeypatch.setattr(content, "free_memory", lambda: 2**20)
+    with pytest.raises(TableError, match="most of the free memory"):
+        open_table(tmp_path, name)
+
+
+def test_json_without_line_ends_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "LONGEST", 2**20)
+    (tmp_path / "sales.jsonl").write_bytes(b"{" * 3_000_000)
+    with pytest.raises(TableError, match=r"has a line of more than .* GB; it is not a table"):
+        open_table(tmp_path, "sales.jsonl")
+
+
+def test_lines_do_not_depend_on_chunks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_bytes(b"one\n\ntwo\nthree")
+    for size in (1, 2, 5, 100):
+        monkeypatch.setattr(content, "_CHUNK", size)
+        assert list(content.read_lines(str(tmp_path / "a.txt"))) == [b"one", b"", b"two", b"three"]
 
 
 BOMB = """

@@ -214,6 +214,7 @@ def test_a_list_of_files_may_be_of_different_forms(tmp_path: Path, table: str) -
         (lambda t: b"1,2,3.5\n2,3,4.5\n", "odd.csv", {}, "if the file has no header, set column_names"),
         (lambda t: text(t, 1).encode(), "odd.csv", {"column_names": ["user_id", "item_id"]}, "column_names"),
         (lambda t: written(table_rows(t)).encode(), "odd.csv", {"separator": ";"}, "has no column"),
+        (lambda t: b"user_id,item_id\nu,i\n", "a.csv", {"column_names": ["user_id", "item_id"]}, "remove column_names"),
         (lambda t: zipped(b""), "odd.zip", {}, "0 bytes"),
         (lambda t: zipped(written(table_rows(t)).encode())[:80], "odd.zip", {}, "compressed file is damaged"),
         (lambda t: compress(written(table_rows(t)).encode())[:60], "odd.csv.gz", {}, "compressed file is damaged"),

@@ -19,6 +19,8 @@ except ModuleNotFoundError:  # on Windows
 
 _CHUNK = 1 << 18
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
+# A longer record is not one: Polars could not hold it either.
+LONGEST = 2**30
 # The share of the free memory that one file may take.
 _SHARE = 0.7
 # How many files of an archive a message names.
@@ -85,6 +87,48 @@ def collect(chunks: Iterator[bytes]) -> bytes:
     return content.getvalue()
 
 
+def read_lines(file: str) -> Iterator[bytes]:
+    """Yield the lines of a file, decompressed, without line feeds.
+
+    Raises
+    ------
+    ContentError
+        As `read_chunks`, or if a line is too long.
+    """
+    parts: list[bytes] = []
+    for chunk in read_chunks(file):
+        first, *lines = chunk.split(b"\n")
+        parts.append(first)
+        for line in lines:
+            yield b"".join(parts)
+            parts = [line]
+        if len(parts) * _CHUNK > LONGEST:
+            raise too_long("a line")
+    yield b"".join(parts)
+
+
+def too_long(what: str) -> ContentError:
+    """Return the error for a line or record that no table has."""
+    return ContentError(f"has {what} of more than {LONGEST / 2**30:g} GB; it is not a table, or a quote is not closed")
+
+
+def require_memory(file: str) -> None:
+    """Refuse a zip archive whose files do not fit in memory together.
+
+    Raises
+    ------
+    ContentError
+        If it is larger than the free memory when it is decompressed, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise _damaged(error) from error
+    if size > (limit := _limit()):
+        raise _too_large(limit)
+
+
 def _pieces(stream: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     while piece := stream.read(_CHUNK):
         yield piece
@@ -111,13 +155,15 @@ def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
             with gzip.open(file) as stream:
                 yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise ContentError(
-            f"cannot be read: the compressed file is damaged ({error}); copy or export it again"
-        ) from error
+        raise _damaged(error) from error
     except (RuntimeError, NotImplementedError) as error:
         raise ContentError(
             f"cannot be read: {str(error).rstrip('.')}; unpack it, and use the path of the file"
         ) from error
+
+
+def _damaged(error: Exception) -> ContentError:
+    return ContentError(f"cannot be read: the compressed file is damaged ({error}); copy or export it again")
 
 
 def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -170,6 +170,8 @@ def detect(path: str, given: FileFormat, required: Iterable[str]) -> CsvFile:
     names = given.column_names or header
     if not header:
         raise ContentError("has no columns: there is no text in it; export it again")
+    if header == given.column_names:
+        raise ContentError("has the column_names in its first line; remove column_names from the recipe")
     return CsvFile(
         path, encoding, separator, tuple(names), given.column_names is None, named is not None, tuple(detected)
     )

@@ -7,10 +7,7 @@ import numpy as np
 
 from gingham import _native
 from gingham.arrays import Longs
-from gingham.tables.content import ContentError
-
-# A longer record is not one: Polars could not hold it either.
-_LONGEST = 2**30
+from gingham.tables import content
 
 
 @dataclass
@@ -111,11 +108,8 @@ def _run(
             yield copy
             del rest[:read]
             enough = 2 * len(rest) if read == 0 else 0
-        if len(rest) > _LONGEST:
-            raise ContentError(
-                f"has a line of more than {_LONGEST / 2**30:g} GB from line {int(counts[0]):,} on; it is not a table, "
-                "or a quotation mark is not closed"
-            )
+        if len(rest) > content.LONGEST:
+            raise content.too_long(f"a record from line {int(counts[0]):,} on")
     yield _scan(rest, True, separator, counts, copied_separator, header)[1]
 
 

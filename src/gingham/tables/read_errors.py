@@ -1,8 +1,10 @@
 """Explanations of errors while reading a table: the value, its column and its line, and what to do."""
 
+import codecs
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from gingham.tables.content import ContentError
@@ -93,19 +95,11 @@ def _line_of_value(file: CsvFile, column: str, value: str) -> int | None:
 
 
 def _line_of_bad_utf8(file: CsvFile) -> int | None:
-    line, rest = file.first_line, b""
-    for chunk in file.chunks():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for text in lines:
-            if not _is_utf8(text):
-                return line
-            line += 1
-    return None if _is_utf8(rest) else line
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+    line, decoder = file.first_line, codecs.getincrementaldecoder("utf-8")()
+    for chunk in chain(file.chunks(), [b""]):
+        try:
+            decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            return line + error.object.count(b"\n", 0, error.start)
+        line += chunk.count(b"\n")
+    return None

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,16 @@ import polars as pl
 
 from gingham.errors import TableError
 from gingham.extras import extra
-from gingham.tables.content import ContentError, collect, is_plain, is_url, read_chunks
+from gingham.tables.content import (
+    ContentError,
+    collect,
+    is_plain,
+    is_url,
+    is_zip,
+    read_chunks,
+    read_lines,
+    require_memory,
+)
 from gingham.tables.format import FileFormat
 from gingham.tables.origin import Origin
 
@@ -98,13 +106,9 @@ def _refuse_line(file: str, error: Exception | None) -> None:
 
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank with their numbers."""
-    rest, number = b"", 0
-    for chunk in chain(read_chunks(file), [b"\n"]):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield number, line
+    for number, line in enumerate(read_lines(file), start=1):
+        if line.strip():
+            yield number, line
 
 
 def open_excel(files: Sequence[str], given: FileFormat, origin: Origin) -> TypedTable:
@@ -126,6 +130,8 @@ def _sheets(file: str, given: FileFormat) -> list[pl.DataFrame]:
     if is_url(file):
         raise ContentError("is an Excel file at a URL; download it, and use the path of the file")
     fastexcel = extra("fastexcel", "excel", "Reading Excel files")
+    if is_zip(file):
+        require_memory(file)
     with _excel_errors():
         names = fastexcel.read_excel(file).sheet_names
     chosen = [given.sheet] if isinstance(given.sheet, str) else given.sheet
