@@ -156,3 +156,13 @@ def test_invalid_matrices() -> None:
     for epochs in (-1, 1.5, "many"):
         with pytest.raises(ParameterError, match=f"epochs must be an integer of at least 0, not {epochs!r}"):
             LightFM().fit(bought(), epochs=epochs, verbose=True)  # type: ignore[arg-type]
+
+
+def test_row_numbers_of_any_type() -> None:
+    model = LightFM(random_state=1).fit(bought())
+    expected = model.predict([0, 1], [2, 3])
+    for kind in (np.int64, np.uint8, np.float64, object):
+        np.testing.assert_array_equal(model.predict(np.array([0, 1], kind), np.array([2, 3], kind)), expected)
+    for wrong, text in ((["ann"], "'ann'"), ("ann", "'ann'"), (None, "None"), (np.array([None], object), "None")):
+        with pytest.raises(DataError, match=f"user_ids holds {text}; pass row numbers, which Dataset.mapping returns"):
+            model.predict(wrong, [1])

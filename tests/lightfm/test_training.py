@@ -93,6 +93,16 @@ def test_kos_averages_the_weights_of_repeated_pairs() -> None:
     assert same(even, odd)
 
 
+def test_refused_arguments_keep_the_earlier_fit() -> None:
+    model = LightFM(random_state=1).fit(bought(), epochs=2)
+    before = copy.deepcopy(model)
+    for wrong in ({"epochs": "5"}, {"user_features": features(3)}, {"num_threads": 0}, {"sample_weight": bought(9)}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            model.fit(bought(), **wrong)
+        assert same(model, before)
+    assert same(model.fit_partial(bought()), before.fit_partial(bought()))
+
+
 def test_divergence_raises_and_restores_the_model() -> None:
     model = LightFM(loss="bpr", random_state=1).fit(bought())
     model.set_params(learning_rate=1e30)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from gingham.arrays import Floats, Indices, Matrix, canonical, valid
 from gingham.errors import DataError
 from gingham.models.training_pairs import Observations
+from gingham.validation import shown
 
 
 def as_coo(data: Any, name: str) -> sp.coo_matrix:
@@ -119,8 +120,12 @@ def index(ids: Any, name: str) -> Indices:
     """
     try:
         array = np.atleast_1d(np.asarray(ids))
+        if array.dtype.kind == "O":  # perhaps integers, as the columns of some frames have them
+            array = np.asarray(array.tolist())
     except ValueError as error:
         raise DataError(f"{name} holds lists of different lengths; pass a list of row numbers.") from error
+    if array.dtype.kind in "USO" and array.size:
+        raise DataError(f"{name} holds {shown(array.tolist()[0])}; pass row numbers, which Dataset.mapping returns.")
     if array.dtype == np.int32 and array.ndim == 1:
         integers: npt.NDArray[Any] = array
     elif array.ndim != 1 or not (array.size == 0 or array.dtype.kind in "iuf"):

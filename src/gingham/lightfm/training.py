@@ -15,6 +15,7 @@ from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, feature_rows, observations, positive_weights
 from gingham.lightfm.randomness import as_random_state, draw_seed, initial_embeddings
 from gingham.lightfm.scoring import Scorer
+from gingham.lightfm.state import ARRAYS
 from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
 from gingham.models.hybrid import HybridState
@@ -76,6 +77,8 @@ class Trainer(Scorer):
     ) -> Self:
         """Fit the model from scratch. The arguments are those of `fit_partial`.
 
+        If an argument is refused, the model keeps its earlier fit.
+
         Examples
         --------
         >>> import numpy as np
@@ -85,8 +88,15 @@ class Trainer(Scorer):
         >>> model.user_embeddings.shape
         (3, 4)
         """
+        earlier = {name: getattr(self, name) for name in (*ARRAYS, "_history")}
         self._reset()
-        return self.fit_partial(interactions, user_features, item_features, sample_weight, epochs, num_threads, verbose)
+        arguments = (interactions, user_features, item_features, sample_weight, epochs, num_threads, verbose)
+        try:
+            return self.fit_partial(*arguments)
+        except BaseException:
+            if not self._is_fitted():  # training did not start
+                vars(self).update(earlier)
+            raise
 
     def fit_partial(
         self,
