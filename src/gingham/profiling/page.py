@@ -78,13 +78,12 @@ def _time(findings: Findings) -> Iterator[Section]:
         )
         yield Section(f"{sentence_case(line)}s over time", sentence, chart, wide=True)
     if findings.weekdays is not None:
-        ranked = findings.weekdays.sort("transactions", descending=True)["weekday"]
         chart = charts.bars(
             [name[:3] for name in findings.weekdays["weekday"]],
             findings.weekdays["transactions"].to_list(),
             number,
         )
-        sentence = f"Mean number of {line}s per weekday. {ranked[0]} is the busiest, {ranked[-1]} the quietest."
+        sentence = f"Mean number of {line}s per weekday; days without {line}s are included."
         yield Section("Weekdays", sentence, chart)
     if findings.cold is not None:
         shares = {f"new {PLURAL[table]}": findings.cold[table].to_list() for table in ("users", "items")}
