@@ -16,7 +16,9 @@ import scipy.sparse as sp
 
 import gingham as gg
 from gingham import lightfm
+from gingham.config import sections
 from gingham.section import Section
+from gingham.tables import ItemsSource, TransactionsSource, UsersSource
 
 
 class Thing:
@@ -235,6 +237,13 @@ def settings() -> Iterator[Call]:
     yield Call("SplitSpec.apply", gg.split.SplitSpec().apply, {"dataset": dataset()})
     source = {"path": "sales.csv", "user_id": "user", "item_id": "item", "timestamp": "day"}
     yield Call("Recipe", gg.Recipe, {"transactions": source})
+    yield Call("TransactionsSource", TransactionsSource, source)
+    yield Call("UsersSource", UsersSource, {"path": "users.csv"})
+    yield Call("ItemsSource", ItemsSource, {"path": "items.csv"})
+    for section in (sections.CompareSpec, sections.EvaluateSpec, sections.FeaturesSpec, sections.ModelSpec):
+        yield Call(section.__name__, section, {})
+    for section in (sections.RecommendSpec, sections.TuneSpec):
+        yield Call(section.__name__, section, {})
     yield Call("Recipe.read", gg.Recipe.read, {"path": "recipe.toml"})
     yield Call("Recipe.parse", gg.Recipe.parse, {"text": ""})
 
