@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from gingham.errors import ConfigError, TableError
-from gingham.tables import ItemsSource, TransactionsSource, UsersSource, check_sources, clean, read
+from gingham.tables import FeatureSpec, ItemsSource, TransactionsSource, UsersSource, check_sources, clean, read
 
 
 def sales(folder: Path, prices: list[str], between: str = ";", **keys: Any) -> TransactionsSource:
@@ -100,6 +100,17 @@ def test_numbers_of_users_and_items_are_read_as_the_recipe_says(tmp_path: Path) 
     assert tables.items is not None
     assert tables.users.collect().rows() == [("u0", 1200.5, "a,b", 1000, True), ("u1", 7.0, "c", 2, False)]
     assert tables.items.collect()["size"].dtype == pl.String  # it may be a list
+
+
+@pytest.mark.parametrize("key", ["quantile", "scaled"])
+def test_the_decimal_mark_of_numeric_features_is_detected(tmp_path: Path, key: str) -> None:
+    source = sales(tmp_path, ["1", "2"], ",")
+    (tmp_path / "u.csv").write_text("user_id;income\nu0;1,5\nu1;\n")
+    features = FeatureSpec(quantile={"income": 2}) if key == "quantile" else FeatureSpec(scaled=["income"])
+    tables = read(source, UsersSource(path="u.csv"), base=tmp_path, user_features=features)
+    assert tables.users is not None
+    assert tables.users.collect()["income"].to_list() == [1.5, None]
+    assert tables.origins["users"].detected == ("separator ';'", "decimal ','")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def read(
             latest = transactions.timestamp or (transactions.order if role == USER_ID else None)
             frame = _latest_values(kept_rows, id_column, _columns_of(source), latest, opened.origin)
         else:
-            own = _open(source, base, Origin(table, source.place, {role: id_column}), _columns_of(source))
+            features = user_features if table == "users" else item_features
+            numbers = [] if features is None else [*features.quantile, *features.scaled]
+            own = _open(source, base, Origin(table, source.place, {role: id_column}), _columns_of(source), numbers)
             frame, origin = _entities(own, source, id_column), own.origin
         origins[table] = origin
         entities[table] = _rename_id(frame, id_column, role, origin)
@@ -92,7 +94,9 @@ def _columns_of(source: UsersSource | ItemsSource) -> list[str]:
     return [*(source.columns or []), *(label for label in labels if label is not None)]
 
 
-def _open(source: TableSource, base: Path, origin: Origin, columns: Iterable[str]) -> CsvTable | TypedTable:
+def _open(
+    source: TableSource, base: Path, origin: Origin, columns: Iterable[str], numbers: Iterable[str] = ()
+) -> CsvTable | TypedTable:
     """Open the files or run the query of a table.
 
     Parameters
@@ -105,12 +109,14 @@ def _open(source: TableSource, base: Path, origin: Origin, columns: Iterable[str
         The table's name in error messages, and the columns that have a role.
     columns : iterable of str
         Other columns that the recipe names.
+    numbers : iterable of str
+        Columns of numbers, besides price and quantity.
     """
     if source.url is not None and source.query is not None:
         return TypedTable(origin, read_query(source.url, source.query, base, origin)).with_nulls(source.null_values)
     files = find_files(source.path or [], base, origin)
-    numbers = [column for role, column in origin.columns.items() if role in (PRICE, QUANTITY)]
-    return open_files(files, source, origin, [*origin.columns.values(), *columns], numbers)
+    amounts = [column for role, column in origin.columns.items() if role in (PRICE, QUANTITY)]
+    return open_files(files, source, origin, [*origin.columns.values(), *columns], [*amounts, *numbers])
 
 
 def _transactions(
