@@ -96,6 +96,7 @@ def test_other_objects_are_refused_in_the_words_of_lightfm(wrong: Any) -> None:
     model = LightFM().fit(bought())
     for name, call in (
         ("interactions", lambda: LightFM().fit(wrong)),
+        ("sample_weight", lambda: LightFM().fit(bought(), sample_weight=wrong)),
         ("user_features", lambda: LightFM().fit(bought(), wrong)),
         ("item_features", lambda: LightFM().fit(bought(), None, wrong)),
         ("item_features", lambda: model.predict(0, [1], wrong)),

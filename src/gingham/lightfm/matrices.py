@@ -31,12 +31,12 @@ def as_csr(data: Any, name: str, shape: tuple[int, int] | None = None) -> sp.csr
 
 
 def _require_sparse(data: Any, name: str) -> None:
-    if not sp.issparse(data):
-        method = name if name.endswith("features") else "interactions"
-        raise DataError(
-            f"{name} is a {type(data).__name__}; pass a sparse matrix, such as that of Dataset.build_{method} or "
-            f"scipy.sparse.coo_matrix({name})."
-        )
+    if sp.issparse(data):
+        return
+    remedy = f"that of Dataset.build_{name if name.endswith('features') else 'interactions'}, or coo_matrix({name})"
+    if name == "sample_weight":
+        remedy = "the second one of Dataset.build_interactions"
+    raise DataError(f"{name} is a {type(data).__name__}; pass a sparse matrix: {remedy}.")
 
 
 def observations(coo: sp.coo_matrix, sample_weight: Any) -> Observations:
