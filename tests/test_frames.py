@@ -97,6 +97,15 @@ def test_other_libraries_need_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
         to_frame(relation, "users table")
 
 
+def test_an_index_of_pandas_may_have_the_ids() -> None:
+    sales = pd.DataFrame({"user_id": ["ann", "bob"], "item_id": ["x", "y"], "price": [1.0, 2.0]})
+    users = pd.DataFrame({"user_id": ["ann", "bob"], "age": [30, 40]})
+    tables = gg.Tables(sales.set_index(["user_id", "item_id"]), users.set_index("user_id"))
+    assert tables.transactions.collect().rows() == [("ann", "x", 1.0), ("bob", "y", 2.0)]
+    assert tables.users is not None
+    assert tables.users.collect().rows() == [("ann", 30), ("bob", 40)]
+
+
 def test_columns_that_nothing_uses_may_mix_types() -> None:
     sales = pd.DataFrame(
         {

@@ -28,8 +28,8 @@ def to_frame(frame: Any, what: str, used: Collection[str] | None = None) -> pl.L
     what : str
         What it is, for error messages, such as "users table".
     used : collection of str, optional
-        The columns that must have one type, by default all. Other columns of pandas with values of several types become
-        text.
+        The columns that must have one type, by default all; in pandas, they may be in the index. Other columns of
+        pandas with values of several types become text.
 
     Raises
     ------
@@ -106,6 +106,8 @@ def of_pandas(column: Any) -> pl.Series:
 
 
 def _of_pandas(frame: Any, what: str, used: Collection[str] | None) -> pl.DataFrame:
+    in_index = [name for name in frame.index.names if name in (used or ()) and name not in frame.columns]
+    frame = frame.reset_index(level=in_index) if in_index else frame
     columns: dict[str, pl.Series] = {}
     for place, name in enumerate(map(str, frame.columns)):
         if name in columns:
