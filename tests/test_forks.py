@@ -159,3 +159,9 @@ def test_a_process_that_was_forked_early_can_do_everything(tmp_path: Path) -> No
 
 def test_a_process_that_imports_gingham_after_the_fork_gets_an_error(tmp_path: Path) -> None:
     assert output_of(LATE, tmp_path) == ["3"]
+
+
+def test_a_system_without_a_list_of_threads_takes_every_fork_as_too_late(tmp_path: Path) -> None:
+    elsewhere = "from pathlib import Path; from gingham import forks; forks._TASKS = Path('nowhere')"
+    assert output_of(f"{elsewhere}\nimport polars\n{IDLE.replace('len(gg', '0 * len(gg')}", tmp_path) == ["1"]
+    assert output_of(f"{elsewhere}\n{LATE}", tmp_path) == ["3"]

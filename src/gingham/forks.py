@@ -12,8 +12,9 @@ from pathlib import Path
 
 from gingham.errors import ForkError
 
+_TASKS = Path("/proc/self/task")  # the threads of this process
 _SECONDS = 0.2  # for threads that have just been started to set their names
-_forked: set[int] = set()
+_forked = False  # whether Polars was imported before the process was forked
 
 
 def require_threads(action: str) -> None:
@@ -36,15 +37,11 @@ def require_threads(action: str) -> None:
         )
 
 
+@cache
 def threads_lost() -> bool:
     """Return whether this process was forked from one that had started Polars' threads."""
-    return _lost_in(os.getpid())
-
-
-@cache
-def _lost_in(process: int) -> bool:
-    if sys.platform != "linux":
-        return process in _forked
+    if not _TASKS.is_dir():  # another system than Linux
+        return _forked
     import polars as pl
 
     if _running():
@@ -61,7 +58,7 @@ def _lost_in(process: int) -> bool:
 
 
 def _threads() -> list[Path]:
-    return list(Path("/proc/self/task").iterdir())
+    return list(_TASKS.iterdir())
 
 
 def _running() -> bool:
@@ -76,9 +73,10 @@ def _running() -> bool:
 
 
 def _after_fork() -> None:
-    if "polars" in sys.modules:
-        _forked.add(os.getpid())
+    global _forked
+    _forked = "polars" in sys.modules
+    threads_lost.cache_clear()
 
 
-if sys.platform != "linux" and hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
