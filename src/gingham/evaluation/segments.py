@@ -191,7 +191,7 @@ def _polars(frame: Any) -> pl.DataFrame:
         ) from error
     if not is_frame(frame):
         raise ParameterError(f"by is a {type(frame).__name__}; use names of attributes, or a data frame of users.")
-    table = to_frame(frame, "data frame of by").collect()
+    table = to_frame(frame, "data frame of by", [USER_ID]).collect()
     return table.with_columns(cs.decimal().cast(pl.Float64)).with_columns(cs.float().fill_nan(None))
 
 
