@@ -42,12 +42,20 @@ def prefix(name: str, letters: str) -> Spoil:
     return change
 
 
+def text_prices(folder: Path) -> None:
+    """Add prices that are not numbers; the recipe's model does not use prices."""
+    header, *lines = (folder / SALES).read_text().splitlines()
+    (folder / SALES).write_text("\n".join([f"{header},cost", *(f"{line},dear" for line in lines)]) + "\n")
+    replace(SHOP, 'timestamp = "day"', 'timestamp = "day"\nprice = "cost"')(folder)
+
+
 SALES, PEOPLE, THINGS, SHOP = "transactions.csv", "customers.csv", "articles.csv", "shop.toml"
 
 GOOD = [
     append(SALES, "c999,03,2024-01-01\n"),
     append(SALES, "NULL,03,2024-01-01\n"),
     append(PEOPLE, "c999,\n"),
+    text_prices,
     replace(SHOP, "k = 5", "k = 25"),
     recipe_with('\n[compare]\nmodels = [{ name = "p", kind = "popularity" }]\n'),
 ]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gingham.models import Recommender
 from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
 from gingham.split import Split
-from gingham.tables import Finding, Step, check_sources, failure
+from gingham.tables import Finding, FindingList, Step, check_sources, failure
 from gingham.validation import check_path
 
 # The files of a run's folder.
@@ -218,15 +218,15 @@ def check_recipe(recipe: Recipe | Path | str) -> tuple[Finding, ...]:
         item_features=recipe.features.items,
         spec=recipe.clean,
     )
-    if any(finding.severity == "error" for finding in findings):
-        return findings
+    has_errors = any(finding.severity == "error" for finding in findings)
     try:
         for name, spec in models_of(recipe).items():
             build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
         read_parts(recipe, Silent())
     except GinghamError as error:
-        return (failure("recipe", error), *findings)
-    return findings
+        return findings if has_errors else FindingList([failure("recipe", error), *findings])
+    # What is wrong is in columns that this recipe does not use.
+    return FindingList(replace(one, severity="warning") if one.severity == "error" else one for one in findings)
 
 
 def fit_and_compare(

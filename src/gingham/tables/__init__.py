@@ -2,7 +2,7 @@
 
 from gingham.tables.checks.check import check, check_sources
 from gingham.tables.cleaning import CleanSpec, clean
-from gingham.tables.finding import Finding, failure
+from gingham.tables.finding import Finding, FindingList, failure
 from gingham.tables.origin import Origin
 from gingham.tables.reading import read
 from gingham.tables.schema import FeatureSpec, Step, Tables
@@ -12,6 +12,7 @@ __all__ = [
     "CleanSpec",
     "FeatureSpec",
     "Finding",
+    "FindingList",
     "ItemsSource",
     "Origin",
     "Step",
