@@ -110,3 +110,11 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, table: str) -> 
     with pytest.raises(TableError, match=rf"has the column 'n' twice \(columns {place} and {place + 1}\); rename"):
         read(**sources)
     assert [finding.severity for finding in check_sources(**sources) if finding.table == table] == ["error"]
+
+
+def test_a_header_may_be_longer_than_the_sample(tmp_path: Path) -> None:
+    names = [f"{'c' * 90}{number}" for number in range(5_000)]
+    text = f"user_id,{','.join(names)},last\n" + f"u1{',1' * 5_001}\n"
+    sources = write(tmp_path, "users", text)
+    sources["users"] = UsersSource(path="odd.csv", columns=["last"])
+    assert rows_of(read(**sources), "users").rows() == [("u1", 1)]

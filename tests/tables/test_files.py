@@ -1,4 +1,5 @@
 import gzip
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,6 +97,7 @@ def test_the_kind_is_the_end_of_the_name() -> None:
         (["sales.csv", "sales.parquet"], ["Parquet and text"]),
         ("notes.docx", ["notes.docx", ".csv", ".zst", ".parquet"]),
         ("empty", ["empty", "without tables"]),
+        ("pipe.csv", ["pipe.csv", "is not a regular file"]),
         ("fake.parquet", ["cannot be read"]),
         ("cut.csv.gz", ["cannot be read"]),
     ],
@@ -106,6 +108,7 @@ def test_an_invalid_path_raises_one_sentence(tmp_path: Path, path: Any, words: l
     (tmp_path / "zero.csv").touch()
     (tmp_path / "notes.docx").write_text("who,what\n")
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "fake.parquet").write_text("PAR1 but not Parquet")
     (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(ROWS.write_csv().encode() * 100)[:40])
     with pytest.raises(TableError) as caught:

@@ -23,6 +23,7 @@ _MARKS = (
 )
 _BINARY = ((b"PAR1", "Parquet"), (b"\xd0\xcf\x11\xe0", "Excel"), (b"%PDF", "PDF"), (b"SQLite format 3", "SQLite"))
 _SAMPLE = 1 << 18
+_LONGEST_HEADER = 1 << 25
 _MARK = "\ufeff".encode()
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _NO_LIMIT = 2**31 - 1
@@ -201,7 +202,7 @@ def _start(path: str) -> bytes:
     sample = b""
     for chunk in read_chunks(path):
         sample += chunk
-        if len(sample) >= _SAMPLE:
+        if len(sample) >= _SAMPLE and (b"\n" in sample or b"\r" in sample or len(sample) > _LONGEST_HEADER):
             break
     if not sample:
         raise ContentError("is an empty file: " + path + " has 0 bytes; export it again")

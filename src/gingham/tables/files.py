@@ -147,6 +147,8 @@ def _files_of_folder(folder: Path, origin: Origin) -> list[str]:
 def _require_readable(path: Path, origin: Origin) -> None:
     if kind_of(path.name) is None:
         raise TableError(f"The {origin} is not a table: {path.name}; use a file that ends in {_ENDINGS}.")
+    if not path.is_file():
+        raise TableError(f"The {origin} is not a regular file: {path}; use the path of a file or folder.")
     with path.open("rb") as stream:
         if not stream.read(1):
             raise TableError(f"The {origin} is an empty file: {path} has 0 bytes; export it again.")
