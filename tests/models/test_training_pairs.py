@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from gingham.errors import DataError
 from gingham.models.inputs import entry_weights
 from gingham.models.loss import LOSSES
-from gingham.models.training_data import TrainingData
+from gingham.models.training_data import all_entries
 from gingham.models.training_pairs import TrainingPairs
 
 RANKING = ("bpr", "warp", "warp-kos")
@@ -25,17 +25,13 @@ ENTRIES = [(0, 0), (0, 3), (1, 1), (1, 2), (2, 1)]
 POSITIVES = [(0, 0), (1, 1), (1, 2)]
 
 
-def training_data(dense: Any = DENSE) -> TrainingData:
-    return TrainingData.of(sp.csr_matrix(dense))
-
-
 def weights(values: list[float]) -> sp.csr_matrix:
     rows, columns = zip(*ENTRIES, strict=True)
     return sp.csr_matrix((values, (rows, columns)), DENSE.shape)
 
 
 def of(sample_weight: Any, loss: str, seed: int = 0, dense: Any = DENSE) -> TrainingPairs:
-    matrix = training_data(dense).matrix
+    matrix = all_entries(sp.csr_matrix(dense))
     return TrainingPairs.of_matrix(matrix, entry_weights(matrix, sample_weight, False), LOSSES[loss], seed)
 
 
@@ -99,7 +95,7 @@ def test_the_seed_decides_the_order(loss: str) -> None:
     dense = np.random.default_rng(0).integers(-1, 2, (20, 30)).astype(np.float32)
     weight = sp.csr_matrix(dense)
     weight.data[:] = np.arange(1, weight.nnz + 1)
-    seen = training_data(dense)
+    entries = all_entries(sp.csr_matrix(dense))
     first, same, other = (of(weight, loss, seed, dense) for seed in (1, 1, 2))
     for parts in zip(first.examples, same.examples, strict=True):
         if parts[0] is not None:
@@ -118,8 +114,8 @@ def test_the_seed_decides_the_order(loss: str) -> None:
     else:
         assert examples(first) == [(user, item, number) for user, item, number, positive in expected if positive]
     # The interaction matrix is not shuffled.
-    np.testing.assert_array_equal(seen.matrix.toarray(), dense)
-    np.testing.assert_array_equal(first.pool, seen.matrix.indices)
+    np.testing.assert_array_equal(entries.toarray(), dense)
+    np.testing.assert_array_equal(first.pool, entries.indices)
 
 
 @pytest.mark.parametrize("loss", [*RANKING, "logistic"])
