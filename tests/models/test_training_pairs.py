@@ -95,7 +95,7 @@ def test_the_seed_decides_the_order(loss: str) -> None:
     dense = np.random.default_rng(0).integers(-1, 2, (20, 30)).astype(np.float32)
     weight = sp.csr_matrix(dense)
     weight.data[:] = np.arange(1, weight.nnz + 1)
-    entries = all_entries(sp.csr_matrix(dense))
+    matrix = all_entries(sp.csr_matrix(dense))
     first, same, other = (of(weight, loss, seed, dense) for seed in (1, 1, 2))
     for parts in zip(first.examples, same.examples, strict=True):
         if parts[0] is not None:
@@ -114,8 +114,8 @@ def test_the_seed_decides_the_order(loss: str) -> None:
     else:
         assert examples(first) == [(user, item, number) for user, item, number, positive in expected if positive]
     # The interaction matrix is not shuffled.
-    np.testing.assert_array_equal(entries.toarray(), dense)
-    np.testing.assert_array_equal(first.pool, entries.indices)
+    np.testing.assert_array_equal(matrix.toarray(), dense)
+    np.testing.assert_array_equal(first.pool, matrix.indices)
 
 
 @pytest.mark.parametrize("loss", [*RANKING, "logistic"])
