@@ -96,7 +96,7 @@ source = TransactionsSource(path=sys.argv[1], user_id="user_id", item_id="item_i
 good = TransactionsSource(path=sys.argv[2], user_id="user_id", item_id="item_id")
 clean(read(good))  # import everything before the memory is limited
 pages = int(open("/proc/self/statm").read().split()[0])
-resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 100 * 2**20, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 60 * 2**20, resource.RLIM_INFINITY))
 try:
     clean(read(source))
 except TableError as error:
@@ -109,7 +109,7 @@ def test_a_bomb_ends_in_one_sentence_where_memory_is_limited(tmp_path: Path) -> 
     (tmp_path / "good.csv").write_bytes(b"user_id,item_id\n" + ROW)
     with gzip.open(tmp_path / "bomb.csv.gz", "wb", compresslevel=1) as stream:
         stream.write(b"user_id,item_id\n")
-        for _ in range(150):
+        for _ in range(100):
             stream.write(ROW * 75_000)
     paths = [str(tmp_path / name) for name in ("bomb.csv.gz", "good.csv")]
     done = subprocess.run([sys.executable, "-c", BOMB, *paths], capture_output=True, text=True)

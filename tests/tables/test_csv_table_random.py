@@ -41,7 +41,7 @@ def read_rows(folder: Path, text: str) -> list[tuple[str, ...]] | None:
     return users.collect().with_columns(pl.all().cast(pl.String).fill_null("")).rows()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(rows=ROWS, separator=SEPARATOR, end=END, last=st.booleans())
 def test_rows_are_those_of_pythons_reader(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], separator: str, end: str, last: bool
@@ -54,7 +54,7 @@ def test_rows_are_those_of_pythons_reader(
         assert result == [tuple(row) for row in reader if row][1:]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(*[st.text('a",;\n\t|é ', max_size=4)] * 2), min_size=1, max_size=6), separator=SEPARATOR)
 def test_what_python_writes_is_never_refused(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], separator: str
