@@ -34,7 +34,7 @@ sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under
 	PYTHONPATH="$(SANITIZED)/site:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 	"$$($(BIN)/python -c 'import sys; print(sys._base_executable)')" -m pytest -p no:cacheprovider tests/native
 
-fuzz: .venv/installed ## Load 5,000 damaged artifacts, and call everything public with 27,000 wrong arguments; 15 minutes
+fuzz: .venv/installed ## Load 5,000 damaged artifacts, and call everything public with 32,000 wrong arguments; half an hour
 	$(BIN)/python -m tests.fuzz --arrays 2000 --trees 1000 --values 700 --tables 300 --files 1000
 	GINGHAM_FUZZ=1 $(BIN)/python -m pytest tests/fuzz/test_arguments.py
 
