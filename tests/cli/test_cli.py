@@ -70,7 +70,9 @@ def test_similar_to_an_item_without_a_name(recipe: Path, tmp_path: Path) -> None
 
 
 def test_too_little_memory_is_an_error_without_a_traceback(recipe: Path, tmp_path: Path) -> None:
-    recipe.write_text(recipe.read_text().replace("n_components = 8", "n_components = 2_000_000_000"))
+    recipe.write_text(
+        recipe.read_text().replace("[features.items]", "[features.items]\ntext = { title = 1_000_000_000 }")
+    )
     command = [sys.executable, "-m", "gingham", "run", str(recipe), "--out", str(tmp_path / "out")]
     limited = ["prlimit", f"--as={20 * 2**30}", *command]
     done = subprocess.run(limited, capture_output=True, text=True, env=WIDE, timeout=120)

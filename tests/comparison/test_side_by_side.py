@@ -100,7 +100,7 @@ def test_the_stages_are_reported(parts: Parts) -> None:
         ({}, {"metric": "map@5"}, "metric='map@5' is not computed with k=3"),
         ({}, {"metric": "map@03"}, "metric='map@03' is not computed with k=3"),
         ({}, {"metric": 5}, "Unknown metric 5"),
-        ([gg.HybridMF()], {}, "models must be a mapping of names to models .*, not a list"),
+        ([gg.HybridMF()], {}, "models must be a mapping of names to models .*, not a value of type list"),
         ({7: gg.HybridMF()}, {}, "names of models must be strings, not 7"),
         ({"mine": gg.HybridMF}, {}, "'mine' is a class; pass an unfitted model"),
         ({}, {"k": 0}, "k must be a positive integer, not 0"),

@@ -101,7 +101,7 @@ def test_the_page_has_only_sections_with_content(tuned: Path, tmp_path: Path) ->
     gg.tune(train, tmp_path / "out", model={"kind": "buy-again"}, **QUICK | {"trials": 6})
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     headings = re.findall("<h2[^>]*>(.*?)</h2>", html)
-    assert headings == ["The best trials", "Trial by trial", "All parameters of all trials"]
+    assert headings == ["The best trials", "Trial by trial", "All parameters of all trials", "What the metrics mean"]
     for words in ("best number of epochs", "The test was scored"):
         assert words not in html
 

@@ -14,7 +14,7 @@ from gingham.duration import duration
 from gingham.errors import TableError
 from gingham.forks import require_threads
 from gingham.section import Flag, Integer, Moment, Section
-from gingham.tables.checks.doubts import doubts
+from gingham.tables.checks.doubts import doubts, entity_doubts
 from gingham.tables.conditions import IS_KEPT, filter_entities, with_is_kept
 from gingham.tables.finding import Finding, by_severity
 from gingham.tables.guests import Guests, has_user, with_guests_as_users
@@ -234,6 +234,11 @@ def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFram
     count_all = [column for column, (frame, _) in frames.items() if count_ids or frame is None]
     with ThreadPoolExecutor(1) as thread:
         results = {column: thread.submit(_read_entities, frame, column, of) for column, (frame, of) in frames.items()}
+        # These tasks wait for the tables; they are ready long before the transactions are.
+        doubts_of_tables = [
+            thread.submit(lambda column: entity_doubts(tables, results[column].result(), column), column)
+            for column in frames
+        ]
         transactions = Transactions.read(
             rows, origin, dates, count_all, filters=list(filters.values()), null_users=_NULL_USERS[spec.guests]
         )
@@ -248,7 +253,8 @@ def _read(tables: Tables, spec: CleanSpec, count_ids: bool) -> tuple[pl.DataFram
         if not n_rows:
             raise _removes_all(name, steps[-1].rows)
         steps.append(Step(name, n_rows, *(ids if len(steps) == len(filters) else (None, None))))
-    findings = by_severity(tuple(doubts(tables, transactions, read_tables, spec.unknown == "drop")))
+    about_rows = doubts(tables, transactions, read_tables, spec.unknown == "drop")
+    findings = by_severity([*about_rows, *(one for task in doubts_of_tables for one in task.result())])
     return transactions.rows, steps, _Entities(read_tables, entities, findings)
 
 

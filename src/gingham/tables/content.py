@@ -17,7 +17,7 @@ try:
 except ModuleNotFoundError:  # on Windows
     resource = None  # type: ignore[assignment]
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 21
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"PK\x03\x04", b"PK\x05\x06")
 # A longer record is not one: Polars could not hold it either.
 LONGEST = 2**30

@@ -1,6 +1,7 @@
 """Counts of the records of CSV files by the kernel, and copies that every program reads alike."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -86,7 +87,7 @@ def count_records(chunks: Iterator[bytes], separator: str, line: int = 1, column
         The text of the first record, to find its repetitions; they are not counted by default.
     """
     counts = np.array(astuple(Counts(line=line, columns=columns)), np.int64)
-    for _ in _run(chunks, separator, counts, None, header):
+    for _ in _run(_ahead(chunks), separator, counts, None, header):
         pass
     return Counts(*counts.tolist())
 
@@ -94,6 +95,15 @@ def count_records(chunks: Iterator[bytes], separator: str, line: int = 1, column
 def clean_copy(chunks: Iterator[bytes], separator: str, copied_separator: str) -> Iterator[bytes]:
     """Yield a copy of a text without blank lines, in which every field with a quotation mark or separator is quoted."""
     return _run(chunks, separator, np.array(astuple(Counts()), np.int64), copied_separator)
+
+
+def _ahead(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same chunks; while one is in use, the next is read."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, chunks, None)
+        while (chunk := following.result()) is not None:
+            following = thread.submit(next, chunks, None)
+            yield chunk
 
 
 def _run(

@@ -17,6 +17,8 @@ from gingham.tables.timestamp import is_possible, require_possible
 
 # Large enough that the fixed cost of a batch does not matter, small compared with the rows that are kept.
 _BATCH = 100_000
+# How many of these batches are counted at once.
+_COUNTED = 30
 _FILL_IN = "fill them in, or remove these rows"
 
 
@@ -122,8 +124,10 @@ class Transactions:
         if ids.dtype.is_integer():
             return ids.value_counts(name=N_ROWS)
         numbers = np.zeros(len(self._collectors[column]), np.int64)
-        for chunk in ids.to_physical().get_chunks():
-            numbers += np.bincount(chunk.to_numpy(), minlength=len(numbers))
+        chunks = [chunk.to_numpy() for chunk in ids.to_physical().get_chunks()]
+        for first in range(0, len(chunks), _COUNTED):
+            # A bincount has a place for each id, so it is made for many rows at once.
+            numbers += np.bincount(np.concatenate(chunks[first : first + _COUNTED]), minlength=len(numbers))
         counts = pl.DataFrame({column: self._collectors[column].texts(), N_ROWS: numbers})
         return counts if numbers.all() else counts.filter(pl.col(N_ROWS) > 0)
 

@@ -34,7 +34,7 @@ def check_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin
     if duplicates.height:
         what = f"ids that appear more than once; keep one row per {id_column.removesuffix('_id')}"
         yield Finding("error", origin.table, id_name, what, duplicates.height, duplicates.head(EXAMPLES))
-    yield from doubtful_entities(rows, id_column, spec, origin)
+    yield from doubtful_entities(rows.unique(id_column, maintain_order=True), id_column, spec, origin)
 
 
 def doubtful_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, origin: Origin) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def doubtful_entities(rows: pl.DataFrame, id_column: str, spec: FeatureSpec, ori
     id_name = origin.column(id_column)
     if not rows.schema[id_column].is_integer():
         ids = pl.col(id_column).cast(pl.String)
-        counts = rows.select(ids).drop_nulls().group_by(id_column).len(N_ROWS)
+        counts = rows.select(ids, pl.lit(1).alias(N_ROWS)).drop_nulls()
         for odd in odd_ids(counts, id_column, origin.table):
             condition = pl.col(id_name).cast(pl.String).is_in(odd.counts[id_column].implode())
             yield from _find(renamed, odd.severity, origin.table, id_name, odd.what, condition)

@@ -1,5 +1,6 @@
 """Ids that are not what they seem: what exports and spreadsheets make of ids, and ids that stand for many."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,11 @@ from gingham.tables.finding import N_ROWS, UNTIDY, Severity, is_untidy
 # Words that exports write where an id is missing, in lower case.
 _NULL_WORDS = ("null", "none", "nan", "na", "n/a", "#n/a", "<na>", "nil", "undefined", r"\n", "-", "--", "?")
 _POINT_ZERO = r"\.0+$"
+_SCIENTIFIC = r"^[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+$"
+_ZEROS = r"^0+(\d+)$"
+_SUSPICIOUS = "|".join(
+    [r"^\s", r"\s$", _SCIENTIFIC, rf"^\d+{_POINT_ZERO}", rf"(?i)^(?:{'|'.join(map(re.escape, _NULL_WORDS))})?$"]
+)
 # A shop's best seller sells about ten times as often as the tenth (by Zipf's law); "guest" buys hundreds of times as
 # often as the tenth customer. A larger share of all rows, and multiple of the tenth largest, is absurd.
 _ABSURD_SHARE, _ABSURD_MULTIPLE, _TENTH = 0.05, 20, 10
@@ -78,15 +84,18 @@ def _odd_texts(counts: pl.DataFrame, id_column: str, table: str) -> Iterator[Odd
             f"ids that look like a missing value; add these words to null_values in [{table}], or correct them",
         ),
         (
-            ids.str.contains(r"^[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+$"),
+            ids.str.contains(_SCIENTIFIC),
             "numbers in scientific notation, which several ids may have become; export the column as text",
         ),
         (ids.str.contains(rf"^\d+{_POINT_ZERO}"), "whole numbers that end in .0; export them without it"),
     )
+    # One pass over many ids finds the few that any kind may match.
+    suspects = counts.filter(ids.str.contains(_SUSPICIOUS))
     for condition, what in kinds:
-        matches = counts.filter(condition)
+        matches = suspects.filter(condition)
         if matches.height and what.startswith("whole"):
-            both = matches.select(ids.str.replace(_POINT_ZERO, "").is_in(counts[id_column].implode()).sum()).item()
+            bare = matches[id_column].str.replace(_POINT_ZERO, "").implode()
+            both = counts.select(ids.is_in(bare).sum()).item()
             what += f" ({both:,} of them occur without it, too)" if both else ""
         if matches.height:
             yield OddIds("warning", what, matches)
@@ -96,11 +105,13 @@ def _similar_texts(counts: pl.DataFrame, id_column: str) -> Iterator[OddIds]:
     """Find ids that differ in nothing that matters."""
     ids = pl.col(id_column)
     entity = id_column.removesuffix("_id")
-    for change, difference in (
-        (ids.str.to_lowercase(), "upper and lower case"),
-        (ids.str.replace(r"^0+(\d+)$", "${1}"), "leading zeros"),
+    has_both_cases = counts.select(ids.str.contains(r"\p{Lu}").any() & ids.str.contains(r"\p{Ll}").any()).item()
+    has_zeros = counts.select(ids.str.contains(_ZEROS).any()).item()
+    for is_possible, change, difference in (
+        (has_both_cases, ids.str.to_lowercase(), "upper and lower case"),
+        (has_zeros, ids.str.replace(_ZEROS, "${1}"), "leading zeros"),
     ):
-        if counts.select(change.n_unique()).item() < counts.height:
+        if is_possible and counts.select(change.hash().n_unique()).item() < counts.height:
             what = f"ids that differ only in {difference}; use one spelling unless each is another {entity}"
             yield OddIds("warning", what, counts.filter(change.is_duplicated()))
 
