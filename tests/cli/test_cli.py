@@ -70,12 +70,12 @@ def test_similar_to_an_item_without_a_name(recipe: Path, tmp_path: Path) -> None
 
 
 def test_too_little_memory_is_an_error_without_a_traceback(recipe: Path, tmp_path: Path) -> None:
-    # The smallest array that does not fit into any memory.
+    # Eight petabytes do not fit into any memory.
     code = (
         "import numpy\n"
         "from gingham import pipeline\n"
         "from gingham.__main__ import main\n"
-        "pipeline.run = lambda *_: numpy.zeros(2**60)\n"
+        "pipeline.run = lambda *_: numpy.zeros(2**50)\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, "run", str(recipe), "--out", str(tmp_path / "out")]
