@@ -208,16 +208,8 @@ def check_recipe(recipe: Recipe | Path | str) -> tuple[Finding, ...]:
     >>> findings[0].severity, findings[0].table
     ('error', 'recipe')
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    findings = check_sources(
-        recipe.transactions,
-        recipe.users,
-        recipe.items,
-        recipe.base,
-        user_features=recipe.features.users,
-        item_features=recipe.features.items,
-        spec=recipe.clean,
-    )
+    recipe = Recipe.of(recipe)
+    findings = check_sources(**recipe.sources, spec=recipe.clean)
     has_errors = any(finding.severity == "error" for finding in findings)
     try:
         for name, spec in models_of(recipe).items():

@@ -45,15 +45,7 @@ def read_tables(recipe: Recipe | Path | str) -> Tables:
 
 
 def _read_and_clean(recipe: Recipe, count_ids: bool = True) -> Tables:
-    tables = read(
-        recipe.transactions,
-        recipe.users,
-        recipe.items,
-        recipe.base,
-        user_features=recipe.features.users,
-        item_features=recipe.features.items,
-        condition=recipe.clean.transactions,
-    )
+    tables = read(**recipe.sources, condition=recipe.clean.transactions)
     return clean(tables, recipe.clean, count_ids)
 
 

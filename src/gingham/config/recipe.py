@@ -5,7 +5,7 @@ import re
 import tomllib
 from os import PathLike
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import polars as pl
 from pydantic import PrivateAttr, ValidationError, model_validator
@@ -119,6 +119,18 @@ class Recipe(Section):
         # A key of the recipe itself stands before its first section.
         start, section, rest = re.split(r"(^[ \t]*\[|\Z)", self.text, maxsplit=1, flags=re.MULTILINE)
         return first + _BASE.sub("", start, count=1) + section + rest
+
+    @property
+    def sources(self) -> dict[str, Any]:
+        """The arguments of `gingham.tables.read` and `check_sources`: the tables, their folder and features."""
+        return {
+            "transactions": self.transactions,
+            "users": self.users,
+            "items": self.items,
+            "base": self.base,
+            "user_features": self.features.users,
+            "item_features": self.features.items,
+        }
 
     @property
     def filter_seen(self) -> bool:

@@ -156,7 +156,7 @@ def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
                 yield stream
     except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise _damaged(error) from error
-    except (RuntimeError, NotImplementedError) as error:
+    except (RuntimeError, NotImplementedError) as error:  # by zipfile: the member is encrypted, or packed unusually
         raise ContentError(
             f"cannot be read: {str(error).rstrip('.')}; unpack it, and use the path of the file"
         ) from error
