@@ -20,7 +20,7 @@ from gingham.tables.transactions import Transactions
 def doubts(
     tables: Tables, transactions: Transactions, entities: Mapping[str, pl.DataFrame | None], is_dropped: bool = False
 ) -> Iterator[Finding]:
-    """Find the warnings of `check` about the transactions that cost little; it finds duplicate rows, too.
+    """Find the warnings of `check` about the transactions, except for duplicate rows, whose count costs another pass.
 
     Parameters
     ----------
