@@ -28,7 +28,8 @@ lint: .venv/installed ## Check style, types and docstrings
 
 # The sanitized build has its own folder, in front of the packages of .venv. These are found by PYTHONPATH and not as the
 # environment's site-packages, so that the editable installation there is not used.
-sanitize: .venv/installed $(SANITIZED)/installed ## Run the kernel's tests under AddressSanitizer and UBSan
+sanitize: .venv/installed $(SANITIZED)/installed build/races ## Run the kernel's tests under sanitizers
+	build/races
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libubsan.so)" \
 	ASAN_OPTIONS=detect_leaks=0:halt_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	PYTHONPATH="$(SANITIZED)/site:$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
@@ -100,6 +101,11 @@ $(SANITIZED)/installed: $(SOURCES) $(shell find src -type f -not -name '*.pyc')
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(SANITIZED)/site \
 	  --config-settings=cmake.define.GINGHAM_SANITIZE=ON --config-settings=build-dir=$(SANITIZED)/cmake .
 	@touch $@
+
+# ThreadSanitizer can't look into a Python process that is not built for it, so training has a program of its own.
+build/races: tests/native/races.cpp $(wildcard native/*.hpp) | .venv/installed
+	mkdir -p build
+	g++ -std=c++20 -O1 -g -ffast-math -fno-finite-math-only -fsanitize=thread -Wall -Wextra -Inative $< -o $@ -pthread
 
 # What the system must provide: a compiler, Python's headers and venv; for the tests, a PostgreSQL server.
 define debian

@@ -28,7 +28,7 @@ SEEDS = (1, 2, 3)
 METRIC = "recall@20"
 WEEKS = 4
 # Epochs, and parameters of HybridMF that differ from the defaults.
-PENALTIES = {"user_alpha": 1.0, "item_alpha": 1.0, "averaging": 0.7}
+PENALTIES = {"regularization": 1.0, "averaging": 0.7}
 SETTINGS: dict[str, tuple[int, Mapping[str, float]]] = {
     "Gowalla": (20, gowalla.WARP),
     "Ta-Feng": (10, PENALTIES),

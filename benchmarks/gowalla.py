@@ -35,7 +35,7 @@ FILTER = {
     "user_exponent": 0.35,
     "item_exponent": 0.45,
 }
-WARP = {"max_sampled": 30, "learning_rate": 0.1, "user_alpha": 2.0, "item_alpha": 2.0, "averaging": 0.7}
+WARP = {"max_sampled": 30, "learning_rate": 0.1, "regularization": 2.0, "averaging": 0.7}
 EPOCHS = 30
 THEIR_EPOCHS = 40
 
@@ -84,7 +84,7 @@ def ablation(train: sp.csr_matrix, _: sp.csr_matrix) -> Iterator[Row]:
     for work, params in (
         ("WARP as chosen", WARP),
         ("without averaging", WARP | {"averaging": 0.0}),
-        ("without the penalty", WARP | {"user_alpha": 0.0, "item_alpha": 0.0}),
+        ("without the penalty", WARP | {"regularization": 0.0}),
     ):
         values = [of_model(our_model(rest, seed, params, EPOCHS), held)[METRICS[0]] for seed in SEEDS]
         yield Row(f"validation {METRICS[0]}, {work}", "", f"{np.mean(values):.4f}", None, f"mean of {len(SEEDS)} seeds")

@@ -31,10 +31,13 @@ using CsrArrays = std::tuple<Vector<const int64_t>, Vector<const int32_t>, Vecto
 using PositiveArrays =
     std::tuple<Vector<const int64_t>, Vector<const int32_t>, std::optional<Vector<const float>>>;
 using Pattern = std::tuple<Vector<const int64_t>, Vector<const int32_t>>;
-// Alpha is a double: under noconvert() nanobind rejects a Python float that a C++ float would have to round.
-using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, double>;
+// Penalties are doubles: under noconvert() nanobind rejects a Python float that a C++ float would have to round.
+using SideArrays = std::tuple<Table<float>, std::optional<CsrArrays>, Vector<const uint8_t>, double, double>;
 using ExampleArrays = std::tuple<Vector<const int32_t>, Vector<const int32_t>, std::optional<Vector<const float>>,
                                  std::optional<Vector<const float>>>;
+
+// Where lanes begin, and where blocks end; see lanes.hpp.
+using PlanArrays = std::tuple<Vector<const int64_t>, Vector<const int64_t>>;
 
 // As `gingham.validation.MAX_THREADS`.
 inline constexpr int kMaxThreads = 1024;
@@ -104,14 +107,17 @@ inline Csr csr(const CsrArrays& arrays) {
 }
 
 inline Side side(const SideArrays& arrays) {
-    const auto& [state, features, alpha] = arrays;
+    const auto& [state, features, owners, regularization, alpha] = arrays;
     Side side;
     side.state = matrix(state);
     side.identity = !features;
     if (features) side.features = csr(*features);
     require(!features || within(side.features.indices, side.features.size(), side.state.rows),
             "a feature index is out of range: state has too few rows");
-    side.alpha = static_cast<float>(alpha);
+    require_array(owners);
+    require(static_cast<int64_t>(owners.shape(0)) == side.state.rows, "owners must have a number for each row of state");
+    side.owners = owners.data();
+    side.penalty = {static_cast<float>(regularization), static_cast<float>(alpha)};
     return side;
 }
 

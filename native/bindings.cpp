@@ -28,6 +28,7 @@ namespace {
 
 // Counts and sizes of files stay far below this, so their sums cannot overflow.
 constexpr int64_t kMaxCount = int64_t{1} << 60;
+constexpr int64_t kMaxBlocks = int64_t{1} << 30, kMaxBlock = int64_t{1} << 20;
 
 struct Schedule {
     std::string name;
@@ -35,24 +36,70 @@ struct Schedule {
 };
 
 template <class Loss, class Optimizer>
-double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, Monitor& monitor) {
+double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimizer, int num_threads, Monitor& monitor) {
     const int64_t length = Optimizer::kParts * epoch.width;
     require(epoch.users.state.stride == length && epoch.items.state.stride == length,
             "the length of a row of state must be the number of the optimizer's parts times the width");
     bool completed = false;
     switch (epoch.width) {
-        case 32: return train_epoch(epoch, loss, optimizer, FixedWidth<32>{}, monitor, completed);
-        case 64: return train_epoch(epoch, loss, optimizer, FixedWidth<64>{}, monitor, completed);
-        case 80: return train_epoch(epoch, loss, optimizer, FixedWidth<80>{}, monitor, completed);
-        default: return train_epoch(epoch, loss, optimizer, AnyWidth{epoch.width}, monitor, completed);
+        case 32: return train_epoch(epoch, loss, optimizer, FixedWidth<32>{}, num_threads, monitor, completed);
+        case 64: return train_epoch(epoch, loss, optimizer, FixedWidth<64>{}, num_threads, monitor, completed);
+        case 80: return train_epoch(epoch, loss, optimizer, FixedWidth<80>{}, num_threads, monitor, completed);
+        default: return train_epoch(epoch, loss, optimizer, AnyWidth{epoch.width}, num_threads, monitor, completed);
     }
 }
 
 template <class Loss>
-double with_optimizer(const Epoch& epoch, const Loss& loss, const Schedule& schedule, Monitor& monitor) {
-    if (schedule.name == "adagrad") return run_epoch(epoch, loss, Adagrad{schedule.learning_rate}, monitor);
-    if (schedule.name == "adadelta") return run_epoch(epoch, loss, Adadelta{schedule.rho, schedule.epsilon}, monitor);
+double with_optimizer(
+    const Epoch& epoch, const Loss& loss, const Schedule& schedule, int num_threads, Monitor& monitor) {
+    const auto run = [&](const auto& optimizer) { return run_epoch(epoch, loss, optimizer, num_threads, monitor); };
+    if (schedule.name == "adagrad") return run(Adagrad{schedule.learning_rate});
+    if (schedule.name == "adadelta") return run(Adadelta{schedule.rho, schedule.epsilon});
     throw std::invalid_argument("unknown learning schedule " + schedule.name);
+}
+
+Plan plan(const PlanArrays& arrays, const Examples& examples) {
+    const auto& [lanes, blocks] = arrays;
+    require_array(lanes);
+    require_array(blocks);
+    const Plan plan{lanes.data(), blocks.data(), static_cast<int64_t>(blocks.shape(0))};
+    require(lanes.shape(0) == kNumLanes + 1 && plan.lanes[0] == 0 && plan.size() == examples.size,
+            "lanes must run from 0 to the number of examples in 64 steps");
+    for (int lane = 0; lane < kNumLanes; ++lane)
+        require(plan.lanes[lane] <= plan.lanes[lane + 1], "lanes must not decrease");
+    require(plan.n_blocks < kMaxBlocks, "blocks must have fewer than 2^30 numbers");
+    int64_t end = 0;
+    for (int64_t number = 0; number < plan.n_blocks; ++number) {
+        require(end < plan.blocks[number] && plan.blocks[number] <= examples.size, "blocks must ascend");
+        end = plan.blocks[number];
+    }
+    require(end == examples.size, "blocks must end with the number of examples");
+    require(plan.largest_block() <= kMaxBlock, "a block must have at most 2^20 examples");
+    return plan;
+}
+
+// Several threads would write to a row that lanes have in common, unless it has an owner.
+void require_owners(const Plan& plan, const Examples& examples, const Side& users, const Side& items) {
+    for (int64_t row = 0; row < items.state.rows; ++row)
+        require(items.owners[row] < kOwners, "an owner of an item's row is out of range");
+    std::vector<int8_t> lanes(users.state.rows, -1);
+    for (int64_t row = 0; row < users.state.rows; ++row)
+        require(users.owners[row] < kOwners || users.owners[row] == kLaneOwned, "an owner of a user's row is out of range");
+    int64_t next = 0;  // after the users of the lanes so far
+    for (int lane = 0; lane < kNumLanes; ++lane) {
+        const int64_t begin = plan.lanes[lane], end = plan.lanes[lane + 1];
+        if (begin == end) continue;
+        const auto [least, most] = std::minmax_element(examples.user + begin, examples.user + end);
+        require(*least >= next, "a lane must have the users after those of the lanes before it");
+        next = int64_t{*most} + 1;
+        if (users.identity) continue;
+        for (int64_t at = users.features.begin(*least); at < users.features.end(*most); ++at) {
+            const int32_t row = users.features.indices[at];
+            if (users.owners[row] != kLaneOwned) continue;
+            require(lanes[row] < 0 || lanes[row] == lane, "users of several lanes have a row without an owner");
+            lanes[row] = static_cast<int8_t>(lane);
+        }
+    }
 }
 
 int64_t padded_width_py(int64_t n_components) {
@@ -64,10 +111,11 @@ double train_epoch_py(
     const std::string& loss, const std::string& schedule, const ExampleArrays& example_arrays,
     const PositiveArrays& positives, const Vector<const int32_t>& pool, const SideArrays& users, const SideArrays& items,
     const std::optional<Table<float>>& item_cache, int n_components, int64_t n_items, float learning_rate, float rho,
-    float epsilon, int max_sampled, int k, int n, uint64_t seed, int num_threads, nb::object progress) {
+    float epsilon, int max_sampled, int k, int n, uint64_t seed, const PlanArrays& plan_arrays, int num_threads,
+    nb::object progress) {
     const int64_t width = padded_width_py(n_components);
     require_count(n_items, "n_items must be from 0 to 2147483647");
-    Epoch epoch{side(users), side(items), {}, n_components, width, seed, num_threads};
+    Epoch epoch{side(users), side(items), {}, n_components, width, seed, {}};
     const auto& [user, item, weight, target] = example_arrays;
     require_array(user);
     require_array(item);
@@ -101,11 +149,13 @@ double train_epoch_py(
         require(epoch.item_cache.rows == n_items && epoch.item_cache.stride == width,
                 "item_cache must hold a row for each item");
     }
+    epoch.plan = plan(plan_arrays, examples);
+    require_owners(epoch.plan, examples, epoch.users, epoch.items);
     const Schedule steps{schedule, learning_rate, rho, epsilon};
     double total = 0;
     without_gil(std::move(progress), [&](Monitor& monitor) {
         total = AllLosses::with(loss, examples, LossOptions{n_items, max_sampled, k, n}, [&](const auto& chosen) {
-            return with_optimizer(epoch, chosen, steps, monitor);
+            return with_optimizer(epoch, chosen, steps, num_threads, monitor);
         });
     });
     return total;
@@ -312,7 +362,8 @@ NB_MODULE(GINGHAM_MODULE, module) {
     module.def("train_epoch", &train_epoch_py, nb::kw_only(), "loss"_a, "schedule"_a, "examples"_a.noconvert(),
                "positives"_a.noconvert(), "pool"_a.noconvert(), "users"_a.noconvert(), "items"_a.noconvert(),
                "item_cache"_a.noconvert().none(), "n_components"_a, "n_items"_a, "learning_rate"_a, "rho"_a,
-               "epsilon"_a, "max_sampled"_a, "k"_a, "n"_a, "seed"_a, "num_threads"_a, "progress"_a.none());
+               "epsilon"_a, "max_sampled"_a, "k"_a, "n"_a, "seed"_a, "plan"_a.noconvert(),
+               "num_threads"_a, "progress"_a.none());
     module.def("represent", &represent, nb::kw_only(), "features"_a.noconvert(), "state"_a.noconvert(),
                "out"_a.noconvert());
     module.def("rank_representations", &rank_representations_py, nb::kw_only(), "users"_a.noconvert(),

@@ -135,7 +135,6 @@ Update search_violation(
     for (int sampled = 0; sampled < search.max_sampled; ++sampled) {
         const auto other = static_cast<int32_t>(random.below(search.n_items));
         if (!(step.search_score(other) > score - 1)) continue;
-        step.expect(other);
         if (examples.positives.contains(user, other)) continue;
         const float margin = step.margin(item, other);
         if (!(margin < 1)) continue;

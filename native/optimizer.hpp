@@ -1,6 +1,7 @@
 // Step sizes: Adagrad (Duchi et al. 2011) and Adadelta (Zeiler 2012), one row of parameters at a time.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -23,9 +24,22 @@ inline float inverse_sqrt(float x) {
     return y;
 }
 
-// The L2 penalty joins the gradient of each row that a step touches: g = weight * gradient + alpha * parameter.
+// How parameters of one side shrink. `regularization` joins the gradient of each row that a step updates:
+// g = weight * gradient + regularization * parameter. `alpha` shrinks all rows of the side at each step, by the mean of the
+// step's learning rates, as LightFM does: the side's scale collects it. A row that a step updates grows by the learning
+// rates of its own parameters, which makes up for the scale.
+struct Penalty {
+    float regularization = 0;
+    float alpha = 0;
+};
+
+// With a large alpha, scores and gradients grow within an epoch until squares, or their sum, would not be finite.
+inline constexpr float kMostGradient = 1e15f, kMostMemory = kMostGradient * kMostGradient;
+
 // `kRefreshes`: how many representations of items are recomputed per step on average, so that the search for negatives
 // finds nearly the same items as exact scores would.
+//
+// scaled_step() also returns the sum of the learning rates of the first `used` parameters.
 struct Adagrad {
     static constexpr int kParts = 2;  // parameters, gradients
     static constexpr int kRefreshes = 2;
@@ -33,12 +47,27 @@ struct Adagrad {
 
     // `gradients` is the sum of squares so far (it starts at one), read before this step's square is added.
     template <class Width>
-    void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
+    void step(Row row, const float* __restrict gradient, float weight, float regularization, Width width) const {
         for (int64_t j = 0; j < width; ++j) {
-            const float g = weight * gradient[j] + alpha * row.parameters[j];
+            const float g = weight * gradient[j] + regularization * row.parameters[j];
             row.parameters[j] -= learning_rate * g * inverse_sqrt(row.gradients[j]);
             row.gradients[j] += g * g;
         }
+    }
+
+    template <class Width>
+    float scaled_step(
+        Row row, const float* __restrict gradient, float weight, const Penalty& penalty, int used, Width width) const {
+        float sum = 0;
+        for (int64_t j = 0; j < width; ++j) {
+            const float unbounded = weight * gradient[j] + penalty.regularization * row.parameters[j];
+            const float g = std::clamp(unbounded, -kMostGradient, kMostGradient);
+            const float rate = learning_rate * inverse_sqrt(row.gradients[j]);
+            row.parameters[j] = (row.parameters[j] - rate * g) * (1 + penalty.alpha * rate);
+            row.gradients[j] = std::min(row.gradients[j] + g * g, kMostMemory);
+            sum += j < used ? rate : 0;
+        }
+        return sum;
     }
 };
 
@@ -50,16 +79,38 @@ struct Adadelta {
 
     // `gradients` and `momentum` are decaying means of the squared gradients and updates (both start at zero).
     template <class Width>
-    void step(Row row, const float* __restrict gradient, float weight, float alpha, Width width) const {
+    void step(Row row, const float* __restrict gradient, float weight, float regularization, Width width) const {
         for (int64_t j = 0; j < width; ++j) {
-            const float g = weight * gradient[j] + alpha * row.parameters[j];
-            const float mean_square = rho * row.gradients[j] + (1 - rho) * g * g;
-            const float mean_update = row.momentum[j] + epsilon;
-            const float update = g * mean_update * inverse_sqrt(mean_update) * inverse_sqrt(mean_square + epsilon);
-            row.gradients[j] = mean_square;
-            row.momentum[j] = rho * row.momentum[j] + (1 - rho) * update * update;
-            row.parameters[j] -= update;
+            const float g = weight * gradient[j] + regularization * row.parameters[j];
+            const float rate = advance(row, j, g);
+            row.parameters[j] -= rate * g;
         }
+    }
+
+    template <class Width>
+    float scaled_step(
+        Row row, const float* __restrict gradient, float weight, const Penalty& penalty, int used, Width width) const {
+        float sum = 0;
+        for (int64_t j = 0; j < width; ++j) {
+            const float unbounded = weight * gradient[j] + penalty.regularization * row.parameters[j];
+            const float g = std::clamp(unbounded, -kMostGradient, kMostGradient);
+            const float rate = advance(row, j, g);
+            row.parameters[j] = (row.parameters[j] - rate * g) * (1 + penalty.alpha * rate);
+            sum += j < used ? rate : 0;
+        }
+        return sum;
+    }
+
+  private:
+    // Add a gradient to the memory of a parameter; return its learning rate.
+    float advance(Row row, int64_t j, float g) const {
+        const float mean_square = rho * row.gradients[j] + (1 - rho) * g * g;
+        const float mean_update = row.momentum[j] + epsilon;
+        const float rate = mean_update * inverse_sqrt(mean_update) * inverse_sqrt(mean_square + epsilon);
+        const float update = rate * g;
+        row.gradients[j] = mean_square;
+        row.momentum[j] = rho * row.momentum[j] + (1 - rho) * update * update;
+        return rate;
     }
 };
 

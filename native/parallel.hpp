@@ -93,6 +93,77 @@ inline Range share(int64_t size, int thread, int n_threads) {
     return {size * thread / n_threads, size * (thread + 1) / n_threads};
 }
 
+// Phases one after another, each of so many pieces that any thread may take. A thread never waits for a thread that has no
+// piece, so threads that the system does not run cost little.
+class Phases {
+  public:
+    Phases(int32_t n_phases, int n_pieces) : n_phases_(n_phases), n_pieces_(n_pieces) {}
+
+    // Called by every thread: work(phase, piece), and after(phase) by the thread that finished its last piece, before
+    // the next phase begins. An exception cancels the work and is thrown again at the end.
+    template <class Work, class After>
+    void run(Progress& progress, Work work, After after) {
+        std::exception_ptr error;
+        const auto attempt = [&](auto function) {
+            if (progress.cancelled()) return;  // the remaining pieces are only counted
+            try {
+                function();
+            } catch (...) {
+                if (!error) error = std::current_exception();
+                progress.cancel();
+            }
+        };
+        for (int32_t phase = 0; phase < n_phases_; phase = wait_for_next(phase)) {
+            for (int piece; (piece = take(phase)) < n_pieces_;) {
+                attempt([&] { work(phase, piece); });
+                if (finished_.fetch_add(1, std::memory_order_acq_rel) + 1 < end(phase)) continue;
+                attempt([&] { after(phase); });
+                open_.store(phase + 1, std::memory_order_release);
+                open_.notify_all();
+            }
+        }
+        if (error) std::rethrow_exception(error);
+    }
+
+  private:
+    static constexpr int kSpins = 2000;
+
+    int64_t end(int32_t phase) const { return (int64_t{phase} + 1) * n_pieces_; }
+
+    // Return the number of a piece that no thread has taken, or the number of pieces if there is none.
+    int take(int32_t phase) {
+        int64_t next = next_.load(std::memory_order_relaxed);
+        while (next < end(phase))
+            if (next_.compare_exchange_weak(next, next + 1, std::memory_order_relaxed))
+                return static_cast<int>(next - end(phase)) + n_pieces_;
+        return n_pieces_;
+    }
+
+    int32_t wait_for_next(int32_t phase) const {
+        for (int spin = 0; spin < kSpins; ++spin) {
+            const int32_t open = open_.load(std::memory_order_acquire);
+            if (open > phase) return open;
+            pause();
+        }
+        open_.wait(phase, std::memory_order_acquire);
+        return open_.load(std::memory_order_acquire);
+    }
+
+    static void pause() {
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        __asm__ volatile("yield");
+#endif
+    }
+
+    int32_t n_phases_;
+    int n_pieces_;
+    alignas(64) std::atomic<int64_t> next_{0};
+    alignas(64) std::atomic<int64_t> finished_{0};
+    alignas(64) std::atomic<int32_t> open_{0};
+};
+
 // Hands out blocks of [0, size) one by one, so that the other threads don't wait for a slow one.
 class Blocks {
   public:

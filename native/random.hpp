@@ -72,23 +72,27 @@ class Permutation {
     uint64_t multiplier_[kRounds], addend_[kRounds];
 };
 
-// The order of an epoch: runs of neighbours stay together, the runs are permuted. The examples were shuffled once, so
-// neighbours are unrelated; reading them in runs saves a random memory access per step.
+// The order of examples in an epoch: runs of neighbours stay together, the runs are permuted. The examples were shuffled
+// once, so neighbours are unrelated; reading them in runs saves a random memory access per step. A few examples are
+// permuted one by one.
 class Order {
   public:
-    Order(int64_t size, uint64_t key) : whole_(size / kRun * kRun), runs_(size / kRun, key) {}
+    Order(int64_t size, uint64_t key)
+        : shift_(size < kFew ? 0 : kRunShift), whole_(size >> shift_ << shift_), runs_(size >> shift_, key) {}
 
     int64_t operator()(int64_t position) {
         if (position >= whole_) return position;
-        if (position / kRun != run_) {
-            run_ = position / kRun;
-            start_ = runs_(run_) * kRun;
+        if (position >> shift_ != run_) {
+            run_ = position >> shift_;
+            start_ = runs_(run_) << shift_;
         }
-        return start_ + position % kRun;
+        return start_ + (position & ((int64_t{1} << shift_) - 1));
     }
 
   private:
-    static constexpr int64_t kRun = 16;  // int32 numbers on a cache line
+    static constexpr int kRunShift = 4;  // 16 int32 numbers are a cache line
+    static constexpr int64_t kFew = 1024;
+    int shift_;
     int64_t whole_;
     Permutation runs_;
     int64_t run_ = -1, start_ = 0;  // the run looked up last

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "matrix.hpp"
+#include "optimizer.hpp"
 
 namespace gingham {
 
@@ -39,7 +40,13 @@ struct Side {
     Csr features;
     // Whether every entity has only its own feature with weight one: then its representation is a row of parameters.
     bool identity = false;
-    float alpha = 0;
+    Penalty penalty;
+    // How much all parameters of the side have to shrink: `state` is divided by it when the epoch ends. Meanwhile scores
+    // read parameters times the scale, not divided by it; LightFM does so, and an alpha means the same only if we do, too.
+    float scale = 1;
+
+    // The owner of each row; see lanes.hpp.
+    const uint8_t* owners = nullptr;
 
     int64_t entities() const { return identity ? state.rows : features.rows; }
     const float* parameters(int64_t feature) const { return state.row(feature); }
@@ -52,23 +59,32 @@ struct Side {
         gingham::prefetch(features.indices + features.begin(entity));
         gingham::prefetch(features.data + features.begin(entity));
     }
-    void prefetch_rows(int64_t entity) const {
-        if (identity) return prefetch_row(state.row(entity), state.stride);
-        // The rarest feature, the entity's own, comes first; the others are shared and mostly in a cache.
-        if (features.begin(entity) < features.end(entity))
-            prefetch_row(state.row(features.indices[features.begin(entity)]), state.stride);
+    // Prefetch what represent() will read that is not in a cache already: the row of the rarest feature, the entity's own,
+    // which comes first; the others are shared. `length` is that of the parameters, or of the whole row.
+    void prefetch_rows(int64_t entity, int64_t length) const {
+        if (identity) return prefetch_row(state.row(entity), length);
+        if (features.begin(entity) == features.end(entity)) return;
+        const int32_t rarest = features.indices[features.begin(entity)];
+        prefetch_row(state.row(rarest), length);
+        gingham::prefetch(owners + rarest);
     }
 
     template <class Width>
     void represent(int64_t entity, float* __restrict out, Width width) const {
+        const float factor = scale;
         if (identity) {
-            const float* row = parameters(entity);
-            for (int64_t j = 0; j < width; ++j) out[j] = row[j];
+            const float* __restrict row = parameters(entity);
+            for (int64_t j = 0; j < width; ++j) out[j] = factor * row[j];
             return;
         }
-        for (int64_t j = 0; j < width; ++j) out[j] = 0;
-        for (int64_t at = features.begin(entity); at < features.end(entity); ++at)
-            add_scaled(out, parameters(features.indices[at]), features.data[at], width);
+        int64_t at = features.begin(entity);
+        const int64_t end = features.end(entity);
+        // Assign the first row instead of adding it to zeros.
+        const float* __restrict first = at < end ? parameters(features.indices[at]) : nullptr;
+        const float weight = at < end ? factor * features.data[at] : 0;
+        for (int64_t j = 0; j < width; ++j) out[j] = first ? weight * first[j] : 0;
+        for (++at; at < end; ++at)
+            add_scaled(out, parameters(features.indices[at]), factor * features.data[at], width);
     }
 };
 

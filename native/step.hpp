@@ -58,19 +58,16 @@ template <class W>
 class Step {
   public:
     Step(const Side& users, const Side& items, const Matrix& item_cache, int n_components, W width)
-        : users_(users), items_(items), cache_(item_cache), n_components_(n_components), width_(width),
-          buffer_(2 * width + kRowAlignment) {
-        // Both rows start at a cache line.
-        const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
-        user_row_ = buffer_.data() + (-address % 64) / sizeof(float);
-        difference_ = user_row_ + width;
-    }
+        : users_(users), items_(items), cache_(item_cache), n_components_(n_components), width_(width) {}
 
     const float* user_row() const { return user_row_; }
     const float* difference() const { return difference_; }
 
-    // The user's row has a one at the place of an item's bias, so that a score is a single dot product.
-    void set_user(int64_t user) {
+    // Begin the step of a user. Both rows are buffers: for the user's representation, with a one at the place of an
+    // item's bias, so that a score is a single dot product; and for the direction of the user's gradient.
+    void begin(int64_t user, float* user_row, float* difference) {
+        user_row_ = user_row;
+        difference_ = difference;
         users_.represent(user, user_row_, width_);
         user_bias_ = user_row_[n_components_];
         user_row_[n_components_] = 1;
@@ -78,14 +75,9 @@ class Step {
 
     // Score without the user's bias, which does not change the order of items. Items with features are read from a
     // cache that may be some steps old: accurate enough to search for a negative, never used for an update.
-    float search_score(int32_t item) const { return dot(user_row_, search_row(item), width_); }
-    const float* search_row(int32_t item) const {
-        return items_.identity ? items_.parameters(item) : cache_.row(item);
-    }
-
-    // Prefetch an item that will probably be updated.
-    void expect(int32_t item) const {
-        if (items_.identity) prefetch_row(items_.state.row(item), items_.state.stride);
+    float search_score(int32_t item) const {
+        if (!items_.identity) return dot(user_row_, cache_.row(item), width_);
+        return items_.scale * dot(user_row_, items_.parameters(item), width_);
     }
 
     // Return the exact score of a pair with both biases; store the user's gradient direction in `difference`.
@@ -102,11 +94,13 @@ class Step {
         if (items_.identity) {
             const float* a = items_.parameters(item);
             const float* b = items_.parameters(other);
-            for (int64_t j = 0; j < width_; ++j) difference_[j] = a[j] - b[j];
+            float* __restrict difference = difference_;
+            const float scale = items_.scale;
+            for (int64_t j = 0; j < width_; ++j) difference[j] = scale * (a[j] - b[j]);
         } else {
             for (int64_t j = 0; j < width_; ++j) difference_[j] = 0;
             for_each_unshared(items_.features, item, other, [&](int32_t feature, float weight) {
-                add_scaled(difference_, items_.parameters(feature), weight, width_);
+                add_scaled(difference_, items_.parameters(feature), items_.scale * weight, width_);
             });
         }
         const float margin = dot(user_row_, difference_, width_);
@@ -140,9 +134,8 @@ class Step {
     const Matrix& cache_;
     int n_components_;
     W width_;
-    std::vector<float> buffer_;
-    float* user_row_;
-    float* difference_;
+    float* user_row_ = nullptr;
+    float* difference_ = nullptr;
     float user_bias_ = 0;
 };
 

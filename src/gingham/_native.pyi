@@ -13,11 +13,14 @@ _Pattern: TypeAlias = tuple[_Offsets, _Ints]
 _Csr: TypeAlias = tuple[_Offsets, _Ints, _Floats]
 # The same with None for weights of one.
 _Positives: TypeAlias = tuple[_Offsets, _Ints, _Floats | None]
-# (state, features or None where each entity is its own one feature, L2 penalty). A row of state is [parameters |
-# gradients | momentum], each `padded_width` long; parameters are [embedding, bias, zeros].
-_Side: TypeAlias = tuple[_Floats, _Csr | None, float]
+# (state, features or None where each entity is its own one feature, owner of each row of state, regularization,
+# alpha). A row of state is [parameters | gradients | momentum], each `padded_width` long; parameters are [embedding,
+# bias, zeros].
+_Side: TypeAlias = tuple[_Floats, _Csr | None, npt.NDArray[np.uint8], float, float]
 # (user, item, weight or None for ones, target or None): one entry a training pair; only logistic has targets.
 _Examples: TypeAlias = tuple[_Ints, _Ints, _Floats | None, _Floats | None]
+# (where the examples of each lane begin, and their number; where each block ends); see lanes.hpp.
+_Plan: TypeAlias = tuple[_Offsets, _Offsets]
 # Called with the number of steps done; what it raises stops the kernel and comes out of the call.
 _Progress: TypeAlias = Callable[[int], object]
 
@@ -42,6 +45,7 @@ def train_epoch(
     k: int,
     n: int,
     seed: int,
+    plan: _Plan,
     num_threads: int,
     progress: _Progress | None,
 ) -> float: ...

@@ -49,7 +49,7 @@ def test_kos_ignores_negatives() -> None:
     np.testing.assert_array_equal(start.item_embeddings, end.item_embeddings)
 
 
-@pytest.mark.parametrize("loss", RANKING_LOSSES)
+@pytest.mark.parametrize("loss", ["warp", "warp-kos"])
 def test_explicit_negatives_can_be_sampled(loss: str) -> None:
     # Every user has the first item and not the others; there are no other negatives.
     pairs = sp.coo_matrix(np.tile([1, -1, -1], (20, 1)))

@@ -24,6 +24,35 @@ def test_fit_partial_continues_training(loss: str, schedule: str) -> None:
     assert same(once, twice)
 
 
+@pytest.mark.parametrize("value", [-1, 0])
+def test_bpr_never_samples_an_entry_of_the_user(value: int) -> None:
+    # All items are entries of every user, so BPR has no negatives.
+    pairs = sp.coo_matrix(([1, value] * 20, (np.repeat(range(20), 2), [0, 1] * 20)), shape=(20, 2))
+    start, end = (LightFM(loss="bpr", random_state=1).fit(pairs, epochs=epochs) for epochs in (0, 10))
+    assert same(start, end)
+
+
+def test_bpr_samples_entries_of_other_users() -> None:
+    # Half of the users have an entry of -1 for item 1, the others have it for item 2.
+    users = np.arange(20)
+    pairs = sp.coo_matrix(([1] * 20 + [-1] * 20, (np.tile(users, 2), [0] * 20 + [1, 2] * 10)), shape=(20, 3))
+    start, end = (LightFM(loss="bpr", random_state=1).fit(pairs, epochs=epochs) for epochs in (0, 10))
+    assert end.item_biases[1:].max() < 0 < end.item_biases[0]
+    assert (end.user_embeddings != start.user_embeddings).any(axis=1).all()
+
+
+@pytest.mark.parametrize("n_threads", [2, 3])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_number_of_threads_changes_nothing(loss: str, n_threads: int) -> None:
+    rng = np.random.default_rng(0)
+    pairs = sp.coo_matrix(rng.choice([0, 1, -1], (300, 100), p=[0.4, 0.5, 0.1]))
+    alone, together = (
+        LightFM(loss=loss, user_alpha=1e-5, item_alpha=1e-5, random_state=1).fit(pairs, epochs=2, num_threads=threads)
+        for threads in (1, n_threads)
+    )
+    assert same(alone, together)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_random_state_advances_with_every_epoch(loss: str) -> None:
     model, again = (LightFM(loss=loss, random_state=5) for _ in range(2))
@@ -101,6 +130,12 @@ def test_refused_arguments_keep_the_earlier_fit() -> None:
             model.fit(bought(), **wrong)
         assert same(model, before)
     assert same(model.fit_partial(bought()), before.fit_partial(bought()))
+
+
+def test_a_large_alpha_leaves_finite_parameters() -> None:
+    interactions = sp.coo_matrix((np.random.default_rng(0).random((500, 800)) < 0.05).astype(np.float32))
+    model = LightFM(loss="warp", user_alpha=1.0, item_alpha=1.0, random_state=1).fit(interactions, epochs=2)
+    assert np.abs(model.item_embeddings).max() < 1e-6
 
 
 def test_divergence_raises_and_restores_the_model() -> None:

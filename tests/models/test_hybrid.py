@@ -31,7 +31,7 @@ from tests.models.samples import (
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("with_features", [False, True])
-def test_one_thread_and_a_seed_give_the_same_bits(loss: str, with_features: bool) -> None:
+def test_a_seed_gives_the_same_bits(loss: str, with_features: bool) -> None:
     matrices: dict[str, Any] = {"user_features": groups(25, 3), "item_features": groups(18, 4)} if with_features else {}
 
     def fitted(random_state: Any) -> HybridMF:
@@ -239,6 +239,7 @@ def test_parameters_set_after_a_fit_wait_for_the_next() -> None:
         ("rho", [0, 1, -0.5, 1.5, float("nan"), "0.9", None]),
         ("user_alpha", [-1e-9, float("nan"), float("inf"), True, None]),
         ("item_alpha", [-1e-9, float("nan"), float("inf"), True, None]),
+        ("regularization", [-1e-9, float("nan"), float("inf"), True, None]),
         ("averaging", [-0.1, 1, float("nan"), "0.5", True, None]),
         ("random_state", [-1, "x", 1.5, [object()]]),
     ],
@@ -291,6 +292,7 @@ def test_numbers_of_numpy_are_taken() -> None:
         "epsilon": np.float32(0.25),
         "user_alpha": np.float32(0.5),
         "item_alpha": np.int32(0),
+        "regularization": np.float32(0.125),
         "max_sampled": np.int16(3),
         "k": np.uint8(2),
         "n": np.int32(4),
@@ -329,6 +331,7 @@ def test_each_parameter_matters(loss: str) -> None:
         "learning_rate": 0.5,
         "user_alpha": 0.125,
         "item_alpha": 0.125,
+        "regularization": 0.125,
     }
     if loss in ("warp", "warp-kos"):
         changes["max_sampled"] = 1

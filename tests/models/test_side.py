@@ -132,9 +132,11 @@ def test_rows_of_some_entities_are_their_own(features: Any, entities: Any) -> No
 @pytest.mark.parametrize("features", [None, FEATURES.astype(np.float32)])
 def test_the_kernels_view_shares_the_state(features: Any) -> None:
     side = initial(features=features, active=np.ones(6 if features is None else 5, bool))
-    state, given, alpha = side.native(0.5)
+    owners = np.zeros(len(side.state), np.uint8)
+    state, given, given_owners, regularization, alpha = side.native(owners, 0.5, 0.25)
     assert state is side.state
-    assert alpha == 0.5
+    assert given_owners is owners
+    assert (regularization, alpha) == (0.5, 0.25)
     if features is None:
         assert given is None
         return

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ from gingham.errors import DataError
 from gingham.models.inputs import entry_weights
 from gingham.models.loss import LOSSES
 from gingham.models.training_data import all_entries
-from gingham.models.training_pairs import TrainingPairs
+from gingham.models.training_pairs import Observations, TrainingPairs
+from tests.models.samples import groups
 
 RANKING = ("bpr", "warp", "warp-kos")
 # The third user has no positive, the last one no interactions; no user has item 4.
@@ -32,7 +34,8 @@ def weights(values: list[float]) -> sp.csr_matrix:
 
 def of(sample_weight: Any, loss: str, seed: int = 0, dense: Any = DENSE) -> TrainingPairs:
     matrix = all_entries(sp.csr_matrix(dense))
-    return TrainingPairs.of_matrix(matrix, entry_weights(matrix, sample_weight, False), LOSSES[loss], seed)
+    entries = entry_weights(matrix, sample_weight, False)
+    return TrainingPairs.of_matrix(matrix, (None, None), entries, LOSSES[loss], seed)
 
 
 def examples(training: TrainingPairs) -> list[tuple[float, ...]]:
@@ -60,8 +63,11 @@ def test_the_examples_of_logistic_are_all_entries() -> None:
 
 def test_an_explicit_zero_is_an_entry() -> None:
     matrix = sp.csr_matrix(([0.0, 1.0], ([0, 1], [1, 0])), (2, 3), np.float32)
-    assert examples(TrainingPairs.of_matrix(matrix, None, LOSSES["logistic"], 0)) == [(0, 1, 0), (1, 0, 1)]
-    bpr = TrainingPairs.of_matrix(matrix, None, LOSSES["bpr"], 0)
+    assert examples(TrainingPairs.of_matrix(matrix, (None, None), None, LOSSES["logistic"], 0)) == [
+        (0, 1, 0),
+        (1, 0, 1),
+    ]
+    bpr = TrainingPairs.of_matrix(matrix, (None, None), None, LOSSES["bpr"], 0)
     assert examples(bpr) == [(1, 0)]
     assert bpr.pool.tolist() == [1, 0]
 
@@ -92,7 +98,8 @@ def test_weights_of_negatives_are_those_of_logistic_too() -> None:
 
 @pytest.mark.parametrize("loss", ["warp", "logistic"])
 def test_the_seed_decides_the_order(loss: str) -> None:
-    dense = np.random.default_rng(0).integers(-1, 2, (20, 30)).astype(np.float32)
+    # Each user is a lane.
+    dense = np.random.default_rng(0).integers(-1, 2, (64, 200)).astype(np.float32)
     weight = sp.csr_matrix(dense)
     weight.data[:] = np.arange(1, weight.nnz + 1)
     matrix = all_entries(sp.csr_matrix(dense))
@@ -150,3 +157,62 @@ def test_logistic_learns_from_negatives_alone() -> None:
     assert len(of(None, "logistic", dense=-np.abs(DENSE))) == 5
     with pytest.raises(DataError, match="no training examples"):
         of(None, "logistic", dense=np.zeros((2, 2)))
+
+
+def random_observations(n_users: int = 300, n_items: int = 40, size: int = 5000) -> tuple[Observations, sp.csr_matrix]:
+    """Return observations in random order with repeated pairs, and the matrix of their sums."""
+    rng = np.random.default_rng(0)
+    users, items = rng.integers(0, n_users, size), rng.integers(0, n_items, size)
+    values = rng.choice([-1, 1], size).astype(np.float32)
+    matrix = sp.csr_matrix((values, (users, items)), (n_users, n_items))
+    return Observations(users, items, values, np.arange(size, dtype=np.float32)), matrix
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_observations_are_grouped_by_lane(loss: str) -> None:
+    observations, matrix = random_observations()
+    pairs = TrainingPairs.of_observations(observations, matrix, (None, None), None, LOSSES[loss], 0)
+    users, items, weight, target = pairs.examples
+    assert weight is not None
+    # A pair that occurs twice is two examples, each with its own weight.
+    chosen = np.flatnonzero((observations.values > 0) | (loss == "logistic"))
+    assert sorted(weight.tolist()) == chosen.tolist()
+    numbers = weight.astype(int)
+    np.testing.assert_array_equal(users, observations.users[numbers])
+    np.testing.assert_array_equal(items, observations.items[numbers])
+    if target is not None:
+        np.testing.assert_array_equal(target, observations.values[numbers] > 0)
+    assert pairs.lanes.dtype == np.int64
+    assert (pairs.lanes[0], len(pairs.lanes), pairs.lanes[-1]) == (0, 65, len(pairs))
+    lanes = [users[begin:end] for begin, end in pairwise(pairs.lanes.tolist())]
+    for before, after in pairwise(lanes):
+        assert before.max() < after.min()
+    # Within a lane, the order is random.
+    assert np.mean(np.concatenate([np.diff(lane) for lane in lanes]) < 0) == pytest.approx(0.4, abs=0.1)
+
+
+def test_the_order_of_observations_within_a_user_is_kept_out_of_the_lanes() -> None:
+    observations, matrix = random_observations()
+    by_user = np.argsort(observations.users, kind="stable")
+    grouped = Observations(*(None if part is None else part[by_user] for part in observations))  # type: ignore[arg-type]
+    first, second = (
+        TrainingPairs.of_observations(each, matrix, (None, None), None, LOSSES["warp"], 0)
+        for each in (observations, grouped)
+    )
+    for parts in zip(first.examples[:3], second.examples[:3], strict=True):
+        np.testing.assert_array_equal(*parts)
+    # The caller's arrays stay as they are.
+    np.testing.assert_array_equal(grouped.users, np.sort(grouped.users))
+    np.testing.assert_array_equal(observations.weights, np.arange(5000))
+
+
+@pytest.mark.parametrize("has_features", [False, True])
+def test_each_row_of_a_state_has_an_owner(has_features: bool) -> None:
+    observations, matrix = random_observations()
+    features = (groups(300, 7), groups(40, 3)) if has_features else (None, None)
+    owners = TrainingPairs.of_observations(observations, matrix, features, None, LOSSES["warp"], 0).owners
+    assert [len(part) for part in owners] == ([307, 43] if has_features else [300, 40])
+    assert [part.dtype for part in owners] == [np.uint8] * 2
+    assert (owners[0][:300] == 255).all()
+    assert (owners[0][300:] < 16).all()
+    assert (owners[1] < 16).all()

@@ -15,6 +15,7 @@ from .twin import Twin
 LOSSES = tuple(Twin.LOSSES)
 USERS, ITEMS = 12, 20
 POSITIVES = problem.random_positives(USERS, ITEMS)
+REGULARIZATION = (1 / 32, 1 / 64)
 ALPHAS = (1 / 32, 1 / 64)
 
 

@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
+from gingham.models import plan
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
-Csr = tuple[npt.NDArray[np.int64], Ints, Floats | None]
+Longs = npt.NDArray[np.int64]
+Owners = npt.NDArray[np.uint8]
+Csr = tuple[Longs, Ints, Floats | None]
 
 SCHEDULES = ("adagrad", "adadelta")
 # Initial values of the optimizer's memory of each parameter.
@@ -43,6 +47,24 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How an epoch is cut into lanes and blocks: the first user and the first example of each lane, and block ends."""
+
+    first_users: Longs
+    lanes: Longs
+    blocks: Longs
+
+    def positions(self) -> list[range]:
+        """Return the positions of each lane."""
+        return [range(first, last) for first, last in pairwise(self.lanes.tolist())]
+
+    def shares(self, first: int, last: int) -> list[range]:
+        """Return the positions of each lane that belong to the block of the examples from `first` to before `last`."""
+        size = int(self.lanes[-1])
+        return [lane[len(lane) * first // size : len(lane) * last // size] for lane in self.positions()]
+
+
+@dataclass(frozen=True)
 class Pairs:
     """The examples of an epoch; `positives` is a CSR matrix of users by items, its data the weights (None for ones)."""
 
@@ -52,24 +74,55 @@ class Pairs:
     pool: Ints
     weight: Floats | None = None
     target: Floats | None = None
+    plan: Plan | None = None
 
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def counts(self) -> Longs:
+        """The number of examples of each user."""
+        return np.bincount(self.user, minlength=self.positives.shape[0])
+
+    def take(self, at: Ints | Longs) -> "Pairs":
+        """Return some of the pairs, without a plan."""
+        weight, target = (None if part is None else part[at] for part in (self.weight, self.target))
+        return replace(self, user=self.user[at], item=self.item[at], weight=weight, target=target, plan=None)
+
+    def grouped(self, first_users: Longs | None = None, block: int = 16) -> "Pairs":
+        """Return the pairs grouped by lane, to be trained in blocks of `block`.
+
+        `first_users` are those of the lanes, and the number of users; by default lanes are as even as possible.
+        """
+        first_users = plan.lanes(self.counts) if first_users is None else first_users
+        lane = np.searchsorted(first_users, self.user, side="right")
+        lanes = np.concatenate([[0], np.cumsum(self.counts)])[first_users]
+        blocks = np.append(np.arange(block, len(self), block), len(self)) if len(self) else np.zeros(0)
+        parts = Plan(first_users, lanes.astype(np.int64), blocks.astype(np.int64))
+        return replace(self.take(np.argsort(lane, kind="stable")), plan=parts)
+
     def only(self, at: int) -> "Pairs":
         """Return one of the pairs as an epoch."""
-        one = slice(at, at + 1)
-        weight, target = (None if part is None else part[one] for part in (self.weight, self.target))
-        return replace(self, user=self.user[one], item=self.item[one], weight=weight, target=target)
+        return self.take(np.array([at])).grouped()
 
 
-def pairs(positives: sp.csr_matrix, size: int | None = None, seed: int = 0, weighted: bool = False) -> Pairs:
-    """Return `size` random pairs of users and positives (by default each pair once), with targets for logistic."""
+def lanes_of(n_users: int, size: int) -> Longs:
+    """Return the first users of lanes of `size` users, and the number of users; the last lanes are empty."""
+    return np.minimum(np.arange(plan.N_LANES + 1) * size, n_users)
+
+
+def pairs(
+    positives: sp.csr_matrix, size: int | None = None, seed: int = 0, weighted: bool = False, block: int = 16
+) -> Pairs:
+    """Return `size` random pairs of users and positives (by default each pair once), with targets for logistic.
+
+    Lanes have three users or, if there are more than 192 users, about the same number of pairs.
+    """
     rng = np.random.default_rng(seed)
     entries = positives.tocoo()
     at = np.arange(entries.nnz) if size is None else rng.integers(entries.nnz, size=size)
     user, item = entries.row[at].astype(np.int32), entries.col[at].astype(np.int32)
-    return Pairs(
+    random = Pairs(
         user,
         item,
         positives,
@@ -77,6 +130,8 @@ def pairs(positives: sp.csr_matrix, size: int | None = None, seed: int = 0, weig
         weight=entries.data[at].astype(np.float32) if weighted else None,
         target=rng.integers(2, size=len(at)).astype(np.float32),
     )
+    n_users = positives.shape[0]
+    return random.grouped(lanes_of(n_users, 3) if n_users <= 3 * plan.N_LANES else None, block)
 
 
 @dataclass
@@ -85,10 +140,14 @@ class Side:
 
     state: Floats
     features: sp.csr_matrix | None = None
+    regularization: float = 0.0
     alpha: float = 0.0
+    # The owner of each row of state; by default those of `Model.owners`.
+    owners: Owners | None = None
 
-    def native(self) -> tuple[Floats, Csr | None, float]:
-        return self.state, None if self.features is None else native_csr(self.features), self.alpha
+    def native(self, owners: Owners) -> tuple[Floats, Csr | None, Owners, float, float]:
+        features = None if self.features is None else native_csr(self.features)
+        return self.state, features, owners if self.owners is None else self.owners, self.regularization, self.alpha
 
 
 @dataclass
@@ -124,6 +183,15 @@ class Model:
         _native.represent(features=native_csr(self.items.features), state=self.items.state, out=out)
         return out
 
+    def owners(self, pairs: Pairs) -> tuple[Owners, Owners]:
+        """Return the owners of the rows of users, as training chooses them, and those of items, one after another."""
+        assert pairs.plan is not None
+        if self.users.features is None:
+            users = np.full(len(self.users.state), plan.LANE_OWNED, np.uint8)
+        else:
+            users = plan.user_owners(self.users.features, pairs.plan.first_users, pairs.counts)
+        return users, (np.arange(len(self.items.state)) % plan.N_OWNERS).astype(np.uint8)
+
     def train(
         self,
         pairs: Pairs,
@@ -134,14 +202,16 @@ class Model:
     ) -> float:
         """Train an epoch in the kernel; return the sum of the losses."""
         settings = self.settings
+        assert pairs.plan is not None
+        users, items = (side.native(owners) for side, owners in zip(self.sides, self.owners(pairs), strict=True))
         return _native.train_epoch(
             loss=settings.loss,
             schedule=settings.schedule,
             examples=(pairs.user, pairs.item, pairs.weight, pairs.target),
             positives=native_csr(pairs.positives),
             pool=pairs.pool,
-            users=self.users.native(),
-            items=self.items.native(),
+            users=users,
+            items=items,
             item_cache=self._item_cache() if item_cache is None else item_cache,
             n_components=settings.n_components,
             n_items=self.n_items,
@@ -152,6 +222,7 @@ class Model:
             k=settings.k,
             n=settings.n,
             seed=seed,
+            plan=(pairs.plan.lanes, pairs.plan.blocks),
             num_threads=num_threads,
             progress=progress,
         )
@@ -179,11 +250,13 @@ def random_positives(
 
 
 def features(n_entities: int, seed: int = 0) -> sp.csr_matrix:
-    """Return each entity's own feature and some of six shared ones of various weights; the last entity has none."""
+    """Return each entity's own feature and some of seven shared ones of various weights; the last entity has none."""
     rng = np.random.default_rng(seed)
     # The first two mostly have the same weight, so that a positive and a negative update them in opposite directions.
     shared = (rng.random((n_entities, 6)) < 0.5) * np.where(np.arange(6) < 2, 0.5, rng.uniform(0.2, 1, (n_entities, 6)))
-    rows = np.hstack([np.eye(n_entities), shared])
+    # All that have the seventh are users of the same lane.
+    close = np.where(np.arange(n_entities) < 2, 0.7, 0)[:, None]
+    rows = np.hstack([np.eye(n_entities), shared, close])
     rows[-1] = 0
     return sp.csr_matrix(rows, dtype=np.float32)
 
@@ -194,11 +267,12 @@ def model(
     n_items: int,
     with_features: bool = False,
     seed: int = 0,
+    regularization: tuple[float, float] = (0.0, 0.0),
     alphas: tuple[float, float] = (0.0, 0.0),
 ) -> Model:
     """Return a model with random parameters, in which every other feature has been trained before."""
     sides = []
-    for number, (size, alpha) in enumerate(zip((n_users, n_items), alphas, strict=True)):
+    for number, size in enumerate((n_users, n_items)):
         rng = np.random.default_rng((seed, number))
         rows = features(size, seed + number) if with_features else None
         state = np.zeros((size if rows is None else rows.shape[1], settings.parts, settings.width), np.float32)
@@ -207,7 +281,7 @@ def model(
         for part, start in enumerate(MEMORY[settings.schedule], 1):
             state[:, part] = start
             state[::2, part, :used] += rng.uniform(0, 0.1**part, (len(state[::2]), used))
-        sides.append(Side(state.reshape(len(state), -1), rows, alpha))
+        sides.append(Side(state.reshape(len(state), -1), rows, regularization[number], alphas[number]))
     return Model(settings, sides[0], sides[1])
 
 

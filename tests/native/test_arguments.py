@@ -6,12 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from gingham import _native
+from gingham.models import plan
 
 from . import boundary, problem
 from .comparisons import ITEMS, POSITIVES, USERS, altered
 from .problem import Model, Pairs, Settings
+
+
+def with_entry(array: Any, place: int, value: int) -> Any:
+    array = array.copy()
+    array[place] = value
+    return array
 
 
 def other_settings(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
@@ -26,7 +34,16 @@ def other_items(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]
     return lambda model, pairs: (replace(model, items=replace(model.items, **changes)), pairs)
 
 
+def other_users(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
+    return lambda model, pairs: (replace(model, users=replace(model.users, **changes)), pairs)
+
+
+def other_plan(**changes: Any) -> Callable[[Model, Pairs], tuple[Model, Pairs]]:
+    return lambda model, pairs: (model, replace(pairs, plan=replace(PLAN, **changes)))
+
+
 TWO = np.zeros(2, np.int32)
+PLAN: Any = problem.pairs(POSITIVES).plan
 
 
 @pytest.mark.parametrize(
@@ -64,12 +81,67 @@ TWO = np.zeros(2, np.int32)
             other_items(features=altered(POSITIVES, indices=POSITIVES.indices + ITEMS)),
             "a feature index is out of range",
         ),
+        (other_plan(lanes=PLAN.lanes[:-1]), "lanes must run from 0 to the number of examples in 64 steps"),
+        (other_plan(lanes=PLAN.lanes + 1), "lanes must run from 0"),
+        (other_plan(lanes=PLAN.lanes - 1), "lanes must run from 0"),
+        (other_plan(lanes=with_entry(PLAN.lanes, 2, 0)), "lanes must not decrease"),
+        (other_plan(lanes=with_entry(PLAN.lanes, 2, 2**62)), "lanes must not decrease"),
+        (
+            other_plan(lanes=with_entry(PLAN.lanes, 1, PLAN.lanes[1] + 1)),
+            "a lane must have the users after those of the",
+        ),
+        (other_plan(blocks=PLAN.blocks[:-1]), "blocks must end with the number of examples"),
+        (other_plan(blocks=PLAN.blocks[:0]), "blocks must end with the number of examples"),
+        (other_plan(blocks=PLAN.blocks + 1), "blocks must ascend"),
+        (other_plan(blocks=PLAN.blocks[::-1].copy()), "blocks must ascend"),
+        (other_plan(blocks=np.repeat(PLAN.blocks, 2)), "blocks must ascend"),
+        (other_plan(blocks=with_entry(PLAN.blocks, 0, 0)), "blocks must ascend"),
+        (other_plan(blocks=with_entry(PLAN.blocks, 0, -5)), "blocks must ascend"),
+        (other_users(owners=np.zeros(USERS - 1, np.uint8)), "owners must have a number for each row of state"),
+        (other_users(owners=np.full(USERS, 16, np.uint8)), "an owner of a user's row is out of range"),
+        (other_items(owners=np.zeros(ITEMS + 1, np.uint8)), "owners must have a number for each row of state"),
+        (other_items(owners=np.full(ITEMS, 16, np.uint8)), "an owner of an item's row is out of range"),
+        (other_items(owners=np.full(ITEMS, 255, np.uint8)), "an owner of an item's row is out of range"),
     ],
 )
 def test_invalid_arguments_are_refused(change: Any, words: str) -> None:
     model, pairs = change(problem.model(Settings(), USERS, ITEMS), problem.pairs(POSITIVES))
     with pytest.raises(ValueError, match=words):
         model.train(pairs)
+
+
+def test_rows_that_lanes_share_need_an_owner() -> None:
+    model, pairs = problem.model(Settings(), USERS, ITEMS, with_features=True), problem.pairs(POSITIVES)
+    users, _ = model.owners(pairs)
+    shared = np.flatnonzero(users != plan.LANE_OWNED)
+    assert len(shared) == 6
+    for row in shared:
+        model.users.owners = with_entry(users, row, plan.LANE_OWNED)
+        with pytest.raises(ValueError, match="users of several lanes have a row without an owner"):
+            model.train(pairs)
+    # A row may have an owner although only one lane has it.
+    model.users.owners = np.zeros_like(users)
+    model.train(pairs)
+
+
+def test_users_without_examples_may_have_features_of_any_lane() -> None:
+    model, pairs = problem.model(Settings(), USERS, ITEMS, with_features=True), problem.pairs(POSITIVES)
+    assert model.users.features is not None
+    # Otherwise only users of the first lane have the last feature.
+    dense = model.users.features.toarray()
+    dense[4, -1] = 1
+    model.users.features = sp.csr_matrix(dense)
+    model.train(pairs.take(np.flatnonzero(pairs.user != 4)).grouped(problem.lanes_of(USERS, 3)))
+
+
+def test_a_block_of_too_many_examples_is_refused() -> None:
+    size = 2**20 + 1
+    zeros = np.zeros(size, np.int32)
+    model = problem.blank(Settings(), 1, 2)
+    pairs = Pairs(zeros, zeros, sp.csr_matrix(np.array([[1, 0]], np.float32)), zeros[:1])
+    with pytest.raises(ValueError, match="a block must have at most"):
+        model.train(pairs.grouped(block=size))
+    model.train(pairs.grouped(block=size - 1))
 
 
 def test_losses_check_their_examples() -> None:
@@ -103,6 +175,9 @@ def test_items_with_features_need_a_cache_of_the_right_shape(monkeypatch: pytest
         other_items(state=np.zeros(ITEMS * 32, np.float32)),
         other_pairs(user=np.zeros(len(problem.pairs(POSITIVES)))),
         other_pairs(pool=np.zeros(9, np.int64)),
+        other_plan(lanes=PLAN.lanes.astype(np.int32)),
+        other_plan(blocks=PLAN.blocks.astype(np.int32)),
+        other_users(owners=np.zeros(USERS, np.int64)),
     ],
 )
 def test_arrays_of_wrong_dtype_or_layout_are_refused_not_copied(change: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from . import problem
-from .comparisons import ALPHAS, ITEMS, LOSSES, POSITIVES, USERS, altered, assert_unchanged
+from .comparisons import ALPHAS, ITEMS, LOSSES, POSITIVES, REGULARIZATION, USERS, altered, assert_unchanged
 from .problem import SCHEDULES, Floats, Settings
 
 RANKING = tuple(loss for loss in LOSSES if loss != "logistic")
@@ -17,7 +17,7 @@ RANKING = tuple(loss for loss in LOSSES if loss != "logistic")
 @pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
 @pytest.mark.parametrize("loss", RANKING)
 def test_users_with_every_item_as_positive_change_nothing(loss: str, with_features: bool) -> None:
-    model = problem.model(Settings(loss), USERS, ITEMS, with_features, alphas=ALPHAS)
+    model = problem.model(Settings(loss), USERS, ITEMS, with_features, 0, REGULARIZATION, ALPHAS)
     before = model.copy()
     assert model.train(problem.pairs(problem.random_positives(USERS, ITEMS, density=1), 500), num_threads=2) == 0
     assert_unchanged(model, before)

@@ -22,7 +22,8 @@ def long_epoch() -> tuple[Model, Pairs]:
     size = 6_000_000
     zeros, ones = np.zeros(size, np.int32), np.ones(size, np.float32)
     model = problem.blank(Settings("logistic", n_components=100, learning_rate=1e-9), 1, 1)
-    return model, Pairs(zeros, zeros, sp.csr_matrix(np.ones((1, 1), np.float32)), zeros[:1], target=ones)
+    pairs = Pairs(zeros, zeros, sp.csr_matrix(np.ones((1, 1), np.float32)), zeros[:1], target=ones)
+    return model, pairs.grouped(block=4096)
 
 
 def steps(model: Model) -> float:
@@ -77,14 +78,14 @@ def test_failure_to_start_threads_is_an_error() -> None:
     # Threads keep their stacks until they are joined; the memory limit is too low for so many.
     code = """
 import resource
-from tests.native import problem
+from gingham import _native
+from tests.native import boundary
 
-model = problem.model(problem.Settings(), 5, 6)
-pairs = problem.pairs(problem.random_positives(5, 6))
+arguments = boundary.calls()["rank_scores"]
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), resource.RLIM_INFINITY))
 try:
-    model.train(pairs, num_threads=500)
+    _native.rank_scores(**arguments | {"num_threads": 500})
 except RuntimeError:
     print("refused")
 """

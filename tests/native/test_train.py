@@ -12,13 +12,14 @@ from .comparisons import (
     ITEMS,
     LOSSES,
     POSITIVES,
+    REGULARIZATION,
     USERS,
     about,
     assert_same,
     assert_unchanged,
 )
 from .problem import SCHEDULES, Floats, Model, Settings
-from .twin import Order, Twin, mix
+from .twin import Twin
 
 # Widths that have their own compiled code, with and without padding, and two others: 16, 16, 32, 64, 80 and 112 floats
 # per row.
@@ -29,12 +30,14 @@ SEED = 1
 # The twin ------------------------------------------------------------------------------------------------------------
 
 
-def assert_trains_like_the_twin(settings: Settings, with_features: bool, weighted: bool) -> None:
+def assert_trains_like_the_twin(
+    settings: Settings, with_features: bool, weighted: bool, alphas: tuple[float, float] = (0.0, 0.0)
+) -> None:
     seed = SEED + settings.n_components
-    model = problem.model(settings, USERS, ITEMS, with_features, seed, ALPHAS)
+    model = problem.model(settings, USERS, ITEMS, with_features, seed, REGULARIZATION, alphas)
     twin = Twin(model)
     pairs = problem.pairs(problem.random_positives(USERS, ITEMS, seed=seed, weighted=weighted), 60, weighted=weighted)
-    for at in range(20):
+    for at in range(10):
         one = pairs.only(at)
         assert model.train(one, seed=at) == about(twin.train(one, seed=at))
         assert_same(model, twin, AFTER_ONE)
@@ -43,15 +46,16 @@ def assert_trains_like_the_twin(settings: Settings, with_features: bool, weighte
     assert_same(model, twin, AFTER_MANY)
 
 
+@pytest.mark.parametrize("alphas", [(0.0, 0.0), ALPHAS], ids=["no alphas", "alphas"])
 @pytest.mark.parametrize("n_components", N_COMPONENTS)
 @pytest.mark.parametrize("weighted", [False, True], ids=["unweighted", "weighted"])
 @pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_updates_equal_those_of_the_twin(
-    loss: str, schedule: str, with_features: bool, weighted: bool, n_components: int
+    loss: str, schedule: str, with_features: bool, weighted: bool, n_components: int, alphas: tuple[float, float]
 ) -> None:
-    assert_trains_like_the_twin(Settings(loss, schedule, n_components), with_features, weighted)
+    assert_trains_like_the_twin(Settings(loss, schedule, n_components), with_features, weighted, alphas)
 
 
 @pytest.mark.parametrize("n_components", [10, 50])
@@ -65,8 +69,9 @@ def test_every_instruction_set_trains_like_the_twin(kernel: str, loss: str, sche
 @pytest.mark.parametrize("loss", LOSSES)
 def test_features_on_one_side_only(loss: str, schedule: str) -> None:
     for which in range(2):
-        model = problem.model(Settings(loss, schedule), USERS, ITEMS, True, alphas=ALPHAS)
-        plain = problem.model(Settings(loss, schedule), USERS, ITEMS, alphas=ALPHAS)
+        settings, penalties = Settings(loss, schedule), (REGULARIZATION, ALPHAS)
+        model = problem.model(settings, USERS, ITEMS, True, 0, *penalties)
+        plain = problem.model(settings, USERS, ITEMS, False, 0, *penalties)
         mixed = Model(model.settings, *(plain.sides[side] if side == which else model.sides[side] for side in range(2)))
         twin, pairs = Twin(mixed), problem.pairs(POSITIVES)
         assert mixed.train(pairs, seed=1) == about(twin.train(pairs, seed=1))
@@ -80,35 +85,68 @@ def test_search_reads_items_with_features_from_a_delayed_cache() -> None:
     assert_same(model, twin, AFTER_MANY)
 
 
-@pytest.mark.parametrize(
-    ("schedule", "n_items", "every"), [("adagrad", 20, 10), ("adagrad", 8193, 4096), ("adadelta", 8193, 409)]
-)
-def test_interval_between_refreshes_of_the_cache(schedule: str, n_items: int, every: int) -> None:
-    model = problem.model(Settings("warp", schedule, n_components=1), USERS, ITEMS, with_features=True)
-    assert model.items.features is not None
-    model.items.features.resize((n_items, model.items.features.shape[1]))
+@pytest.mark.parametrize(("schedule", "n_refreshed"), [("adagrad", 2), ("adadelta", 20)])
+def test_each_block_refreshes_a_part_of_the_cache(schedule: str, n_refreshed: int) -> None:
+    n_items, block, size = 50 * n_refreshed, 16, 40
+    model = problem.model(Settings("warp", schedule, n_components=1), USERS, n_items, with_features=True)
+    pairs = problem.pairs(problem.random_positives(USERS, n_items), size, block=block)
     cache = np.empty((n_items, model.settings.width), np.float32)
-
-    start = model.item_representations()
-    model.train(problem.pairs(POSITIVES, every), item_cache=cache)
-    np.testing.assert_array_equal(cache, start)
-
-    # One more step, right after the refresh. Its weight is zero, so the model stays as it was at the refresh.
-    pairs = problem.pairs(POSITIVES, every + 1)
-    weight = np.ones(every + 1, np.float32)
-    weight[Order(every + 1, mix(0))(every)] = 0
-    start = model.item_representations()
-    model.train(replace(pairs, weight=weight), item_cache=cache)
-    np.testing.assert_array_equal(cache, model.item_representations())
-    assert not np.array_equal(cache, start)
-
-
-@pytest.mark.parametrize("alpha", [0.1, 1e-5, 3.0])
-def test_any_penalty_is_accepted(alpha: float) -> None:
-    model = problem.model(Settings("logistic"), USERS, ITEMS, alphas=(alpha, alpha))
-    twin, pairs = Twin(model), problem.pairs(POSITIVES)
-    model.train(pairs)
+    start, twin = model.item_representations(), Twin(model)
+    model.train(pairs, item_cache=cache)
     twin.train(pairs)
+    np.testing.assert_allclose(cache, twin.items.cache, rtol=1e-4, atol=1e-5)
+    # The first block refreshes to what the parameters were at its start. No block refreshes the last items.
+    unchanged = (cache == start).all(axis=1)
+    assert unchanged[: block * n_refreshed].all()
+    assert not unchanged[block * n_refreshed : size * n_refreshed].all()
+    assert unchanged[size * n_refreshed :].all()
+
+
+def test_a_refresh_continues_with_the_first_item_after_the_last() -> None:
+    model = problem.model(Settings(n_components=1), USERS, ITEMS, with_features=True)
+    pairs = problem.pairs(POSITIVES, 56, block=7)
+    cache, twin = np.empty((ITEMS, model.settings.width), np.float32), Twin(model)
+    model.train(pairs, item_cache=cache)
+    twin.train(pairs)
+    np.testing.assert_allclose(cache, twin.items.cache, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("regularization", [0.1, 1e-5, 3.0])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_any_regularization_is_accepted(schedule: str, regularization: float) -> None:
+    penalties = (regularization, regularization)
+    model = problem.model(Settings("logistic", schedule), USERS, ITEMS, regularization=penalties)
+    twin, pairs = Twin(model), problem.pairs(POSITIVES)
+    assert model.train(pairs) == about(twin.train(pairs))
+    assert_same(model, twin, AFTER_MANY)
+
+
+# With 60, the scale is folded into the parameters after each block.
+@pytest.mark.parametrize("alphas", [(1e-5, 0.1), (0.0, 1.0), (1.0, 0.0), (60.0, 60.0)])
+@pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
+def test_any_alpha_is_accepted(with_features: bool, alphas: tuple[float, float]) -> None:
+    model = problem.model(Settings("logistic"), USERS, ITEMS, with_features, 0, REGULARIZATION, alphas)
+    twin, pairs = Twin(model), problem.pairs(POSITIVES)
+    assert model.train(pairs) == about(twin.train(pairs))
+    assert_same(model, twin, AFTER_MANY)
+
+
+@pytest.mark.parametrize("size", [1, 3, 16, 1000])
+@pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
+def test_blocks_of_any_size(with_features: bool, size: int) -> None:
+    model = problem.model(Settings(), USERS, ITEMS, with_features)
+    twin, pairs = Twin(model), problem.pairs(POSITIVES, 100, block=size)
+    assert model.train(pairs, seed=1) == about(twin.train(pairs, seed=1))
+    assert_same(model, twin, AFTER_MANY)
+
+
+@pytest.mark.parametrize("users_of_lane", [1, 5, USERS])
+@pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
+def test_lanes_of_any_size(with_features: bool, users_of_lane: int) -> None:
+    model = problem.model(Settings(), USERS, ITEMS, with_features)
+    pairs = problem.pairs(POSITIVES, 1100).grouped(problem.lanes_of(USERS, users_of_lane), block=64)
+    twin = Twin(model)
+    assert model.train(pairs) == about(twin.train(pairs))
     assert_same(model, twin, AFTER_MANY)
 
 
@@ -118,7 +156,7 @@ def test_any_penalty_is_accepted(alpha: float) -> None:
 @pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_one_thread_and_the_same_seed_are_reproducible(loss: str, schedule: str, with_features: bool) -> None:
+def test_the_same_seed_gives_the_same_model(loss: str, schedule: str, with_features: bool) -> None:
     start = problem.model(Settings(loss, schedule), USERS, ITEMS, with_features)
     pairs = problem.pairs(POSITIVES, 500)
     first, again, other = start.copy(), start.copy(), start.copy()
@@ -128,19 +166,30 @@ def test_one_thread_and_the_same_seed_are_reproducible(loss: str, schedule: str,
     assert not np.array_equal(first.users.state, other.users.state)
 
 
-@pytest.mark.parametrize("num_threads", [2, 7])
+@pytest.mark.parametrize("alphas", [(0.0, 0.0), (1e-3, 1e-4)], ids=["no alphas", "alphas"])
 @pytest.mark.parametrize("with_features", [False, True], ids=["identity", "features"])
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("loss", LOSSES)
-def test_training_with_several_threads(loss: str, schedule: str, with_features: bool, num_threads: int) -> None:
-    model = problem.model(Settings(loss, schedule), USERS, ITEMS, with_features)
-    alone, before = model.copy(), model.copy()
-    pairs = problem.pairs(POSITIVES, 2000)
-    # The draws don't depend on the number of threads; only the order and the updates lost in races do.
-    assert model.train(pairs, num_threads=num_threads) == pytest.approx(alone.train(pairs), rel=0.3)
-    for side, old in zip(model.sides, before.sides, strict=True):
+def test_the_number_of_threads_changes_nothing(
+    loss: str, schedule: str, with_features: bool, alphas: tuple[float, float]
+) -> None:
+    settings = Settings(loss, schedule, n_components=40)
+    start = problem.model(settings, 60, 50, with_features, 0, REGULARIZATION, alphas)
+    # The kernel uses a thread for each 64 examples of the largest block.
+    pairs = problem.pairs(problem.random_positives(60, 50), 4000).grouped(block=1024)
+
+    def trained(num_threads: int) -> tuple[Model, list[float]]:
+        model = start.copy()
+        return model, [model.train(pairs, seed=epoch, num_threads=num_threads) for epoch in range(3)]
+
+    alone, losses = trained(1)
+    for side, old in zip(alone.sides, start.sides, strict=True):
         assert np.isfinite(side.state).all()
         assert not np.array_equal(side.state, old.state)
+    for num_threads in (2, 3, 8, 16):
+        model, others = trained(num_threads)
+        assert others == losses
+        assert_unchanged(model, alone)
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
@@ -170,8 +219,8 @@ def test_empty_epochs_change_nothing(loss: str, with_features: bool) -> None:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_padding_stays_zero(loss: str, schedule: str, n_components: int) -> None:
-    model = problem.model(Settings(loss, schedule, n_components), USERS, ITEMS, with_features=True, alphas=ALPHAS)
-    model.train(problem.pairs(POSITIVES, 200), num_threads=2)
+    model = problem.model(Settings(loss, schedule, n_components), USERS, ITEMS, True, 0, REGULARIZATION, ALPHAS)
+    model.train(problem.pairs(POSITIVES, 200, block=200), num_threads=2)
     for side in model.sides:
         assert not model.parts(side)[0][:, n_components + 1 :].any()
 

@@ -1,99 +1,36 @@
 """A simple, slow implementation of the kernel's training: NumPy, float64, exact square roots.
 
-It draws the same random numbers as the kernel, because these depend only on (seed, position). A difference larger than
-rounding is a bug in one of the two.
+It draws the same random numbers as the kernel, because these depend only on (seed, position). It trains the same lanes
+and blocks one after another. A difference larger than rounding is a bug in one of the two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from gingham.models.plan import LANE_OWNED
+
 from . import problem
+from .draws import Order, Random, mix
 from .problem import Model, Pairs, Settings
 
 Doubles = npt.NDArray[np.float64]
-
-_WORD = (1 << 64) - 1
-_GAMMA = 0x9E3779B97F4A7C15
-
-
-# Draws ---------------------------------------------------------------------------------------------------------------
-
-
-def mix(x: int) -> int:
-    """Return the finalizer of SplitMix64."""
-    x &= _WORD
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _WORD
-    return x ^ (x >> 31)
-
-
-class Random:
-    """The draws of one step."""
-
-    def __init__(self, seed: int, position: int) -> None:
-        self._state = mix(seed + _GAMMA * (position + 1))
-
-    def next(self) -> int:
-        self._state += _GAMMA
-        return mix(self._state)
-
-    def below(self, bound: int) -> int:
-        return (self.next() * bound) >> 64
-
-    def two_below(self, bound: int) -> tuple[int, int]:
-        bits = self.next()
-        return ((bits >> 32) * bound) >> 32, ((bits & 0xFFFFFFFF) * bound) >> 32
-
-
-class Permutation:
-    """A bijection of the numbers below a size."""
-
-    ROUNDS = 5
-
-    def __init__(self, size: int, key: int) -> None:
-        self._size = size
-        bits = max(2, (size - 1).bit_length())
-        self._mask = (1 << bits) - 1
-        self._shift = (bits + 1) // 2
-        self._rounds = [(mix(key + 2 * number) | 1, mix(key + 2 * number + 1)) for number in range(self.ROUNDS)]
-
-    def __call__(self, position: int) -> int:
-        x = self._scatter(position)
-        while x >= self._size:
-            x = self._scatter(x)
-        return x
-
-    def _scatter(self, x: int) -> int:
-        for multiplier, addend in self._rounds:
-            x = (x * multiplier + addend) & self._mask
-            x ^= x >> self._shift
-        return x
-
-
-class Order:
-    """The order of an epoch: runs of neighbours are permuted, and the remainder comes last."""
-
-    RUN = 16
-
-    def __init__(self, size: int, key: int) -> None:
-        self._whole = size // self.RUN
-        self._runs = Permutation(self._whole, key)
-
-    def __call__(self, position: int) -> int:
-        run, place = divmod(position, self.RUN)
-        return position if run >= self._whole else self.RUN * self._runs(run) + place
 
 
 # Step sizes ----------------------------------------------------------------------------------------------------------
 
 
 class Optimizer(Protocol):
-    """Updates one feature's row, [parameters, memory...], in place."""
+    """Computes the learning rates of one feature's parameters."""
 
-    def step(self, row: Doubles, gradient: Doubles) -> None: ...
+    REFRESHES: ClassVar[int]  # how many items' representations are computed again per example
+
+    def rates(self, memory: Doubles, gradient: Doubles) -> Doubles:
+        """Return the learning rate of each parameter; update the memory of its gradients."""
+        ...
 
 
 class Adagrad:
@@ -102,10 +39,11 @@ class Adagrad:
     def __init__(self, settings: Settings) -> None:
         self._learning_rate = settings.learning_rate
 
-    def step(self, row: Doubles, gradient: Doubles) -> None:
-        parameters, gradients = row
-        parameters -= self._learning_rate * gradient / np.sqrt(gradients)
+    def rates(self, memory: Doubles, gradient: Doubles) -> Doubles:
+        (gradients,) = memory
+        rates: Doubles = self._learning_rate / np.sqrt(gradients)
         gradients += gradient**2
+        return rates
 
 
 class Adadelta:
@@ -114,12 +52,12 @@ class Adadelta:
     def __init__(self, settings: Settings) -> None:
         self._rho, self._epsilon = settings.rho, settings.epsilon
 
-    def step(self, row: Doubles, gradient: Doubles) -> None:
-        parameters, gradients, momentum = row
+    def rates(self, memory: Doubles, gradient: Doubles) -> Doubles:
+        gradients, momentum = memory
         gradients[:] = self._mean(gradients, gradient**2)
-        update = gradient * np.sqrt(momentum + self._epsilon) / np.sqrt(gradients + self._epsilon)
-        momentum[:] = self._mean(momentum, update**2)
-        parameters -= update
+        rates: Doubles = np.sqrt(momentum + self._epsilon) / np.sqrt(gradients + self._epsilon)
+        momentum[:] = self._mean(momentum, (rates * gradient) ** 2)
+        return rates
 
     def _mean(self, mean: Doubles, value: Doubles) -> Doubles:
         return self._rho * mean + (1 - self._rho) * value
@@ -131,12 +69,17 @@ class Adadelta:
 class Side:
     """Users or items. An entity with only its own feature has a row of the identity."""
 
-    def __init__(self, side: problem.Side, parts: int, optimizer: Optimizer) -> None:
-        self.state = np.empty((len(side.state), parts, side.state.shape[1] // parts))
+    MAX_SCALE = 1e6
+
+    def __init__(self, side: problem.Side, settings: Settings, optimizer: Optimizer) -> None:
+        self.state = np.empty((len(side.state), settings.parts, settings.width))
         self.weights = np.eye(len(self.state)) if side.features is None else side.features.toarray().astype(float)
-        self._alpha = side.alpha
+        self.cached = side.features is not None
+        self.cache = np.empty((len(self.weights), settings.width))
+        self.scale = 1.0
+        self._regularization, self._alpha = side.regularization, side.alpha
+        self._used = settings.n_components + 1
         self._optimizer = optimizer
-        self._cached = side.features is not None
         self.read(side)
 
     @property
@@ -146,23 +89,51 @@ class Side:
     def read(self, side: problem.Side) -> None:
         self.state[:] = side.state.reshape(self.state.shape)
 
-    def represent(self, entity: int) -> Doubles:
-        row: Doubles = self.weights[entity] @ self.parameters
-        return row
-
-    def refresh(self) -> None:
-        self._cache = self.weights @ self.parameters
+    def represent(self, entities: int | list[int]) -> Doubles:
+        rows: Doubles = self.scale * (self.weights[entities] @ self.parameters)
+        return rows
 
     def search_row(self, entity: int) -> Doubles:
-        """Return the row that the search reads: delayed for entities with features, otherwise current."""
-        row: Doubles = self._cache[entity] if self._cached else self.parameters[entity]
-        return row
+        """Return the row that the search reads: from the cache for entities with features, otherwise current."""
+        return self.cache[entity] if self.cached else self.represent(entity)
 
-    def descend(self, weights: Doubles, gradient: Doubles) -> None:
-        """Update the features with these weights along a gradient; features of weight zero don't change."""
+    def descend(self, weights: Doubles, gradient: Doubles) -> float:
+        """Update the features with these weights along a gradient; return the sum of their learning rates.
+
+        Features of weight zero don't change.
+        """
+        total = 0.0
         for feature in np.flatnonzero(weights):
-            parameters = self.parameters[feature]
-            self._optimizer.step(self.state[feature], weights[feature] * gradient + self._alpha * parameters)
+            parameters, memory = self.state[feature, 0], self.state[feature, 1:]
+            whole = weights[feature] * gradient + self._regularization / self.scale * parameters
+            rates = self._optimizer.rates(memory, whole)
+            parameters[:] = (parameters - rates * whole) * (1 + self._alpha * rates)
+            total += float(rates[: self._used].sum())
+        return total
+
+    def grow_scale(self, n_steps: int, rate: float) -> None:
+        """Grow the scale by a number of steps and their mean learning rate."""
+        self.scale *= (1 + self._alpha * rate) ** n_steps
+        if self.scale > self.MAX_SCALE:
+            self.fold_scale()
+
+    def fold_scale(self) -> None:
+        """Shrink all parameters by the scale."""
+        self.parameters[:] /= self.scale
+        self.scale = 1.0
+
+
+@dataclass
+class Queued:
+    """An update of some features of a side; `share` is that of a learning rate in the mean of its step."""
+
+    side: Side
+    weights: Doubles
+    gradient: Doubles
+    share: float
+
+    def apply(self) -> float:
+        return self.share * self.side.descend(self.weights, self.gradient)
 
 
 class Step:
@@ -191,18 +162,23 @@ class Step:
         self._twin.closest = min(self._twin.closest, abs(a - b))
         return a > b
 
-    def apply(self, update: "Update") -> None:
+    def updates(self, update: "Update") -> list[Queued]:
+        """Return the updates of the user, the item and the other item."""
         users, items = self._twin.users, self._twin.items
-        difference = items.weights[update.item].copy()
+        direction = items.represent(update.item)
         if update.other is not None:
-            difference -= items.weights[update.other]
-        direction = difference @ items.parameters
+            direction -= items.represent(update.other)
         # The user's bias is part of a score, but cancels in the difference of two scores.
         direction[self._bias] = 1 if update.other is None else 0
-        users.descend(users.weights[self.user], update.gradient * direction)
-        items.descend(items.weights[update.item], update.gradient * self.user_row)
+        changes = [
+            (users, users.weights[self.user], update.gradient * direction),
+            (items, items.weights[update.item], update.gradient * self.user_row),
+        ]
         if update.other is not None:
-            items.descend(items.weights[update.other], -update.gradient * self.user_row)
+            changes.append((items, items.weights[update.other], -update.gradient * self.user_row))
+        n_rows = max(1, sum(np.count_nonzero(weights) for _, weights, _ in changes))
+        share = 1 / (n_rows * (self._bias + 1))
+        return [Queued(*change, share) for change in changes]
 
 
 # Losses --------------------------------------------------------------------------------------------------------------
@@ -306,8 +282,9 @@ class Twin:
 
     def __init__(self, model: Model) -> None:
         self.settings = settings = model.settings
+        self._model = model
         optimizer = self._optimizer = self.OPTIMIZERS[settings.schedule](settings)
-        self.users, self.items = (Side(side, settings.parts, optimizer) for side in model.sides)
+        self.users, self.items = (Side(side, settings, optimizer) for side in model.sides)
         self.closest = np.inf
 
     def follow(self, model: Model) -> None:
@@ -316,18 +293,43 @@ class Twin:
             side.read(other)
 
     def train(self, pairs: Pairs, seed: int = 0) -> float:
+        """Train an epoch; return the sum of the losses."""
+        assert pairs.plan is not None
         n_items = len(self.items.weights)
         loss = self.LOSSES[self.settings.loss](self.settings, pairs, n_items)
-        order = Order(len(pairs), mix(seed))
-        users = pairs.user.tolist()
+        lanes = pairs.plan.positions()
+        orders = [Order(len(lane), mix(seed) + number) for number, lane in enumerate(lanes)]
+        lane_owned = self._model.owners(pairs)[0] == LANE_OWNED
+        self.items.cache[:] = self.items.represent(list(range(n_items)))
         total = 0.0
-        for position in range(len(pairs)):
-            if position % max(1, n_items // self._optimizer.REFRESHES) == 0:
-                self.items.refresh()
-            at = order(position)
-            step = Step(self, users[at])
-            update = loss.sample(step, at, Random(seed, position))
-            if update is not None:
-                step.apply(update)
-                total += update.loss
+        for first, last in pairwise([0, *pairs.plan.blocks.tolist()]):
+            rates: list[float] = []  # the part of each step's updates in its mean learning rate
+            queue: list[Queued] = []
+            n_steps = 0
+            # In this loop, the rows that lanes share don't change.
+            for lane, order, positions in zip(lanes, orders, pairs.plan.shares(first, last), strict=True):
+                for position in positions:
+                    at = lane.start + order(position - lane.start)
+                    step = Step(self, int(pairs.user[at]))
+                    update = loss.sample(step, at, Random(seed, position))
+                    if update is None:
+                        continue
+                    user, *items = step.updates(update)
+                    rates.append(replace(user, weights=user.weights * lane_owned).apply())
+                    queue += [replace(user, weights=user.weights * ~lane_owned), *items]
+                    total += update.loss
+                    n_steps += 1
+            self._refresh_cache(first, last)
+            rates += [queued.apply() for queued in queue]
+            for side in (self.users, self.items):
+                side.grow_scale(n_steps, sum(rates) / max(1, n_steps))
+        for side in (self.users, self.items):
+            side.fold_scale()
         return total
+
+    def _refresh_cache(self, first: int, last: int) -> None:
+        """Refresh the items that a block refreshes; called before its queued updates are applied."""
+        n_items, per_example = len(self.items.weights), self._optimizer.REFRESHES
+        places = range(per_example * first, per_example * last)[:n_items]
+        items = [place % n_items for place in places]
+        self.items.cache[items] = self.items.represent(items)

@@ -193,7 +193,7 @@ class TuneSpec(ChangeableSection):
         A trial ends when its metric has not improved for this number of epochs, and its best epoch counts; 5 by
         default. With 0 it trains to the end, and the last epoch counts.
     seed : int
-        The seed of the sampler; 42 by default. With one worker and one thread, a search is reproducible.
+        The seed of the sampler; 42 by default. With one worker, a search is reproducible.
     """
 
     place: ClassVar[str] = "tune"

@@ -48,8 +48,8 @@ class LightFM(Parametrized, Trainer):
         For "warp" and "warp-kos": the largest number of negatives sampled per update; 10 by default. It can be set to
         0 later, and training then has no effect.
     random_state : int, RandomState, Generator or None
-        The seed of the initial embeddings and of sampling; None (default) for a random one. With the same seed and one
-        thread, new models that are fitted to the same data are equal.
+        The seed of the initial embeddings and of sampling; None (default) for a random one. With the same seed, new
+        models that are fitted to the same data are equal.
 
     Attributes
     ----------

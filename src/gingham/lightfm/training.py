@@ -1,7 +1,7 @@
 """Fit a model and continue its training, with the engine of HybridMF."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import errors
-from gingham.arrays import Matrix
+from gingham.arrays import Matrix, pattern
 from gingham.lightfm.arguments import require_flags, require_threads
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, feature_rows, observations, positive_weights
@@ -123,7 +123,7 @@ class Trainer(Scorer):
         epochs : int
             The number of passes over the interactions; 1 by default. 0 only initialises the model.
         num_threads : int
-            At least 1. With 1 (default), training is reproducible.
+            At least 1; 1 by default. The result is the same for any number.
         verbose : bool
             Whether to show a progress bar with the epoch and its loss; False by default.
 
@@ -169,7 +169,9 @@ class Trainer(Scorer):
         loss = LOSSES[hybrid.loss]
         weights = positive_weights(observed, entries) if loss.draws_positives else None
         # The examples are stored in the same order in every call, so that two calls equal one; epochs reorder them.
-        pairs = TrainingPairs.of_observations(observed, entries, weights, loss, seed=0)
+        pairs = TrainingPairs.of_observations(observed, entries, features, weights, loss, seed=0)
+        if hybrid.loss == "bpr":
+            pairs = replace(pairs, positives=(*pattern(entries), None))  # as in LightFM, it draws none of the entries
         if 0 in coo.shape:  # without positives LightFM trains nothing, but without users or items it fails
             pairs.require_some(entries, loss)
         is_trained = len(pairs) > 0 and (self.max_sampled > 0 or not loss.searches)

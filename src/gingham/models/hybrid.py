@@ -13,6 +13,7 @@ from pydantic import Field
 from gingham import _native
 from gingham.arrays import Floats, Matrix, aligned
 from gingham.errors import ParameterError
+from gingham.models import plan
 from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import StoredEmbeddings, restored_sides
@@ -27,8 +28,6 @@ from gingham.models.training_data import Data, TrainingData
 from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
 from gingham.validation import MAX_COMPONENTS, Check, check_choice, check_fit_arguments, check_integer, check_number
-
-SCHEDULES = tuple(INITIAL_MEMORY)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -81,8 +80,11 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     rho, epsilon : float
         Adadelta's decay, 0.95 by default, and a small constant for numerical stability, 1e-6 by default.
     user_alpha, item_alpha : float
-        L2 penalties on the parameters of users' and items' features; 0 by default. A step adds
-        ``alpha * parameter`` to the gradient of every parameter that it updates.
+        L2 penalties on all parameters of users' and items' features; 0 by default. As in LightFM, each step shrinks
+        them all by ``alpha`` times the mean of its learning rates; `fold_in` does not. Useful values are small: 1e-5.
+    regularization : float
+        L2 penalty on the parameters that a step updates: ``regularization * parameter`` is added to their gradients, as
+        in implicit; 0 by default. Useful values are around 1.
     max_sampled : int
         The largest number of negatives that "warp" and "warp-kos" draw for a positive; 10 by default.
     k, n : int
@@ -98,8 +100,9 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     weighted : bool
         Whether the value of a positive is its weight; False by default: all have the same weight.
     random_state : int, Generator, RandomState or None
-        The source of the initial embeddings and of all draws. With an int and ``num_threads=1``, every fit to the same
-        data on the same kind of processor gives the same model, bit for bit. None (default): each fit differs.
+        The source of the initial embeddings and of all draws. With an int, every fit to the same data gives the same
+        model, bit for bit, on any number of threads; only the last digits may differ between kinds of processors. None
+        (default): each fit differs.
 
     Attributes
     ----------
@@ -139,13 +142,14 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         "learning_rate": {"low": 0.003, "high": 0.3, "log": True},
         "user_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
         "item_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
+        "regularization": {"low": 1e-3, "high": 3.0, "log": True},
         "max_sampled": {"low": 3, "high": 50, "log": True},
         "epochs": {"low": 5, "high": 50},
         "weighted": [False, True],
     }
     constraints: ClassVar[Mapping[str, Check]] = {
         "loss": partial(check_choice, choices=tuple(LOSSES)),
-        "learning_schedule": partial(check_choice, choices=SCHEDULES),
+        "learning_schedule": partial(check_choice, choices=tuple(INITIAL_MEMORY)),
         "n_components": partial(check_integer, most=MAX_COMPONENTS),
         "max_sampled": check_integer,
         "k": check_integer,
@@ -155,6 +159,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         "rho": partial(check_number, above=0, below=1),
         "user_alpha": partial(check_number, least=0),
         "item_alpha": partial(check_number, least=0),
+        "regularization": partial(check_number, least=0),
         "averaging": partial(check_number, least=0, below=1),
         **EpochModel.constraints,
     }
@@ -169,6 +174,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         epsilon: float = 1e-6,
         user_alpha: float = 0.0,
         item_alpha: float = 0.0,
+        regularization: float = 0.0,
         max_sampled: int = 10,
         k: int = 5,
         n: int = 10,
@@ -186,6 +192,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         self.epsilon = epsilon
         self.user_alpha = user_alpha
         self.item_alpha = item_alpha
+        self.regularization = regularization
         self.max_sampled = max_sampled
         self.k = k
         self.n = n
@@ -223,8 +230,8 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     ) -> Self:
         """Train a fitted model further, or fit it if it is not fitted.
 
-        Training twice for one epoch equals training once for two. The interactions may be new, of the same users and
-        items with the same features; they replace the training data. Early stopping has no effect here.
+        Training twice for one epoch equals training once for two. The interactions may be new, of the same users, items
+        and features; they replace the training data. Early stopping has no effect here.
 
         Parameters
         ----------
@@ -253,7 +260,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             state, pairs = self._start(entries, features, weights)
         else:
             state, training_data = self._continue(training_data, features)
-            pairs = TrainingPairs.of_matrix(entries, weights, self._loss, state.seed)
+            pairs = TrainingPairs.of_matrix(entries, features, weights, self._loss, state.seed)
         options = TrainingOptions(epochs, n_threads, functions, None, verbose, self.averaging)
         train(self, training_data, state, pairs, options)
         return self
@@ -295,7 +302,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         HybridMF
             This model.
         """
-        seed = self._draw_seed() if seed is None else seed
+        seed = int(generator(self.random_state).integers(2**62)) if seed is None else seed
         state = HybridState(users, items, list(history), seed=seed, schedule=self.learning_schedule)
         self._adopt(training_data, state)
         return self
@@ -308,15 +315,12 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     def _learns_negatives(self) -> bool:
         return self._loss.needs_negatives
 
-    def _draw_seed(self) -> int:
-        return int(generator(self.random_state).integers(2**62))
-
     def _start(
         self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
     ) -> tuple[HybridState, TrainingPairs]:
         rng = generator(self.random_state)
         seed = int(rng.integers(2**62))
-        pairs = TrainingPairs.of_matrix(entries, weights, self._loss, seed)
+        pairs = TrainingPairs.of_matrix(entries, features, weights, self._loss, seed)
         users, items = (
             Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
             for matrix, active in zip(features, pairs.active, strict=True)
@@ -327,7 +331,9 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         self, state: HybridState, problem: TrainingPairs, n_threads: int, progress: ProgressFunction | None
     ) -> float:
         items = state.items
-        n_items = len(items.state) if items.features is None else items.features.shape[0]
+        n_items = (items.state if items.features is None else items.features).shape[0]
+        has_features = any(side.features is not None for side in (state.users, items))
+        done, shrinkage = len(problem) * len(state.history), self.learning_rate * max(self.user_alpha, self.item_alpha)
         cache = None if items.features is None else aligned(n_items, _native.padded_width(items.n_components))
         total = _native.train_epoch(
             loss=self.loss,
@@ -335,8 +341,8 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             examples=problem.examples,
             positives=problem.positives,
             pool=problem.pool,
-            users=state.users.native(self.user_alpha),
-            items=items.native(self.item_alpha),
+            users=state.users.native(problem.owners[0], self.regularization, self.user_alpha),
+            items=items.native(problem.owners[1], self.regularization, self.item_alpha),
             item_cache=cache,
             n_components=items.n_components,
             n_items=n_items,
@@ -347,6 +353,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             k=self.k,
             n=self.n,
             seed=state.next_seed(),
+            plan=(problem.lanes, plan.blocks(len(problem), done, has_features, shrinkage)),
             num_threads=n_threads,
             progress=progress,
         )

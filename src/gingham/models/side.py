@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Csr, Floats, Indices, aligned, csr
 from gingham.checked import require
+from gingham.models.plan import Owners
 
 # The initial values of an optimizer's memory, one per part; a row of state holds the parameters, then these parts.
 INITIAL_MEMORY = {"adagrad": (1.0,), "adadelta": (0.0, 0.0)}
@@ -146,9 +147,12 @@ class Side:
             (self.state[:, width:] >= 0).all(), f"the array '{what}.state' has a memory of the optimizer below zero"
         )
 
-    def native(self, alpha: float) -> tuple[Floats, Csr | None, float]:
+    def native(
+        self, owners: Owners, regularization: float, alpha: float
+    ) -> tuple[Floats, Csr | None, Owners, float, float]:
         """Return the side as the kernel takes it."""
-        return self.state, None if self.features is None else csr(self.features), float(alpha)
+        features = None if self.features is None else csr(self.features)
+        return self.state, features, owners, float(regularization), float(alpha)
 
     def rows(self, features: sp.csr_matrix | None = None) -> Floats:
         """Return the representation of every entity, or of other feature rows; a row starts with [embedding, bias]."""

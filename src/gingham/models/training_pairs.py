@@ -1,14 +1,17 @@
 """The (user, item) pairs that an epoch of stochastic gradient descent goes through, as the kernel takes them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Bools, Floats, Indices, Pattern, pattern
+from gingham.arrays import Bools, Floats, Indices, Longs, Pattern, pattern
 from gingham.errors import DataError
+from gingham.models import plan
+from gingham.models.inputs import FeatureMatrices
 from gingham.models.loss import Loss
 
 
@@ -37,8 +40,12 @@ class TrainingPairs:
     Attributes
     ----------
     examples
-        User, item, weight (None if all are 1) and target (None unless the loss needs negatives) of each example, in
-        random order; an epoch trains runs of neighbours together.
+        User, item, weight (None if all are 1) and target (None unless the loss needs negatives) of each example, lane
+        by lane and in random order within a lane; an epoch trains runs of neighbours together.
+    lanes : int64 array
+        Where the examples of each lane begin, and their number.
+    owners : pair of uint8 arrays
+        The owner of each row of users' and of items' state.
     positives
         The positive items of each user as sparse rows, and their weights (None if all are 1).
     pool : int32 array
@@ -48,6 +55,8 @@ class TrainingPairs:
     """
 
     examples: tuple[Indices, Indices, Floats | None, Floats | None]
+    lanes: Longs
+    owners: tuple[plan.Owners, plan.Owners]
     positives: tuple[*Pattern, Floats | None]
     pool: Indices
     active: tuple[Bools, Bools]
@@ -56,12 +65,16 @@ class TrainingPairs:
         return len(self.examples[0])
 
     @classmethod
-    def of_matrix(cls, matrix: sp.csr_matrix, weights: Floats | None, loss: Loss, seed: int) -> "TrainingPairs":
+    def of_matrix(
+        cls, matrix: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, loss: Loss, seed: int
+    ) -> "TrainingPairs":
         """Choose the examples of a loss among the entries of an interaction matrix.
 
         Parameters
         ----------
         matrix : csr_matrix of float32, shape (n_users, n_items)
+        features : pair of csr_matrix or None
+            Of users and of items; None where each has only its own feature.
         weights : float32 array or None
             The weight of each entry; None if all are 1.
         loss : Loss
@@ -75,7 +88,7 @@ class TrainingPairs:
         """
         users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
         observations = Observations(users, matrix.indices, matrix.data, weights)
-        pairs = cls.of_observations(observations, matrix, weights, loss, seed)
+        pairs = cls.of_observations(observations, matrix, features, weights, loss, seed)
         pairs.require_some(matrix, loss)
         return pairs
 
@@ -95,7 +108,13 @@ class TrainingPairs:
 
     @classmethod
     def of_observations(
-        cls, observations: Observations, matrix: sp.csr_matrix, positive_weights: Floats | None, loss: Loss, seed: int
+        cls,
+        observations: Observations,
+        matrix: sp.csr_matrix,
+        features: FeatureMatrices,
+        positive_weights: Floats | None,
+        loss: Loss,
+        seed: int,
     ) -> "TrainingPairs":
         """Choose the examples of a loss among observations; there may be none.
 
@@ -105,6 +124,8 @@ class TrainingPairs:
             A pair that occurs twice is two examples.
         matrix : csr_matrix of float32, shape (n_users, n_items)
             The same data with duplicates summed, which decides what is a positive when negatives are sampled.
+        features : pair of csr_matrix or None
+            Of users and of items; None where each has only its own feature.
         positive_weights : float32 array or None
             The weight of each entry of `matrix` when a loss draws positives; None if all are 1.
         loss : Loss
@@ -116,12 +137,26 @@ class TrainingPairs:
         pairs = np.stack([part[chosen].astype(np.int32, copy=False) for part in observations[:2]], axis=1)
         weights = None if observations.weights is None else observations.weights[chosen]
         targets = positive.astype(np.float32) if loss.needs_negatives else None
+        counts = np.bincount(pairs[:, 0], minlength=matrix.shape[0])
+        first_users = plan.lanes(counts)
+        lanes = np.concatenate([[0], np.cumsum(counts)])[first_users]
+        if (np.diff(pairs[:, 0]) < 0).any():
+            places = np.arange(len(pairs))  # SciPy sorts rows by counting, and keeps the order within a row
+            by_user = sp.coo_matrix((places, (pairs[:, 0], places))).tocsr().data
+            pairs = pairs[by_user]
+            weights, targets = (None if part is None else part[by_user] for part in (weights, targets))
         # Arrays of equal length shuffled with equal seeds get the same order, so no permutation has to be stored. A
         # pair is moved as one 8-byte number, which NumPy shuffles faster than two 4-byte ones.
         for part in (pairs.view(np.int64)[:, 0], weights, targets):
             if part is not None:
-                np.random.default_rng(seed).shuffle(part)
+                rng = np.random.default_rng(seed)
+                for begin, end in pairwise(lanes.tolist()):
+                    rng.shuffle(part[begin:end])
         examples = (pairs[:, 0].copy(), pairs[:, 1].copy(), weights, targets)
+        owners = (
+            plan.user_owners(features[0], first_users, counts),
+            plan.item_owners(features[1], np.bincount(examples[1], minlength=matrix.shape[1])),
+        )
         entities = (examples[0], matrix.indices)
         active = [np.bincount(index, minlength=size) > 0 for index, size in zip(entities, matrix.shape, strict=True)]
         if loss.searches:
@@ -129,6 +164,8 @@ class TrainingPairs:
         is_positive = matrix.data > 0
         return cls(
             examples,
+            lanes,
+            owners,
             (*_rows(matrix, is_positive), None if positive_weights is None else positive_weights[is_positive]),
             matrix.indices.astype(np.int32, copy=False),
             (active[0], active[1]),
