@@ -28,7 +28,7 @@ namespace {
 
 // Counts and sizes of files stay far below this, so their sums cannot overflow.
 constexpr int64_t kMaxCount = int64_t{1} << 60;
-constexpr int64_t kMaxBlocks = int64_t{1} << 30, kMaxBlock = int64_t{1} << 20;
+constexpr int64_t kMaxBlocks = int64_t{1} << 29, kMaxBlock = int64_t{1} << 20;
 
 struct Schedule {
     std::string name;
@@ -67,7 +67,7 @@ Plan plan(const PlanArrays& arrays, const Examples& examples) {
             "lanes must run from 0 to the number of examples in 64 steps");
     for (int lane = 0; lane < kNumLanes; ++lane)
         require(plan.lanes[lane] <= plan.lanes[lane + 1], "lanes must not decrease");
-    require(plan.n_blocks < kMaxBlocks, "blocks must have fewer than 2^30 numbers");
+    require(plan.n_blocks < kMaxBlocks, "blocks must have fewer than 2^29 numbers");
     int64_t end = 0;
     for (int64_t number = 0; number < plan.n_blocks; ++number) {
         require(end < plan.blocks[number] && plan.blocks[number] <= examples.size, "blocks must ascend");

@@ -19,9 +19,6 @@ struct Epoch {
     uint64_t seed;
     Plan plan;
 
-    void prefetch_draw(int32_t item, bool searches) const {
-        prefetch_item(item, searches);
-    }
     void prefetch_item(int32_t item, bool searches) const {
         if (items.identity || !searches) return items.prefetch_rows(item, width);
         prefetch_row(item_cache.row(item), width);
@@ -86,7 +83,7 @@ class LookAhead {
         if (const Planned* step = ahead(kRows)) {
             if (step->example.item >= 0) epoch_.prefetch_item(step->example.item, Loss::kSearches);
             loss_.foresee(step->example, Random(epoch_.seed, step->position),
-                          [this](int32_t item) { epoch_.prefetch_draw(item, Loss::kSearches); });
+                          [this](int32_t item) { epoch_.prefetch_item(item, Loss::kSearches); });
         }
         ++at_;
     }

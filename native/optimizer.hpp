@@ -36,73 +36,31 @@ struct Penalty {
 // With a large alpha, scores and gradients grow within an epoch until squares, or their sum, would not be finite.
 inline constexpr float kMostGradient = 1e15f, kMostMemory = kMostGradient * kMostGradient;
 
-// `kRefreshes`: how many representations of items are recomputed per step on average, so that the search for negatives
-// finds nearly the same items as exact scores would.
-//
-// scaled_step() also returns the sum of the learning rates of the first `used` parameters.
+// An optimizer has
+//   kParts      the parts of a row: parameters, gradients, and momentum if it uses it
+//   kRefreshes  how many representations of items are recomputed per step on average, so that the search for negatives
+//               finds nearly the same items as exact scores would
+//   advance()   adds the gradient of one parameter to the memory, and returns its learning rate
 struct Adagrad {
-    static constexpr int kParts = 2;  // parameters, gradients
+    static constexpr int kParts = 2;
     static constexpr int kRefreshes = 2;
     float learning_rate;
 
     // `gradients` is the sum of squares so far (it starts at one), read before this step's square is added.
-    template <class Width>
-    void step(Row row, const float* __restrict gradient, float weight, float regularization, Width width) const {
-        for (int64_t j = 0; j < width; ++j) {
-            const float g = weight * gradient[j] + regularization * row.parameters[j];
-            row.parameters[j] -= learning_rate * g * inverse_sqrt(row.gradients[j]);
-            row.gradients[j] += g * g;
-        }
-    }
-
-    template <class Width>
-    float scaled_step(
-        Row row, const float* __restrict gradient, float weight, const Penalty& penalty, int used, Width width) const {
-        float sum = 0;
-        for (int64_t j = 0; j < width; ++j) {
-            const float unbounded = weight * gradient[j] + penalty.regularization * row.parameters[j];
-            const float g = std::clamp(unbounded, -kMostGradient, kMostGradient);
-            const float rate = learning_rate * inverse_sqrt(row.gradients[j]);
-            row.parameters[j] = (row.parameters[j] - rate * g) * (1 + penalty.alpha * rate);
-            row.gradients[j] = std::min(row.gradients[j] + g * g, kMostMemory);
-            sum += j < used ? rate : 0;
-        }
-        return sum;
+    float advance(Row row, int64_t j, float g) const {
+        const float rate = learning_rate * inverse_sqrt(row.gradients[j]);
+        row.gradients[j] += g * g;
+        return rate;
     }
 };
 
 struct Adadelta {
-    static constexpr int kParts = 3;  // parameters, gradients, momentum
+    static constexpr int kParts = 3;
     static constexpr int kRefreshes = 20;  // its steps grow, so representations change faster
     float rho;
     float epsilon;
 
     // `gradients` and `momentum` are decaying means of the squared gradients and updates (both start at zero).
-    template <class Width>
-    void step(Row row, const float* __restrict gradient, float weight, float regularization, Width width) const {
-        for (int64_t j = 0; j < width; ++j) {
-            const float g = weight * gradient[j] + regularization * row.parameters[j];
-            const float rate = advance(row, j, g);
-            row.parameters[j] -= rate * g;
-        }
-    }
-
-    template <class Width>
-    float scaled_step(
-        Row row, const float* __restrict gradient, float weight, const Penalty& penalty, int used, Width width) const {
-        float sum = 0;
-        for (int64_t j = 0; j < width; ++j) {
-            const float unbounded = weight * gradient[j] + penalty.regularization * row.parameters[j];
-            const float g = std::clamp(unbounded, -kMostGradient, kMostGradient);
-            const float rate = advance(row, j, g);
-            row.parameters[j] = (row.parameters[j] - rate * g) * (1 + penalty.alpha * rate);
-            sum += j < used ? rate : 0;
-        }
-        return sum;
-    }
-
-  private:
-    // Add a gradient to the memory of a parameter; return its learning rate.
     float advance(Row row, int64_t j, float g) const {
         const float mean_square = rho * row.gradients[j] + (1 - rho) * g * g;
         const float mean_update = row.momentum[j] + epsilon;
@@ -113,5 +71,31 @@ struct Adadelta {
         return rate;
     }
 };
+
+// Update a row along -weight * gradient, if no side has an alpha.
+template <class Optimizer, class Width>
+void update(const Optimizer& optimizer, Row row, const float* __restrict gradient, float weight, float regularization,
+            Width width) {
+    for (int64_t j = 0; j < width; ++j) {
+        const float g = weight * gradient[j] + regularization * row.parameters[j];
+        row.parameters[j] -= optimizer.advance(row, j, g) * g;
+    }
+}
+
+// The same if a side has an alpha. Return the sum of the learning rates of the first `used` parameters.
+template <class Optimizer, class Width>
+float update_scaled(const Optimizer& optimizer, Row row, const float* __restrict gradient, float weight,
+                    const Penalty& penalty, int used, Width width) {
+    float sum = 0;
+    for (int64_t j = 0; j < width; ++j) {
+        const float unbounded = weight * gradient[j] + penalty.regularization * row.parameters[j];
+        const float g = std::clamp(unbounded, -kMostGradient, kMostGradient);
+        const float rate = optimizer.advance(row, j, g);
+        row.gradients[j] = std::min(row.gradients[j], kMostMemory);
+        row.parameters[j] = (row.parameters[j] - rate * g) * (1 + penalty.alpha * rate);
+        sum += j < used ? rate : 0;
+    }
+    return sum;
+}
 
 }  // namespace gingham

@@ -55,6 +55,7 @@ class Trainer {
     // So few steps of a block are not worth another thread, or another piece.
     static constexpr int64_t kStepsOfThread = 64, kStepsOfPiece = 128;
     static constexpr int kMostPieces = 16;
+    // How many updates ahead the second phase fetches what it needs first, and then what that leads to.
     static constexpr int kFar = 12, kNear = 3;
     static constexpr FixedWidth<kRowAlignment> kRun{};
     // Sums of learning rates are integers, because their order varies.
@@ -168,12 +169,12 @@ class Trainer {
         for (int64_t first = columns.first; first < columns.last; first += kRowAlignment) {
             const Row parts{state + first, state + width_ + first, state + 2 * width_ + first};
             if (!scales_) {
-                optimizer_.step(parts, direction + first, gradient, side.penalty.regularization, kRun);
+                gingham::update(optimizer_, parts, direction + first, gradient, side.penalty.regularization, kRun);
                 continue;
             }
             const int used = static_cast<int>(epoch_.n_components + 1 - first);
             const Penalty penalty{side.penalty.regularization / side.scale, side.penalty.alpha};
-            const float sum = optimizer_.scaled_step(parts, direction + first, gradient, penalty, used, kRun);
+            const float sum = update_scaled(optimizer_, parts, direction + first, gradient, penalty, used, kRun);
             rate += std::llround(kRateUnit * weights_[slot] * sum);
         }
         return rate;
@@ -334,7 +335,7 @@ class Trainer {
         }
     }
 
-    // As in LightFM.
+    // Rows are divided by a scale above this, as in LightFM; the scale of a block can't overflow.
     static constexpr float kMostScale = 1e6f;
     static constexpr double kMostGrowth = 60;
 
@@ -361,7 +362,7 @@ class Trainer {
     int64_t n_slots_;
     bool queues_users_ = shares_users(), scales_ = scales();
     Rows user_rows_, differences_;  // by slot: the user's vector, and the direction of the user's gradient
-    std::vector<float> weights_;    // by slot: one divided by the number of rows that the step updates
+    std::vector<float> weights_;    // by slot: one divided by the number of parameters that the step updates
     Rows refreshed_;
 };
 

@@ -88,7 +88,7 @@ def test_training_a_cold_user_changes_only_the_users_own_row() -> None:
 
     def train_user(pairs: TrainingPairs, user: Side, items: Side) -> None:
         before = user.state.copy(), items.state.copy()
-        cold = HybridMF(6, learning_rate=0.5, regularization=0.25, user_alpha=0.5, item_alpha=0.5)
+        cold = HybridMF(6, learning_rate=0.5, regularization=0.25)
         cold._run_epoch(HybridState(user, items, seed=1, schedule="adagrad"), pairs, 1, None)
         sides.append((*before, user.state, items.state))
 
@@ -102,32 +102,6 @@ def test_training_a_cold_user_changes_only_the_users_own_row() -> None:
         np.testing.assert_array_equal(items_after, items_before)
         np.testing.assert_array_equal(user[1], user_before[1])
         assert (user[0, :6] != user_before[0, :6]).all()
-
-
-def test_a_cold_user_has_the_examples_of_an_own_fit() -> None:
-    dense = np.array([[0, 2, -1, 1], [0, 0, 0, 0], [1, 0, 0, 3]], np.float32)
-    baskets, weights = sp.csr_matrix(dense), np.arange(5, dtype=np.float32)
-    pairs: list[TrainingPairs] = []
-    for loss in LOSSES:
-        pairs.clear()
-        items = Side.of_parts([(np.ones((4, 3), np.float32), np.ones(4, np.float32))], None)
-        options = {"pool": np.array([3], np.int32), "loss": losses.LOSSES[loss], "seed": 0, "n_threads": 1}
-        fold_in(lambda own, _, __: pairs.append(own), items, np.zeros((3, 3), np.float32), baskets, weights, **options)
-        first, third = pairs
-        users, item, weight, target = first.examples
-        assert users.tolist() == [0] * len(item)
-        assert weight is not None
-        if loss == "logistic":
-            assert target is not None
-            assert [item.tolist(), weight.tolist(), target.tolist()] == [[1, 2, 3], [0, 1, 2], [1, 0, 1]]
-        else:
-            assert target is None
-            assert [item.tolist(), weight.tolist()] == [[1, 3], [0, 2]]
-        assert first.lanes.tolist() == [0] + [len(item)] * 64
-        assert [None if part is None else part.tolist() for part in third.positives] == [[0, 2], [0, 3], [3, 4]]
-        assert (first.owners[0] == 255).all()
-        assert (first.owners[1] < 16).all()
-        assert first.pool.tolist() == [3]
 
 
 def test_who_has_nothing_is_what_they_share() -> None:

@@ -101,8 +101,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         Whether the value of a positive is its weight; False by default: all have the same weight.
     random_state : int, Generator, RandomState or None
         The source of the initial embeddings and of all draws. With an int, every fit to the same data gives the same
-        model, bit for bit, on any number of threads; only the last digits may differ between kinds of processors. None
-        (default): each fit differs.
+        bits on any number of threads and the same kind of processor. None (default): each fit differs.
 
     Attributes
     ----------
@@ -368,10 +367,12 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     def _fold_in(
         self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
     ) -> Floats:
+        fixing = self.copy(user_alpha=0.0, item_alpha=0.0)  # an alpha would shrink the fixed rows, too
+
         def train_user(pairs: TrainingPairs, user: Side, items: Side) -> None:
             state = HybridState(user, items, seed=self._state.seed, schedule="adagrad")
             for epoch in self.history_:
-                self._run_epoch(state, pairs, 1, None)
+                fixing._run_epoch(state, pairs, 1, None)
                 state.history.append(epoch)
 
         return fold_in(

@@ -1,7 +1,5 @@
 """How an epoch is cut into lanes and blocks, so that its result does not depend on threads; see docs/design.md."""
 
-import heapq
-
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
@@ -16,13 +14,11 @@ N_OWNERS = 16
 # The owner of a row that only the users of one lane have.
 LANE_OWNED = 255
 
-# The number of rows with the largest loads, which are divided one by one.
-_N_HEAVY = 1024
-
 # The number of examples in a block: at least, and at most.
 _LEAST, _MOST, _MOST_WITH_FEATURES = 8, 2048, 512
 # A block has at most one part in so many of the examples before it.
 _RAMP = 64
+# By what part the examples of a block shrink all parameters, at most.
 _MOST_SHRINKAGE = 0.25
 
 
@@ -61,6 +57,11 @@ def blocks(size: int, done: int, has_features: bool, shrinkage: float = 0.0) -> 
     shrinkage : float
         By what part an example shrinks all parameters, at most; 0 by default. Parameters shrink at the end of a block,
         so that of a whole block must be small.
+
+    Returns
+    -------
+    int64 array, shape (n_blocks,)
+        Ascending numbers of examples; the last is `size`.
     """
     most = _MOST_WITH_FEATURES if has_features else _MOST
     if shrinkage * most > _MOST_SHRINKAGE:
@@ -72,29 +73,40 @@ def blocks(size: int, done: int, has_features: bool, shrinkage: float = 0.0) -> 
 
 
 def balanced(loads: Doubles) -> Owners:
-    """Divide rows among the owners, so that each has about the same load."""
-    owners = np.zeros(len(loads), np.uint8)
-    if not len(loads):
-        return owners
-    heavy = np.argsort(-loads, kind="stable")[:_N_HEAVY]
-    heap = [(0.0, owner) for owner in range(N_OWNERS)]
-    for row in heavy:
-        load, owner = heap[0]
-        owners[row] = owner
-        heapq.heapreplace(heap, (load + float(loads[row]), owner))
-    light = np.ones(len(loads), bool)
-    light[heavy] = False
-    rest = loads[light]
-    taken = np.array([load for load, _ in sorted(heap, key=lambda pair: pair[1])])
-    room = np.maximum(loads.sum() / N_OWNERS - taken, 0)
-    if rest.sum() > 0 and room.sum() > 0:
-        ends = np.cumsum(room) / room.sum() * rest.sum()
-        owners[light] = np.minimum(np.searchsorted(ends, np.cumsum(rest)), N_OWNERS - 1)
+    """Divide rows among the owners, so that each has about the same load.
+
+    Parameters
+    ----------
+    loads : float64 array, shape (n_rows,)
+
+    Returns
+    -------
+    uint8 array, shape (n_rows,)
+    """
+    turns = np.arange(N_OWNERS, dtype=np.uint8)
+    owners = np.empty(len(loads), np.uint8)
+    # By falling load, forth and back: what an owner gets less in one turn, it gets more in the next.
+    owners[np.argsort(-loads, kind="stable")] = np.resize(np.append(turns, turns[::-1]), len(loads))
     return owners
 
 
 def user_owners(features: sp.csr_matrix | None, starts: Longs, users: Longs) -> Owners:
-    """Return the owner of each row of users' state: the lane itself, if its users alone have it."""
+    """Return the owner of each row of users' state.
+
+    Parameters
+    ----------
+    features : csr_matrix, shape (n_users, n_features), or None
+        The features of users; None if each has only its own.
+    starts : int64 array, shape (N_LANES + 1,)
+        The first user of each lane, as `lanes` returns them.
+    users : int64 array, shape (n_users,)
+        The number of examples of each user.
+
+    Returns
+    -------
+    uint8 array, shape (n_features,) or (n_users,)
+        `LANE_OWNED` for a row that only users of one lane have.
+    """
     if features is None:
         return np.full(len(users), LANE_OWNED, np.uint8)
     lane_of = np.repeat(np.arange(N_LANES), np.diff(starts))
@@ -109,9 +121,21 @@ def user_owners(features: sp.csr_matrix | None, starts: Longs, users: Longs) -> 
 
 
 def item_owners(features: sp.csr_matrix | None, items: Longs) -> Owners:
-    """Return the owner of each row of items' state."""
+    """Return the owner of each row of items' state.
+
+    Parameters
+    ----------
+    features : csr_matrix, shape (n_items, n_features), or None
+        The features of items; None if each has only its own.
+    items : int64 array, shape (n_items,)
+        The number of examples of each item. Negatives are drawn from all items, so each gets some more.
+
+    Returns
+    -------
+    uint8 array, shape (n_features,) or (n_items,)
+    """
     loads = items + items.mean() if len(items) else items.astype(float)
     if features is not None:
-        pattern = sp.csr_matrix((np.ones(features.nnz), features.indices, features.indptr), features.shape)
-        loads = pattern.T @ loads
+        has = sp.csr_matrix((np.ones(features.nnz), features.indices, features.indptr), features.shape)
+        loads = has.T @ loads
     return balanced(np.asarray(loads, float))
