@@ -94,7 +94,7 @@ inline Range share(int64_t size, int thread, int n_threads) {
 }
 
 // Phases one after another, each of so many pieces that any thread may take. A thread never waits for a thread that has no
-// piece, so threads that the system does not run cost little.
+// piece.
 class Phases {
   public:
     Phases(int32_t n_phases, int n_pieces) : n_phases_(n_phases), n_pieces_(n_pieces) {}
