@@ -7,7 +7,7 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize fuzz bench bench-lightfm bench-evaluation bench-als bench-gowalla \
-  bench-scale bench-accuracy bench-ablation bench-tuning bench-imports example clean
+  bench-scale bench-accuracy bench-ablation bench-tuning bench-imports bench-training example clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,9 @@ bench-lightfm: .venv-bench/installed ## Compare gingham.lightfm with LightFM, ca
 
 bench-scale: .venv-bench/installed ## Read, profile and run a shop of H&M's size; writes 3.7 GB to build/hm
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py
+
+bench-training: .venv-bench/installed ## Compare training with the lock-free kernel before it, which is built for this
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/training.py
 
 bench-als: .venv-bench/installed ## Compare ALS with implicit's, epoch by epoch; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/als.py

@@ -46,10 +46,10 @@ struct Unknowns {
 class RowSolver {
   public:
     RowSolver(const Regression& regression, const Unknowns& unknowns)
-        : regression_(regression), unknowns_(unknowns), depth_(regression.depth()),
-          block_(std::min(round_up(unknowns.block_size, kRowAlignment), depth_)),
+        : regression_(regression), unknowns_(unknowns), depth_(regression.depth()), stride_(round_up(depth_, kLanes)),
+          block_(std::min(round_up(unknowns.block_size, kLineFloats), depth_)),
           few_(std::min(unknowns.block_size, regression.n_components)), system_(std::max(block_, few_)),
-          rows_(std::max(round_up(few_, kDotRows) * depth_, kChunk * round_up(block_, kTileColumns) + kTileRows)),
+          rows_(std::max(round_up(few_, kDotRows) * stride_, kChunk * round_up(block_, kTileColumns) + kTileRows)),
           scale_(depth_), origin_(depth_), x_(depth_), direction_(depth_) {}
 
     // Solve a row. Return its part of the loss: the weighted squared errors of its pairs and of all unobserved scores.
@@ -109,32 +109,33 @@ class RowSolver {
             prefetch_ahead(begin + i);
             const float* column = regression_.column(begin + i);
             const float root = std::sqrt(regression_.weight(begin + i));
-            float* row = rows_.data() + i * depth_;
+            float* row = rows_.data() + i * stride_;
             for (int64_t k = 0; k < width; ++k) row[k] = root * scale_[k] * column[k];
+            std::fill(row + depth_, row + stride_, 0.0f);
             right_[i] = centred() ? root * (1 - dot(column, origin_.data(), width)) : root;
         }
         const int64_t padded = round_up(size, kDotRows);
-        std::fill(rows_.data() + size * depth_, rows_.data() + padded * depth_, 0.0f);
+        std::fill(rows_.data() + size * stride_, rows_.data() + padded * stride_, 0.0f);
         system_.reset(size, 1);
         for (int64_t i = 0; i < size; i += kDotRows)
             for (int64_t j = i; j < size; j += kDotColumns) add_dots(i, j);
         system_.solve(right_.data());
         std::fill(x_.begin(), x_.end(), 0.0f);
-        for (int64_t i = 0; i < size; ++i) add_scaled(x_.data(), rows_.data() + i * depth_, right_[i], width);
+        for (int64_t i = 0; i < size; ++i) add_scaled(x_.data(), rows_.data() + i * stride_, right_[i], width);
     }
 
     // Add the inner products of kDotRows rows with kDotColumns others to the system. Not inlined: otherwise the sums
     // don't stay in registers.
     [[gnu::noinline]] void add_dots(int64_t first, int64_t second) {
-        const float* a = rows_.data() + first * depth_;
-        const float* b = rows_.data() + second * depth_;
+        const float* a = rows_.data() + first * stride_;
+        const float* b = rows_.data() + second * stride_;
         Lanes sums[kDotRows][kDotColumns] = {};
-        for (int64_t k = 0; k < depth_; k += kLanes) {
+        for (int64_t k = 0; k < stride_; k += kLanes) {
             Lanes right[kDotColumns];
-            for (int j = 0; j < kDotColumns; ++j) right[j] = lanes(b + j * depth_ + k);
+            for (int j = 0; j < kDotColumns; ++j) right[j] = lanes(b + j * stride_ + k);
 #pragma GCC unroll 4
             for (int i = 0; i < kDotRows; ++i) {
-                const Lanes left = lanes(a + i * depth_ + k);
+                const Lanes left = lanes(a + i * stride_ + k);
 #pragma GCC unroll 4
                 for (int j = 0; j < kDotColumns; ++j) sums[i][j] += left * right[j];
             }
@@ -201,7 +202,8 @@ class RowSolver {
 
     const Regression& regression_;
     const Unknowns& unknowns_;
-    int64_t depth_, block_, few_;
+    int64_t depth_, stride_;  // of a representation, and of a row of H
+    int64_t block_, few_;
     SymmetricSystem system_;
     Buffer rows_;                                       // H, or a chunk of its rows
     std::vector<float> scale_, origin_, x_, direction_, step_;

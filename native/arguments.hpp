@@ -72,7 +72,7 @@ void require_array(const Array& array) {
 inline Matrix matrix(const Table<float>& array) {
     require_array(array);
     require(array.shape(1) > 0 && array.shape(1) % kRowAlignment == 0,
-            "the length of a row must be a positive multiple of 16");
+            "the length of a row must be a positive multiple of 8");
     return {array.data(), static_cast<int64_t>(array.shape(0)), static_cast<int64_t>(array.shape(1))};
 }
 

@@ -43,8 +43,8 @@ double run_epoch(const Epoch& epoch, const Loss& loss, const Optimizer& optimize
     bool completed = false;
     switch (epoch.width) {
         case 32: return train_epoch(epoch, loss, optimizer, FixedWidth<32>{}, num_threads, monitor, completed);
-        case 64: return train_epoch(epoch, loss, optimizer, FixedWidth<64>{}, num_threads, monitor, completed);
-        case 80: return train_epoch(epoch, loss, optimizer, FixedWidth<80>{}, num_threads, monitor, completed);
+        case 56: return train_epoch(epoch, loss, optimizer, FixedWidth<56>{}, num_threads, monitor, completed);
+        case 72: return train_epoch(epoch, loss, optimizer, FixedWidth<72>{}, num_threads, monitor, completed);
         default: return train_epoch(epoch, loss, optimizer, AnyWidth{epoch.width}, num_threads, monitor, completed);
     }
 }

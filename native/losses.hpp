@@ -57,10 +57,11 @@ struct Logistic {
     template <class Step>
     Update sample(Step& step, const Example& example, Random&) const {
         const float score = step.score(example.item);
+        const auto [probability, integral] = sigmoid(score);
         Update update;
         update.item = example.item;
-        update.gradient = example.weight * (sigmoid(score) - example.target);
-        update.loss = example.weight * (softplus(score) - example.target * score);
+        update.gradient = example.weight * (probability - example.target);
+        update.loss = example.weight * (integral - example.target * score);
         return update;
     }
 };
@@ -94,11 +95,11 @@ struct Bpr {
         for (int draw = 0; draw < kMaxDraws; ++draw) {
             const int32_t other = examples.pool[random.below(examples.pool_size)];
             if (examples.positives.contains(example.user, other)) continue;
-            const float margin = step.margin(example.item, other);
+            const auto [error, loss] = sigmoid(-step.margin(example.item, other));
             update.item = example.item;
             update.other = other;
-            update.gradient = -example.weight * sigmoid(-margin);
-            update.loss = example.weight * softplus(-margin);
+            update.gradient = -example.weight * error;
+            update.loss = example.weight * loss;
             break;
         }
         return update;

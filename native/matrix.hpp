@@ -5,8 +5,10 @@
 
 namespace gingham {
 
-// Rows are padded to this many floats (64 bytes), so that loops over a row have no remainder.
-inline constexpr int kRowAlignment = 16;
+// Rows are padded to this many floats, so that loops over a row have no remainder.
+inline constexpr int kRowAlignment = 8;
+// The floats of a cache line.
+inline constexpr int kLineFloats = 16;
 
 // Length of a row of parameters: the embedding, the bias, and zeros up to a multiple of the alignment.
 inline int64_t padded_width(int64_t n_components) {
@@ -57,14 +59,14 @@ inline void prefetch(const void* address) {
 // Prefetch a row that threads share and only read: prefetching for writing would take the line from other cores. Into
 // the second-level cache, because the first is full of the rows in use.
 inline void prefetch_shared_row(const float* row, int64_t length) {
-    for (int64_t offset = 0; offset < length; offset += kRowAlignment) {
+    for (int64_t offset = 0; offset < length; offset += kLineFloats) {
         __builtin_prefetch(row + offset, 0, 2);
         __asm__ volatile("");
     }
 }
 
 inline void prefetch_row(const float* row, int64_t length) {
-    for (int64_t offset = 0; offset < length; offset += kRowAlignment) prefetch(row + offset);
+    for (int64_t offset = 0; offset < length; offset += kLineFloats) prefetch(row + offset);
 }
 
 }  // namespace gingham

@@ -126,7 +126,8 @@ class Phases {
     }
 
   private:
-    static constexpr int kSpins = 2000;
+    // A thread that waits first spins, then lets other threads run, and then sleeps.
+    static constexpr int kSpins = 300, kYields = 300;
 
     int64_t end(int32_t phase) const { return (int64_t{phase} + 1) * n_pieces_; }
 
@@ -140,10 +141,14 @@ class Phases {
     }
 
     int32_t wait_for_next(int32_t phase) const {
-        for (int spin = 0; spin < kSpins; ++spin) {
+        for (int attempt = 0; attempt < kSpins + kYields; ++attempt) {
             const int32_t open = open_.load(std::memory_order_acquire);
             if (open > phase) return open;
-            pause();
+            if (attempt < kSpins) {
+                pause();
+            } else {
+                std::this_thread::yield();
+            }
         }
         open_.wait(phase, std::memory_order_acquire);
         return open_.load(std::memory_order_acquire);

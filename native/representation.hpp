@@ -19,11 +19,15 @@ struct AnyWidth {
 // Several partial sums hide the latency of the additions.
 template <class Width>
 float dot(const float* __restrict a, const float* __restrict b, Width width) {
-    float lanes[kRowAlignment] = {};
-    for (int64_t j = 0; j < width; j += kRowAlignment)
-        for (int lane = 0; lane < kRowAlignment; ++lane) lanes[lane] += a[j + lane] * b[j + lane];
+    constexpr int kSums = 2 * kRowAlignment;
+    float sums[kSums] = {};
+    int64_t j = 0;
+    for (; j + kSums <= width; j += kSums)
+        for (int at = 0; at < kSums; ++at) sums[at] += a[j + at] * b[j + at];
+    for (; j < width; j += kRowAlignment)
+        for (int at = 0; at < kRowAlignment; ++at) sums[at] += a[j + at] * b[j + at];
     float sum = 0;
-    for (int lane = 0; lane < kRowAlignment; ++lane) sum += lanes[lane];
+    for (int at = 0; at < kSums; ++at) sum += sums[at];
     return sum;
 }
 

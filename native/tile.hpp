@@ -37,13 +37,13 @@ inline const Lanes& lanes(const float* at) { return *reinterpret_cast<const Lane
 // Zero-initialized memory that starts at a cache line: a vector across two lines is read twice.
 class Buffer {
   public:
-    explicit Buffer(int64_t size) : lines_(round_up(size, kRowAlignment) / kRowAlignment) {}
+    explicit Buffer(int64_t size) : lines_(round_up(size, kLineFloats) / kLineFloats) {}
 
     float* data() { return reinterpret_cast<float*>(lines_.data()); }
 
   private:
-    struct alignas(kRowAlignment * sizeof(float)) Line {
-        float floats[kRowAlignment];
+    struct alignas(kLineFloats * sizeof(float)) Line {
+        float floats[kLineFloats];
     };
     std::vector<Line> lines_;
 };

@@ -55,21 +55,18 @@ class Trainer {
     // So few steps of a block are not worth another thread, or another piece.
     static constexpr int64_t kStepsOfThread = 64, kStepsOfPiece = 128;
     static constexpr int kMostPieces = 16;
-    // How many updates ahead the second phase fetches what it needs first, and then what that leads to.
-    static constexpr int kFar = 12, kNear = 3;
-    static constexpr FixedWidth<kRowAlignment> kRun{};
-    // Sums of learning rates are integers, because their order varies.
-    static constexpr double kRateUnit = double(int64_t{1} << 32);
+    // How many updates ahead the second phase fetches what it needs.
+    static constexpr int kAhead = 12;
 
+    using Queues = std::array<Queue, kOwners>;
     struct Lane {
         double loss = 0;
-        int64_t rate = 0;  // the sum of learning rates, in units of 1 / kRateUnit
+        RateSum rate;
     };
     struct alignas(64) Piece {
-        // By class of owners if items have no features; otherwise all updates are in the first.
-        std::array<Queue, kOwners> items;
-        Queue users;
-        int64_t first_slot = 0, n_updates = 0, rate = 0;
+        Queues items, users;  // by class of owners
+        int64_t first_slot = 0, n_updates = 0;
+        RateSum rate;
     };
 
     int useful_threads(int num_threads) const {
@@ -80,7 +77,7 @@ class Trainer {
     int count_pieces() const {
         if (n_threads_ == 1) return 1;
         const auto useful = std::bit_floor(static_cast<uint64_t>(epoch_.plan.largest_block() / kStepsOfPiece));
-        return static_cast<int>(std::clamp<uint64_t>(useful, Division::least_pieces(n_threads_), kMostPieces));
+        return static_cast<int>(std::clamp<uint64_t>(useful, std::bit_ceil(static_cast<unsigned>(n_threads_)), kMostPieces));
     }
     int64_t lay_out() {
         int64_t slots = 0;
@@ -103,8 +100,8 @@ class Trainer {
 
     void train(const Loss& loss, Step<W>& step, float* scratch, int number, Range block, Progress& progress) {
         Piece& piece = pieces_[number];
-        for (Queue& queue : piece.items) queue.clear();
-        piece.users.clear();
+        for (auto* queues : {&piece.items, &piece.users})
+            for (Queue& queue : *queues) queue.clear();
         int64_t slot = piece.first_slot;
         LookAhead<Loss> look_ahead(epoch_, loss, orders_, lanes_of(number), block);
         while (const auto* planned = look_ahead.next()) {
@@ -116,9 +113,9 @@ class Trainer {
             Lane& lane = lanes_[planned->lane];
             lane.loss += update.loss;
             if (scales_) weights_[slot] = 1.0f / (count_rows(example.user, update) * (epoch_.n_components + 1));
-            update_user(example.user, step.difference(), update.gradient, slot, piece, lane);
-            queue_item(update.item, update.gradient, slot, piece);
-            if (update.other >= 0) queue_item(update.other, -update.gradient, slot, piece);
+            update_user(example.user, step.difference(), update.gradient, slot, piece.users, lane);
+            queue_item(update.item, update.gradient, slot, piece.items);
+            if (update.other >= 0) queue_item(update.other, -update.gradient, slot, piece.items);
             ++slot;
         }
         piece.n_updates = slot - piece.first_slot;
@@ -130,54 +127,43 @@ class Trainer {
         }
     }
 
-    void update_user(
-        int64_t user, const float* direction, float gradient, int64_t slot, Piece& piece, Lane& lane) {
-        const Side& users = epoch_.users;
-        if (users.identity) {
-            lane.rate += update_row(users, user, direction, gradient, slot, {0, width_});
-            return;
-        }
-        bool shares = false;
-        for (int64_t at = users.features.begin(user); at < users.features.end(user); ++at) {
-            const int32_t row = users.features.indices[at];
-            if (users.owners[row] == kLaneOwned)
-                lane.rate += update_row(users, row, direction, gradient * users.features.data[at], slot, {0, width_});
+    void update_user(int64_t user, const float* direction, float gradient, int64_t slot, Queues& queues, Lane& lane) {
+        for_each_row(epoch_.users, user, gradient, [&](int32_t row, float weighted) {
+            const uint8_t owner = epoch_.users.owners[row];
+            if (owner == kLaneOwned)
+                lane.rate.add(update_row(epoch_.users, row, direction, weighted, slot));
             else
-                shares = true;
-        }
-        if (shares) piece.users.push_back(queued(users, user, slot, gradient));
+                queues[class_of(owner)].push({row, static_cast<int32_t>(slot), weighted});
+        });
+    }
+    void queue_item(int32_t item, float gradient, int64_t slot, Queues& queues) const {
+        for_each_row(epoch_.items, item, gradient, [&](int32_t row, float weighted) {
+            queues[class_of(epoch_.items.owners[row])].push({row, static_cast<int32_t>(slot), weighted});
+        });
     }
 
-    void queue_item(int32_t item, float gradient, int64_t slot, Piece& piece) const {
-        const Side& items = epoch_.items;
-        const int number = items.identity ? item_division_.class_of(items.owners[item]) : 0;
-        piece.items[number].push_back(queued(items, item, slot, gradient));
+    // Visit the rows of an entity with the gradients of their weights.
+    template <class Visit>
+    static void for_each_row(const Side& side, int64_t entity, float gradient, Visit visit) {
+        if (side.identity) return visit(static_cast<int32_t>(entity), gradient);
+        for (int64_t at = side.features.begin(entity); at < side.features.end(entity); ++at)
+            visit(side.features.indices[at], gradient * side.features.data[at]);
     }
 
-    static QueuedUpdate queued(const Side& side, int64_t entity, int64_t slot, float gradient) {
-        const int64_t first = side.identity ? entity : side.features.begin(entity);
-        const int64_t size = side.identity ? 1 : side.features.end(entity) - first;
-        return {first, static_cast<int32_t>(size), static_cast<int32_t>(slot), gradient};
-    }
+    // The class of an owner's rows: the second phase has a piece for each.
+    int class_of(uint8_t owner) const { return owner & (n_pieces_ - 1); }
 
-    // Update some columns of a row; return its part in the step's mean learning rate. The columns are updated in runs of
-    // one length, so that the result does not depend on how they are divided.
-    int64_t update_row(const Side& side, int64_t row, const float* direction, float gradient, int64_t slot,
-                       Range columns) const {
+    // Update a row; return its part in the step's mean learning rate.
+    RateSum update_row(const Side& side, int64_t row, const float* direction, float gradient, int64_t slot) const {
         float* state = side.state.row(row);
-        int64_t rate = 0;
-        for (int64_t first = columns.first; first < columns.last; first += kRowAlignment) {
-            const Row parts{state + first, state + width_ + first, state + 2 * width_ + first};
-            if (!scales_) {
-                gingham::update(optimizer_, parts, direction + first, gradient, side.penalty.regularization, kRun);
-                continue;
-            }
-            const int used = static_cast<int>(epoch_.n_components + 1 - first);
-            const Penalty penalty{side.penalty.regularization / side.scale, side.penalty.alpha};
-            const float sum = update_scaled(optimizer_, parts, direction + first, gradient, penalty, used, kRun);
-            rate += std::llround(kRateUnit * weights_[slot] * sum);
+        const Row parts{state, state + width_, state + 2 * width_};
+        const Penalty& penalty = side.penalty;
+        if (!scales_) {
+            gingham::update(optimizer_, parts, direction, gradient, penalty.regularization, width_);
+            return {};
         }
-        return rate;
+        return update_scaled(optimizer_, parts, direction, gradient, {penalty.regularization / side.scale, penalty.alpha},
+                             weights_[slot], epoch_.n_components + 1, width_);
     }
 
     int64_t count_rows(int64_t user, const Update& update) const {
@@ -191,108 +177,42 @@ class Trainer {
     // Second phase ----------------------------------------------------------------------------------------------------
 
     void apply(int number, Range block) {
-        int64_t& rate = pieces_[number].rate;
-        if (epoch_.items.identity)
-            rate += apply_rows(number);
-        else
-            rate += apply_features(epoch_.items, item_division_, user_rows_, number,
-                                   [](const Piece& piece) -> auto& { return piece.items[0]; });
-        if (queues_users_)
-            rate += apply_features(epoch_.users, user_division_, differences_, number,
-                                   [](const Piece& piece) -> auto& { return piece.users; });
+        RateSum& rate = pieces_[number].rate;
+        rate.add(apply_updates(epoch_.items, user_rows_, number, &Piece::items));
+        if (queues_users_) rate.add(apply_updates(epoch_.users, differences_, number, &Piece::users));
         if (!caches()) return;
         const Range rows = share_of(refresh(block.first, block.last), number);
         for (int64_t at = rows.first; at < rows.last; ++at)
-            std::copy_n(refreshed_.row(at), epoch_.width, epoch_.item_cache.row(refreshed_item(block, at)));
+            std::copy_n(refreshed_.row(at), width_, epoch_.item_cache.row(refreshed_item(block, at)));
     }
 
-    // Apply the updates of a class of items that are rows themselves.
-    int64_t apply_rows(int number) const {
-        const Side& items = epoch_.items;
-        int64_t rate = 0;
-        for_each_queued(
-            [&](const Piece& piece) -> auto& { return piece.items[number]; },
-            [&](const QueuedUpdate& later) {
-                prefetch_row(items.state.row(later.row), items.state.stride);
-                prefetch_row(user_rows_.row(later.slot), width_);
-            },
-            [](const QueuedUpdate&) {},
-            [&](const QueuedUpdate& update) {
-                rate += update_row(items, update.row, user_rows_.row(update.slot), update.gradient, update.slot,
-                                   {0, width_});
-            });
-        return rate;
-    }
-
-    // Apply the updates of the shared rows of features, or of the columns and the class of them that belong to a piece.
+    // Apply a side's queued updates of a class of rows, in the order of lanes.
     //
     // A feature that two items of a step have is updated in both directions and hardly moves, but both gradients enter the
     // optimizer's memory, as in LightFM. Without them, steps stay too large with adagrad and never grow with adadelta.
-    template <class QueueOf>
-    int64_t apply_features(
-        const Side& side, const Division& division, const Rows& vectors, int number, QueueOf queue_of) const {
-        const int own_class = number % division.n_classes;
-        const Range columns = division.part(number, width_);
-        if (columns.first >= columns.last) return 0;
-        int64_t rate = 0;
-        for_each_queued(
-            queue_of,
-            [&](const QueuedUpdate& later) {
-                prefetch(side.features.indices + later.row);
-                prefetch(side.features.data + later.row);
-                prefetch(side.features.indices + later.row + later.size);
-                prefetch(side.features.data + later.row + later.size);
-            },
-            [&](const QueuedUpdate& later) {
-                const int64_t length = columns.last - columns.first;
-                prefetch_row(vectors.row(later.slot) + columns.first, length);
-                if (later.size == 0) return;
-                const float* row = side.state.row(side.features.indices[later.row]) + columns.first;
-                for (int part = 0; part < Optimizer::kParts; ++part) prefetch_row(row + part * width_, length);
-            },
-            [&](const QueuedUpdate& update) {
-                const float* vector = vectors.row(update.slot);
-                for (int64_t at = update.row; at < update.row + update.size; ++at) {
-                    const int32_t row = side.features.indices[at];
-                    const uint8_t owner = side.owners[row];
-                    if (owner == kLaneOwned || division.class_of(owner) != own_class) continue;
-                    rate += update_row(side, row, vector, update.gradient * side.features.data[at], update.slot, columns);
+    RateSum apply_updates(const Side& side, const Rows& vectors, int number, Queues Piece::*queues) const {
+        RateSum rate;
+        for (int piece = 0; piece < n_pieces_; ++piece) {
+            const Queue& queue = (pieces_[piece].*queues)[number];
+            const Queue* after = piece + 1 < n_pieces_ ? &(pieces_[piece + 1].*queues)[number] : nullptr;
+            const size_t size = queue.size();
+            for (size_t at = 0; at < size; ++at) {
+                // The first updates of the next queue follow the last of this one.
+                if (at + kAhead < size) {
+                    prefetch_update(side, vectors, queue[at + kAhead], queue[at + kAhead - 1].slot);
+                } else if (after && at + kAhead - size < after->size()) {
+                    prefetch_update(side, vectors, (*after)[at + kAhead - size], -1);
                 }
-            });
+                const QueuedUpdate& update = queue[at];
+                rate.add(update_row(side, update.row, vectors.row(update.slot), update.gradient, update.slot));
+            }
+        }
         return rate;
     }
-
-    // Visit the updates of the pieces' queues in the order of lanes; visit each before that, some updates ahead.
-    template <class QueueOf, class Far, class Near, class Visit>
-    void for_each_queued(QueueOf queue_of, Far far, Near near, Visit visit) const {
-        Cursor<QueueOf> farther{*this, queue_of}, nearer{*this, queue_of}, current{*this, queue_of};
-        const auto advance = [](auto& cursor, auto& function) {
-            if (const QueuedUpdate* update = cursor.next()) function(*update);
-        };
-        for (int update = 0; update < kFar; ++update) advance(farther, far);
-        for (int update = 0; update < kNear; ++update) advance(nearer, near);
-        while (const QueuedUpdate* update = current.next()) {
-            advance(farther, far);
-            advance(nearer, near);
-            visit(*update);
-        }
+    void prefetch_update(const Side& side, const Rows& vectors, const QueuedUpdate& update, int32_t fetched_slot) const {
+        prefetch_row(side.state.row(update.row), side.state.stride);
+        if (update.slot != fetched_slot) prefetch_row(vectors.row(update.slot), width_);
     }
-
-    template <class QueueOf>
-    struct Cursor {
-        const Trainer& trainer;
-        QueueOf queue_of;
-        int piece = 0;
-        size_t at = 0;
-
-        const QueuedUpdate* next() {
-            for (; piece < trainer.n_pieces_; ++piece, at = 0) {
-                const Queue& queue = queue_of(trainer.pieces_[piece]);
-                if (at < queue.size()) return &queue[at++];
-            }
-            return nullptr;
-        }
-    };
 
     // The search's cache ----------------------------------------------------------------------------------------------
 
@@ -318,14 +238,15 @@ class Trainer {
     // Grow the scales of both sides by what the steps of a block ask for.
     void shrink() {
         if (!scales_) return;
-        int64_t total = 0, n_steps = 0;
-        for (Lane& lane : lanes_) total += std::exchange(lane.rate, 0);
+        RateSum total;
+        int64_t n_steps = 0;
+        for (Lane& lane : lanes_) total.add(std::exchange(lane.rate, {}));
         for (Piece& piece : pieces_) {
-            total += std::exchange(piece.rate, 0);
+            total.add(std::exchange(piece.rate, {}));
             n_steps += piece.n_updates;
         }
         if (n_steps == 0) return;
-        const double rate = total / kRateUnit / n_steps;
+        const double rate = total.value() / n_steps;
         for (Side* side : {&epoch_.users, &epoch_.items}) {
             const double growth = std::exp(std::min(n_steps * std::log1p(side->penalty.alpha * rate), kMostGrowth));
             side->scale = static_cast<float>(side->scale * growth);
@@ -357,8 +278,6 @@ class Trainer {
     int n_threads_, n_pieces_;
     std::array<Piece, kMostPieces> pieces_;
     std::array<Lane, kNumLanes> lanes_;
-    Division item_division_{epoch_.items, width_, n_pieces_, n_threads_};
-    Division user_division_{epoch_.users, width_, n_pieces_, n_threads_};
     int64_t n_slots_;
     bool queues_users_ = shares_users(), scales_ = scales();
     Rows user_rows_, differences_;  // by slot: the user's vector, and the direction of the user's gradient

@@ -1,22 +1,18 @@
-// Updates of shared rows between the two phases of a block: the vectors, the queues, and how the second phase is divided.
+// Updates of shared rows between the two phases of a block.
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <vector>
 
-#include "lanes.hpp"
 #include "matrix.hpp"
-#include "parallel.hpp"
-#include "representation.hpp"
 
 namespace gingham {
 
-// Rows of floats that start at cache lines.
+// Rows of floats; the first starts at a cache line.
 class Rows {
   public:
-    Rows(int64_t rows, int64_t width) : memory_(rows * width + kRowAlignment) {
+    Rows(int64_t rows, int64_t width) : memory_(rows * width + kLineFloats) {
         const auto address = reinterpret_cast<uintptr_t>(memory_.data());
         matrix_ = {memory_.data() + (-address % 64) / sizeof(float), rows, width};
     }
@@ -27,38 +23,28 @@ class Rows {
     Matrix matrix_;
 };
 
-// An update of the shared rows of a user or item: they move along -gradient * the vector in the slot.
+// An update of a shared row: it moves along -gradient * the vector in the slot.
 struct QueuedUpdate {
-    int64_t row;   // the row of an entity without features, or else the place of its first feature
-    int32_t size;  // the number of its features
-    int32_t slot;
+    int32_t row, slot;
     float gradient;
 };
 
-using Queue = std::vector<QueuedUpdate>;
-
-// How the second phase of a side is divided into pieces: by classes of owners, and by columns of parameters. Features are
-// divided by columns first: then pieces are equally large, and all rows of an entity are updated while its vector is in
-// the cache.
-struct Division {
-    int n_classes;
-    int n_parts = 1;
-    int64_t columns;  // of a part
-
-    Division(const Side& side, int64_t width, int n_pieces, int n_threads) : n_classes(n_pieces), columns(width) {
-        if (side.identity) return;
-        const int wanted = least_pieces(n_threads);
-        n_parts = std::min(wanted, static_cast<int>(std::bit_floor(static_cast<uint64_t>(width / kRowAlignment))));
-        n_classes = std::max(1, wanted / n_parts);
-        columns = (width / n_parts + kRowAlignment - 1) / kRowAlignment * kRowAlignment;
+// A vector whose push() is inlined: with many features it would take a tenth of the time.
+class Queue {
+  public:
+    void clear() { size_ = 0; }
+    void push(const QueuedUpdate& update) {
+        if (size_ == memory_.size()) grow();
+        memory_[size_++] = update;
     }
-    // Features are divided into so many pieces.
-    static int least_pieces(int n_threads) { return static_cast<int>(std::bit_ceil(static_cast<unsigned>(n_threads))); }
-    int class_of(uint8_t owner) const { return owner % n_classes; }
-    Range part(int piece, int64_t width) const {
-        const int64_t first = std::min(piece / n_classes * columns, width);
-        return {first, std::min(first + columns, width)};
-    }
+    size_t size() const { return size_; }
+    const QueuedUpdate& operator[](size_t at) const { return memory_[at]; }
+
+  private:
+    [[gnu::noinline]] void grow() { memory_.resize(std::max<size_t>(64, 2 * size_)); }
+
+    std::vector<QueuedUpdate> memory_;
+    size_t size_ = 0;
 };
 
 }  // namespace gingham

@@ -31,7 +31,7 @@ def aligned(rows: int, columns: int) -> Floats:
     Parameters
     ----------
     rows, columns : int
-        The shape. With a multiple of 16 columns, every row starts a cache line.
+        The shape.
 
     Returns
     -------

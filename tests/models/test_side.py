@@ -33,7 +33,7 @@ def initial(**changes: Any) -> Side:
     return Side.initial(**given | changes)
 
 
-@pytest.mark.parametrize(("n_components", "width"), [(1, 16), (15, 16), (16, 32), (31, 32), (50, 64)])
+@pytest.mark.parametrize(("n_components", "width"), [(1, 8), (7, 8), (8, 16), (15, 16), (16, 24), (31, 32), (50, 56)])
 @pytest.mark.parametrize(("schedule", "memory"), [("adagrad", [1.0]), ("adadelta", [0.0, 0.0])])
 def test_a_row_holds_parameters_and_the_optimizers_memory(
     n_components: int, width: int, schedule: str, memory: list[float]
@@ -76,7 +76,7 @@ def test_what_training_cannot_meet_begins_with_zeros() -> None:
     active = np.array([True, False, True, True, False, True])
     side = initial(active=active)
     np.testing.assert_array_equal(side.embeddings.any(axis=1), active)
-    assert (side.state[:, 16:] == 1).all()
+    assert (side.state[:, 8:] == 1).all()
 
 
 def test_a_feature_is_met_with_any_active_entity_that_has_it() -> None:
@@ -110,7 +110,7 @@ def test_rows_are_the_state_or_sums_of_it() -> None:
         (side.rows(FEATURES[[4, 4, 0]]), FEATURES[[4, 4, 0]]),
         (side.rows_of(np.array([4, 4, 0], np.int32)), FEATURES[[4, 4, 0]]),
     ):
-        assert rows.shape == (features.shape[0], 16)
+        assert rows.shape == (features.shape[0], 8)
         assert rows.dtype == np.float32
         np.testing.assert_allclose(rows[:, :5], features @ side.embeddings, atol=1e-6)
         np.testing.assert_allclose(rows[:, 5], features @ side.biases, atol=1e-6)
@@ -124,7 +124,7 @@ def test_rows_of_some_entities_are_their_own(features: Any, entities: Any) -> No
     before, chosen = side.state.copy(), np.array(entities, np.int32)
     rows = side.rows_of(chosen)
     assert rows.flags.c_contiguous
-    np.testing.assert_array_equal(rows, before[chosen, :16])
+    np.testing.assert_array_equal(rows, before[chosen, :8])
     rows[:] = 5
     np.testing.assert_array_equal(side.state, before)
 

@@ -192,12 +192,12 @@ def test_parameters_are_the_decaying_mean_of_those_of_each_epoch(schedule: str) 
     averaged, shown = per_epoch(6, learning_schedule=schedule, averaging=0.7)
     assert [epoch.loss for epoch in averaged.history_] == [epoch.loss for epoch in plain.history_]
     for name, first in states[0].items():
-        mean = first[:, :16].astype(float)
+        mean = first[:, :8].astype(float)
         for trained, now in zip(states, shown, strict=True):
-            mean = 0.7 * mean + 0.3 * trained[name][:, :16]
-            np.testing.assert_allclose(now[name][:, :16], mean, atol=1e-6)
+            mean = 0.7 * mean + 0.3 * trained[name][:, :8]
+            np.testing.assert_allclose(now[name][:, :8], mean, atol=1e-6)
             # The optimizer's memory is that of training itself.
-            np.testing.assert_array_equal(now[name][:, 16:], trained[name][:, 16:])
+            np.testing.assert_array_equal(now[name][:, 8:], trained[name][:, 8:])
     assert_same(state(averaged), shown[-1])
 
 

@@ -22,7 +22,7 @@ def represent(features: sp.csr_matrix, state: Floats, width: int) -> Floats:
 def problems(draw: st.DrawFn) -> tuple[sp.csr_matrix, Floats, int]:
     """Draw rows of features, a state of one to three parts, and the width of a part."""
     n_rows, n_features = draw(st.integers(0, 20)), draw(st.integers(0, 20))
-    width, parts = 16 * draw(st.integers(1, 8)), draw(st.integers(1, 3))
+    width, parts = 8 * draw(st.integers(1, 16)), draw(st.integers(1, 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows = rng.normal(size=(n_rows, n_features)) * (rng.random((n_rows, n_features)) < draw(st.floats(0, 1)))
     return (
@@ -55,7 +55,7 @@ def test_a_single_feature_of_weight_one_is_copied() -> None:
         ((2, 16), "a row for each row of features"),
         ((4, 16), "a row for each row of features"),
         ((3, 48), "a row for each row of features"),
-        ((3, 17), "a positive multiple of 16"),
+        ((3, 17), "a positive multiple of 8"),
     ],
 )
 def test_out_of_wrong_shape_is_refused(shape: tuple[int, int], words: str) -> None:
