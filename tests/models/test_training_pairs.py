@@ -72,7 +72,7 @@ def test_an_explicit_zero_is_an_entry() -> None:
     assert bpr.pool.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("loss", [*RANKING, "logistic"])
+@pytest.mark.parametrize("loss", ["warp", "warp-kos", "logistic"])
 def test_positives_are_sorted_rows_without_the_rest(loss: str) -> None:
     indptr, indices, weight = of(None, loss).positives
     assert (indptr.dtype, indices.dtype) == (np.int64, np.int32)
@@ -81,7 +81,14 @@ def test_positives_are_sorted_rows_without_the_rest(loss: str) -> None:
     assert weight is None
 
 
-@pytest.mark.parametrize("loss", RANKING)
+def test_all_entries_are_no_negatives_of_bpr() -> None:
+    indptr, indices, weight = of(None, "bpr").positives
+    assert indptr.tolist() == [0, 2, 4, 5, 5]
+    assert indices.tolist() == [0, 3, 1, 2, 1]
+    assert weight is None
+
+
+@pytest.mark.parametrize("loss", ["warp", "warp-kos"])
 def test_weights_go_with_their_pairs(loss: str) -> None:
     training = of(weights([5, 6, 7, 0, 9]), loss)
     assert training.examples[2] is not None

@@ -1,7 +1,7 @@
 """Fit a model and continue its training, with the engine of HybridMF."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham import errors
-from gingham.arrays import Matrix, pattern
+from gingham.arrays import Matrix
 from gingham.lightfm.arguments import require_flags, require_threads
 from gingham.lightfm.errors import ParameterError, translated
 from gingham.lightfm.matrices import as_coo, feature_rows, observations, positive_weights
@@ -170,8 +170,6 @@ class Trainer(Scorer):
         weights = positive_weights(observed, entries) if loss.draws_positives else None
         # The examples are stored in the same order in every call, so that two calls equal one; epochs reorder them.
         pairs = TrainingPairs.of_observations(observed, entries, features, weights, loss, seed=0)
-        if hybrid.loss == "bpr":
-            pairs = replace(pairs, positives=(*pattern(entries), None))  # as in LightFM, it draws none of the entries
         if 0 in coo.shape:  # without positives LightFM trains nothing, but without users or items it fails
             pairs.require_some(entries, loss)
         is_trained = len(pairs) > 0 and (self.max_sampled > 0 or not loss.searches)

@@ -71,8 +71,8 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     loss : {"warp", "warp-kos", "bpr", "logistic"}
         The loss. "warp" (default) searches for a negative that ranks above the positive, and takes larger steps the
         fewer draws that needs [2]_. "warp-kos" does the same for the k-th best of n of the user's positives [3]_. "bpr"
-        ranks a positive above one negative, sampled by popularity [4]_. "logistic" classifies positives and negatives,
-        which are entries of zero or less, and needs some of these.
+        ranks a positive above one item without an entry of the user, sampled by popularity [4]_. "logistic" classifies
+        positives and negatives, which are entries of zero or less, and needs some of these.
     learning_schedule : {"adagrad", "adadelta"}
         How step sizes adapt [5]_ [6]_; "adagrad" by default.
     learning_rate : float

@@ -18,6 +18,8 @@ class Loss:
     searches : bool
         Whether negatives are searched in the whole catalogue, so that training can reach every item and all items
         start with random embeddings. Otherwise only items with interactions do.
+    avoids_entries : bool
+        Whether a sampled negative is none of the user's entries; otherwise it is only none of the user's positives.
     draws_positives : bool
         Whether a step draws several of the user's positives, and so needs the weights of all of them.
     """
@@ -25,6 +27,7 @@ class Loss:
     name: str
     needs_negatives: bool = False
     searches: bool = False
+    avoids_entries: bool = False
     draws_positives: bool = False
 
 
@@ -32,7 +35,7 @@ LOSSES: Mapping[str, Loss] = {
     loss.name: loss
     for loss in (
         Loss("logistic", needs_negatives=True),
-        Loss("bpr"),
+        Loss("bpr", avoids_entries=True),
         Loss("warp", searches=True),
         Loss("warp-kos", searches=True, draws_positives=True),
     )
