@@ -149,7 +149,15 @@ def test_heavier_pairs_win(loss: str, heavier: int) -> None:
     assert model.item_biases.argmax() == heavier
 
 
-@pytest.mark.parametrize("loss", RANKING)
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_bpr_draws_no_entry_of_the_user(value: float) -> None:
+    # All items are entries of every user, so there are no negatives.
+    matrix = sp.csr_matrix((np.tile([1.0, value], 20), (np.repeat(np.arange(20), 2), np.tile([0, 1], 20))), (20, 2))
+    start, end = (HybridMF(4, "bpr", random_state=1, epochs=epochs).fit(matrix, num_threads=1) for epochs in (1, 10))
+    assert_same(state(start), state(end))
+
+
+@pytest.mark.parametrize("loss", ["warp", "warp-kos"])
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_zero_or_less_is_no_positive_and_may_be_drawn_as_a_negative(loss: str, value: float) -> None:
     # For everybody item 0 is a positive, item 1 an entry of `value` and the rest is unknown.

@@ -19,7 +19,7 @@ class Loss:
         Whether negatives are searched in the whole catalogue, so that training can reach every item and all items
         start with random embeddings. Otherwise only items with interactions do.
     avoids_entries : bool
-        Whether a sampled negative is none of the user's entries; otherwise it is only none of the user's positives.
+        Whether a sampled negative is never one of the user's entries; otherwise it may be one that is not positive.
     draws_positives : bool
         Whether a step draws several of the user's positives, and so needs the weights of all of them.
     """

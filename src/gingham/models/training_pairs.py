@@ -47,8 +47,8 @@ class TrainingPairs:
     owners : pair of uint8 arrays
         The owner of each row of users' and of items' state.
     positives
-        The items of each user that are no negatives, as sparse rows, and their weights (None if all are 1). They are
-        positives, or all entries if the loss avoids these.
+        The positive items of each user as sparse rows, or all items of the user's entries if the loss avoids these; and
+        their weights (None if all are 1).
     pool : int32 array
         The items of all entries: drawing from it draws an item by its popularity.
     active : pair of bool arrays
@@ -162,12 +162,12 @@ class TrainingPairs:
         active = [np.bincount(index, minlength=size) > 0 for index, size in zip(entities, matrix.shape, strict=True)]
         if loss.searches:
             active[1][:] = True
-        no_negative = np.full(matrix.nnz, True) if loss.avoids_entries else matrix.data > 0
+        avoided = np.full(matrix.nnz, True) if loss.avoids_entries else matrix.data > 0
         return cls(
             examples,
             lanes,
             owners,
-            (*_rows(matrix, no_negative), None if positive_weights is None else positive_weights[no_negative]),
+            (*_rows(matrix, avoided), None if positive_weights is None else positive_weights[avoided]),
             matrix.indices.astype(np.int32, copy=False),
             (active[0], active[1]),
         )
