@@ -30,9 +30,9 @@ REPOSITORY = Path(__file__).parent.parent
 COMPONENTS = 50
 # Epochs of a timed call, which includes preparations that are done once per fit.
 EPOCHS = 5
-LOSSES = ("warp", "bpr", "logistic", "warp-kos")
-# The least speed-up of an epoch for one and two threads; None where there is no target.
+# The losses, and the least speed-up of an epoch for one and two threads; None where there is no target.
 LEAST = {"warp": (8, 6), "bpr": (7, None), "logistic": (6, None), "warp-kos": (6, None)}
+LOSSES = tuple(LEAST)
 SCHEDULES = ("adagrad", "adadelta")
 # Epochs after which quality is measured, and the number of seeds: early results differ more between seeds.
 SEEDS = {5: 10, 20: 3}

@@ -1,4 +1,4 @@
-// Step sizes: Adagrad (Duchi et al. 2011) and Adadelta (Zeiler 2012), a row of parameters at a time.
+// Step sizes: Adagrad (Duchi et al. 2011) and Adadelta (Zeiler 2012), one row of parameters at a time.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,8 @@ struct Row {
     float* __restrict momentum;
 };
 
-// Eight neighbours of a row, computed alike: the compiler's own vector type. So a row's result does not depend on how its
-// columns are divided. `Bits` are the same as integers.
+// Neighbours in a row, in the compiler's own vector type: GCC unrolls a loop over so few floats before it can make vectors
+// of them. `Bits` are the same as integers.
 typedef float Floats __attribute__((vector_size(kRowAlignment * sizeof(float)), aligned(sizeof(float)), may_alias));
 typedef int32_t Bits __attribute__((vector_size(kRowAlignment * sizeof(float))));
 

@@ -150,7 +150,7 @@ class Trainer {
             visit(side.features.indices[at], gradient * side.features.data[at]);
     }
 
-    // The class of an owner's rows: the second phase has a piece for each.
+    // The class of an owner's rows: the second phase has a piece for each. The number of pieces is a power of two.
     int class_of(uint8_t owner) const { return owner & (n_pieces_ - 1); }
 
     // Update a row; return its part in the step's mean learning rate.

@@ -21,8 +21,7 @@ from .comparisons import (
 from .problem import SCHEDULES, Floats, Model, Settings
 from .twin import Twin
 
-# Widths that have their own compiled code, with and without padding, and two others: 16, 16, 32, 64, 80 and 112 floats
-# per row.
+# Widths with and without padding, and with and without compiled code of their own: 8, 16, 32, 56, 72 and 104 floats.
 N_COMPONENTS = (1, 10, 31, 50, 70, 100)
 SEED = 1
 

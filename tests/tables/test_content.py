@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gingham.errors import TableError
@@ -131,6 +132,17 @@ def test_a_bomb_ends_in_one_sentence_where_memory_is_limited(tmp_path: Path) -> 
 def test_a_damaged_archive_is_refused(tmp_path: Path, data: bytes, words: str) -> None:
     (tmp_path / "sales.zip").write_bytes(data)
     with pytest.raises(ContentError, match=words):
+        collect(read_chunks(str(tmp_path / "sales.zip")))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_members_are_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "sales.zip", "w", method) as archive:
+        archive.writestr("sales.csv", np.random.default_rng(0).bytes(10_000))
+    data = bytearray((tmp_path / "sales.zip").read_bytes())
+    data[60:200] = bytes(140)
+    (tmp_path / "sales.zip").write_bytes(data)
+    with pytest.raises(ContentError, match="compressed file is damaged"):
         collect(read_chunks(str(tmp_path / "sales.zip")))
 
 

@@ -13,6 +13,10 @@ from typing import IO
 import polars as pl
 
 try:
+    from lzma import LZMAError
+except ModuleNotFoundError:  # Python was built without it, and can't open such archives
+    LZMAError = zipfile.BadZipFile  # type: ignore[assignment,misc]
+try:
     import resource
 except ModuleNotFoundError:  # on Windows
     resource = None  # type: ignore[assignment]
@@ -149,14 +153,23 @@ def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
                 member = _only_member(archive)
                 if member.file_size > (limit := _limit()):
                     raise _too_large(limit)
-                with archive.open(member) as stream:
+                with _open_member(archive, member) as stream:
                     yield stream
         else:
             with gzip.open(file) as stream:
                 yield stream
-    except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+    except (EOFError, zlib.error, LZMAError, zipfile.BadZipFile) as error:
         raise _damaged(error) from error
-    except (RuntimeError, NotImplementedError) as error:  # by zipfile: the member is encrypted, or packed unusually
+    except OSError as error:
+        if error.errno is not None:  # of the system; those of gzip and bz2 have no number
+            raise
+        raise _damaged(error) from error
+
+
+def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return archive.open(member)
+    except RuntimeError as error:  # the member is encrypted, or (NotImplementedError) compressed by an unknown method
         raise ContentError(
             f"cannot be read: {str(error).rstrip('.')}; unpack it, and use the path of the file"
         ) from error
