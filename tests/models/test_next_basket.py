@@ -61,7 +61,7 @@ def test_scores_are_habits_and_smoothed_sales(
     half_life: str | None, sales_half_life: str | None, n_neighbours: int, alpha: float
 ) -> None:
     data = shop()
-    model = NextBasket(half_life, 4.5, sales_half_life, n_neighbours, alpha).fit(data, num_threads=1)
+    model = NextBasket(half_life, 4.5, sales_half_life, n_neighbours, alpha, loyalty=0).fit(data, num_threads=1)
     days, sales_days = (None if length is None else float(length[:-1]) for length in (half_life, sales_half_life))
     expected = twin(data, days, 4.5, sales_days, n_neighbours, alpha)
     np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
@@ -77,7 +77,7 @@ def test_sales_decay_by_a_power_of_their_days(power: float) -> None:
     sales = np.zeros((N_USERS, N_ITEMS))
     np.add.at(sales, (rows.user_index, rows.item_index), rows.value / (1 + days) ** power)
     sales = np.maximum(sales, 0).sum(axis=0)
-    model = NextBasket(smoothing=4.5, sales_half_life="3d", sales_decay=power).fit(data)
+    model = NextBasket(None, 4.5, "3d", sales_decay=power, loyalty=0).fit(data)
     expected = decayed(data, None) + 4.5 * sales / sales.sum()
     np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
 
@@ -99,7 +99,7 @@ def test_loyalty_weights_habits_by_repurchase_rates(power: float, half_life: str
     rates = (n_repeated + 20 * n_repeated.sum() / n_purchases.sum()) / (n_purchases + 20)
     habits = decayed(data, None if half_life is None else 10)
     weighted = habits * rates**power
-    sales = decayed(data, 20).sum(axis=0)
+    sales = decayed(data, 7).sum(axis=0)
     expected = weighted * habits.sum() / weighted.sum() + 4.5 * sales / sales.sum()
     model = NextBasket(half_life, smoothing=4.5, loyalty=power).fit(data)
     np.testing.assert_allclose(scores_of(model), expected, rtol=1e-5, atol=1e-6)
@@ -114,14 +114,14 @@ def test_loyalty_has_no_effect_without_repurchases(timed: bool) -> None:
     data = Dataset(*ids, rows)
     pairs = np.divmod(np.arange(9), 3)
     np.testing.assert_array_equal(
-        NextBasket(loyalty=0.5).fit(data).predict(*pairs), NextBasket().fit(data).predict(*pairs)
+        NextBasket(loyalty=0.5).fit(data).predict(*pairs), NextBasket(loyalty=0).fit(data).predict(*pairs)
     )
 
 
 def test_lists_are_in_the_order_of_scores() -> None:
     data = shop(1)
-    expected = twin(data, None, 500, 20, 0, 0)
-    table = NextBasket().fit(data).recommend(k=N_ITEMS)
+    expected = twin(data, 180, 100, 7, 0, 0)
+    table = NextBasket(loyalty=0).fit(data).recommend(k=N_ITEMS)
     lists = table["item_id"].to_numpy().reshape(N_USERS, N_ITEMS)
     np.testing.assert_array_equal(lists, np.argsort(-expected, axis=1, kind="stable"))
 

@@ -50,12 +50,12 @@ class NextBasket(OnePassModel):
     Parameters
     ----------
     half_life : str or None
-        The age, counted back from the last transaction, at which a purchase counts half as a habit, such as "90d". By
-        default all purchases count the same.
+        The age, counted back from the last transaction, at which a purchase counts half as a habit; "180d" by default.
+        None counts all purchases the same.
     smoothing : float
-        The weight of the recent sales, in purchases, at least 0; 500 by default.
+        The weight of the recent sales, in purchases, at least 0; 100 by default.
     sales_half_life : str or None
-        The age, counted back from the last transaction, at which a purchase counts half as a sale; "20d" by default.
+        The age, counted back from the last transaction, at which a purchase counts half as a sale; "7d" by default.
         None counts all sales the same.
     n_neighbours : int
         The number of similar users whose habits are mixed into the user's own; 0 (default) for none.
@@ -69,7 +69,8 @@ class NextBasket(OnePassModel):
     loyalty : float
         Weights habits by how often the item is bought again: counts are multiplied by this power of the item's
         repurchase rate, the share of its purchases after which the user bought it again on another day. All habits are
-        then scaled to their former sum. At least 0; 0 (default) for no weighting. Has no effect without timestamps.
+        then scaled to their former sum. At least 0; 0.4 by default, 0 for no weighting. Has no effect without
+        timestamps.
 
     References
     ----------
@@ -87,8 +88,8 @@ class NextBasket(OnePassModel):
 
     kind: ClassVar[str] = "next-basket"
     default_space: ClassVar[Mapping[str, Any]] = {
-        "half_life": ["7d", "14d", "30d", "60d", "120d"],
-        "smoothing": {"low": 10.0, "high": 5000.0, "log": True},
+        "half_life": ["30d", "60d", "120d", "180d", "720d"],
+        "smoothing": {"low": 10.0, "high": 2000.0, "log": True},
         "sales_half_life": ["3d", "7d", "20d", "60d"],
         "n_neighbours": [0, 100, 300, 900],
         "alpha": {"low": 0.0, "high": 1.0},
@@ -111,13 +112,13 @@ class NextBasket(OnePassModel):
 
     def __init__(
         self,
-        half_life: str | None = None,
-        smoothing: float = 500.0,
-        sales_half_life: str | None = "20d",
+        half_life: str | None = "180d",
+        smoothing: float = 100.0,
+        sales_half_life: str | None = "7d",
         n_neighbours: int = 0,
         alpha: float = 0.7,
         sales_decay: float | None = None,
-        loyalty: float = 0.0,
+        loyalty: float = 0.4,
     ) -> None:
         self.half_life = half_life
         self.smoothing = smoothing
