@@ -24,7 +24,7 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "EASE": lambda: gg.EASE(l2=5),
     "EASE part": lambda: gg.EASE(l2=5, max_items=8),
     "NextBasket": lambda: gg.NextBasket("30d", n_neighbours=4),
-    "GraphFilter": lambda: gg.GraphFilter(6, sharpening=1.5),
+    "GraphFilter": lambda: gg.GraphFilter(6, sharpening=1.5, filter="ridge"),
     "ALS": lambda: gg.ALS(5, epochs=2, random_state=3),
     "HybridMF": lambda: gg.HybridMF(5, epochs=2, random_state=5),
     "HybridMF adadelta": lambda: gg.HybridMF(17, "bpr", "adadelta", epochs=2, random_state=5),

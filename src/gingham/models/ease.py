@@ -65,7 +65,7 @@ class EASE(LinearModel):
         self.l2 = l2
         self.max_items = max_items
 
-    def _fit_history(self, history: sp.csr_matrix) -> None:
+    def _fit_history(self, history: sp.csr_matrix, n_threads: int) -> None:  # noqa: ARG002
         n_items = history.shape[1]
         items = np.arange(n_items, dtype=np.int32)
         if n_items > self.max_items:

@@ -27,11 +27,11 @@ class LinearModel(OnePassModel):
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
         history = binary_history(training_data.matrix)
-        self._fit_history(history)
+        self._fit_history(history, n_threads)
         self._set_history(history)
 
     @abstractmethod
-    def _fit_history(self, history: sp.csr_matrix) -> None:
+    def _fit_history(self, history: sp.csr_matrix, n_threads: int) -> None:
         """Fit the model to the binary interactions; set attributes only when nothing can fail any more."""
 
     @abstractmethod
