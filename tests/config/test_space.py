@@ -7,7 +7,7 @@ from scipy import stats
 
 from gingham.config import ModelSpec, TuneSpec
 from gingham.config.models import build
-from gingham.config.space import HM_STUDY, Exponential, Range, distribution, written
+from gingham.config.space import HM_STUDY, Exponential, Range, contains, distribution, is_switch, written
 from gingham.errors import ConfigError
 from gingham.models import kinds, model_class
 
@@ -100,3 +100,36 @@ def test_the_space_of_a_recipe() -> None:
         TuneSpec(preset="hm-study").space_of("ease")
     with pytest.raises(ConfigError, match="Unknown model 'other'"):
         TuneSpec().space_of("other")
+
+
+@pytest.mark.parametrize(
+    ("distribution", "inside", "outside"),
+    [
+        (Range(2, 12), [2, 7, 12], [1, 13, 2.5, True, "2", None]),
+        (Range(0.5, 2.0), [0.5, 1, 2], [0, 2.1, False, "1"]),
+        (Exponential(0.05), [0.05, 0.5], [0, -1.0, 1e9, True, "0.05"]),
+        (["warp", "bpr"], ["warp"], ["logistic", None]),
+    ],
+)
+def test_what_a_distribution_can_draw(distribution: Any, inside: list[Any], outside: list[Any]) -> None:
+    assert all(contains(distribution, value) for value in inside)
+    assert not any(contains(distribution, value) for value in outside)
+
+
+@given(mean=st.floats(1e-9, 1e3), quantile=st.floats(1e-6, 1 - 1e-6))
+def test_the_quantile_of_a_value_is_the_inverse(mean: float, quantile: float) -> None:
+    assert Exponential(mean).quantile(Exponential(mean).value(quantile)) == pytest.approx(quantile, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "switch"),
+    [
+        ([False, True], True),
+        (["cosine", "bm25"], True),
+        (["7d", "30d"], False),
+        ([0, 100, 300], False),
+        (Range(1, 9), False),
+    ],
+)
+def test_words_and_truth_values_are_switches(distribution: Any, switch: bool) -> None:
+    assert is_switch(distribution) == switch

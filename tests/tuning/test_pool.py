@@ -41,7 +41,7 @@ def results(pool: WorkerPool, n: int) -> dict[Worker, float]:
 def test_workers_are_children_of_one_process_and_give_the_same_result(folder: Path) -> None:
     with WorkerPool(folder, 2) as pool:
         for worker in pool:
-            worker.send(PARAMS)
+            worker.send({"params": PARAMS, "as_given": False})
         one, other = results(pool, 2).values()
         assert one == other > 0
         (server,) = server_processes()
@@ -52,10 +52,10 @@ def test_workers_are_children_of_one_process_and_give_the_same_result(folder: Pa
 def test_a_replaced_worker_is_killed_and_its_messages_are_ignored(folder: Path) -> None:
     with WorkerPool(folder, 1) as pool:
         (old,) = pool
-        old.send(PARAMS)
+        old.send({"params": PARAMS, "as_given": False})
         pool.replace(old)
         (new,) = pool
-        new.send(PARAMS)
+        new.send({"params": PARAMS, "as_given": False})
         message = None
         while message is None:
             message = pool.receive(300)
@@ -77,6 +77,6 @@ def test_workers_of_a_killed_server_process_are_reported_and_replaced(folder: Pa
             assert worker.exit_reason == "was killed (SIGKILL)"
             pool.replace(worker)
         for worker in pool:
-            worker.send(PARAMS)
+            worker.send({"params": PARAMS, "as_given": False})
         assert len(results(pool, 2)) == 2
         assert not set(before) & set(pool)

@@ -65,6 +65,13 @@ def test_without_patience_the_last_epoch_counts(recipe: Path, tmp_path: Path) ->
     assert (result["value"], result["epochs"]) == (pytest.approx(expected_value(fold, 7)), 7)
 
 
+def test_the_model_as_given_is_trained_for_all_of_its_epochs(recipe: Path, tmp_path: Path) -> None:
+    settings, (fold,) = folds_of(recipe, tmp_path, patience=1)
+    result = run_trial(settings, [fold], PARAMS, always_continue, as_given=True)
+    assert result is not None
+    assert (result["value"], result["epochs"]) == (pytest.approx(expected_value(fold, 7)), 7)
+
+
 def test_a_trial_is_pruned(recipe: Path, tmp_path: Path) -> None:
     settings, folds = folds_of(recipe, tmp_path)
     reports: list[int] = []

@@ -40,7 +40,7 @@ def tune(
     from gingham.config import Recipe
     from gingham.tracking import of_tuning
     from gingham.tuning.folder import BEST, REPORT
-    from gingham.tuning.page import format_params
+    from gingham.tuning.page import format_params, gain
 
     options: dict[str, Any] = {
         "trials": trials,
@@ -56,7 +56,7 @@ def tune(
     recipe = Recipe.read(file)
     log = tracker(track, recipe, reporter)
     result = tuning.tune(recipe, out, storage=storage, progress=reporter, verbose=not quiet, **settings)
-    best = f"{result.metric} {result.best_value:.4f} with {format_params(result.best_params)}"
+    best = f"{result.metric} {result.best_value:.4f}{gain(result)}, with {format_params(result.best_params)}"
     reporter.text(f"\nBest on the validation part: {best}.")
     reporter.written(f"Wrote {out}: {BEST} (for `gingham run`), {REPORT}, the trials, the study and the model.")
     best_trial = {"metric": result.metric, "best_value": result.best_value, "best_params": result.best_params}

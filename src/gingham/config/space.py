@@ -3,9 +3,12 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeGuard
 
 from pydantic import BeforeValidator, PlainSerializer, SkipValidation
+
+from gingham.duration import duration
+from gingham.errors import ParameterError
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -49,6 +52,11 @@ class Range:
         """Whether only integers are drawn."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
+    def contains(self, value: Any) -> bool:
+        """Return whether a value can be drawn."""
+        number = isinstance(value, int if self.whole else int | float) and not isinstance(value, bool)
+        return bool(number and self.low <= value <= self.high)
+
 
 @dataclass(frozen=True)
 class Exponential:
@@ -81,6 +89,15 @@ class Exponential:
         """Return the value at a quantile."""
         return -self.exponential * math.log1p(-quantile)
 
+    def quantile(self, value: float) -> float:
+        """Return the quantile of a value; the inverse of `value`."""
+        return -math.expm1(-value / self.exponential)
+
+    def contains(self, value: Any) -> bool:
+        """Return whether a value can be drawn."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and value >= 0 and self.quantiles.contains(self.quantile(value))
+
 
 def distribution(written: Any) -> Any:
     """Parse a distribution as a recipe writes it.
@@ -102,6 +119,31 @@ def distribution(written: Any) -> Any:
         f"{written!r} is not a distribution; use a list of values, {{ low = 1, high = 9, log = true }} or "
         "{ exponential = 0.05 }"
     )
+
+
+def contains(distribution: Any, value: Any) -> bool:
+    """Return whether a distribution can draw a value."""
+    return value in distribution if isinstance(distribution, list) else distribution.contains(value)
+
+
+def is_switch(distribution: Any) -> TypeGuard[list[Scalar]]:
+    """Return whether a distribution is a list of alternatives without an order: words or truth values.
+
+    A list of numbers or durations is not a switch: what one value does says something about its neighbours.
+    """
+    return isinstance(distribution, list) and any(map(_is_name, distribution))
+
+
+def _is_name(value: Scalar) -> bool:
+    if isinstance(value, bool):
+        return True
+    if not isinstance(value, str):
+        return False
+    try:
+        duration(value)
+    except ParameterError:
+        return True
+    return False
 
 
 def written(distribution: Any) -> Any:

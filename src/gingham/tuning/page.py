@@ -46,6 +46,14 @@ def format_params(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} = {_format(value)}" for name, value in params.items())
 
 
+def gain(tuning: "Tuning") -> str:
+    """Return how much better the best trial is than the model as it was given, as the end of a sentence."""
+    first = tuning.given_value
+    if not first:
+        return ""
+    return f", {tuning.best_value / first - 1:.1%} above the given parameters ({first:.4f})"
+
+
 def _format(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
@@ -60,7 +68,7 @@ def _summary(tuning: "Tuning") -> list[str]:
     n_trials = tuning.trials.height
     sentences = () if tuning.comparison is None else tuning.comparison.sentences
     return [
-        f"The best trial reached {tuning.metric} {tuning.best_value:.4f} on the validation part.",
+        f"The best trial reached {tuning.metric} {tuning.best_value:.4f} on the validation part{gain(tuning)}.",
         f"Its parameters: {format_params(tuning.best_params)}.",
         f"{n_trials:,} {'trial' if n_trials == 1 else 'trials'}: {states}.",
         *(f"The test was scored once. {sentence}" for sentence in sentences),

@@ -30,6 +30,7 @@ from gingham.tuning.job import Settings, temporary_folder, write_job
 from gingham.tuning.page import format_params, notebook_view, page
 from gingham.tuning.recipe import best_recipe
 from gingham.tuning.search import Search
+from gingham.tuning.starts import starting_points
 from gingham.tuning.study import (
     fail_running_trials,
     fingerprint,
@@ -41,7 +42,7 @@ from gingham.tuning.study import (
     sqlite_url,
 )
 from gingham.tuning.task import Task, filters_seen
-from gingham.tuning.trials import any_complete, best_params, curves_table, importances, trials_table
+from gingham.tuning.trials import any_complete, best_params, curves_table, given_value, importances, trials_table
 from gingham.validation import check_bool, check_k, check_path, check_text, check_type, optional
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Tuning:
         expect a lower value on other data.
     best_params : dict
         The parameters of the best trial; `epochs` is the number of epochs after which the metric was best.
+    given_value : float or None
+        The metric of the first trial, the model with the parameters that it was given; None if that trial is not
+        complete.
     trials : polars.DataFrame
         One row per trial: ``trial``, ``state`` ("complete", "pruned" or "failed"), ``value``, ``best_epoch``,
         ``seconds``, ``reason`` (why it failed) and a column for each parameter.
@@ -93,6 +97,7 @@ class Tuning:
     metric: str
     best_value: float
     best_params: dict[str, Any]
+    given_value: float | None
     trials: pl.DataFrame
     curves: pl.DataFrame
     importances: dict[str, float]
@@ -129,6 +134,9 @@ def tune(
     **settings: Any,
 ) -> Tuning:
     """Search for the parameters with which a model is best on a validation part of the training data.
+
+    The first trial is the model as it is given, so the best trial is never worse than that on the validation part. The
+    next ones change one switch each, such as the loss. None of these is pruned.
 
     The test takes no part in the search. At the end, the model with the best parameters is fitted to all training data,
     and scored on the test once, together with the baselines.
@@ -266,7 +274,8 @@ def _search(
         write_job(job, settings, splits)
         try:
             with require_database(url):
-                Search(study, task.space, spec, progress).run(job, verbose)
+                starts = starting_points(task.model, task.space)
+                Search(study, task.space, spec, progress, starts).run(job, verbose)
         except KeyboardInterrupt:
             if not any_complete(study):
                 raise
@@ -304,6 +313,7 @@ def _result(task: Task, study: "Study", train: Dataset, test: Dataset | None, pr
         task.metric,
         study.best_value,
         params,
+        given_value(study),
         trials_table(study),
         curves_table(study),
         importances(study),
@@ -317,6 +327,7 @@ def _store(folder: Folder, task: Task, tuning: Tuning) -> None:
         "metric": tuning.metric,
         "best_value": tuning.best_value,
         "best_params": tuning.best_params,
+        "given_value": tuning.given_value,
         "importances": tuning.importances,
         "trials": dict(tuning.trials["state"].value_counts().iter_rows()),
         "test": {name: evaluation.to_dict() for name, evaluation in tuning.evaluations.items()},

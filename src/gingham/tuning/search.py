@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from gingham.tuning.study import (
     REASON,
     RETRIES,
     SECONDS,
+    START,
+    draws,
     finished_trials,
     killed_trial,
     optuna,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 # The search gives up when this many trials have failed and no other trial has finished.
 _MAX_FIRST_FAILURES = 3
+# A trial that has not ended this many seconds after the time limit is stopped in the middle of an epoch or a fit.
+_GRACE = 5
 
 
 class Search:
@@ -49,10 +54,21 @@ class Search:
         The number of trials and workers, and the time limit.
     progress : Progress
         Receives messages about trials.
+    starts : sequence of mapping of str to value
+        The parameters of the first trials, which are never pruned; none by default. The first of them is the model as
+        it is given.
     """
 
-    def __init__(self, study: "Study", space: Space, spec: TuneSpec, progress: Progress) -> None:
+    def __init__(
+        self,
+        study: "Study",
+        space: Space,
+        spec: TuneSpec,
+        progress: Progress,
+        starts: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         self._study, self._space, self._spec, self._progress = study, space, spec, progress
+        self._starts = starts
         self._storage: Any = study._storage
         self._optuna = optuna()
         self._states = self._optuna.trial.TrialState
@@ -107,9 +123,12 @@ class Search:
                     self._start_trial(worker)
             if not self._running:
                 return
-            message = pool.receive(HEARTBEAT_SECONDS)
+            message = pool.receive(min(HEARTBEAT_SECONDS, self._deadline + _GRACE - time.monotonic()))
             if time.monotonic() - self._last_heartbeat > HEARTBEAT_SECONDS:
                 self._send_heartbeat()
+            if time.monotonic() > self._deadline + _GRACE:
+                self._stop_trials()
+                return
             if message is None:
                 continue
             worker, content = message
@@ -138,15 +157,34 @@ class Search:
         return self._has_time() and n_trials < self._spec.trials
 
     def _start_trial(self, worker: Worker) -> None:
+        self._enqueue_start()
         with warnings.catch_warnings():
             # Optuna warns that heartbeats need `Study.optimize`; here `_send_heartbeat` sends them.
             warnings.filterwarnings("ignore", message="Heartbeat of storage")
-            trial = self._study.ask(self._distributions)
-        params = parameter_values(self._space, trial.params)
-        trial.set_user_attr(PARAMS, params)
+            trial = self._study.ask()
+        params = trial.user_attrs.get(PARAMS)
+        # A starting point, and a trial that is repeated, have parameters; the sampler sees those that it could draw.
+        names = self._distributions if params is None else draws(self._space, params)
+        drawn = {name: trial._suggest(name, self._distributions[name]) for name in names}
+        if params is None:
+            params = parameter_values(self._space, drawn)
+            trial.set_user_attr(PARAMS, params)
         self._running[worker], self._losses[trial.number] = trial, []
         self._send_heartbeat()
-        worker.send(params)
+        worker.send({"params": params, "as_given": trial.user_attrs.get(START) == 0})
+
+    def _enqueue_start(self) -> None:
+        """Let the next trial have the first of the starting points that the study does not have yet."""
+        places = {trial.user_attrs.get(START) for trial in self._study.get_trials(deepcopy=False)}
+        for place, params in enumerate(self._starts):
+            if place not in places:
+                self._study.enqueue_trial(draws(self._space, params), {PARAMS: dict(params), START: place})
+                return
+
+    def _stop_trials(self) -> None:
+        """Record that the time is up for the running trials; their workers end with the pool."""
+        for worker in list(self._running):
+            self._record_result(worker, None)
 
     def _send_heartbeat(self) -> None:
         """Record that the running trials are alive, and mark trials of searches without a heartbeat as failed."""
@@ -168,7 +206,8 @@ class Search:
         trial = self._running[worker]
         trial.report(epoch["value"], epoch["epoch"])
         self._losses[trial.number].append(epoch["loss"])
-        worker.send(self._has_time() and not trial.should_prune())
+        keeps = START in trial.user_attrs or not trial.should_prune()
+        worker.send(self._has_time() and keeps)
 
     def _finish_trial(self, worker: Worker, message: dict[str, Any]) -> None:
         if "error" not in message:

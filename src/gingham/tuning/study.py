@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gingham.config import ModelSpec, TuneSpec
-from gingham.config.space import Exponential, Range, Space, written
+from gingham.config.space import Exponential, Range, Space, contains, written
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.extras import extra
@@ -32,6 +32,8 @@ RETRIES = 1
 _MADE_FOR = "made_for"
 # The names of the attributes in which a trial is recorded.
 PARAMS, EPOCHS, SECONDS, LOSSES, REASON = "params", "epochs", "seconds", "losses", "reason"
+# The attribute of the first trials: their place among the `starting_points`.
+START = "start"
 
 
 def optuna() -> Any:
@@ -192,6 +194,18 @@ def parameter_values(space: Space, draws: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: distribution.value(draws[name]) if isinstance(distribution, Exponential) else draws[name]
         for name, distribution in space.items()
+    }
+
+
+def draws(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what Optuna would have drawn for these parameters, the inverse of `parameter_values`.
+
+    Values that the space does not have, such as a penalty of 0 on a logarithmic scale, are left out.
+    """
+    return {
+        name: distribution.quantile(params[name]) if isinstance(distribution, Exponential) else params[name]
+        for name, distribution in space.items()
+        if name in params and contains(distribution, params[name])
     }
 
 

@@ -26,7 +26,7 @@ EpochReport: TypeAlias = Callable[[int, float, float], bool]
 
 
 def run_trial(
-    settings: Settings, folds: list[Fold], params: dict[str, Any], report: EpochReport
+    settings: Settings, folds: list[Fold], params: dict[str, Any], report: EpochReport, as_given: bool = False
 ) -> dict[str, Any] | None:
     """Fit the model with some parameters to each fold and compute the metric.
 
@@ -40,6 +40,9 @@ def run_trial(
         The trial's parameters.
     report : callable
         Called after each epoch on the first fold; if it returns False, the trial is pruned.
+    as_given : bool
+        Whether the trial is the model as it is given: then it is trained for all of its epochs, unless it has early
+        stopping of its own. False by default: a trial stops early.
 
     Returns
     -------
@@ -56,9 +59,10 @@ def run_trial(
     """
     start = time.perf_counter()
     values, epochs = [], []
+    stops_early = settings.patience > 0 and not (as_given and settings.model.params.get("early_stopping") is None)
     for number, fold in enumerate(folds):
         # The folds are fitted one after the other, so a trial is pruned by its figures on the first one.
-        fitted = _fit(settings, fold, params, report if number == 0 else lambda *_: True)
+        fitted = _fit(settings, fold, params, report if number == 0 else lambda *_: True, stops_early)
         if fitted is None:
             return None
         model, best_epoch = fitted
@@ -76,7 +80,9 @@ def run_trial(
     return {"value": float(np.mean(values)), "epochs": n_epochs, "seconds": time.perf_counter() - start}
 
 
-def _fit(settings: Settings, fold: Fold, params: dict[str, Any], report: EpochReport) -> tuple[Recommender, int] | None:
+def _fit(
+    settings: Settings, fold: Fold, params: dict[str, Any], report: EpochReport, stops_early: bool
+) -> tuple[Recommender, int] | None:
     """Fit one model; return it and its best epoch (0 for a model without epochs), or None if the trial is pruned."""
     stopping = EarlyStopping(settings.metric, max(1, settings.patience), fold.monitored, settings.filter_seen)
     monitor = Monitor(stopping, settings.num_threads)
@@ -91,7 +97,7 @@ def _fit(settings: Settings, fold: Fold, params: dict[str, Any], report: EpochRe
         return pruned
 
     model = build(settings.model.changed(params), split=settings.validation, filter_seen=settings.filter_seen)
-    stops_early = settings.patience > 0 and "early_stopping" in model.param_names()
+    stops_early = stops_early and "early_stopping" in model.param_names()
     if "early_stopping" in model.param_names():
         # Each trial has early stopping of its own, so a recipe's is ignored.
         model.set_params(early_stopping=stopping if stops_early else None)
@@ -130,9 +136,9 @@ def run_worker(folder: Path, number: int, connection: Connection) -> None:
     settings, folds = read_job(folder)
     try:
         while True:
-            params = connection.recv()
+            trial = connection.recv()
             try:
-                connection.send({"result": run_trial(settings, folds, params, report)})
+                connection.send({"result": run_trial(settings, folds, trial["params"], report, trial["as_given"])})
             except GinghamError as error:
                 connection.send({"error": str(error)})
     except (EOFError, BrokenPipeError, ConnectionResetError):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, finished_trials, optuna
+from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, START, finished_trials, optuna
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -32,6 +32,12 @@ def best_params(study: "Study") -> dict[str, Any]:
     attributes = study.best_trial.user_attrs
     epochs = attributes[EPOCHS]
     return dict(attributes[PARAMS]) | ({} if epochs is None else {"epochs": epochs})
+
+
+def given_value(study: "Study") -> float | None:
+    """Return the value of the model as it is given, the first starting point; None if its trial is not complete."""
+    complete = study.get_trials(deepcopy=False, states=(optuna().trial.TrialState.COMPLETE,))
+    return next((trial.value for trial in complete if trial.user_attrs.get(START) == 0), None)
 
 
 def trials_table(study: "Study") -> pl.DataFrame:
@@ -78,4 +84,6 @@ def importances(study: "Study") -> dict[str, float]:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", tool.exceptions.ExperimentalWarning)
+        # The first trials may have parameters that the search space does not have.
+        warnings.filterwarnings("ignore", message="Some regimes for parameter")
         return dict(tool.importance.get_param_importances(study))
