@@ -17,6 +17,7 @@ from .evaluation import evaluate as evaluate
 from .loading import load as load
 from .models import ALS as ALS
 from .models import EASE as EASE
+from .models import BasketRegression as BasketRegression
 from .models import BuyAgain as BuyAgain
 from .models import EarlyStopping as EarlyStopping
 from .models import GraphFilter as GraphFilter
@@ -24,6 +25,7 @@ from .models import HybridMF as HybridMF
 from .models import ItemKNN as ItemKNN
 from .models import NextBasket as NextBasket
 from .models import Popularity as Popularity
+from .models import Transitions as Transitions
 from .pipeline import run as run
 from .profiling import Profile as Profile
 from .profiling import profile as profile

@@ -30,6 +30,7 @@ class Case:
     features: bool = False
     timed: bool = False
     named: bool = False  # whether it needs the names of features, which matrices do not have
+    ordered: bool = False  # whether it needs timestamps, which matrices do not have
     draws_negatives: bool = False  # whether it learns from interactions of zero or less as negatives
 
     def shop(self, text: bool = False) -> Dataset:

@@ -132,6 +132,8 @@ def models() -> tuple[Any, ...]:
         gg.GraphFilter(2),
         gg.ItemKNN(2),
         gg.NextBasket(n_neighbours=2),
+        gg.Transitions(),
+        gg.BasketRegression(),
         gg.Popularity(),
         gg.BuyAgain(),
         gg.TwoStage([gg.BuyAgain(), gg.Popularity()], ranker, n_candidates=4, n_periods=1, random_state=0),

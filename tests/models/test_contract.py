@@ -1,6 +1,17 @@
 import pytest
 
-from gingham.models import ALS, EASE, BuyAgain, GraphFilter, HybridMF, ItemKNN, NextBasket, Popularity
+from gingham.models import (
+    ALS,
+    EASE,
+    BasketRegression,
+    BuyAgain,
+    GraphFilter,
+    HybridMF,
+    ItemKNN,
+    NextBasket,
+    Popularity,
+    Transitions,
+)
 from gingham.ranking import CandidateSource, LightGBMRanker, TwoStage
 from tests.contract import Case, Contract, MatrixContract
 
@@ -20,6 +31,9 @@ CASES = [
     Case("EASE", lambda: EASE(l2=5)),
     Case("NextBasket", lambda: NextBasket("30d"), timed=True),
     Case("NextBasket, neighbours", lambda: NextBasket(smoothing=3, n_neighbours=4)),
+    Case("Transitions", Transitions, timed=True, ordered=True),
+    Case("BasketRegression", BasketRegression, timed=True, ordered=True),
+    Case("BasketRegression, part", lambda: BasketRegression(max_items=8), timed=True, ordered=True),
     Case("GraphFilter", lambda: GraphFilter(8)),
     Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
     Case("ALS", lambda: ALS(8, epochs=3, random_state=1)),
@@ -47,6 +61,8 @@ class TestEveryModel(Contract):
     pass
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if not case.named], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.named and not case.ordered], ids=lambda case: case.name
+)
 class TestEveryModelOfMatrices(MatrixContract):
     pass

@@ -2,6 +2,7 @@
 
 from gingham.models.als import ALS
 from gingham.models.base import Callback, Recommender
+from gingham.models.basket_regression import BasketRegression
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
 from gingham.models.epoch_model import EpochModel
@@ -12,10 +13,12 @@ from gingham.models.neighbours import ItemKNN
 from gingham.models.next_basket import NextBasket
 from gingham.models.popularity import BuyAgain, Popularity
 from gingham.models.registry import build_model, kinds, model_class
+from gingham.models.transitions import Transitions
 
 __all__ = [
     "ALS",
     "EASE",
+    "BasketRegression",
     "BuyAgain",
     "Callback",
     "EarlyStopping",
@@ -27,6 +30,7 @@ __all__ = [
     "NextBasket",
     "Popularity",
     "Recommender",
+    "Transitions",
     "build_model",
     "kinds",
     "model_class",

@@ -42,6 +42,8 @@ class Recommender(StoredModel):
         The optional columns of the transactions that the model uses: roles of `gingham.columns`, such as "price".
     supports : frozenset of str
         What the model offers besides recommending: "features", "epochs", "baskets", "similar_items", "explanations".
+    requires_order : bool
+        Whether the model can only be fitted to a dataset with timestamps or order numbers; False by default.
     suggests_candidates : bool
         Whether the model can be a candidate model of `TwoStage`; True by default.
     constraints : mapping of str to callable
@@ -54,6 +56,7 @@ class Recommender(StoredModel):
     default_space: ClassVar[Mapping[str, Any]] = {}
     columns: ClassVar[frozenset[str]] = frozenset()
     supports: ClassVar[frozenset[str]] = frozenset()
+    requires_order: ClassVar[bool] = False
     suggests_candidates: ClassVar[bool] = True
 
     classes_by_kind: ClassVar[dict[str, type["Recommender"]]] = {}

@@ -1,7 +1,7 @@
 """Models of embeddings: representations, scores, similar items, and how they are stored."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -10,24 +10,24 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import PositiveInt
 
-from gingham.arrays import Floats, Matrix, aligned, canonical
+from gingham.arrays import Floats, Indices, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
-from gingham.dataset.id_list import IdList, id_lists, id_series
+from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
-from gingham.models.base import Recommender
+from gingham.models.baskets import BasketModel, basket_matrix
 from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, frame, rank
 from gingham.store import csr_arrays
-from gingham.validation import check_bool, check_k, check_num_threads
+from gingham.validation import check_k, check_num_threads
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
 
 
-class EmbeddingModel(Recommender, Generic[StateT]):
+class EmbeddingModel(BasketModel, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
     _state: StateT
@@ -166,67 +166,10 @@ class EmbeddingModel(Recommender, Generic[StateT]):
     ) -> Floats:
         """Return one embedding per row of interactions, given the sum of the embeddings of shared features."""
 
-    def recommend_baskets(
-        self,
-        baskets: Mapping[Any, IdList] | Any,
-        k: int = 12,
-        filter_seen: bool = False,
-        items: IdList | None = None,
-        exclude: IdList | None = None,
-        num_threads: int = 0,
-        strict: bool = False,
-    ) -> pl.DataFrame:
-        """Recommend items to cold users by the items in their baskets.
-
-        Parameters
-        ----------
-        baskets : mapping of id to an item id, or series or iterable of item ids; or data frame
-            The basket of each user; a data frame has one row per item, with columns ``user_id`` and ``item_id``.
-        k, items, exclude, num_threads
-            As for `recommend`.
-        filter_seen : bool
-            Whether to leave out the items of the basket; False by default.
-        strict : bool
-            As for `recommend`: whether an unknown item in a basket or list is an error instead of ignored.
-
-        Returns
-        -------
-        polars.DataFrame
-            As for `recommend`, with the keys of `baskets` as user ids.
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, ParameterError
-            As for `recommend`.
-
-        Examples
-        --------
-        >>> import gingham as gg
-        >>> model = gg.ALS(8, random_state=0).fit(gg.synth.sample_dataset())
-        >>> model.recommend_baskets({"guest": ["i00", "i03"]}, k=2)["user_id"].to_list()
-        ['guest', 'guest']
-        """
-        training_data = self.training_data_
-        check_k(k, self.n_items)
-        check_bool("filter_seen", filter_seen)
-        baskets = id_lists(baskets, "baskets")
-        rows = training_data.item_ids.matches(baskets.values(), "baskets", strict)
-        indptr = np.cumsum([0, *(len(row) for row in rows)])
-        indices = np.concatenate([np.empty(0, np.int32), *rows])
-        shape = (len(rows), self.n_items)
-        history = canonical(sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape), "baskets")
-        history.data[:] = 1
-        embeddings = self.fold_in(history, num_threads=num_threads)
-        users = Side.of_parts([(embeddings, np.zeros(len(rows), np.float32))], None)
-        ranking = rank(
-            RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components),
-            np.arange(len(rows), dtype=np.int32),
-            k=k,
-            seen=history if filter_seen else None,
-            candidates=self._candidates(items, exclude, strict),
-            num_threads=num_threads,
-        )
-        return frame(ranking, id_series(list(baskets)), training_data.item_ids)
+    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> RepresentationScores:
+        embeddings = self.fold_in(basket_matrix(baskets, self.n_items), num_threads=n_threads)
+        users = Side.of_parts([(embeddings, np.zeros(len(baskets), np.float32))], None)
+        return RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components)
 
     def similar_items(self, item_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items with the most similar embeddings.

@@ -1,0 +1,121 @@
+"""Ridge regression of many targets on sparse inputs: exact for frequent items, one input at a time for the others."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import lapack
+
+from gingham.arrays import Bools, Doubles, Floats, Indices
+from gingham.errors import ParameterError
+from gingham.models.basket_examples import Examples
+from gingham.models.largest import largest
+
+# The number of dense cells of a block of items.
+_CELLS = 2**22
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """The weights from items (rows) to items (columns).
+
+    Attributes
+    ----------
+    items : int32 array, shape (n,)
+        The items with exact weights, ascending.
+    weights : float32 array, shape (n, n)
+        Their weights.
+    others : csr_matrix of float32, shape (n_items, n_items)
+        The weights of all other pairs.
+    """
+
+    items: Indices
+    weights: Floats
+    others: sp.csr_matrix
+
+    @classmethod
+    def fit(cls, examples: Examples, items: Indices, l2: float, n_neighbours: int, n_threads: int) -> "Ridge":
+        """Fit the weights.
+
+        Parameters
+        ----------
+        examples : Examples
+            Inputs, targets and weights.
+        items : int32 array, shape (n,)
+            The items with exact weights, ascending.
+        l2 : float
+            The penalty as a multiple of the mean diagonal of these items' Gram matrix.
+        n_neighbours : int
+            The largest number of weights of an item in `others`.
+        n_threads : int
+            The number of threads that multiply; they do not change the result.
+
+        Raises
+        ------
+        ParameterError
+            If the weights need more memory than is available.
+        """
+        try:
+            return _fit(examples, items, l2, n_neighbours, n_threads)
+        except MemoryError:
+            raise ParameterError(
+                f"A regression of {len(items):,} items needs {12e-9 * len(items) ** 2:.1f} GB of memory, more than is "
+                "available; use a smaller max_items."
+            ) from None
+
+    def predict(self, histories: sp.csr_matrix) -> Floats:
+        """Score all items for histories, in a new array."""
+        scores: Floats = (histories @ self.others).toarray()
+        scores[:, self.items] += np.asarray(histories[:, self.items] @ self.weights, np.float32)
+        return scores
+
+
+def _fit(examples: Examples, items: Indices, l2: float, n_neighbours: int, n_threads: int) -> Ridge:
+    n_items = examples.inputs.shape[1]
+    weighted = examples.inputs.copy()
+    weighted.data *= np.repeat(examples.weights, np.diff(weighted.indptr))
+    diagonal = np.asarray(weighted.multiply(examples.inputs).sum(axis=0, dtype=np.float64)).ravel()
+    penalty = l2 * diagonal[items].mean() if len(items) else 0.0
+    inputs = examples.inputs.T.tocsr()  # a row per item
+    gram, right = (np.empty((len(items), len(items)), np.float32, "F") for _ in range(2))
+    frequent = weighted[:, items]
+    is_exact = np.zeros(n_items, bool)
+    is_exact[items] = True
+    place = np.cumsum(is_exact) - 1
+
+    def fill(block: slice) -> sp.csr_matrix:
+        rows, exact = inputs[block], is_exact[block]
+        sums = (rows @ examples.targets).toarray()
+        at = place[block][exact]
+        gram[at] = (rows[exact] @ frequent).toarray()
+        right[at] = sums[exact][:, items]
+        return _others(sums, exact, is_exact, diagonal[block] + penalty, n_neighbours)
+
+    size = max(_CELLS // max(n_items, 1), 1)
+    with ThreadPoolExecutor(n_threads) as executor:
+        others = list(executor.map(fill, (slice(at, at + size) for at in range(0, n_items, size))))
+    return Ridge(items, _solved(gram, right, penalty), sp.vstack(others, "csr", np.float32) if others else inputs)
+
+
+def _others(sums: Floats, exact: Bools, is_exact: Bools, scale: Doubles, n: int) -> sp.csr_matrix:
+    """Return the largest weights of a block of items to items that have no exact weights with them."""
+    sums[np.ix_(exact, is_exact)] = 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sums /= np.where(scale > 0, scale, np.inf)[:, None].astype(np.float32)
+    return largest(sums, n)
+
+
+def _solved(gram: Floats, right: Floats, penalty: float) -> Floats:
+    """Return ``(gram + penalty * I)^-1 right``; both arrays are overwritten."""
+    if not len(gram) or not penalty:
+        return np.zeros(gram.shape, np.float32)  # no example; LAPACK refuses empty matrices
+    gram[np.diag_indices_from(gram)] += np.float32(penalty)
+    factor, error = lapack.spotrf(gram, lower=1, overwrite_a=1)
+    solution: Any = None
+    if not error:
+        solution, error = lapack.spotrs(factor, right, lower=1, overwrite_b=1)
+    if error or not np.isfinite(solution.sum()):
+        raise ParameterError("l2 is too small: the Gram matrix of the items is singular; use a larger value.")
+    return np.ascontiguousarray(solution)
