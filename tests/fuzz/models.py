@@ -27,7 +27,6 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "GraphFilter": lambda: gg.GraphFilter(6, sharpening=1.5, filter="ridge"),
     "Transitions": lambda: gg.Transitions(n_neighbours=5),
     "BasketRegression": lambda: gg.BasketRegression(max_items=8),
-    "GraphFilter": lambda: gg.GraphFilter(6, sharpening=1.5),
     "ALS": lambda: gg.ALS(5, epochs=2, random_state=3),
     "HybridMF": lambda: gg.HybridMF(5, epochs=2, random_state=5),
     "HybridMF adadelta": lambda: gg.HybridMF(17, "bpr", "adadelta", epochs=2, random_state=5),
