@@ -49,14 +49,17 @@ def similarities(purchases: npt.NDArray[np.float64], weighting: str, k1: float, 
     return products
 
 
-def twin(purchases: npt.NDArray[np.float64], n_neighbours: int, *arguments: Any) -> npt.NDArray[np.float64]:
+def twin(
+    purchases: npt.NDArray[np.float64], n_neighbours: int, *arguments: Any, self_weight: float = 1
+) -> npt.NDArray[np.float64]:
     """The score of each pair of user and item that are connected by a neighbour; NaN elsewhere."""
     products = similarities(purchases, *arguments)
     scores = np.zeros(purchases.shape)
     for user in range(len(purchases)):
         for item in np.flatnonzero(purchases[user]):
             nearest = np.argsort(-products[item])[:n_neighbours]
-            scores[user, nearest] += purchases[user, item] * products[item, nearest]
+            factors = np.where(nearest == item, self_weight, 1)
+            scores[user, nearest] += purchases[user, item] * products[item, nearest] * factors
     return np.where(scores > 0, scores, np.nan)
 
 
@@ -67,10 +70,11 @@ def scores_of(model: ItemKNN) -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("n_neighbours", [1, 4, 99])
-def test_scores_are_sums_over_neighbours(weighting: str, n_neighbours: int) -> None:
+@pytest.mark.parametrize("self_weight", [1, 2.5])
+def test_scores_are_sums_over_neighbours(weighting: str, n_neighbours: int, self_weight: float) -> None:
     purchases = counts()
-    model = ItemKNN(n_neighbours, weighting, k1=0.9, b=0.6).fit(sp.csr_matrix(purchases))
-    expected = twin(np.maximum(purchases, 0), n_neighbours, weighting, 0.9, 0.6)
+    model = ItemKNN(n_neighbours, weighting, k1=0.9, b=0.6, self_weight=self_weight).fit(sp.csr_matrix(purchases))
+    expected = twin(np.maximum(purchases, 0), n_neighbours, weighting, 0.9, 0.6, self_weight=self_weight)
     scores = scores_of(model)
     reached = ~np.isnan(expected)
     assert 0 < reached.sum() < reached.size
@@ -87,7 +91,9 @@ def test_older_interactions_count_less() -> None:
     hours = rng.integers(0, 60 * 24, 300)
     times = np.datetime64("2024-01-01T00", "us") + hours * np.timedelta64(1, "h")
     ids = [Ids.from_series(pl.Series(range(size))) for size in (N_USERS, N_ITEMS)]
-    model = ItemKNN(5, half_life="10d").fit(Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, None, times)))
+    model = ItemKNN(5, "cosine", half_life="10d", self_weight=1).fit(
+        Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, None, times))
+    )
     decayed = np.zeros((N_USERS, N_ITEMS))
     for user, item, hour in zip(users, items, hours, strict=True):
         decayed[user, item] += 0.5 ** ((hours.max() - hour) / 240)
@@ -112,12 +118,18 @@ def test_degenerate_data_give_complete_lists(weighting: str, matrix: sp.csr_matr
         ({"weighting": "jaccard"}, "weighting must be one of 'cosine', 'tf-idf', 'bm25', not 'jaccard'"),
         ({"k1": -1}, "k1 must be a finite number .*, not -1"),
         ({"b": 1.5}, "b must be a finite number .*, not 1.5"),
+        ({"self_weight": -1}, "self_weight must be a finite number .*, not -1"),
         ({"half_life": 7}, "half_life must be a duration such as .*, not 7"),
     ],
 )
 def test_wrong_parameters_are_refused(params: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         ItemKNN(**params).fit(sp.csr_matrix(counts()))
+
+
+def test_models_of_version_0_1_have_no_self_weight() -> None:
+    stored = {"n_neighbours": 5, "weighting": "cosine", "k1": 1.2, "b": 0.75, "half_life": None}
+    assert ItemKNN.unfitted(stored).get_params() == {**stored, "self_weight": 1}
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,25 +36,28 @@ class ItemKNN(OnePassModel):
     """Nearest neighbours of the items in the user's history, weighted by similarity and count.
 
     Items are similar if the same users bought them. The score of an item is the sum, over the items of the user's
-    history, of the user's count times the similarity of the two items. An item is its own nearest neighbour, so items
+    history, of the user's count times the similarity of the two items. An item is its own neighbour, too, so items
     bought before rank high unless `filter_seen` removes them. Items without a neighbour in the history follow, best
     sellers first. Interactions that are not above zero are ignored.
 
     Parameters
     ----------
     n_neighbours : int
-        The number of nearest neighbours kept for each item, including the item itself; 100 by default.
+        The number of nearest neighbours kept for each item, including the item itself; 150 by default.
     weighting : {"cosine", "tf-idf", "bm25"}
-        The similarity of two items. "cosine" (default): the cosine similarity of their columns of counts. "tf-idf": the
+        The similarity of two items. "bm25" (default): the inner product of BM25 weights, where counts saturate, and
+        sooner for items with many sales. "cosine": the cosine similarity of their columns of counts. "tf-idf": the
         cosine of square roots of counts, times the inverse document frequency of the user, so that users with many
-        items count less. "bm25": the inner product of BM25 weights, where counts saturate, and sooner for items with
-        many sales.
+        items count less.
     k1, b : float
         The BM25 parameters, used by "bm25" only: the saturation of counts, at least 0, and the strength of the
-        normalisation by sales, from 0 to 1; 1.2 and 0.75 by default.
+        normalisation by sales, from 0 to 1; 1.2 and 0.35 by default.
     half_life : str or None
         The age, counted back from the last transaction, at which an interaction counts half, such as "30d". By default
         all interactions count the same.
+    self_weight : float
+        The factor of an item's similarity to itself, from 0 to 1,000; 6 by default. The larger it is, the higher items
+        bought before rank above their neighbours. Has no effect on other items, and so none with `filter_seen`.
 
     References
     ----------
@@ -67,13 +70,16 @@ class ItemKNN(OnePassModel):
     >>> import gingham as gg
     >>> model = gg.ItemKNN(n_neighbours=10).fit(gg.synth.sample_dataset())
     >>> model.recommend(["u07"], k=3)["item_id"].to_list()
-    ['i00', 'i03', 'i01']
+    ['i00', 'i03', 'i15']
     """
 
     kind: ClassVar[str] = "item-knn"
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_neighbours": {"low": 10, "high": 1000, "log": True},
         "weighting": list(WEIGHTINGS),
+        "k1": {"low": 0.3, "high": 10.0, "log": True},
+        "b": {"low": 0.0, "high": 1.0},
+        "self_weight": {"low": 1.0, "high": 30.0, "log": True},
     }
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_neighbours": check_integer,
@@ -81,7 +87,10 @@ class ItemKNN(OnePassModel):
         "k1": partial(check_number, least=0),
         "b": partial(check_number, least=0, most=1),
         "half_life": optional(check_duration),
+        "self_weight": partial(check_number, least=0, most=1000),
     }
+
+    _added_params = frozenset({"self_weight"})
 
     _counts: sp.csr_matrix
     _near: sp.csr_matrix
@@ -89,22 +98,30 @@ class ItemKNN(OnePassModel):
 
     def __init__(
         self,
-        n_neighbours: int = 100,
-        weighting: str = "cosine",
+        n_neighbours: int = 150,
+        weighting: str = "bm25",
         k1: float = 1.2,
-        b: float = 0.75,
+        b: float = 0.35,
         half_life: str | None = None,
+        self_weight: float = 6.0,
     ) -> None:
         self.n_neighbours = n_neighbours
         self.weighting = weighting
         self.k1 = k1
         self.b = b
         self.half_life = half_life
+        self.self_weight = self_weight
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        return {"self_weight": 1.0, **super()._restored_params(stored)}
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
         counts = training_data.purchases(interactions, check_optional_duration("half_life", self.half_life))
         weighted = self._weighted(counts)
-        self._set_neighbours(counts, top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads))
+        near = top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads)
+        near.data[near.indices == np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))] *= self.self_weight
+        self._set_neighbours(counts, near)
 
     def _weighted(self, counts: sp.csr_matrix) -> sp.csr_matrix:
         """Weight the counts so that inner products of columns are similarities."""
