@@ -41,6 +41,7 @@ ORDER = (
     "profiling",
     "config",
     "reading",
+    "selection",
     "pipeline",
     "tuning",
     "tracking",

@@ -11,12 +11,14 @@ from gingham import store
 from gingham.comparison import BASELINES, Comparison, FitFunction
 from gingham.comparison import compare as side_by_side
 from gingham.config import ModelSpec, Recipe
-from gingham.config.models import build, fit
+from gingham.config.models import build, check, fit
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError, GinghamError
+from gingham.metrics import main_metric
 from gingham.models import Recommender
 from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
+from gingham.selection import Selection, select
 from gingham.split import Split
 from gingham.tables import Finding, FindingList, Step, check_sources, failure
 from gingham.validation import check_path
@@ -26,6 +28,7 @@ RECOMMENDATIONS = "recommendations.parquet"
 METRICS = "metrics.json"
 STEPS = "steps.json"
 RECIPE = "recipe.toml"
+SELECTION = "selection.html"
 MODEL = "model"
 _MARKER = f"{MODEL}/{store.MANIFEST}"
 
@@ -44,12 +47,15 @@ class Run:
         The comparison of the model, named by its kind, with the baselines.
     model : Recommender
         The fitted model that made the recommendations.
+    selection : Selection or None
+        The choice of the model, with kind = "auto"; None for another kind.
     """
 
     folder: Path
     steps: tuple[Step, ...]
     comparison: Comparison
     model: Recommender
+    selection: Selection | None = None
 
 
 def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None = None) -> Run:
@@ -98,12 +104,13 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     """
     recipe = Recipe.of(recipe)
     progress = check_progress(progress)
-    build(recipe.model)
+    check(recipe.model)
     out = check_path("out", out)
     with store.replace_directory(out, marker=_MARKER, own=_own_files) as folder:
         if kept := store.foreign_files(out, _own_files):
             progress.message(f"{out} has files that no run wrote ({', '.join(kept)}); they are kept.")
         dataset, parts, steps = read_parts(recipe, progress)
+        recipe, selection = _with_model(recipe, parts, progress)
         name = name_of(recipe.model)
         options = _comparison_options(recipe, [name])
         model, comparison = fit_and_compare(name, _fit_function(recipe.model, recipe), parts, progress, **options)
@@ -116,12 +123,14 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
             )
         with progress.stage("Storing"):
             recommendations.write_parquet(folder / RECOMMENDATIONS)
-            _write_json(folder / METRICS, _metrics(recipe, comparison))
+            _write_json(folder / METRICS, _metrics(recipe, comparison, selection))
             _write_json(folder / STEPS, [asdict(step) for step in steps])
             (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
+            if selection is not None:
+                selection.page(f"Choice of the model: {recipe.name}").save(folder / SELECTION)
             (folder / MODEL).mkdir()
             store.write_into(folder / MODEL, model.artifact())
-    return Run(out, steps, comparison, model)
+    return Run(out, steps, comparison, model, selection)
 
 
 def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Comparison:
@@ -159,12 +168,11 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
     ['item-knn', 'best-sellers', 'recent-best-sellers', 'buy-again']
     """
     recipe = Recipe.of(recipe)
-    specs = models_of(recipe)
-    for name, spec in specs.items():
-        build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
-
+    _check_models(recipe)
     progress = check_progress(progress)
     _, parts, _ = read_parts(recipe, progress)
+    recipe, _ = _with_model(recipe, parts, progress)
+    specs = models_of(recipe)
     models = {name: _fit_function(spec, recipe) for name, spec in specs.items()}
     comparison = side_by_side(models, *parts, progress=progress, **_comparison_options(recipe, specs))
     progress.result(comparison)
@@ -212,8 +220,7 @@ def check_recipe(recipe: Recipe | Path | str) -> tuple[Finding, ...]:
     findings = check_sources(**recipe.sources, spec=recipe.clean)
     has_errors = any(finding.severity == "error" for finding in findings)
     try:
-        for name, spec in models_of(recipe).items():
-            build(spec, "model" if spec is recipe.model else f"compare.models.{name}")
+        _check_models(recipe)
         read_parts(recipe, Silent())
     except GinghamError as error:
         return findings if has_errors else FindingList([failure("recipe", error), *findings])
@@ -253,6 +260,27 @@ def fit_and_compare(
     comparison = side_by_side({name: fit_and_keep}, *parts, progress=progress, **options)
     progress.result(comparison)
     return models[0], comparison
+
+
+def _check_models(recipe: Recipe) -> None:
+    for name, spec in models_of(recipe).items():
+        check(spec, "model" if spec is recipe.model else f"compare.models.{name}")
+
+
+def _with_model(recipe: Recipe, parts: Split[Dataset], progress: Progress) -> tuple[Recipe, Selection | None]:
+    """Return a recipe with the best model of the panel in place of kind = "auto"; another recipe as it is."""
+    if not recipe.model.is_auto:
+        return recipe, None
+    selection = select(
+        recipe.model,
+        parts.train,
+        recipe.tune.validation or recipe.split.for_validation(parts.test),
+        k=recipe.evaluate.k,
+        metric=recipe.compare.metric or main_metric(recipe.evaluate.k),
+        filter_seen=recipe.filter_seen,
+        progress=progress,
+    )
+    return recipe.with_model(selection.spec), selection
 
 
 def models_of(recipe: Recipe) -> dict[str, ModelSpec]:
@@ -318,15 +346,16 @@ def load_run(folder: Path | str) -> Recommender:
 def _own_files(folder: Path) -> set[str]:
     """Return the names of the files of a run; other files in its folder belong to the user."""
     model = {f"{MODEL}/{name}" for name in store.own_files(folder / MODEL)}
-    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, *model}
+    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, SELECTION, *model}
 
 
-def _metrics(recipe: Recipe, comparison: Comparison) -> dict[str, Any]:
+def _metrics(recipe: Recipe, comparison: Comparison, selection: Selection | None) -> dict[str, Any]:
     return {
         "k": recipe.evaluate.k,
         "filter_seen": recipe.filter_seen,
         "split": recipe.split.model_dump(mode="json"),
         **comparison.to_dict(),
+        **({} if selection is None else {"selection": selection.to_dict()}),
     }
 
 

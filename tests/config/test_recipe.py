@@ -250,3 +250,42 @@ def test_a_stored_recipe_runs_from_any_folder(text: str) -> None:
 def test_a_base_that_is_not_a_path_is_refused() -> None:
     with pytest.raises(ConfigError, match="base must be the path of a folder, not 3; write it as text"):
         Recipe.parse(f"base = 3\n{HM}")
+
+
+def test_auto_has_parameters_of_its_own() -> None:
+    model = Recipe.parse(f'{SMALL}\n[model]\nkind = "auto"\nbudget = "20m"\nrandom_state = 3\n').model
+    assert model.is_auto
+    assert model.budget.total_seconds() == 1200
+    kinds = [cls.kind for cls in model.classes]
+    assert {"popularity", "buy-again"} == set(kinds[:2])
+    assert kinds[-1] == "two-stage"
+    assert "price" in Recipe.parse(f'{SMALL}\n[model]\nkind = "auto"\n')._model_columns
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("epochs = 5", "'epochs' is not a parameter of kind = 'auto'"),
+        ('budget = "soon"', "'soon' is not a time limit"),
+        ("budget = 300", "budget must be a string, not 300"),
+        ("random_state = -1", "random_state must be"),
+        ('[[compare.models]]\nname = "bpr"\nloss = "bpr"', "compare.models 'bpr' has no kind of its own"),
+        ('[[compare.models]]\nname = "two"\nkind = "auto"', "only [model] can have kind = 'auto'"),
+    ],
+)
+def test_what_auto_does_not_allow(lines: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Recipe.parse(f'{SMALL}\n[model]\nkind = "auto"\n{lines}\n')
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_another_kind_shares_the_seed_and_the_threads() -> None:
+    recipe = Recipe.parse(f"{SMALL}\n[model]\nepochs = 3\nnum_threads = 2\nrandom_state = 4\n")
+    assert recipe.with_kind("hybrid") is recipe
+    als = recipe.with_kind("als").model
+    assert (als.kind, als.num_threads, als.params) == ("als", 2, {"random_state": 4})
+    assert recipe.with_kind("item-knn").model.params == {}
+    assert recipe.with_kind("auto").model.params == {"random_state": 4}
+    with pytest.raises(ConfigError, match="did you mean 'als'"):
+        recipe.with_kind("asl")

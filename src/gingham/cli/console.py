@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from gingham.columns import ITEM_ID, NAME, RANK, SCORE, SIMILAR_ITEM_ID, TYPE
 from gingham.comparison import Comparison
+from gingham.selection import Selection
 from gingham.tables import Step
 from gingham.visible import visible
 
@@ -25,7 +26,16 @@ _LAYOUT = "\n\t"
 _METRIC_WIDTH, _MODEL_WIDTH = 19, 15
 # Stages that draw progress bars, next to which a spinner cannot be shown.
 _STAGES_WITH_BARS = ("Fitting", "Searching")
-_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
+# The columns of `Selection.table` that are shown, and how.
+_SELECTION_COLUMNS = {
+    "model": "{model}",
+    "mean": "{mean:.4f}",
+    "difference": "{difference:+.4f} {verdict}",
+    "low": "{low:+.4f} to {high:+.4f}",
+    "seconds": "{seconds:,.1f}",
+    "status": "{status}",
+}
+_TEXT_COLUMNS = ("step", "metric", "model", "status", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
 
 class SafeConsole(Console):
@@ -77,6 +87,8 @@ class ConsoleProgress:
         if isinstance(result, Comparison):
             output.print()
             print_comparison(result)
+        elif isinstance(result, Selection):
+            print_selection(result)
         elif isinstance(result, tuple):
             output.print(_steps(result))
 
@@ -96,7 +108,25 @@ def print_comparison(comparison: Comparison) -> None:
         output.print(_metrics(comparison, names[start : start + n_columns]))
     output.print(f"{comparison.legend}\n", style="dim italic")
     output.print(_costs(comparison))
-    for sentence in comparison.sentences:
+    for sentence in (*comparison.sentences, *comparison.advice):
+        output.print(sentence)
+
+
+def print_selection(selection: Selection) -> None:
+    """Print the panel of models, and which one was chosen and why."""
+    comparison = selection.comparison
+    columns = ("model", comparison.metric, "difference", "95% interval", "seconds", "status")
+    table = _table("Models on the validation part", *columns)
+    for row in selection.table.iter_rows(named=True):
+        texts = {name: "" if row[name] is None else form.format(**row) for name, form in _SELECTION_COLUMNS.items()}
+        table.add_row(*texts.values(), style="bold" if row["model"] == selection.chosen else "")
+    output.print()
+    output.print(table)
+    output.print(
+        f"Compared with {comparison.reference}, the best baseline: + better, - worse, = no clear difference.\n",
+        style="dim italic",
+    )
+    for sentence in selection.sentences:
         output.print(sentence)
 
 

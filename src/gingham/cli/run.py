@@ -30,7 +30,8 @@ def run(
     log = tracker(track, recipe, reporter)
     done = pipeline.run(recipe, out, reporter)
     report_stored(reporter, out)
-    reporter.document(reporter.whole(done.comparison, folder=str(out)))
+    choice = {} if done.selection is None else {"selection": done.selection.to_dict()}
+    reporter.document(reporter.whole(done.comparison, folder=str(out), **choice))
     log(of_run(recipe, done))
 
 
@@ -38,5 +39,6 @@ def report_stored(reporter: "Reporter", folder: Path) -> None:
     """Print what a run has written."""
     from gingham import pipeline
 
-    files = ", ".join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS))
+    selection = (pipeline.SELECTION,) if (folder / pipeline.SELECTION).exists() else ()
+    files = ", ".join((pipeline.RECOMMENDATIONS, pipeline.METRICS, pipeline.STEPS, *selection))
     reporter.written(f"\nWrote {folder}: {files}, the recipe and the model.")

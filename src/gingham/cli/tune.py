@@ -12,6 +12,10 @@ def tune(
     file: RecipeFile,
     out: Annotated[Path, typer.Option(help="The folder to write; a study in it is continued.")],
     trials: Annotated[int | None, typer.Option(help="The number of parameter sets to try; 50 by default.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="The kind of model instead of the recipe's, with its defaults; auto to compare several."),
+    ] = None,
     timeout: Annotated[str | None, typer.Option(help="The time limit, such as 30m, 8h or 2d.")] = None,
     workers: Annotated[int | None, typer.Option(help="The number of parallel processes; 1 by default.")] = None,
     sampler: Annotated[str | None, typer.Option(help="tpe (default) or random.")] = None,
@@ -29,7 +33,7 @@ def tune(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search for the best parameters of a recipe's model.
+    """Search for the best parameters of a recipe's model, or for the best model (--model auto).
 
     They are chosen on a validation part, and evaluated once on the test part. Options override the section [tune] of
     the recipe.
@@ -54,6 +58,8 @@ def tune(
     settings = {name: value for name, value in options.items() if value is not None}
     reporter = Reporter(as_json, quiet)
     recipe = Recipe.read(file)
+    if model is not None:
+        recipe = recipe.with_kind(model)
     log = tracker(track, recipe, reporter)
     result = tuning.tune(recipe, out, storage=storage, progress=reporter, verbose=not quiet, **settings)
     best = f"{result.metric} {result.best_value:.4f}{gain(result)}, with {format_params(result.best_params)}"

@@ -191,6 +191,19 @@ class Comparison:
                 )
         return tuple(sentences)
 
+    @cached_property
+    def advice(self) -> tuple[str, ...]:
+        """What to do about each model whose mean is below that of the best baseline, one sentence each."""
+        means = dict(self.table.filter(metric=self.metric).select("model", "mean").iter_rows())
+        if self.reference not in self.baselines:
+            return ()
+        return tuple(
+            f"{name} loses to {self.reference} by {1 - means[name] / means[self.reference]:.1%}; search for better "
+            "parameters with `gingham tune`, or for a better model with `gingham tune --model auto`."
+            for name in self.models
+            if means[name] < means[self.reference]
+        )
+
     def __repr__(self) -> str:
         wide = self.table.pivot("model", index="metric", values="mean", maintain_order=True)
         with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
@@ -212,7 +225,7 @@ class Comparison:
                 "differences": {row.pop("metric"): row for row in differences},
                 **({} if one.curve is None else {"epochs": one.curve.to_dicts()}),
             }
-        return {"metric": self.metric, "reference": self.reference, "models": models}
+        return {"metric": self.metric, "reference": self.reference, "advice": list(self.advice), "models": models}
 
     def page(self, title: str = "Comparison") -> Page:
         """Return the comparison as a page of charts and tables."""

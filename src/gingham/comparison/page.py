@@ -30,7 +30,8 @@ _SEGMENTS = {HISTORY: "the number of different items in the user's history in th
 def page(comparison: "Comparison", title: str) -> Page:
     """Build the page."""
     parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _examples, _metrics, _lists, _meanings)
-    return Page(title, comparison.sentences, [section for part in parts for section in part(comparison)], _NOTE)
+    lead = (*comparison.sentences, *comparison.advice)
+    return Page(title, lead, [section for part in parts for section in part(comparison)], _NOTE)
 
 
 def for_notebook(comparison: "Comparison") -> str:

@@ -37,6 +37,18 @@ def build(
     return build_model(spec.kind, _with_early_stopping(spec.params, defaults), section)
 
 
+def check(spec: ModelSpec, section: str = "model") -> None:
+    """Check that the model of a recipe's section can be built; the models of kind = "auto" always can.
+
+    Raises
+    ------
+    ConfigError, ParameterError
+        As for `build`.
+    """
+    if not spec.is_auto:
+        build(spec, section)
+
+
 def fit(
     spec: ModelSpec, dataset: Dataset, split: SplitSpec | None = None, filter_seen: bool = False, **options: Any
 ) -> Recommender:

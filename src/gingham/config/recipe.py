@@ -82,6 +82,12 @@ class Recipe(Section):
         metric, measured = self.compare.metric, names([self.evaluate.k])
         if metric is not None and metric not in measured:
             raise ValueError(f"compare.metric {metric!r} is not measured; use one of {', '.join(measured)}")
+        for entry in self.compare.models:
+            if entry.is_auto or (self.model.is_auto and "kind" not in entry.model_fields_set):
+                raise ValueError(
+                    f"compare.models {entry.name!r} has no kind of its own, and only [model] can have kind = 'auto'; "
+                    "set its kind to a model"
+                )
         return self
 
     def _need_no_times(self, has_order: bool) -> None:
@@ -138,6 +144,26 @@ class Recipe(Section):
         filter_seen = self.evaluate.filter_seen
         return self.split.kind == "random" if filter_seen is None else filter_seen
 
+    def with_model(self, model: ModelSpec) -> "Recipe":
+        """Return this recipe with another section ``[model]``; its text stays as it was written."""
+        return self.model_copy(update={"model": model})
+
+    def with_kind(self, kind: str) -> "Recipe":
+        """Return this recipe with a model of another kind, which shares its seed and its threads.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such kind.
+        """
+        if kind == self.model.kind:
+            return self
+        own = {"num_threads": self.model.num_threads}
+        model = ModelSpec().changed({"kind": kind, **own})
+        seed = self.model.params.get("random_state")
+        takes_seed = all("random_state" in cls.param_names() for cls in model.classes) or model.is_auto
+        return self.with_model(model.changed({"random_state": seed}) if seed is not None and takes_seed else model)
+
     def narrowed(self) -> "Recipe":
         """Return this recipe with only the columns that a dataset needs; reading columns is most of the work."""
         used = {*required_roles(self.clean.value), *self._model_columns}
@@ -156,7 +182,7 @@ class Recipe(Section):
     def _model_columns(self) -> set[str]:
         """The optional columns of the transactions that the recipe's models use."""
         models = (self.model, *self.compare.models)
-        return {column for model in models for column in model.model_class.columns}
+        return {column for model in models for cls in model.classes for column in cls.columns}
 
     @classmethod
     def read(cls, path: Path | str) -> "Recipe":

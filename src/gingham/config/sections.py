@@ -1,6 +1,8 @@
 """The sections of a recipe that say what to do with the tables; each key has a default."""
 
 from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -10,11 +12,11 @@ from gingham.config.space import Distribution, Preset, Space, preset
 from gingham.duration import duration, time_limit
 from gingham.errors import ConfigError
 from gingham.metrics import named
-from gingham.models import Recommender, model_class
+from gingham.models import Recommender, model_class, panel_classes
 from gingham.section import Flag, Integer, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
-from gingham.validation import MAX_THREADS
+from gingham.validation import MAX_THREADS, check_integer, check_text, optional
 
 
 class ChangeableSection(Section):
@@ -37,6 +39,12 @@ class ChangeableSection(Section):
             raise ConfigError(sentences(error, type(self), content, "settings", (self.place,))) from error
 
 
+# The kind that stands for the best model of a panel, and its parameters.
+AUTO = "auto"
+_AUTO_PARAMS = ("budget", "random_state")
+_BUDGET = "5m"
+
+
 class FeaturesSpec(Section):
     """The recipe's ``[features.users]`` and ``[features.items]``; none by default."""
 
@@ -50,12 +58,14 @@ class ModelSpec(ChangeableSection):
     Attributes
     ----------
     kind : str
-        The model, by one of the names of `gingham.models.kinds`; "hybrid" by default.
+        The model, by one of the names of `gingham.models.kinds`; "hybrid" by default. With "auto", several models are
+        fitted to a part of the train part, and the best one is taken.
     num_threads : int
         The number of threads that fit the model; 0 (default) for all cores.
 
     Every other key is a parameter of the model: its constructor's, ``epochs`` and ``early_stopping`` included. A
-    "two-stage" model has tables of its own, ``[[model.candidates]]`` and ``[model.ranker]``.
+    "two-stage" model has tables of its own, ``[[model.candidates]]`` and ``[model.ranker]``. "auto" has two keys: a
+    time limit, ``budget``, "5m" by default, and a ``random_state`` for all models.
     """
 
     place: ClassVar[str] = "model"
@@ -67,6 +77,8 @@ class ModelSpec(ChangeableSection):
     @field_validator("kind")
     @classmethod
     def _check_kind(cls, kind: str) -> str:
+        if kind == AUTO:
+            return kind
         try:
             model_class(kind)
         except ConfigError as error:
@@ -74,10 +86,35 @@ class ModelSpec(ChangeableSection):
             raise ValueError(message[0].lower() + message[1:]) from None
         return kind
 
+    @model_validator(mode="after")
+    def _check_auto(self) -> Self:
+        if not self.is_auto:
+            return self
+        for name in self.params:
+            if name not in _AUTO_PARAMS:
+                raise ValueError(
+                    f"{name!r} is not a parameter of kind = {AUTO!r}, which has {' and '.join(_AUTO_PARAMS)} and takes "
+                    f"models with their defaults; remove {name!r}, or set kind to the model that it belongs to"
+                )
+        check_text("budget", self.params.get("budget", _BUDGET))
+        time_limit(self.params.get("budget", _BUDGET))
+        optional(partial(check_integer, least=0))("random_state", self.params.get("random_state"))
+        return self
+
     @property
-    def model_class(self) -> type[Recommender]:
-        """The class of the model."""
-        return model_class(self.kind)
+    def is_auto(self) -> bool:
+        """Whether the model is the best one of a panel."""
+        return self.kind == AUTO
+
+    @property
+    def budget(self) -> timedelta:
+        """The time in which a panel is fitted, for kind = "auto"."""
+        return time_limit(self.params.get("budget", _BUDGET))
+
+    @property
+    def classes(self) -> list[type[Recommender]]:
+        """The class of the model; for kind = "auto", all that the model can turn out to be, the cheapest first."""
+        return panel_classes() if self.is_auto else [model_class(self.kind)]
 
     @property
     def params(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gingham.models.hybrid import HybridMF
 from gingham.models.neighbours import ItemKNN
 from gingham.models.next_basket import NextBasket
 from gingham.models.popularity import BuyAgain, Popularity
-from gingham.models.registry import build_model, kinds, model_class
+from gingham.models.registry import build_model, kinds, model_class, panel_classes
 from gingham.models.transitions import Transitions
 
 __all__ = [
@@ -34,4 +34,5 @@ __all__ = [
     "build_model",
     "kinds",
     "model_class",
+    "panel_classes",
 ]

@@ -135,6 +135,7 @@ class ALS(EpochModel[ALSState, Halves]):
     """
 
     kind = "als"
+    panel_cost = 2.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_components": {"low": 16, "high": 256, "log": True},
         "unobserved_weight": {"low": 0.001, "high": 1.0, "log": True},

@@ -9,6 +9,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
+from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.stored import StoredModel
@@ -46,6 +47,11 @@ class Recommender(StoredModel):
         Whether the model can only be fitted to a dataset with timestamps or order numbers; False by default.
     suggests_candidates : bool
         Whether the model can be a candidate model of `TwoStage`; True by default.
+    panel_cost : float or None
+        For ``kind = "auto"``, which tries the models with a cost, the lowest first: about how many times as long as
+        `ItemKNN` the model takes to fit with its defaults. None (default): not tried.
+    panel_needs : frozenset of str
+        The optional columns without which ``kind = "auto"`` does not try the model: "timestamp" or "order".
     constraints : mapping of str to callable
         The check of each parameter.
     training_data_ : TrainingData
@@ -58,6 +64,8 @@ class Recommender(StoredModel):
     supports: ClassVar[frozenset[str]] = frozenset()
     requires_order: ClassVar[bool] = False
     suggests_candidates: ClassVar[bool] = True
+    panel_cost: ClassVar[float | None] = None
+    panel_needs: ClassVar[frozenset[str]] = frozenset()
 
     classes_by_kind: ClassVar[dict[str, type["Recommender"]]] = {}
 
@@ -78,6 +86,17 @@ class Recommender(StoredModel):
             The section's name, for error messages.
         """
         return cls(**params)
+
+    def panel_obstacle(self, train: Dataset) -> str | None:
+        """Return why ``kind = "auto"`` does not try the model on these data, as the end of a sentence; None to try it.
+
+        Parameters
+        ----------
+        train : Dataset
+            The training data.
+        """
+        lacking = sorted(role for role in self.panel_needs if getattr(train.interactions, role) is None)
+        return f"it needs {' and '.join(f'{role}s' for role in lacking)}, which the data lack." if lacking else None
 
     @abstractmethod
     def fit(

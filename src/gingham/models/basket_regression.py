@@ -83,6 +83,7 @@ class BasketRegression(BasketModel, OnePassModel):
     """
 
     kind: ClassVar[str] = "basket-regression"
+    panel_cost: ClassVar[float | None] = 5.0
     supports: ClassVar[frozenset[str]] = frozenset({"baskets"})
     requires_order: ClassVar[bool] = True
     default_space: ClassVar[Mapping[str, Any]] = {

@@ -52,6 +52,7 @@ class EASE(LinearModel):
     """
 
     kind: ClassVar[str] = "ease"
+    panel_cost: ClassVar[float | None] = 5.0
     default_space: ClassVar[Mapping[str, Any]] = {"l2": {"low": 10.0, "high": 10_000.0, "log": True}}
     constraints: ClassVar[Mapping[str, Check]] = {
         "l2": partial(check_number, above=0),

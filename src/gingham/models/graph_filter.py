@@ -102,6 +102,7 @@ class GraphFilter(LinearModel):
     """
 
     kind: ClassVar[str] = "graph-filter"
+    panel_cost: ClassVar[float | None] = 4.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_components": {"low": 64, "high": 1024, "log": True},
         "low_pass": {"low": 0.003, "high": 1.0, "log": True},

@@ -129,20 +129,20 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     >>> model = gg.HybridMF(8, epochs=5, random_state=0).fit(train, num_threads=1)
     >>> model.recommend(["u00"], k=3).columns
     ['user_id', 'item_id', 'rank', 'score']
-    >>> len(model.history_)
-    5
     """
 
     kind = "hybrid"
+    panel_cost = 4.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "loss": ["warp", "warp-kos", "bpr"],
-        "n_components": {"low": 8, "high": 128, "log": True},
+        "n_components": {"low": 8, "high": 512, "log": True},
         "learning_schedule": ["adagrad", "adadelta"],
         "learning_rate": {"low": 0.003, "high": 0.3, "log": True},
         "user_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
         "item_alpha": {"low": 1e-8, "high": 1e-2, "log": True},
         "regularization": {"low": 1e-3, "high": 3.0, "log": True},
         "max_sampled": {"low": 3, "high": 50, "log": True},
+        "averaging": [0.0, 0.5, 0.7, 0.9],
         "epochs": {"low": 5, "high": 50},
         "weighted": [False, True],
     }

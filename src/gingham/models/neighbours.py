@@ -74,6 +74,7 @@ class ItemKNN(OnePassModel):
     """
 
     kind: ClassVar[str] = "item-knn"
+    panel_cost: ClassVar[float | None] = 1.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_neighbours": {"low": 10, "high": 1000, "log": True},
         "weighting": list(WEIGHTINGS),

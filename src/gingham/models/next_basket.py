@@ -87,6 +87,7 @@ class NextBasket(OnePassModel):
     """
 
     kind: ClassVar[str] = "next-basket"
+    panel_cost: ClassVar[float | None] = 1.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "half_life": ["30d", "60d", "120d", "180d", "720d"],
         "smoothing": {"low": 10.0, "high": 2000.0, "log": True},

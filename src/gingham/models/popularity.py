@@ -112,6 +112,7 @@ class Popularity(_SalesModel):
     """
 
     kind: ClassVar[str] = "popularity"
+    panel_cost: ClassVar[float | None] = 0.0
     constraints: ClassVar[Mapping[str, Check]] = {**_SalesModel.constraints, "by": optional(check_text)}
 
     _segments: SegmentPopularity | None
@@ -189,6 +190,7 @@ class BuyAgain(_SalesModel):
     """
 
     kind: ClassVar[str] = "buy-again"
+    panel_cost: ClassVar[float | None] = 0.0
     constraints: ClassVar[Mapping[str, Check]] = {
         **_SalesModel.constraints,
         "recency": optional(check_duration),

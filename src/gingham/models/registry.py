@@ -15,6 +15,12 @@ def kinds() -> list[str]:
     return list(Recommender.classes_by_kind)
 
 
+def panel_classes() -> list[type[Recommender]]:
+    """Return the classes of the models that ``kind = "auto"`` tries, the cheapest first."""
+    costs = {cls: cls.panel_cost for cls in Recommender.classes_by_kind.values() if cls.panel_cost is not None}
+    return sorted(costs, key=lambda cls: (costs[cls], cls.kind))
+
+
 def model_class(kind: str) -> type[Recommender]:
     """Return the class of a model by its name in recipes.
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from gingham.arrays import Indices
 from gingham.checked import Contents, require
-from gingham.columns import ITEM_ID, PRICE, RANK, USER_ID
+from gingham.columns import ITEM_ID, PRICE, RANK, TIMESTAMP, USER_ID
 from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import ArtifactError, DataError, ParameterError
@@ -102,6 +102,8 @@ class TwoStage(Recommender):
     """
 
     kind = "two-stage"
+    panel_cost = 60.0
+    panel_needs = frozenset({TIMESTAMP})
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_candidates": {"low": 20, "high": 100},
         "n_periods": {"low": 2, "high": 8},

@@ -1,11 +1,14 @@
 """The section ``[split]`` of a recipe."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, SkipValidation, model_validator
 
 from gingham.dataset import Dataset
+from gingham.duration import duration
+from gingham.errors import ParameterError
 from gingham.section import Integer, Section
 from gingham.split._parts import Split
 from gingham.split._random import By, check_share, random
@@ -53,6 +56,24 @@ class SplitSpec(Section):
             check_share("test", self.test)
         else:
             check_integer("test", self.test)
+        return self
+
+    def for_validation(self, test: Dataset | None) -> "SplitSpec":
+        """Return how to split a validation part off the train part: as the test part was split off.
+
+        Parameters
+        ----------
+        test : Dataset or None
+            The test part. If it starts on a date, the validation part has as many days.
+        """
+        times = None if test is None else test.interactions.timestamp
+        if self.kind != "time" or times is None or self.test is None:
+            return self
+        try:
+            duration(str(self.test))
+        except ParameterError:
+            days = (times.max() - times.min()) // np.timedelta64(timedelta(days=1)) + 1
+            return SplitSpec(kind="time", test=f"{days}d")
         return self
 
     def apply(self, dataset: Dataset) -> Split[Dataset]:

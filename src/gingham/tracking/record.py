@@ -61,7 +61,8 @@ def of_run(recipe: Recipe, run: pipeline.Run) -> Record:
     The recommendations are not included, because they contain the id of every user.
     """
     comparison = run.comparison
-    model, *baselines = _models(comparison, {pipeline.name_of(recipe.model): recipe.model})
+    spec = recipe.model if run.selection is None else run.selection.spec
+    model, *baselines = _models(comparison, {pipeline.name_of(spec): spec})
     return Record(
         "run",
         "run",

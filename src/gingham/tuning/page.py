@@ -9,6 +9,7 @@ from gingham.comparison.page import every_metric, meanings
 from gingham.config.space import Exponential, Range, Space
 from gingham.report import Page, Section, Table, charts, notebook_html, searches
 from gingham.report.charts import SHARE, Axis
+from gingham.selection.page import sections
 from gingham.tuning.trials import parameter_columns
 
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ _CHART_TRIALS = 60
 
 def page(tuning: "Tuning", space: Space, title: str) -> Page:
     """Build the page of a search."""
-    parts = (_best, _test, _history, _importances, _parallel, _curves, _meanings)
-    sections = [section for part in parts for section in part(tuning, space)]
-    return Page(title, _summary(tuning), sections, _NOTE)
+    parts = (_panel, _best, _test, _history, _importances, _parallel, _curves, _meanings)
+    content = [section for part in parts for section in part(tuning, space)]
+    return Page(title, _summary(tuning), content, _NOTE)
 
 
 def notebook_view(tuning: "Tuning") -> str:
@@ -66,8 +67,10 @@ def _summary(tuning: "Tuning") -> list[str]:
     counts = dict(tuning.trials["state"].value_counts().iter_rows())
     states = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "pruned", "failed") if state in counts)
     n_trials = tuning.trials.height
+    choice = () if tuning.selection is None else tuning.selection.sentences
     sentences = () if tuning.comparison is None else tuning.comparison.sentences
     return [
+        *choice,
         f"The best trial reached {tuning.metric} {tuning.best_value:.4f} on the validation part{gain(tuning)}.",
         f"Its parameters: {format_params(tuning.best_params)}.",
         f"{n_trials:,} {'trial' if n_trials == 1 else 'trials'}: {states}.",
@@ -78,6 +81,11 @@ def _summary(tuning: "Tuning") -> list[str]:
 def _meanings(tuning: "Tuning", _: Space) -> Iterator[Section]:
     names = [] if tuning.comparison is None else tuning.comparison.metrics
     yield meanings(dict.fromkeys([tuning.metric, *names]))
+
+
+def _panel(tuning: "Tuning", _: Space) -> Iterator[Section]:
+    if tuning.selection is not None:
+        yield from sections(tuning.selection)
 
 
 def _best(tuning: "Tuning", _: Space) -> Iterator[Section]:

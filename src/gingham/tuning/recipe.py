@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from gingham.config import Recipe
+from gingham.config import ModelSpec, Recipe
 
 
 def best_recipe(recipe: Recipe, params: Mapping[str, Any]) -> str:
-    """Return a recipe with other parameters of the model, as TOML.
+    """Return a recipe with other parameters of its model, as TOML; its text may have another kind of model.
 
     It is stored in another folder, so it says what its relative paths start from.
     """
     content = tomllib.loads(recipe.text)
-    model = content.get("model", {}) | params
+    model = content.get("model", {})
+    if model.get("kind", ModelSpec().kind) != recipe.model.kind:
+        model = recipe.model.model_dump(exclude_defaults=True)
+    model = model | params
     if "epochs" in params:
         # The search has determined the number of epochs.
         model.pop("early_stopping", None)

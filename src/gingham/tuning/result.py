@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from gingham.comparison import Comparison
-from gingham.config import Recipe
+from gingham.config import ModelSpec, Recipe
 from gingham.config.models import fit
 from gingham.dataset import Dataset
 from gingham.dataset.dataset import check_dataset
@@ -23,6 +23,7 @@ from gingham.pipeline import fit_and_compare, name_of
 from gingham.progress import Progress, check_progress
 from gingham.reading import read_parts
 from gingham.report import require_ready
+from gingham.selection import Selection, select
 from gingham.split import Split
 from gingham.tables.database import without_password
 from gingham.tuning.folder import REPORT, STUDY, Folder
@@ -42,7 +43,16 @@ from gingham.tuning.study import (
     sqlite_url,
 )
 from gingham.tuning.task import Task, filters_seen
-from gingham.tuning.trials import any_complete, best_params, curves_table, given_value, importances, trials_table
+from gingham.tuning.trials import (
+    NO_CURVES,
+    any_complete,
+    best_params,
+    curves_table,
+    given_value,
+    importances,
+    panel_table,
+    trials_table,
+)
 from gingham.validation import check_bool, check_k, check_path, check_text, check_type, optional
 
 if TYPE_CHECKING:
@@ -77,6 +87,8 @@ class Tuning:
         The model with the best parameters, fitted to all training data.
     comparison : Comparison or None
         The model (named by its kind) and the baselines on the test; None without a test.
+    selection : Selection or None
+        The choice of a model with kind = "auto": the trials are then models, and `best_params` has only the kind.
 
     References
     ----------
@@ -103,6 +115,7 @@ class Tuning:
     importances: dict[str, float]
     model: Recommender
     comparison: Comparison | None
+    selection: Selection | None = None
 
     @property
     def evaluations(self) -> Mapping[str, Evaluation]:
@@ -153,7 +166,8 @@ def tune(
         With a dataset as `data`, the data on which the model is scored at the end; by default it is not scored.
     model : mapping, optional
         With a dataset as `data`, the keys of a recipe's ``[model]``, such as ``{"kind": "als", "random_state": 42}``;
-        by default a "hybrid" model.
+        by default a "hybrid" model. With ``{"kind": "auto"}``, several models are tried with their defaults, and
+        `timeout` is their time budget, 5 minutes by default.
     storage : str, optional
         The SQLAlchemy URL of the study's database, such as ``"postgresql+psycopg://host/studies"``, with which several
         machines can search at the same time. By default an SQLite file in `out`.
@@ -214,8 +228,11 @@ def tune(
     if test is not None:
         check_k(task.ks[-1], test.n_items)
     with _open_database(folder) as database, _resumable(storage or folder):
-        study = _search(task, train, test, database, storage, progress, verbose)
-        tuning = _result(task, study, train, test, progress)
+        if task.model.is_auto:
+            tuning = _choice(task, train, test, progress)
+        else:
+            study = _search(task, train, test, database, storage, progress, verbose)
+            tuning = _result(task, study, train, test, progress)
         if folder is not None:
             with progress.stage("Storing"):
                 _store(folder, task, tuning)
@@ -288,27 +305,36 @@ def _search(
     return study
 
 
+def _choice(task: Task, train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
+    """Choose the best model of the panel, fit it to all training data, and score it once."""
+    selection = select(
+        task.model,
+        train,
+        task.validation(test),
+        k=task.ks[-1],
+        metric=task.metric,
+        filter_seen=filters_seen(task.evaluate, task.split),
+        progress=progress,
+    )
+    model, comparison = _fit_best(task, selection.spec, train, test, progress)
+    return Tuning(
+        task.metric,
+        selection.value,
+        {"kind": selection.chosen},
+        None,
+        panel_table(selection),
+        NO_CURVES,
+        {},
+        model,
+        comparison,
+        selection,
+    )
+
+
 def _result(task: Task, study: "Study", train: Dataset, test: Dataset | None, progress: Progress) -> Tuning:
     """Fit the model with the best parameters to all training data, and score it once."""
     params = best_params(study)
-    spec, split = task.model_with(params), task.split
-    filter_seen = filters_seen(task.evaluate, split)
-    fit_model = partial(fit, spec, split=split, filter_seen=filter_seen)
-    comparison: Comparison | None = None
-    if test is None:
-        with progress.stage(f"Fitting the model ({spec.kind})"):
-            model = fit_model(train)
-    else:
-        model, comparison = fit_and_compare(
-            name_of(spec),
-            fit_model,
-            Split(train, test),
-            progress,
-            k=task.ks,
-            metric=task.metric,
-            filter_seen=filter_seen,
-            num_threads=spec.num_threads,
-        )
+    model, comparison = _fit_best(task, task.model_with(params), train, test, progress)
     return Tuning(
         task.metric,
         study.best_value,
@@ -322,6 +348,28 @@ def _result(task: Task, study: "Study", train: Dataset, test: Dataset | None, pr
     )
 
 
+def _fit_best(
+    task: Task, spec: ModelSpec, train: Dataset, test: Dataset | None, progress: Progress
+) -> tuple[Recommender, Comparison | None]:
+    """Fit a model to all training data, and score it on the test if there is one."""
+    split = task.split
+    filter_seen = filters_seen(task.evaluate, split)
+    fit_model = partial(fit, spec, split=split, filter_seen=filter_seen)
+    if test is None:
+        with progress.stage(f"Fitting the model ({spec.kind})"):
+            return fit_model(train), None
+    return fit_and_compare(
+        name_of(spec),
+        fit_model,
+        Split(train, test),
+        progress,
+        k=task.ks,
+        metric=task.metric,
+        filter_seen=filter_seen,
+        num_threads=spec.num_threads,
+    )
+
+
 def _store(folder: Folder, task: Task, tuning: Tuning) -> None:
     summary = {
         "metric": tuning.metric,
@@ -329,9 +377,16 @@ def _store(folder: Folder, task: Task, tuning: Tuning) -> None:
         "best_params": tuning.best_params,
         "given_value": tuning.given_value,
         "importances": tuning.importances,
+        **({} if tuning.selection is None else {"selection": tuning.selection.to_dict()}),
         "trials": dict(tuning.trials["state"].value_counts().iter_rows()),
         "test": {name: evaluation.to_dict() for name, evaluation in tuning.evaluations.items()},
     }
-    recipe = None if task.recipe is None else best_recipe(task.recipe, tuning.best_params)
+    recipe = None if task.recipe is None else best_recipe(_recipe_of(task, tuning), tuning.best_params)
     report = page(tuning, task.space, f"Tuning: {task.name}").to_html()
     folder.write(summary, recipe, report, tuning.trials, tuning.curves, tuning.model)
+
+
+def _recipe_of(task: Task, tuning: Tuning) -> Recipe:
+    """Return the recipe of a task, with the chosen model if the task was to choose one."""
+    assert task.recipe is not None
+    return task.recipe if tuning.selection is None else task.recipe.with_model(tuning.selection.spec)

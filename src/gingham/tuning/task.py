@@ -2,20 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import timedelta
 from typing import Any, Self
-
-import numpy as np
 
 from gingham import split as splitting
 from gingham.config import EvaluateSpec, ModelSpec, Recipe, TuneSpec
-from gingham.config.models import build
+from gingham.config.models import build, check
 from gingham.config.space import Exponential, Range, Space
 from gingham.dataset import Dataset
-from gingham.duration import duration
 from gingham.errors import ConfigError
 from gingham.metrics import main_metric
 from gingham.split import Split, SplitSpec
+
+# The settings that kind = "auto" shares with a search for parameters.
+_PANEL_SETTINGS = ("metric", "validation", "timeout")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +64,37 @@ class Task:
             task = cls("dataset", ModelSpec().changed(model or {}), TuneSpec(), EvaluateSpec())
         else:
             task = cls(recipe.name, recipe.model, recipe.tune, recipe.evaluate, recipe)
+        if task.model.is_auto:
+            task = task._for_panel(settings)
         spec = task.spec.changed(settings)
         task = replace(task, spec=spec.changed({"metric": spec.metric or main_metric(task.evaluate.k)}))
-        task._check_space()
-        task.model_modules()
+        check(task.model)
+        if not task.model.is_auto:
+            task._check_space()
+            task.model_modules()
         return task
+
+    def _for_panel(self, settings: Mapping[str, Any]) -> Self:
+        """Return the task with the time limit as the budget of the panel of kind = "auto".
+
+        Raises
+        ------
+        ConfigError
+            If a setting belongs to a search for parameters.
+        """
+        for name in settings:
+            if name not in _PANEL_SETTINGS and name in TuneSpec.model_fields:
+                raise ConfigError(
+                    f"{name!r} is a setting of a search for parameters, and kind = 'auto' compares models with their "
+                    f"defaults; remove {name!r}, and search the parameters of the chosen model afterwards."
+                )
+        limit = settings.get("timeout")
+        return self if limit is None else replace(self, model=self.model.changed({"budget": limit}))
 
     @property
     def space(self) -> Space:
-        """The search space."""
-        return self.spec.space_of(self.model.kind)
+        """The search space; empty for kind = "auto"."""
+        return {} if self.model.is_auto else self.spec.space_of(self.model.kind)
 
     @property
     def metric(self) -> str:
@@ -129,6 +149,10 @@ class Task:
             for value in _test_values(distribution):
                 build(self.model.changed({name: value}))
 
+    def validation(self, test: Dataset | None) -> SplitSpec:
+        """Return how the validation part is split off the training data."""
+        return self.spec.validation or self.split.for_validation(test)
+
     def splits(self, train: Dataset, test: Dataset | None) -> tuple[SplitSpec, Iterable[Split[Dataset]]]:
         """Split the validation parts off the training data.
 
@@ -144,7 +168,7 @@ class Task:
         ConfigError, DataError, ParameterError
             If the data can't be split in this way.
         """
-        validation = self.spec.validation or self._default_validation(test)
+        validation = self.validation(test)
         folds = self.spec.folds
         if folds == 1:
             return validation, [validation.apply(train)]
@@ -158,20 +182,6 @@ class Task:
             f"Section [tune] has folds = {folds}, which is not possible for a validation split of kind {kind}; use "
             "folds = 1, or validation.kind = 'time' or 'random'."
         )
-
-    def _default_validation(self, test: Dataset | None) -> SplitSpec:
-        """Return how to split the validation part off the training data: as the test was split off."""
-        split = self.split
-        times = None if test is None else test.interactions.timestamp
-        if split.kind != "time" or times is None or split.test is None:
-            return split
-        try:
-            duration(str(split.test))
-        except ValueError:
-            # The test starts on a date; the validation part has as many days.
-            days = (times.max() - times.min()) // np.timedelta64(timedelta(days=1)) + 1
-            return SplitSpec(kind="time", test=f"{days}d")
-        return split
 
 
 def filters_seen(evaluate: EvaluateSpec, split: SplitSpec) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from gingham.selection import Selection
 from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, START, finished_trials, optuna
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 # The importance of parameters is computed from at least this many complete trials.
 _MIN_TRIALS = 4
+# The table of curves without rows.
+NO_CURVES = pl.DataFrame(schema={"trial": pl.Int64, "epoch": pl.Int64, "loss": pl.Float64, "value": pl.Float64})
 _TYPES = {
     "trial": pl.Int64,
     "state": pl.String,
@@ -58,6 +61,24 @@ def trials_table(study: "Study") -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_TYPES)
 
 
+def panel_table(selection: Selection) -> pl.DataFrame:
+    """Return a table of trials for the models of a panel; see `gingham.tuning.Tuning`."""
+    measured = selection.comparison.measured
+    rows = [
+        {
+            "trial": number,
+            "state": "complete" if row["reason"] is None else "failed",
+            "value": row["mean"],
+            "best_epoch": None,
+            "seconds": row["seconds"],
+            "reason": row["reason"],
+            "kind": row["model"],
+        }
+        for number, row in enumerate(selection.table.sort(~pl.col("model").is_in(list(measured))).to_dicts())
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None, schema_overrides=_TYPES)
+
+
 def parameter_columns(table: pl.DataFrame) -> list[str]:
     """Return the columns of a table of trials that are parameters."""
     return [column for column in table.columns if column not in _TYPES]
@@ -70,7 +91,7 @@ def curves_table(study: "Study") -> pl.DataFrame:
         for trial in finished_trials(study)
         for epoch, loss in enumerate(trial.user_attrs.get(LOSSES, ()), start=1)
     ]
-    return pl.DataFrame(rows, {"trial": pl.Int64, "epoch": pl.Int64, "loss": pl.Float64, "value": pl.Float64})
+    return pl.DataFrame(rows, NO_CURVES.schema)
 
 
 def importances(study: "Study") -> dict[str, float]:
