@@ -122,10 +122,7 @@ def print_selection(selection: Selection) -> None:
         table.add_row(*texts.values(), style="bold" if row["model"] == selection.chosen else "")
     output.print()
     output.print(table)
-    output.print(
-        f"Compared with {comparison.reference}, the best baseline: + better, - worse, = no clear difference.\n",
-        style="dim italic",
-    )
+    output.print(f"{selection.legend}\n", style="dim italic")
     for sentence in selection.sentences:
         output.print(sentence)
 

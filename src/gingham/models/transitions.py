@@ -77,7 +77,7 @@ class Transitions(BasketModel, OnePassModel):
     """
 
     kind: ClassVar[str] = "transitions"
-    panel_cost: ClassVar[float | None] = 2.0
+    panel_cost: ClassVar[float | None] = 5.0
     supports: ClassVar[frozenset[str]] = frozenset({"baskets"})
     requires_order: ClassVar[bool] = True
     default_space: ClassVar[Mapping[str, Any]] = {

@@ -8,17 +8,16 @@ from gingham.report import Page, Section, Table
 if TYPE_CHECKING:
     from gingham.selection.selection import Selection
 
-_NOTE = (
+NOTE = (
     "The models have their default parameters. They were fitted to the train part without the validation part, and "
-    "measured on the validation part. The chosen model was then fitted to the whole train part. Differences from the "
-    "best baseline are paired by user, with 95% intervals from 1,000 bootstrap resamples: + better, - worse, = no "
-    "clear difference."
+    "measured on the validation part. The chosen model was then fitted to the whole train part. The 95% intervals of "
+    "the differences come from 1,000 bootstrap resamples of the users."
 )
 
 
 def page(selection: "Selection", title: str) -> Page:
     """Build the page."""
-    return Page(title, selection.sentences, list(sections(selection)), _NOTE)
+    return Page(title, selection.sentences, list(sections(selection)), NOTE)
 
 
 def sections(selection: "Selection") -> Iterator[Section]:
@@ -36,7 +35,7 @@ def sections(selection: "Selection") -> Iterator[Section]:
         )
         for row in selection.table.iter_rows(named=True)
     ]
-    sentence = f"{selection.chosen} was chosen from these models, the best first."
+    sentence = f"{selection.chosen} was chosen from these models, the best first. {selection.legend}"
     yield Section("The panel", sentence, Table(header, rows, texts=2), wide=True)
 
 

@@ -111,6 +111,15 @@ class Selection:
         )
 
     @property
+    def legend(self) -> str:
+        """The explanation of the table."""
+        users = max(self.comparison.table.filter(metric=self.comparison.metric)["users"].to_list())
+        return (
+            f"Means over {users:,} users with purchases in the validation part. Compared with "
+            f"{self.comparison.reference}, the best baseline, paired by user: + better, - worse, = no clear difference."
+        )
+
+    @property
     def sentences(self) -> tuple[str, ...]:
         """Which model was chosen and why, and why models were left out, one sentence each."""
         metric, reference = self.comparison.metric, self.comparison.reference

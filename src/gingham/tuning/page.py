@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from gingham.comparison import Comparison
 from gingham.comparison.page import every_metric, meanings
 from gingham.config.space import Exponential, Range, Space
 from gingham.report import Page, Section, Table, charts, notebook_html, searches
 from gingham.report.charts import SHARE, Axis
-from gingham.selection.page import sections
+from gingham.selection.page import NOTE, sections
 from gingham.tuning.trials import parameter_columns
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ _CHART_TRIALS = 60
 
 
 def page(tuning: "Tuning", space: Space, title: str) -> Page:
-    """Build the page of a search."""
-    parts = (_panel, _best, _test, _history, _importances, _parallel, _curves, _meanings)
+    """Build the page of a search, or of the choice of a model."""
+    if tuning.selection is None:
+        note, parts = _NOTE, [_best, _test, _history, _importances, _parallel, _curves, _meanings]
+    else:
+        note, parts = NOTE, [_panel, _test, _meanings]
     content = [section for part in parts for section in part(tuning, space)]
-    return Page(title, _summary(tuning), content, _NOTE)
+    return Page(title, _summary(tuning), content, note)
 
 
 def notebook_view(tuning: "Tuning") -> str:
@@ -67,15 +71,19 @@ def _summary(tuning: "Tuning") -> list[str]:
     counts = dict(tuning.trials["state"].value_counts().iter_rows())
     states = ", ".join(f"{counts[state]:,} {state}" for state in ("complete", "pruned", "failed") if state in counts)
     n_trials = tuning.trials.height
-    choice = () if tuning.selection is None else tuning.selection.sentences
-    sentences = () if tuning.comparison is None else tuning.comparison.sentences
+    test = [] if tuning.comparison is None else _verdicts(tuning.comparison)
+    if tuning.selection is not None:
+        return [*tuning.selection.sentences, *test]
     return [
-        *choice,
         f"The best trial reached {tuning.metric} {tuning.best_value:.4f} on the validation part{gain(tuning)}.",
         f"Its parameters: {format_params(tuning.best_params)}.",
         f"{n_trials:,} {'trial' if n_trials == 1 else 'trials'}: {states}.",
-        *(f"The test was scored once. {sentence}" for sentence in sentences),
+        *test,
     ]
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    return [*(f"The test was scored once. {sentence}" for sentence in comparison.sentences), *comparison.advice]
 
 
 def _meanings(tuning: "Tuning", _: Space) -> Iterator[Section]:
@@ -84,8 +92,8 @@ def _meanings(tuning: "Tuning", _: Space) -> Iterator[Section]:
 
 
 def _panel(tuning: "Tuning", _: Space) -> Iterator[Section]:
-    if tuning.selection is not None:
-        yield from sections(tuning.selection)
+    assert tuning.selection is not None
+    yield from sections(tuning.selection)
 
 
 def _best(tuning: "Tuning", _: Space) -> Iterator[Section]:
