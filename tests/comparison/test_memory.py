@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from gingham.comparison import memory
-from gingham.comparison.memory import PeakMemory
+from gingham.comparison.memory import PeakMemory, available_bytes
 
 MB = 1_000_000
 
@@ -53,3 +53,14 @@ def test_an_error_ends_the_thread_and_is_raised() -> None:
     with pytest.raises(KeyError), PeakMemory():
         raise KeyError
     assert not [thread for thread in threading.enumerate() if thread.name == "gingham-memory"]
+
+
+def test_the_memory_limit_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in (("_SYSTEM", "MemTotal: 9 kB\nMemAvailable: 5 kB\n"), ("_LIMIT", "4000\n"), ("_USED", "1000\n")):
+        monkeypatch.setattr(memory, name, tmp_path / name)
+        (tmp_path / name).write_text(text)
+    assert available_bytes() == 3000
+    (tmp_path / "_LIMIT").write_text("max\n")
+    assert available_bytes() == 5120
+    (tmp_path / "_SYSTEM").unlink()
+    assert available_bytes() is None

@@ -121,16 +121,19 @@ def test_a_baseline_is_chosen_when_no_model_is_better() -> None:
     assert choice.sentences[0].endswith("No model is better than this baseline.")
 
 
-def test_models_are_left_out_with_a_reason() -> None:
+def test_models_are_left_out_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     define("right", 5, 1.0)
     define("failing", 5, 2.0, Failing)
     define("too-large", 5, 3.0, TooLarge)
     define("orders", 5, 3.0, panel_needs=frozenset({"order"}))
+    define("dense", 5, 3.0, fit_bytes=lambda _, train: 10**18 * train.n_items)
     define("slow", 5, 1000.0)
+    monkeypatch.setattr(selection, "available_bytes", lambda: 2_000_000_000)
     recorder = Recorder()
     choice = chosen(recorder=recorder)
     assert choice.left_out == {
         "failing": "there are no baskets; add orders.",
+        "dense": "it needs 6000000000.0 GB of memory, of which 2.0 GB are free.",
         "orders": "it needs orders, which the data lack.",
         "too-large": "it needs more memory than there is.",
         "slow": "it takes about 1000 s, and 299 s of the budget of 300 s are left; set a longer budget.",

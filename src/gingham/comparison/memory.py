@@ -9,6 +9,9 @@ from types import TracebackType
 from typing import Self
 
 _STATUS = Path("/proc/self/status")
+_SYSTEM = Path("/proc/meminfo")
+# The memory limit of a container, and what it uses of it.
+_LIMIT, _USED = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 _EVERY = 0.02  # seconds
 
 
@@ -65,6 +68,18 @@ class PeakMemory:
             while not self._ended.wait(_EVERY):
                 statm.seek(0)
                 self._peak = max(self._peak, int(statm.read(64).split()[1]) * page)
+
+
+def available_bytes() -> int | None:
+    """Return how much memory this process can still get; None on systems without ``/proc``."""
+    if not _SYSTEM.exists():
+        return None
+    lines = (line.split() for line in _SYSTEM.read_text(encoding="ascii").splitlines())
+    free = [1024 * int(words[1]) for words in lines if words[0] == "MemAvailable:"]
+    limit = _LIMIT.read_text(encoding="ascii").strip() if _LIMIT.exists() else "max"
+    if limit.isdecimal():
+        free.append(int(limit) - int(_USED.read_text(encoding="ascii")))
+    return min(free, default=None)
 
 
 def _release_free_memory() -> None:

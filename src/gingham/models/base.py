@@ -87,6 +87,16 @@ class Recommender(StoredModel):
         """
         return cls(**params)
 
+    def fit_bytes(self, train: Dataset) -> int:  # noqa: ARG002
+        """Return the size of the dense matrices that `fit` needs, in bytes; 0 for a model without large ones.
+
+        Parameters
+        ----------
+        train : Dataset
+            The training data.
+        """
+        return 0
+
     def panel_obstacle(self, train: Dataset) -> str | None:
         """Return why ``kind = "auto"`` does not try the model on these data, as the end of a sentence; None to try it.
 

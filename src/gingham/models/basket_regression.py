@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, Values, require, stored_array, stored_csr
+from gingham.dataset import Dataset
 from gingham.models.basket_examples import Examples, unit_rows
 from gingham.models.baskets import BasketModel, basket_matrix
 from gingham.models.one_pass import OnePassModel
@@ -121,6 +122,10 @@ class BasketRegression(BasketModel, OnePassModel):
         self.training_half_life = training_half_life
         self.max_items = max_items
         self.n_neighbours = n_neighbours
+
+    def fit_bytes(self, train: Dataset) -> int:
+        """Return the size of the dense matrices that `fit` needs, in bytes."""
+        return 12 * min(train.n_items, int(self.max_items)) ** 2
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
         steps = steps_of(interactions, "BasketRegression", by_day=True)

@@ -13,6 +13,7 @@ from scipy.linalg import lapack
 
 from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, require, stored_array, stored_csr
+from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number, optional
@@ -85,6 +86,10 @@ class EASE(LinearModel):
         self.l2 = l2
         self.max_items = max_items
         self.n_neighbours = n_neighbours
+
+    def fit_bytes(self, train: Dataset) -> int:
+        """Return the size of the dense matrices that `fit` needs, in bytes."""
+        return 8 * min(train.n_items, int(self.max_items)) ** 2
 
     def _fit_history(self, history: sp.csr_matrix, n_threads: int) -> None:
         n_items, n_neighbours = history.shape[1], self.n_neighbours

@@ -10,6 +10,7 @@ import polars as pl
 from gingham.comparison import Comparison, Measured, baselines
 from gingham.comparison.comparison import MARKS
 from gingham.comparison.measured import measure
+from gingham.comparison.memory import available_bytes
 from gingham.config import ModelSpec
 from gingham.config.models import build
 from gingham.dataset import Dataset
@@ -187,7 +188,8 @@ class _Panel:
         """Fit and measure a model, or record why it is left out."""
         spec = self.specs[kind]
         model = build(spec, split=self._data.spec, filter_seen=self._options["filter_seen"])
-        reason = model.panel_obstacle(self._data.parts.train) or self._expects_too_long(model)
+        train = self._data.parts.train
+        reason = model.panel_obstacle(train) or _needs_too_much_memory(model, train) or self._expects_too_long(model)
         if reason is None:
             try:
                 self.measured[kind] = self._measure(kind, model)
@@ -279,6 +281,13 @@ def select(
     selection = Selection(comparison, panel.specs, panel.left_out, data.spec)
     progress.result(selection)
     return selection
+
+
+def _needs_too_much_memory(model: Recommender, train: Dataset) -> str | None:
+    needed, free = model.fit_bytes(train), available_bytes()
+    if free is None or needed <= free:
+        return None
+    return f"it needs {needed / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} GB are free."
 
 
 def _spec_of(cls: type[Recommender], auto: ModelSpec) -> ModelSpec:
