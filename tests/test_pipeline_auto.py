@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from gingham import pipeline
 from gingham.cli import app
 from gingham.errors import ConfigError
 from gingham.models import Recommender
+from gingham.tracking import of_run, of_tuning
 from tests.recorder import Recorder
 
 
@@ -126,11 +128,28 @@ def test_a_search_for_parameters_of_another_kind(recipe: Path, tmp_path: Path) -
     assert tomllib.loads((tmp_path / "out" / "best.toml").read_text())["model"]["kind"] == "item-knn"
 
 
+def test_what_is_tracked_of_a_choice(auto: Path, tmp_path: Path) -> None:
+    recipe = gg.Recipe.read(auto)
+    run = gg.run(recipe, tmp_path / "run")
+    record = of_run(recipe, run)
+    assert run.selection is not None
+    assert record.params["kind"] == run.selection.chosen
+    assert tmp_path / "run" / "selection.html" in record.artifacts
+    record = of_tuning(recipe, gg.tune(recipe, tmp_path / "tuned", verbose=False), tmp_path / "tuned")
+    assert record.params["kind"] == run.selection.chosen
+    trials = {part.params["kind"] for part in record.parts if part.kind == "trial"}
+    assert trials == set(run.selection.table["model"])
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"trials": 3}, "'trials' is a setting of a search for parameters"), ({"timeout": "soon"}, "'soon'")],
+    [
+        ({"storage": "sqlite:///study.db"}, "kind = 'auto' has no study to store in sqlite:///study.db"),
+        ({"trials": 3}, "'trials' is a setting of a search for parameters"),
+        ({"timeout": "soon"}, "'soon'"),
+    ],
 )
-def test_settings_of_a_search_for_parameters_are_refused(auto: Path, settings: dict[str, object], words: str) -> None:
+def test_settings_of_a_search_for_parameters_are_refused(auto: Path, settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         gg.tune(auto, verbose=False, **settings)
     assert "\n" not in str(caught.value)

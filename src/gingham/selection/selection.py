@@ -270,8 +270,9 @@ def select(
     for message in data.messages:
         progress.message(message)
     panel = _Panel(auto, data, progress, ks=[k], filter_seen=filter_seen, num_threads=auto.num_threads)
-    for kind in panel.specs:
-        panel.try_model(kind)
+    with progress.stage(f"Searching the best of {len(panel.specs)} models"):
+        for kind in panel.specs:
+            panel.try_model(kind)
     simple = {model.kind for model in baselines().values()}
     names = tuple(kind for kind in panel.measured if kind in simple)
     if not names:

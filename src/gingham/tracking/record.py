@@ -63,6 +63,8 @@ def of_run(recipe: Recipe, run: pipeline.Run) -> Record:
     comparison = run.comparison
     spec = recipe.model if run.selection is None else run.selection.spec
     model, *baselines = _models(comparison, {pipeline.name_of(spec): spec})
+    choice = () if run.selection is None else (pipeline.SELECTION,)
+    names = (pipeline.RECIPE, pipeline.METRICS, pipeline.STEPS, *choice, pipeline.MODEL)
     return Record(
         "run",
         "run",
@@ -70,7 +72,7 @@ def of_run(recipe: Recipe, run: pipeline.Run) -> Record:
         model.metrics,
         model.curve,
         "\n\n".join(comparison.sentences),
-        [run.folder / name for name in (pipeline.RECIPE, pipeline.METRICS, pipeline.STEPS, pipeline.MODEL)],
+        [run.folder / name for name in names],
         baselines,
     )
 
@@ -100,7 +102,8 @@ def of_tuning(recipe: Recipe, tuning: Tuning, out: Path) -> Record:
         The folder in which it is stored.
     """
     best = f"validation_{plain(tuning.metric)}"
-    params = _model_params(tuning.model.get_params(), recipe.model)
+    spec = recipe.model if tuning.selection is None else tuning.selection.spec
+    params = _model_params(tuning.model.get_params(), spec)
     names = (folder.BEST, folder.REPORT, folder.SUMMARY, folder.TRIALS, folder.CURVES, folder.MODEL)
     parts = list(_trials(tuning, best))
     metrics: Mapping[str, float] = {}

@@ -1,7 +1,7 @@
 """`gingham.tune`: search for parameters, fit the model with the best ones, score it once and store the result."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike, cpu_count
@@ -220,6 +220,8 @@ def tune(
     check_type("data", data, (Dataset, Recipe, str, PathLike), expected)
     source = data if isinstance(data, Dataset) else Recipe.of(data)
     task = Task.create(source if isinstance(source, Recipe) else None, model, settings)
+    if storage is not None and task.model.is_auto:
+        raise ConfigError(f"kind = 'auto' has no study to store in {without_password(storage)}; remove storage.")
     folder = None if out is None else Folder(out)
     if folder is not None:
         require_ready(folder.path / REPORT)
@@ -227,7 +229,8 @@ def tune(
     train, test = read_parts(source, progress)[1] if isinstance(source, Recipe) else (source, test)
     if test is not None:
         check_k(task.ks[-1], test.n_items)
-    with _open_database(folder) as database, _resumable(storage or folder):
+    resumable = nullcontext() if task.model.is_auto else _resumable(storage or folder)
+    with _open_database(folder) as database, resumable:
         if task.model.is_auto:
             tuning = _choice(task, train, test, progress)
         else:
