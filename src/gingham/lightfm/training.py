@@ -18,7 +18,7 @@ from gingham.lightfm.scoring import Scorer
 from gingham.lightfm.state import ARRAYS
 from gingham.models import HybridMF, Recommender
 from gingham.models.epochs import Epoch
-from gingham.models.hybrid import HybridState
+from gingham.models.hybrid_state import HybridState
 from gingham.models.inputs import read_inputs
 from gingham.models.loss import LOSSES
 from gingham.models.side import INITIAL_MEMORY, Side
@@ -215,6 +215,7 @@ class Trainer(Scorer):
             max_sampled=max(self.max_sampled, 1),
             k=min(self.k, self.n),  # of n samples, the worst is the n-th best
             n=self.n,
+            prior=None,  # LightFM trains identities and other features together
             random_state=copy.deepcopy(self.random_state),
         )
         try:

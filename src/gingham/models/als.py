@@ -266,7 +266,7 @@ class ALS(EpochModel[ALSState, Halves]):
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         stored = _StoredALS.read(state)
-        users, items = restored_sides(stored.n_components, None, arrays, self.training_data_)
+        users, items = restored_sides(stored.n_components, (None, None), arrays, self.training_data_)
         for side in (users, items):
             require(not side.biases.any(), "there are biases, which a model of this kind does not have")
         self._state = ALSState(

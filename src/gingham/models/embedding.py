@@ -239,7 +239,10 @@ class StoredEmbeddings(Values):
 
 
 def restored_sides(
-    n_components: int, schedule: str | None, arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData
+    n_components: int,
+    schedules: tuple[str | None, str | None],
+    arrays: Mapping[str, npt.NDArray[Any]],
+    data: TrainingData,
 ) -> tuple[Side, Side]:
     """Return the users' and the items' parameters of an artifact.
 
@@ -247,8 +250,9 @@ def restored_sides(
     ----------
     n_components : int
         The size of an embedding.
-    schedule : str or None
-        The learning schedule that a row of parameters has memory for; None for rows without memory.
+    schedules : pair of str or None
+        The learning schedule that a row of the users' and of the items' parameters has memory for; None for rows
+        without memory.
     arrays : mapping of str to array
         The arrays of the artifact.
     data : TrainingData
@@ -261,7 +265,7 @@ def restored_sides(
     """
     users, items = (
         _restored_side(what, n_components, schedule, arrays, len(ids))
-        for what, ids in (("user", data.user_ids), ("item", data.item_ids))
+        for what, schedule, ids in zip(("user", "item"), schedules, (data.user_ids, data.item_ids), strict=True)
     )
     largest = [np.abs(side.rows()[:, : n_components + 1]).max(initial=0).astype(np.float64) for side in (users, items)]
     # A score, and the squared length of an embedding.

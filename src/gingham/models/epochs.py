@@ -89,3 +89,8 @@ class EmbeddingState:
     history: list[Epoch] = field(default_factory=list)
     validation_history: list[Epoch] = field(default_factory=list)
     best_epoch: int | None = None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """All sides that an epoch changes."""
+        return self.users, self.items

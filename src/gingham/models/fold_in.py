@@ -55,7 +55,7 @@ def fold_in(
     float32 array, shape (n, n_components)
     """
     size = items.n_components
-    fixed = Side.fixed(items.rows()[:, : size + 1])
+    fixed = items.fixed_copy()
 
     def embedding(user: int) -> Floats:
         entries = slice(interactions.indptr[user], interactions.indptr[user + 1])

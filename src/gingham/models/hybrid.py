@@ -1,7 +1,7 @@
 """HybridMF: matrix factorisation with features, trained by stochastic gradient descent in the native kernel."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field
 
-from gingham import _native
-from gingham.arrays import Floats, Matrix, aligned
+from gingham.arrays import Floats, Matrix
 from gingham.errors import ParameterError
-from gingham.models import plan
 from gingham.models.base import Callback
+from gingham.models.descent import Descent
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import StoredEmbeddings, restored_sides
+from gingham.models.embedding import StoredEmbeddings
 from gingham.models.epoch_model import EpochModel
-from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction, restored_history
+from gingham.models.epochs import Epoch, ProgressFunction, restored_history
 from gingham.models.fold_in import fold_in
+from gingham.models.hybrid_state import HybridState, prior_arrays, restored_sides_and_priors, shared_features
 from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, read_inputs
 from gingham.models.loss import LOSSES, Loss
 from gingham.models.side import INITIAL_MEMORY, Side
@@ -27,27 +27,15 @@ from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
 from gingham.models.training_pairs import TrainingPairs
 from gingham.randomness import RandomState, generator
-from gingham.validation import MAX_COMPONENTS, Check, check_choice, check_fit_arguments, check_integer, check_number
-
-
-@dataclass(eq=False, kw_only=True)
-class HybridState(EmbeddingState):
-    """The parameters of a `HybridMF`, and what determines its next epoch.
-
-    Attributes
-    ----------
-    seed : int
-        The source of an epoch's draws, together with the epoch's number.
-    schedule : str
-        The learning schedule that the sides have memory for.
-    """
-
-    seed: int
-    schedule: str
-
-    def next_seed(self) -> int:
-        """Return the seed of the next epoch; each has random streams of its own."""
-        return self.seed + len(self.history)
+from gingham.validation import (
+    MAX_COMPONENTS,
+    Check,
+    check_choice,
+    check_fit_arguments,
+    check_integer,
+    check_number,
+    optional,
+)
 
 
 class _StoredHybrid(StoredEmbeddings):
@@ -93,6 +81,11 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         The weight of earlier epochs in an exponential moving average of the parameters, from 0 (default: no averaging)
         to below 1 [7]_. After an epoch the model has the average; the next epoch goes on from the parameters before
         averaging. `fit_partial` goes on from the average.
+    prior : float or None
+        With features next to identities: the number of interactions that features weigh in a representation, 1 by
+        default. With n - 1 interactions, a representation is ``(n * own + prior * features) / (n + prior)``; that of a
+        new user or item is made of features alone. Both parts are trained apart. None trains all features together, as
+        LightFM does; so does a side whose features do not start with identities.
     epochs : int
         The number of passes over the interactions; 10 by default.
     early_stopping : EarlyStopping or None
@@ -133,6 +126,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
 
     kind = "hybrid"
     panel_cost = 4.0
+    _added_params = EpochModel._added_params | {"prior"}
     default_space: ClassVar[Mapping[str, Any]] = {
         "loss": ["warp", "warp-kos", "bpr"],
         "n_components": {"low": 8, "high": 512, "log": True},
@@ -160,6 +154,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         "item_alpha": partial(check_number, least=0),
         "regularization": partial(check_number, least=0),
         "averaging": partial(check_number, least=0, below=1),
+        "prior": optional(partial(check_number, least=0)),
         **EpochModel.constraints,
     }
 
@@ -178,6 +173,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         k: int = 5,
         n: int = 10,
         averaging: float = 0.0,
+        prior: float | None = 1.0,
         epochs: int = 10,
         early_stopping: EarlyStopping | None = None,
         weighted: bool = False,
@@ -196,6 +192,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         self.k = k
         self.n = n
         self.averaging = averaging
+        self.prior = prior
         self.epochs = epochs
         self.early_stopping = early_stopping
         self.weighted = weighted
@@ -258,14 +255,15 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         if self._training_data is None:
             state, pairs = self._start(entries, features, weights)
         else:
-            state, training_data = self._continue(training_data, features)
-            pairs = TrainingPairs.of_matrix(entries, features, weights, self._loss, state.seed)
+            state, pairs, training_data = self._continue(training_data, entries, features, weights)
         options = TrainingOptions(epochs, n_threads, functions, None, verbose, self.averaging)
         train(self, training_data, state, pairs, options)
         return self
 
-    def _continue(self, training_data: TrainingData, features: FeatureMatrices) -> tuple[HybridState, TrainingData]:
-        """Return a state that goes on from the model's parameters, and training data that remember the earlier ones."""
+    def _continue(
+        self, training_data: TrainingData, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
+    ) -> tuple[HybridState, TrainingPairs, TrainingData]:
+        """Return a state that goes on from the model's, and training data that remember the earlier ones."""
         before, state = self.training_data_, self._state
         check_same_inputs(before, training_data, (state.users, state.items), features)
         if (state.users.n_components, state.schedule) != (self.n_components, self.learning_schedule):
@@ -273,12 +271,10 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
                 f"n_components={self.n_components} or learning_schedule={self.learning_schedule!r} differs from the "
                 "value that the model was fitted with; call fit."
             )
-        users, items = (
-            replace(side, features=matrix) for side, matrix in zip((state.users, state.items), features, strict=True)
-        )
         rows = training_data.rows.after(before.rows, before.matrix, training_data.matrix)
-        same = replace(state, users=users, items=items, history=list(state.history))
-        return same, replace(training_data, rows=rows)
+        pairs = self._pairs(entries, features, weights, state.seed)
+        continued = state.continued(features, pairs.active, entries, self.prior)
+        return continued, pairs, replace(training_data, rows=rows)
 
     def resume(
         self, training_data: TrainingData, users: Side, items: Side, seed: int | None, history: Iterable[Epoch] = ()
@@ -319,44 +315,40 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     ) -> tuple[HybridState, TrainingPairs]:
         rng = generator(self.random_state)
         seed = int(rng.integers(2**62))
-        pairs = TrainingPairs.of_matrix(entries, features, weights, self._loss, seed)
-        users, items = (
-            Side.initial(matrix, active, int(self.n_components), self.learning_schedule, rng)
-            for matrix, active in zip(features, pairs.active, strict=True)
+        pairs = self._pairs(entries, features, weights, seed)
+        state = HybridState.initial(
+            features,
+            pairs.active,
+            entries,
+            self.prior,
+            n_components=int(self.n_components),
+            schedule=self.learning_schedule,
+            seed=seed,
+            rng=rng,
         )
-        return HybridState(users, items, seed=seed, schedule=self.learning_schedule), pairs
+        return state, pairs
+
+    def _pairs(
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, seed: int
+    ) -> TrainingPairs:
+        """Return the examples of an epoch, for trained sides and for priors."""
+        users, items = (None if self.prior is None else shared_features(matrix) for matrix in features)
+        trained = (features[0] if users is None else None, features[1] if items is None else None)
+        pairs = TrainingPairs.of_matrix(entries, trained, weights, self._loss, seed)
+        of_users = None if users is None else pairs.with_features((users, None))
+        of_items = None if items is None else pairs.with_features((None, items))
+        return replace(pairs, priors=(of_users, of_items))
+
+    @property
+    def _descent(self) -> Descent:
+        return Descent(**{part.name: getattr(self, part.name) for part in fields(Descent)})
 
     def _run_epoch(
         self, state: HybridState, problem: TrainingPairs, n_threads: int, progress: ProgressFunction | None
     ) -> float:
-        items = state.items
-        n_items = (items.state if items.features is None else items.features).shape[0]
-        has_features = any(side.features is not None for side in (state.users, items))
-        done, shrinkage = len(problem) * len(state.history), self.learning_rate * max(self.user_alpha, self.item_alpha)
-        cache = None if items.features is None else aligned(n_items, _native.padded_width(items.n_components))
-        total = _native.train_epoch(
-            loss=self.loss,
-            schedule=state.schedule,
-            examples=problem.examples,
-            positives=problem.positives,
-            pool=problem.pool,
-            users=state.users.native(problem.owners[0], self.regularization, self.user_alpha),
-            items=items.native(problem.owners[1], self.regularization, self.item_alpha),
-            item_cache=cache,
-            n_components=items.n_components,
-            n_items=n_items,
-            learning_rate=self.learning_rate,
-            rho=self.rho,
-            epsilon=self.epsilon,
-            max_sampled=self.max_sampled,
-            k=self.k,
-            n=self.n,
-            seed=state.next_seed(),
-            plan=(problem.lanes, plan.blocks(len(problem), done, has_features, shrinkage)),
-            num_threads=n_threads,
-            progress=progress,
-        )
-        return total / len(problem)
+        loss = self._descent.train(state, problem, n_threads, progress)
+        state.represent(self.prior)
+        return loss
 
     @property
     def _divergence_remedy(self) -> str:
@@ -367,13 +359,12 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
     def _fold_in(
         self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
     ) -> Floats:
-        fixing = self.copy(user_alpha=0.0, item_alpha=0.0)  # an alpha would shrink the fixed rows, too
+        # An alpha would shrink the fixed rows, too.
+        fixing, seed = replace(self._descent, user_alpha=0.0, item_alpha=0.0), self._state.seed
 
         def train_user(pairs: TrainingPairs, user: Side, items: Side) -> None:
-            state = HybridState(user, items, seed=self._state.seed, schedule="adagrad")
-            for epoch in self.history_:
-                fixing._run_epoch(state, pairs, 1, None)
-                state.history.append(epoch)
+            for done in range(len(self.history_)):
+                fixing.run(user, items, pairs, "adagrad", seed=seed + done, done=done, n_threads=1)
 
         return fold_in(
             train_user,
@@ -383,7 +374,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             entry_weights(interactions, sample_weight, self.weighted),
             pool=self.training_data_.matrix.indices.astype(np.int32, copy=False),
             loss=self._loss,
-            seed=self._state.seed,
+            seed=seed,
             n_threads=n_threads,
         )
 
@@ -391,10 +382,16 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
+        arrays |= prior_arrays(self._state.priors)
         return state | {"seed": self._state.seed, "schedule": self._state.schedule}, arrays
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         stored = _StoredHybrid.read(state)
         schedule = self.learning_schedule if stored.schedule is None else stored.schedule
-        users, items = restored_sides(stored.n_components, schedule, arrays, self.training_data_)
-        self._state = HybridState(users, items, restored_history(stored.history), seed=stored.seed, schedule=schedule)
+        users, items, priors = restored_sides_and_priors(stored.n_components, schedule, arrays, self.training_data_)
+        history = restored_history(stored.history)
+        self._state = HybridState(users, items, history, seed=stored.seed, schedule=schedule, priors=priors)
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._restored_params({"prior": None, **stored})  # version 0.1 trained features with identities

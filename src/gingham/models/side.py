@@ -100,6 +100,10 @@ class Side:
         state[:, : n_components + 1] = rows
         return cls(state, None, n_components)
 
+    def fixed_copy(self) -> "Side":
+        """Return the representations as entities that adagrad reads but does not change."""
+        return self.fixed(self.rows()[:, : self.n_components + 1])
+
     @classmethod
     def cold_user(cls, shared: Floats) -> "Side":
         """Build one untrained entity that also has a feature with a fixed embedding."""

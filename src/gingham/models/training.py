@@ -87,8 +87,8 @@ def train(
         If a parameter stops being finite.
     """
     trainable: Trainable[EmbeddingState, Sized] = model
-    last, best = Checkpoint(state.users, state.items), Checkpoint(state.users, state.items)
-    average = Average(options.averaging, state.users, state.items)
+    last, best = Checkpoint(*state.sides), Checkpoint(*state.sides)
+    average = Average(options.averaging, *state.sides)
     size, monitor = len(problem), options.monitor
     if not options.epochs:
         trainable._adopt(training_data, state)

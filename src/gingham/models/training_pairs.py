@@ -1,6 +1,6 @@
 """The (user, item) pairs that an epoch of stochastic gradient descent goes through, as the kernel takes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -53,6 +53,8 @@ class TrainingPairs:
         The items of all entries: drawing from it draws an item by its popularity.
     active : pair of bool arrays
         The users and the items that training can reach.
+    priors : pair of TrainingPairs or None
+        The same pairs for the priors of users and of items; None where there is no prior.
     """
 
     examples: tuple[Indices, Indices, Floats | None, Floats | None]
@@ -61,6 +63,7 @@ class TrainingPairs:
     positives: tuple[*Pattern, Floats | None]
     pool: Indices
     active: tuple[Bools, Bools]
+    priors: tuple["TrainingPairs | None", "TrainingPairs | None"] = (None, None)
 
     def __len__(self) -> int:
         return len(self.examples[0])
@@ -92,6 +95,11 @@ class TrainingPairs:
         pairs = cls.of_observations(observations, matrix, features, weights, loss, seed)
         pairs.require_some(matrix, loss)
         return pairs
+
+    def with_features(self, features: FeatureMatrices) -> "TrainingPairs":
+        """Return the same pairs for other features of users and of items."""
+        shape = len(self.active[0]), len(self.active[1])
+        return replace(self, owners=_owners(self.examples, shape, features))
 
     def require_some(self, matrix: sp.csr_matrix, loss: Loss) -> None:
         """Check that there are examples.
@@ -154,10 +162,7 @@ class TrainingPairs:
                 for begin, end in pairwise(lanes.tolist()):
                     rng.shuffle(part[begin:end])
         examples = (pairs[:, 0].copy(), pairs[:, 1].copy(), weights, targets)
-        owners = (
-            plan.user_owners(features[0], first_users, counts),
-            plan.item_owners(features[1], np.bincount(examples[1], minlength=matrix.shape[1])),
-        )
+        owners = _owners(examples, matrix.shape, features)
         entities = (examples[0], matrix.indices)
         active = [np.bincount(index, minlength=size) > 0 for index, size in zip(entities, matrix.shape, strict=True)]
         if loss.searches:
@@ -171,6 +176,15 @@ class TrainingPairs:
             matrix.indices.astype(np.int32, copy=False),
             (active[0], active[1]),
         )
+
+
+def _owners(
+    examples: tuple[Indices, Indices, Floats | None, Floats | None],
+    shape: tuple[int, int],
+    features: FeatureMatrices,
+) -> tuple[plan.Owners, plan.Owners]:
+    users, items = (np.bincount(part, minlength=size) for part, size in zip(examples[:2], shape, strict=True))
+    return plan.user_owners(features[0], plan.lanes(users), users), plan.item_owners(features[1], items)
 
 
 def _rows(matrix: sp.csr_matrix, chosen: Bools) -> Pattern:
