@@ -92,11 +92,17 @@ def item_lists(table: pl.DataFrame) -> dict[Any, list[Any]]:
 
 
 def scores_of(model: Recommender) -> npt.NDArray[np.float64]:
-    """All scores: of the representations for a model that has them, otherwise those of the full lists."""
-    if isinstance(model, EmbeddingModel):
-        users, user_biases = (part.astype(np.float64) for part in model.user_representations())
-        items, item_biases = (part.astype(np.float64) for part in model.item_representations())
-        return np.asarray(users @ items.T + user_biases[:, None] + item_biases)
+    """All scores: of the representations for users whose model has them, otherwise those of the full lists."""
+    listed = _listed_scores(model)
+    if not isinstance(model, EmbeddingModel):
+        return listed
+    users, user_biases = (part.astype(np.float64) for part in model.user_representations())
+    items, item_biases = (part.astype(np.float64) for part in model.item_representations())
+    scores = np.asarray(users @ items.T + user_biases[:, None] + item_biases)
+    return np.where(scores.any(axis=1, keepdims=True), scores, listed)
+
+
+def _listed_scores(model: Recommender) -> npt.NDArray[np.float64]:
     table = model.recommend(k=model.n_items)
     scores = np.full((model.n_users, model.n_items), np.nan)
     users, items = (

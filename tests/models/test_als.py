@@ -309,7 +309,8 @@ def test_baskets_are_recommended_to() -> None:
     assert table.columns == ["user_id", "item_id", "rank", "score"]
     assert table["user_id"].to_list() == ["new"] * 3 + ["none"] * 3 + ["one"] * 3
     assert all(int(item[1:]) % 4 == 0 for item in table["item_id"][:3])
-    assert table["score"][3:6].to_list() == [0, 0, 0]
+    best = np.argsort(-np.asarray(train.sum(axis=0)).ravel(), kind="stable")[:3]
+    assert table["item_id"][3:6].to_list() == [f"i{item:02}" for item in best]
     had = sp.csr_matrix((np.ones(2), ([0, 0], [4, 12])), (1, 40))
     scores = (fitted.fold_in(had) @ fitted.item_representations()[0].T)[0]
     np.testing.assert_allclose(table["score"][:3], np.sort(scores)[:-4:-1], atol=1e-5)
@@ -320,6 +321,17 @@ def test_baskets_are_recommended_to() -> None:
         fitted.recommend_baskets({"x": ["i99"]}, strict=True)
     with pytest.raises(ParameterError, match="k=41"):
         fitted.recommend_baskets(baskets, k=41)
+
+
+def test_users_without_a_history_get_best_sellers(tmp_path: Any) -> None:
+    fitted = model(epochs=2).fit(noise())
+    cold = int(np.flatnonzero(np.diff(positives(noise()).indptr) == 0)[0])
+    best = np.argsort(-np.asarray(positives(noise()).sum(axis=0)).ravel(), kind="stable")
+    fitted.save(tmp_path / "model")
+    for one in (fitted, load(tmp_path / "model")):
+        table = one.recommend([0, cold], k=4)
+        assert table["item_id"][4:].to_list() == best[:4].tolist()
+        assert table["score"][4:].to_list() == sorted(one.predict(cold, np.arange(18)).tolist())[:-5:-1]
 
 
 # Storing -------------------------------------------------------------------------------------------------------------
@@ -334,3 +346,38 @@ def test_what_was_learned_is_stored(tmp_path: Any) -> None:
     assert loaded.history_ == fitted.history_
     assert loaded.unobserved_weight_ == fitted.unobserved_weight_
     assert_frame_equal(loaded.recommend_baskets({1: [3, 4]}), fitted.recommend_baskets({1: [3, 4]}), check_exact=True)
+
+
+# Data with repeats ----------------------------------------------------------------------------------------------------
+
+
+def repeated(n_times: int) -> Dataset:
+    """The positives of `noise`, the first of them several times."""
+    pairs = positives(noise()).tocoo()
+    rows, columns = (np.append(np.repeat(each[0], n_times - 1), each) for each in (pairs.row, pairs.col))
+    ids = [Ids.from_series(pl.Series(range(size))) for size in pairs.shape]
+    return Dataset(*ids, Interactions(rows, columns, *pairs.shape))
+
+
+def test_counts_are_weights_if_users_repeat_interactions(tmp_path: Any) -> None:
+    data = repeated(4)
+    counts = data.matrix()
+    fitted = ALS(6, epochs=3, random_state=1).fit(data)
+    explicit = {"l2": 0.001, "unobserved_weight": fitted.unobserved_weight_}
+    assert_same(state(fitted), state(ALS(6, epochs=3, random_state=1, **explicit, weighted=True).fit(counts)))
+    density = counts.nnz / np.prod(counts.shape)
+    assert fitted.unobserved_weight_ == pytest.approx(min(100 * density, 1) * counts.data.mean())
+    weights = ALS(6, epochs=3, random_state=1, **explicit)
+    assert_same(state(fitted), state(weights.fit(data, sample_weight=counts)))
+    assert differs(state(fitted), state(weights.fit(counts)))
+    fitted.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(tmp_path / "model").fold_in(counts[:3]), fitted.fold_in(counts[:3]))
+
+
+def test_values_are_not_weights_without_repeats_unless_asked() -> None:
+    data = repeated(1)
+    ratings = data.matrix() * 3
+    fitted = ALS(6, epochs=2, random_state=1).fit(data)
+    assert_same(state(fitted), state(ALS(6, epochs=2, random_state=1, l2=0.01, weighted=False).fit(ratings)))
+    off = ALS(6, epochs=2, random_state=1, weighted=False)
+    assert differs(state(off.fit(repeated(4))), state(ALS(6, epochs=2, random_state=1).fit(repeated(4))))

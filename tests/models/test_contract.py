@@ -36,9 +36,10 @@ CASES = [
     Case("BasketRegression, part", lambda: BasketRegression(max_items=8), timed=True, ordered=True),
     Case("GraphFilter", lambda: GraphFilter(8)),
     Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
-    Case("ALS", lambda: ALS(8, epochs=3, random_state=1)),
-    Case("ALS, blocks", lambda: ALS(40, block_size=16, epochs=3, random_state=2)),
-    Case("ALS, features", lambda: ALS(5, epochs=3, random_state=3), features=True),
+    # The defaults of these parameters differ between a dataset with repeats and its matrix.
+    Case("ALS", lambda: ALS(8, 0.2, 0.01, epochs=3, weighted=True, random_state=1)),
+    Case("ALS, blocks", lambda: ALS(40, 0.2, 0.01, block_size=16, epochs=3, weighted=False, random_state=2)),
+    Case("ALS, features", lambda: ALS(5, 0.2, 0.01, epochs=3, weighted=False, random_state=3), features=True),
     Case("HybridMF", lambda: HybridMF(epochs=3, random_state=1)),
     Case("HybridMF, bpr", lambda: HybridMF(8, "bpr", "adadelta", epochs=20, random_state=2), draws_negatives=True),
     Case("HybridMF, warp-kos", lambda: HybridMF(15, "warp-kos", epochs=3, random_state=3)),

@@ -20,14 +20,34 @@ from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import EmbeddingState, ProgressFunction, restored_history
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
+from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.side import Side
 from gingham.randomness import RandomState, generator
-from gingham.validation import MAX_COMPONENTS, Check, check_integer, check_number, optional
+from gingham.scores import ColdScores, Scores, SharedScores
+from gingham.validation import MAX_COMPONENTS, Check, check_bool, check_integer, check_number, optional
 
 # The standard deviation of the items' initial embeddings, times the square root of their size.
 _SPREAD = 0.1
-# The default total weight of all pairs as unobserved ones, per unit of the positives' total weight.
-_UNOBSERVED = 20.0
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    """The default values of the parameters that depend on whether users repeat interactions.
+
+    Attributes
+    ----------
+    unobserved : float
+        The total weight of all pairs as unobserved ones, per unit of the positives' total weight.
+    l2 : float
+        The penalty.
+    """
+
+    unobserved: float
+    l2: float
+
+
+# With repeats, the lists are to reproduce the user's own counts; without, new items are to be found.
+_DEFAULTS = {False: _Defaults(20.0, 0.01), True: _Defaults(100.0, 0.001)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,15 +74,19 @@ class ALSState(EmbeddingState):
     ----------
     unobserved_weight : float
         The weight of a pair that was not observed.
+    repeats : bool
+        Whether users repeated interactions.
     """
 
     unobserved_weight: float
+    repeats: bool
 
 
 class _StoredALS(StoredEmbeddings):
     """The JSON values of a fitted `ALS`."""
 
     unobserved_weight: PositiveFloat
+    repeats: bool = False
 
 
 class ALS(EpochModel[ALSState, Halves]):
@@ -73,7 +97,8 @@ class ALS(EpochModel[ALSState, Halves]):
     .. math:: \sum_{positives} c_{ui} (1 - s_{ui})^2 + w \sum_{all} s_{ui}^2 + \sum_f \lambda_f |v_f|^2,
 
     where the score s is the dot product of two representations, and a representation is the weighted sum of the
-    embeddings v of an entity's features, its identity among them. It has no biases. The penalty of a feature is `l2`
+    embeddings v of an entity's features, its identity among them. It has no biases; users without positives and shared
+    features get best sellers. The penalty of a feature is `l2`
     times the total weight of the pairs that it occurs in, unobserved ones included, to the power of `l2_exponent` [1]_.
     Features that only one entity has are solved for in closed form, shared ones by conjugate gradients. Nothing is
     sampled, and the result does not depend on the number of threads.
@@ -81,14 +106,13 @@ class ALS(EpochModel[ALSState, Halves]):
     Parameters
     ----------
     n_components : int
-        The size of an embedding; 64 by default.
+        The size of an embedding; 128 by default.
     unobserved_weight : float or None
         The weight w of an unobserved pair. By default (None) all pairs together weigh 20 times as much as the
-        positives, but no pair more than an average positive. The best value depends on the density of the interactions:
-        20 times is near it on Gowalla and for MovieLens 20M [1]_, on the Complete Journey it is twice that. This and
+        positives, or 100 times if users repeat interactions, but no pair weighs more than an average positive. This and
         `l2` are the parameters to tune.
-    l2 : float
-        The penalty; 0.01 by default.
+    l2 : float or None
+        The penalty. By default (None) it is 0.01, or 0.001 if users repeat interactions.
     l2_exponent : float
         From 0 (all embeddings have the same penalty) to 1 (default: in proportion to the weight of their pairs).
     block_size : int
@@ -99,8 +123,10 @@ class ALS(EpochModel[ALSState, Halves]):
         The number of times that users and items are solved for; 10 by default.
     early_stopping : EarlyStopping or None
         How to end training before that; by default (None) all epochs are trained.
-    weighted : bool
-        Whether the value of a positive is its weight; False by default: all have the same weight.
+    weighted : bool or None
+        Whether the value of a positive is its weight. By default (None) it is if the model is fitted to a dataset in
+        which users repeat interactions, without `sample_weight`: the value is then the number of purchases, if each
+        transaction has the value 1. Otherwise, for example with a matrix of ratings, all positives weigh the same.
     random_state : int, Generator, RandomState or None
         The source of the items' initial embeddings. With an int, every fit to the same data on the same kind of
         processor gives the same model. None (default): each fit differs.
@@ -137,8 +163,8 @@ class ALS(EpochModel[ALSState, Halves]):
     kind = "als"
     panel_cost = 2.0
     default_space: ClassVar[Mapping[str, Any]] = {
-        "n_components": {"low": 16, "high": 256, "log": True},
-        "unobserved_weight": {"low": 0.001, "high": 1.0, "log": True},
+        "n_components": {"low": 32, "high": 512, "log": True},
+        "unobserved_weight": {"low": 0.001, "high": 3.0, "log": True},
         "l2": {"low": 1e-4, "high": 0.1, "log": True},
         "l2_exponent": {"low": 0.0, "high": 1.0},
         "epochs": {"low": 3, "high": 20},
@@ -148,21 +174,22 @@ class ALS(EpochModel[ALSState, Halves]):
         "n_components": partial(check_integer, most=MAX_COMPONENTS),
         "block_size": check_integer,
         "unobserved_weight": optional(partial(check_number, above=0)),
-        "l2": partial(check_number, above=0),
+        "l2": optional(partial(check_number, above=0)),
         "l2_exponent": partial(check_number, least=0, most=1),
         **EpochModel.constraints,
+        "weighted": optional(check_bool),
     }
 
     def __init__(
         self,
-        n_components: int = 64,
+        n_components: int = 128,
         unobserved_weight: float | None = None,
-        l2: float = 0.01,
+        l2: float | None = None,
         l2_exponent: float = 1.0,
         block_size: int = 64,
         epochs: int = 10,
         early_stopping: EarlyStopping | None = None,
-        weighted: bool = False,
+        weighted: bool | None = None,
         random_state: RandomState = None,
     ) -> None:
         self.n_components = n_components
@@ -183,7 +210,7 @@ class ALS(EpochModel[ALSState, Halves]):
     # Training --------------------------------------------------------------------------------------------------------
 
     def _start(
-        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, repeats: bool
     ) -> tuple[ALSState, Halves]:
         positives = _positives(entries, weights)
         if not positives.nnz:
@@ -192,10 +219,10 @@ class ALS(EpochModel[ALSState, Halves]):
                 "is nothing to fit; use a value such as 1 for each positive interaction."
             )
         user_features, item_features = features
-        weight, by_item = self._unobserved_weight(positives), sp.csr_matrix(positives.T)
+        weight, by_item = self._unobserved_weight(positives, repeats), sp.csr_matrix(positives.T)
         halves = Halves(
-            Half.of(positives, user_features, self._penalties(weight * positives.shape[1])),
-            Half.of(by_item, item_features, self._penalties(weight * by_item.shape[1])),
+            Half.of(positives, user_features, self._penalties(weight * positives.shape[1], repeats)),
+            Half.of(by_item, item_features, self._penalties(weight * by_item.shape[1], repeats)),
         )
         # Users are solved for first, against random item embeddings.
         users = _zero_side(len(halves.users.penalty), user_features, int(self.n_components))
@@ -204,16 +231,21 @@ class ALS(EpochModel[ALSState, Halves]):
         np.multiply(first, np.float32(_SPREAD / np.sqrt(items.n_components)), out=items.embeddings)
         if item_features is not None:
             items.embeddings[item_features.getnnz(axis=0) == 0] = 0  # features that no item has
-        return ALSState(users, items, unobserved_weight=weight), halves
+        return ALSState(users, items, unobserved_weight=weight, repeats=repeats), halves
 
-    def _unobserved_weight(self, positives: sp.csr_matrix) -> float:
+    def _uses_values(self, repeats: bool) -> bool:
+        return repeats if self.weighted is None else bool(self.weighted)
+
+    def _unobserved_weight(self, positives: sp.csr_matrix, repeats: bool) -> float:
         if self.unobserved_weight is not None:
             return float(self.unobserved_weight)
         n_users, n_items = positives.shape
-        return float(positives.data.mean(dtype=np.float64)) * min(_UNOBSERVED * positives.nnz / n_users / n_items, 1.0)
+        share = min(_DEFAULTS[repeats].unobserved * positives.nnz / n_users / n_items, 1.0)
+        return float(positives.data.mean(dtype=np.float64)) * float(share)
 
-    def _penalties(self, unobserved: float) -> Penalties:
-        return Penalties(float(self.l2), float(self.l2_exponent), unobserved)
+    def _penalties(self, unobserved: float, repeats: bool) -> Penalties:
+        l2 = _DEFAULTS[repeats].l2 if self.l2 is None else self.l2
+        return Penalties(float(l2), float(self.l2_exponent), unobserved)
 
     def _run_epoch(self, state: ALSState, problem: Halves, n_threads: int, progress: ProgressFunction | None) -> float:
         with np.errstate(all="ignore"):  # the training loop checks that parameters are finite
@@ -241,19 +273,31 @@ class ALS(EpochModel[ALSState, Halves]):
     def _divergence_remedy(self) -> str:
         return "smaller weights of features and samples, or another l2"
 
+    # Scoring ---------------------------------------------------------------------------------------------------------
+
+    def _scores_of(self, users: Side) -> Scores:
+        """Return dot products, and best sellers for users without a history and features, whose embeddings are zero."""
+        return ColdScores(
+            super()._scores_of(users),
+            lambda: SharedScores(rank_scores(item_totals(self.training_data_.matrix))),
+            lambda chosen: np.equal(users.rows_of(chosen)[:, : users.n_components].any(axis=1), False),
+        )
+
     # Cold users ------------------------------------------------------------------------------------------------------
 
     def _fold_in(
         self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
     ) -> Floats:
-        positives = _positives(interactions, entry_weights(interactions, sample_weight, self.weighted))
+        repeats = self._state.repeats
+        uses_values = self._uses_values(repeats and sample_weight is None)
+        positives = _positives(interactions, entry_weights(interactions, sample_weight, uses_values))
         items, weight = self._state.items, self._state.unobserved_weight
         size, axes = items.n_components, Axes.of(items.rows().copy(), items.n_components, n_threads)
         assert axes is not None  # a fitted model is finite
         users = _zero_side(interactions.shape[0], None, size)
         users.embeddings[:] = shared
         _native.als_rotate(rows=users.state, axes=axes.rotation, num_threads=n_threads)
-        half = Half.of(positives, None, self._penalties(weight * self.n_items))
+        half = Half.of(positives, None, self._penalties(weight * self.n_items, repeats))
         half.solve_rows(users.state, users.state.copy(), half.penalty, axes, weight, size, n_threads)
         _native.als_rotate(rows=users.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
         return users.embeddings.copy()
@@ -262,7 +306,7 @@ class ALS(EpochModel[ALSState, Halves]):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
-        return state | {"unobserved_weight": self.unobserved_weight_}, arrays
+        return state | {"unobserved_weight": self.unobserved_weight_, "repeats": self._state.repeats}, arrays
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         stored = _StoredALS.read(state)
@@ -270,7 +314,11 @@ class ALS(EpochModel[ALSState, Halves]):
         for side in (users, items):
             require(not side.biases.any(), "there are biases, which a model of this kind does not have")
         self._state = ALSState(
-            users, items, restored_history(stored.history), unobserved_weight=stored.unobserved_weight
+            users,
+            items,
+            restored_history(stored.history),
+            unobserved_weight=stored.unobserved_weight,
+            repeats=stored.repeats,
         )
 
 

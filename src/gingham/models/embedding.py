@@ -20,7 +20,7 @@ from gingham.models.baskets import BasketModel, basket_matrix
 from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
-from gingham.scores import RepresentationScores, frame, rank
+from gingham.scores import RepresentationScores, Scores, frame, rank
 from gingham.store import csr_arrays
 from gingham.validation import check_k, check_num_threads
 
@@ -104,8 +104,12 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
         size = self._state.users.n_components  # not the parameter, which may have been set anew
         return rows[:, :size].copy(), rows[:, size].copy()
 
-    def _scores(self) -> RepresentationScores:
-        return RepresentationScores(self._state.users.rows_of, self._state.items.rows(), self._state.items.n_components)
+    def _scores(self) -> Scores:
+        return self._scores_of(self._state.users)
+
+    def _scores_of(self, users: Side) -> Scores:
+        """Return the scores of all items for users: those of the training data, or cold ones."""
+        return RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components)
 
     def fold_in(
         self,
@@ -166,10 +170,10 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     ) -> Floats:
         """Return one embedding per row of interactions, given the sum of the embeddings of shared features."""
 
-    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> RepresentationScores:
+    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> Scores:
         embeddings = self.fold_in(basket_matrix(baskets, self.n_items), num_threads=n_threads)
         users = Side.of_parts([(embeddings, np.zeros(len(baskets), np.float32))], None)
-        return RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components)
+        return self._scores_of(users)
 
     def similar_items(self, item_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items with the most similar embeddings.

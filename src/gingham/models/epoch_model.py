@@ -14,7 +14,7 @@ from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping, Monitor
 from gingham.models.embedding import EmbeddingModel
 from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
-from gingham.models.inputs import FeatureMatrices, entry_weights, read_inputs
+from gingham.models.inputs import FeatureMatrices, entry_weights, has_repeats, read_inputs
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data
 from gingham.validation import Check, check_bool, check_fit_arguments, check_integer, optional, shown
@@ -56,7 +56,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
 
     epochs: int
     early_stopping: EarlyStopping | None
-    weighted: bool
+    weighted: bool | None
     # The weight of earlier epochs in the parameters after each epoch; a parameter of models that offer it.
     averaging: float = 0.0
 
@@ -150,8 +150,9 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         elif stopping is not None:
             monitor = Monitor(stopping, n_threads)
         training_data, entries, features = read_inputs(interactions, user_features, item_features)
-        weights = entry_weights(entries, sample_weight, self.weighted)
-        state, problem = self._start(entries, features, weights)
+        repeats = has_repeats(interactions, entries)
+        weights = entry_weights(entries, sample_weight, self._uses_values(repeats and sample_weight is None))
+        state, problem = self._start(entries, features, weights, repeats)
         if search is not None:
             state.validation_history, state.best_epoch = search.history_, search.best_epoch_
         train(
@@ -165,6 +166,10 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             state.best_epoch = monitor.best_epoch
         return self
 
+    def _uses_values(self, repeats: bool) -> bool:  # noqa: ARG002
+        """Return whether values are weights, for data with or without repeats and other weights."""
+        return bool(self.weighted)
+
     @property
     def _learns_negatives(self) -> bool:
         """Whether interactions of zero or less are negative examples; otherwise the model ignores them."""
@@ -172,7 +177,7 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
 
     @abstractmethod
     def _start(
-        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, repeats: bool
     ) -> tuple[StateT, ProblemT]:
         """Return the initial parameters and what an epoch goes through.
 
@@ -184,6 +189,8 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             Of users and of items; None where each has only its own feature.
         weights : float32 array or None
             The weight of each entry; None if all are 1.
+        repeats : bool
+            Whether the data have several interactions of the same user and item, which the entries sum.
         """
 
     @abstractmethod

@@ -251,7 +251,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         check_integer("epochs", epochs, 0)
         n_threads, functions = check_fit_arguments(num_threads, callbacks, verbose)
         training_data, entries, features = read_inputs(interactions, user_features, item_features)
-        weights = entry_weights(entries, sample_weight, self.weighted)
+        weights = entry_weights(entries, sample_weight, bool(self.weighted))
         if self._training_data is None:
             state, pairs = self._start(entries, features, weights)
         else:
@@ -311,7 +311,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         return self._loss.needs_negatives
 
     def _start(
-        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None
+        self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, _: bool = False
     ) -> tuple[HybridState, TrainingPairs]:
         rng = generator(self.random_state)
         seed = int(rng.integers(2**62))
@@ -371,7 +371,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             self._state.items,
             shared,
             interactions,
-            entry_weights(interactions, sample_weight, self.weighted),
+            entry_weights(interactions, sample_weight, bool(self.weighted)),
             pool=self.training_data_.matrix.indices.astype(np.int32, copy=False),
             loss=self._loss,
             seed=seed,

@@ -60,6 +60,18 @@ def _feature_rows(features: Matrix | None, name: str, n_rows: int) -> sp.csr_mat
     return None if is_identity else matrix
 
 
+def has_repeats(data: Data, entries: sp.csr_matrix) -> bool:
+    """Return whether a dataset has several interactions of the same user and item; a matrix has not.
+
+    Parameters
+    ----------
+    data : Dataset or sparse matrix
+    entries : csr_matrix
+        The matrix of the same interactions.
+    """
+    return isinstance(data, Dataset) and len(data.interactions) > entries.nnz
+
+
 def entry_weights(interactions: sp.csr_matrix, sample_weight: Matrix | None, weighted: bool) -> Floats | None:
     """Return the weight of each interaction, in the order of the matrix's entries; None if all weights are 1.
 
