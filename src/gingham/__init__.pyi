@@ -18,6 +18,7 @@ from .loading import load as load
 from .models import ALS as ALS
 from .models import EASE as EASE
 from .models import BasketRegression as BasketRegression
+from .models import Blend as Blend
 from .models import BuyAgain as BuyAgain
 from .models import EarlyStopping as EarlyStopping
 from .models import GraphFilter as GraphFilter

@@ -48,6 +48,18 @@ KINDS = ["dense", "representations", "shared", "own"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_dense_scores_are_the_matrix(kind: str) -> None:
+    scores, matrix = scores_and_matrix(kind)
+    users = np.array([3, 0, 3], np.int32)
+    dense = scores.dense(users)
+    assert dense.dtype == np.float32
+    np.testing.assert_array_equal(dense, matrix[users])
+    dense[:] = 0
+    np.testing.assert_array_equal(scores.dense(users), matrix[users])  # it was a new array
+    assert scores.dense(users[:0]).shape == (0, N_ITEMS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_pairs_have_the_scores_of_the_matrix(kind: str) -> None:
     scores, matrix = scores_and_matrix(kind)
     rng = np.random.default_rng(7)

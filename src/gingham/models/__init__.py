@@ -3,6 +3,7 @@
 from gingham.models.als import ALS
 from gingham.models.base import Callback, Recommender
 from gingham.models.basket_regression import BasketRegression
+from gingham.models.blend import Blend
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
 from gingham.models.epoch_model import EpochModel
@@ -19,6 +20,7 @@ __all__ = [
     "ALS",
     "EASE",
     "BasketRegression",
+    "Blend",
     "BuyAgain",
     "Callback",
     "EarlyStopping",

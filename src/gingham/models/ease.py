@@ -70,7 +70,7 @@ class EASE(LinearModel):
     panel_cost: ClassVar[float | None] = 5.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "l2": {"low": 5.0, "high": 5_000.0, "log": True},
-        "n_neighbours": [None, 50, 100, 200],
+        "n_neighbours": [50, 100, 200],
     }
     constraints: ClassVar[Mapping[str, Check]] = {
         "l2": partial(check_number, above=0),

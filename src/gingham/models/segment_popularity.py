@@ -102,6 +102,13 @@ class SegmentScores:
             with block.part(rows) as part:
                 SharedScores(self._function(segment)).rank(part, num_threads)
 
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+        scores = np.empty((len(users), self.n_items), np.float32)
+        for segment, rows in self._segments(users):
+            scores[rows] = self._function(segment)
+        return scores
+
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""
         scores = np.empty(len(users), np.float32)

@@ -45,6 +45,12 @@ class RepresentationScores:
             **block.kernel_arguments(),
         )
 
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+        rows, size = self._users(users), self._n_components
+        scores: Floats = rows[:, :size] @ self._items[:, :size].T + rows[:, size : size + 1] + self._items[:, size]
+        return scores
+
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""
         scores, size = np.empty(len(users), np.float32), self._n_components
@@ -89,6 +95,14 @@ class SharedScores:
             rows = self._own(block.users)
             own = (*pattern(rows), rows.data)
         _native.rank_shared(shared=self._shared, own=own, num_threads=num_threads, **block.kernel_arguments())
+
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+        scores = np.tile(self._shared, (len(users), 1))
+        if self._own is not None:
+            rows = self._own(users)
+            scores[np.repeat(np.arange(len(users)), np.diff(rows.indptr)), rows.indices] = rows.data
+        return scores
 
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""
@@ -138,6 +152,10 @@ class DenseScores:
                 "a model must return a number above -inf for every item."
             )
         _native.rank_scores(scores=scores, num_threads=num_threads, **block.kernel_arguments())
+
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+        return self._function(users)
 
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""

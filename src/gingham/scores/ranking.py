@@ -137,6 +137,9 @@ class Scores(Protocol):
     def rank(self, block: Block, num_threads: int) -> None:
         """Rank all items for a block of users, and write the results to its buffers."""
 
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""
 

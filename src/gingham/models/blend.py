@@ -1,0 +1,390 @@
+"""Blend: a weighted sum of the scores of several models."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import ValidationError
+
+from gingham.arrays import Floats, Indices, check_matrix, positive_entries
+from gingham.checked import Contents, Values, require
+from gingham.dataset import Dataset
+from gingham.errors import ConfigError, DataError, ParameterError
+from gingham.metrics import named
+from gingham.models.base import Callback, Recommender
+from gingham.models.ease import EASE
+from gingham.models.graph_filter import GraphFilter
+from gingham.models.greedy_weights import greedy_weights
+from gingham.models.neighbours import ItemKNN
+from gingham.models.parametrized import to_json
+from gingham.models.registry import build_model, kinds
+from gingham.models.training_data import Data, TrainingData
+from gingham.scores import DenseScores
+from gingham.section import sentences
+from gingham.split import SplitSpec
+from gingham.validation import Check, check_bool, check_fit_arguments, check_number, error_prefix, shown
+
+# The largest number of scores that the search for weights keeps in memory, over all models.
+_MOST_SCORES = 200_000_000
+
+
+class _StoredModel(Values):
+    """A model of the blend."""
+
+    kind: str
+    params: dict[str, Any]
+    state: dict[str, Any]
+
+
+class _StoredBlend(Values):
+    """The JSON values of a blend."""
+
+    models: list[_StoredModel]
+    weights: list[float]
+
+
+class Blend(Recommender):
+    """Blend the scores of several models: a weighted sum of scores that are standardised for each user.
+
+    The scores of a model for a user are shifted and scaled to a mean of 0 and a standard deviation of 1 over all items,
+    so that models with scores of different sizes can be added.
+
+    Weights that are not given are chosen on validation data, by greedy selection with replacement: 20 times, the model
+    that improves the metric most is added, and a model's weight is how often it was added until the metric was best.
+    The best single model is among the choices.
+
+    Parameters
+    ----------
+    models : sequence of Recommender, or None
+        At least two models. They are not changed; copies of them are fitted. By default (None) `GraphFilter`, `EASE`
+        and `ItemKNN`.
+    weights : sequence of float, or None
+        The weight of each model, at least 0; their sum is scaled to 1. None (default) to choose them on validation
+        data.
+    metric : str
+        The metric that the weights maximise; "map@12" by default.
+    validation : Dataset, sparse matrix of shape (n_users, n_items), SplitSpec or None
+        The data that the weights are chosen on; never the test data. A `SplitSpec` (None, the default, is that of the
+        last 7 days) splits them off the training data: the weights are chosen with models fitted to the rest, and
+        then the models are fitted to all training data. A matrix can't be split: pass a matrix, or weights.
+    filter_seen : bool
+        Whether items of the training data are left out when the metric is computed; False by default.
+
+    Attributes
+    ----------
+    weights_ : list of float
+        The weights of the last fit; their sum is 1.
+    models_ : list of Recommender
+        The fitted models.
+
+    References
+    ----------
+    Caruana et al., "Ensemble Selection from Libraries of Models", 2004
+
+    Examples
+    --------
+    >>> import gingham as gg
+    >>> train, test = gg.split.by_time(gg.synth.sample_dataset(), test="7d")
+    >>> model = gg.Blend([gg.BuyAgain(), gg.EASE(l2=20)], metric="map@5").fit(train)
+    >>> [round(weight, 2) for weight in model.weights_]
+    [0.93, 0.07]
+    >>> model.recommend(["u07"], k=3)["rank"].to_list()
+    [1, 2, 3]
+    """
+
+    kind: ClassVar[str] = "blend"
+    constraints: ClassVar[Mapping[str, Check]] = {
+        "metric": lambda _, value: named(value),
+        "filter_seen": check_bool,
+    }
+
+    weights_: list[float]
+    models_: list[Recommender]
+
+    def __init__(
+        self,
+        models: Sequence[Recommender] | None = None,
+        weights: Sequence[float] | None = None,
+        metric: str = "map@12",
+        validation: Data | SplitSpec | None = None,
+        filter_seen: bool = False,
+    ) -> None:
+        self.models = models
+        self.weights = weights
+        self.metric = metric
+        self.validation = validation
+        self.filter_seen = filter_seen
+
+    @classmethod
+    def of(cls, models: Sequence[Recommender], weights: Sequence[float]) -> Self:
+        """Blend models that are fitted already, without fitting them again.
+
+        Parameters
+        ----------
+        models : sequence of Recommender
+            Fitted to data of the same users and items; the blend has the training data of the first.
+        weights : sequence of float
+            The weight of each model, at least 0.
+
+        Raises
+        ------
+        NotFittedError, ParameterError, DataError
+            If a model is not fitted, a weight is not allowed, or the models have different users or items.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> dataset = gg.synth.sample_dataset()
+        >>> blend = gg.Blend.of([gg.BuyAgain().fit(dataset), gg.EASE(l2=20).fit(dataset)], [2, 1])
+        >>> [round(weight, 2) for weight in blend.weights_]
+        [0.67, 0.33]
+        """
+        blend = cls(models, weights)
+        blend.validate()
+        first, *others = (model.training_data_ for model in models)
+        for number, data in enumerate(others, 1):
+            for what in ("user", "item"):
+                own, other = (getattr(each, f"{what}_ids") for each in (first, data))
+                if not own.values.equals(other.values):
+                    raise DataError(
+                        f"models[{number}] is fitted to other {what}s than models[0]; fit all models of a blend to the "
+                        "same data."
+                    )
+        blend._training_data, blend.models_, blend.weights_ = first, list(models), _scaled(weights)
+        return blend
+
+    @classmethod
+    def from_recipe(cls, params: Mapping[str, Any], section: str) -> Self:
+        """Build an unfitted model from the keys of a recipe's section.
+
+        Parameters
+        ----------
+        params : mapping of str to value
+            Parameters as a recipe writes them. ``models`` is a list of tables, each with the ``kind`` of a model and
+            the model's parameters; ``validation`` is a table with the keys of ``[split]``.
+        section : str
+            The section's name, for error messages.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such model or parameter.
+        ParameterError
+            If the value of a parameter is not allowed.
+        """
+        built = dict(params)
+        if built.get("models") is not None:
+            built["models"] = _models_of_recipe(built["models"], f"{section}.models")
+        if built.get("validation") is not None:
+            try:
+                built["validation"] = SplitSpec.model_validate(built["validation"])
+            except ValidationError as error:
+                message = sentences(error, SplitSpec, built["validation"], f"Section [{section}]", ("validation",))
+                raise ConfigError(message) from None
+        return cls(**built)
+
+    def validate(self) -> None:
+        """Check the parameters, including those of the models; `fit` does this first.
+
+        Raises
+        ------
+        ParameterError, DataError
+            If a value is not allowed, or the validation data are not a matrix.
+        """
+        super().validate()
+        models = self._models()
+        for number, model in enumerate(models):
+            with error_prefix(f"models[{number}]"):
+                _check_model(model)
+        if self.weights is not None:
+            _check_weights(self.weights, len(models))
+        if not (self.validation is None or isinstance(self.validation, Dataset | SplitSpec)):
+            check_matrix("validation", self.validation)
+
+    def _models(self) -> Sequence[Recommender]:
+        models = [GraphFilter(), EASE(), ItemKNN()] if self.models is None else self.models
+        if not isinstance(models, Sequence) or isinstance(models, str) or len(models) < 2:
+            raise ParameterError(f"models must be a list of at least two models, not {shown(models)}.")
+        return models
+
+    # Fitting ---------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        interactions: Data,
+        y: None = None,
+        *,
+        num_threads: int = 0,
+        callbacks: Iterable[Callback] = (),
+        verbose: bool = True,
+    ) -> Self:
+        """Choose the weights, and fit the models.
+
+        Parameters
+        ----------
+        interactions : Dataset or sparse matrix, shape (n_users, n_items)
+            The training data.
+        num_threads : int
+            The number of threads of the models; 0 (default) for all cores.
+        y, callbacks, verbose
+            As for other models; the callbacks are not called, and the models show no progress.
+
+        Raises
+        ------
+        ParameterError
+            If the value of a parameter is not allowed.
+        DataError
+            If the data can't be split for validation, or a model cannot be fitted to the data.
+        MissingExtraError
+            If a library that one of the models needs is not installed.
+        """
+        self.validate()
+        n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose, y)
+        training_data = TrainingData.of(interactions)
+        if self.weights is not None:
+            fitted, weights = self._fitted(interactions, n_threads), _scaled(self.weights)
+        elif self.validation is None or isinstance(self.validation, SplitSpec):
+            rest, held = self._split(interactions)
+            weights = self._chosen_weights(self._fitted(rest, n_threads), held, n_threads)
+            fitted = self._fitted(interactions, n_threads)
+        else:
+            fitted = self._fitted(interactions, n_threads)
+            weights = self._chosen_weights(fitted, self.validation, n_threads)
+        for model in fitted:
+            model._training_data = training_data  # one copy is enough
+        self._training_data, self.models_, self.weights_ = training_data, fitted, weights
+        return self
+
+    def _fitted(self, data: Data, n_threads: int) -> list[Recommender]:
+        return [model.copy().fit(data, num_threads=n_threads, verbose=False) for model in self._models()]
+
+    def _split(self, data: Data) -> tuple[Dataset, Dataset]:
+        if not isinstance(data, Dataset):
+            raise ParameterError(
+                "validation must be a matrix when the model is fitted to a matrix and has no weights; split it with "
+                "gingham.split.random, for example."
+            )
+        spec = SplitSpec() if self.validation is None else self.validation
+        assert isinstance(spec, SplitSpec)
+        split = spec.apply(data.positives())
+        return split.train, split.test
+
+    def _chosen_weights(self, models: Sequence[Recommender], validation: Data, n_threads: int) -> list[float]:
+        """Choose the weights on at most as many users as fit into memory."""
+        test, seen = positive_entries(models[0].test_matrix(validation)), models[0].training_data_.matrix
+        users = np.flatnonzero(np.diff(test.indptr)).astype(np.int32)
+        most = max(1, _MOST_SCORES // (len(models) * max(test.shape[1], 1)))
+        if len(users) > most:
+            users = np.sort(np.random.default_rng(0).choice(users, most, replace=False))
+        layers = [_standardised(model, users) for model in models]
+        seen_of_users = seen[users] if self.filter_seen else None
+        return greedy_weights(layers, test[users], seen_of_users, self.metric, n_threads)
+
+    # Scoring ---------------------------------------------------------------------------------------------------------
+
+    def _scores(self) -> DenseScores:
+        return DenseScores(self._score_users, self.n_items)
+
+    def _score_users(self, users: Indices) -> Floats:
+        total = np.zeros((len(users), self.n_items), np.float32)
+        for model, weight in zip(self.models_, self.weights_, strict=True):
+            if weight:
+                total += np.float32(weight) * _standardised(model, users)
+        return total
+
+    # Storing ---------------------------------------------------------------------------------------------------------
+
+    def _stored_params(self) -> dict[str, Any]:
+        # Validation data are not stored, only how to split them off.
+        spec = self.validation.model_dump(mode="json") if isinstance(self.validation, SplitSpec) else None
+        models = None if self.models is None else [_described(model) for model in self._models()]
+        weights = None if self.weights is None else [to_json(weight) for weight in self.weights]
+        return super()._stored_params() | {"models": models, "weights": weights, "validation": spec}
+
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        params = dict(stored)
+        if params["models"] is not None:
+            require(isinstance(params["models"], list), "the parameter 'models' is not a list")
+            described = [_StoredModel.of({"state": {}} | dict(model), "models") for model in params["models"]]
+            for model in described:
+                require(model.kind in cls.classes_by_name, f"there is no model {model.kind!r}")
+            params["models"] = [cls.classes_by_name[model.kind].unfitted(model.params) for model in described]
+        if params["validation"] is not None:
+            params["validation"] = SplitSpec.model_validate(params["validation"])
+        return params
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        models, arrays = [], dict[str, npt.NDArray[Any]]()
+        for number, model in enumerate(self.models_):
+            state, model_arrays = model._learned()
+            models.append(_described(model) | {"state": state})
+            arrays |= {f"models.{number}.{name}": array for name, array in model_arrays.items()}
+        return {"models": models, "weights": self.weights_}, arrays
+
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        stored = _StoredBlend.read(state)
+        _check_weights(stored.weights, len(stored.models))
+        parts = arrays if isinstance(arrays, Contents) else Contents("array", arrays)
+        self.models_ = [
+            Recommender.restored(
+                model.kind, model.params, model.state, parts.within(f"models.{number}"), self.training_data_
+            )
+            for number, model in enumerate(stored.models)
+        ]
+        self.weights_ = stored.weights
+
+
+def _check_model(model: Any) -> None:
+    if not isinstance(model, Recommender):
+        raise ParameterError(f"{shown(model)} is not a model.")
+    if not model.suggests_candidates:
+        raise ParameterError(f"a {type(model).__name__} cannot be blended; blend the models that it combines.")
+    model.validate()
+
+
+def _check_weights(weights: Any, n_models: int) -> None:
+    """Check that there is a weight of at least 0 for each model, and one above 0."""
+    if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str) or len(weights) != n_models:
+        raise ParameterError(f"weights must be a list of {n_models} numbers, one for each model, not {shown(weights)}.")
+    for number, weight in enumerate(weights):
+        check_number(f"weights[{number}]", weight, least=0)
+    if not any(weights):
+        raise ParameterError("weights are all 0; use a positive number for at least one model.")
+
+
+def _scaled(weights: Sequence[float]) -> list[float]:
+    total = float(sum(weights))
+    return [float(weight) / total for weight in weights]
+
+
+def _standardised(model: Recommender, users: Indices) -> Floats:
+    """Return a model's scores for users, with a mean of 0 and a standard deviation of 1 for each user."""
+    size = DenseScores.block_size
+    blocks = [model._scores().dense(users[start : start + size]) for start in range(0, len(users), size)]
+    scores = np.concatenate([np.empty((0, model.n_items), np.float32), *blocks])
+    if not scores.size:
+        return scores
+    scores -= scores.mean(axis=1, keepdims=True)
+    deviation = scores.std(axis=1, keepdims=True)
+    scores /= np.where(deviation > 0, deviation, 1)
+    return scores
+
+
+def _described(model: Recommender) -> dict[str, Any]:
+    return {"kind": type(model).__name__, "params": model._stored_params()}
+
+
+def _models_of_recipe(tables: Any, section: str) -> list[Recommender]:
+    """Build the models of a recipe's ``[[model.models]]``."""
+    if not isinstance(tables, list):
+        raise ConfigError(f"{section} must be a list of tables [[{section}]], not {tables!r}.")
+    models = []
+    for number, table in enumerate(tables):
+        where = f"{section}.{number}"
+        if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
+            raise ConfigError(f"Section [{where}] must be a table with a kind, one of {', '.join(map(repr, kinds()))}.")
+        params = {name: value for name, value in table.items() if name != "kind"}
+        models.append(build_model(table["kind"], params, where))
+    return models
