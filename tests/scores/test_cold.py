@@ -29,9 +29,10 @@ def test_cold_users_have_the_other_scores(users: list[int], filtered: bool) -> N
     np.testing.assert_array_equal(ranking.scores, expected.scores)
 
 
-def test_pairs_and_candidates_have_them_too() -> None:
+def test_pairs_dense_scores_and_candidates_have_them_too() -> None:
     users, items = (RNG.integers(0, size, 50).astype(np.int32) for size in (N_USERS, N_ITEMS))
     np.testing.assert_array_equal(mixed().pairs(users, items), EXPECTED[users, items])
+    np.testing.assert_array_equal(mixed().dense(users), EXPECTED[users])
     candidates = np.array([1, 4, 5], np.int32)
     ranking = rank(mixed(), np.arange(N_USERS, dtype=np.int32), k=1, candidates=candidates)
     np.testing.assert_array_equal(ranking.items[:, 0], candidates[EXPECTED[:, candidates].argmax(axis=1)])

@@ -40,6 +40,13 @@ class ColdScores:
             with block.part(np.flatnonzero(chosen)) as part:
                 scores.rank(part, num_threads)
 
+    def dense(self, users: Indices) -> Floats:
+        """Score all items for a few users, in a new array: float32, shape (n_users, n_items)."""
+        scores, is_cold = self._warm.dense(users), self._is_cold(users)
+        if is_cold.any():
+            scores[is_cold] = self._cold().dense(users[is_cold])
+        return scores
+
     def pairs(self, users: Indices, items: Indices) -> Floats:
         """Score pairs of users and items: two arrays of equal length n to a float32 array of shape (n,)."""
         scores, is_cold = self._warm.pairs(users, items), self._is_cold(users)
