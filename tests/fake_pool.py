@@ -29,7 +29,8 @@ class FakeWorker:
             return
         if self._epoch < len(self._values):
             self._epoch += 1
-            self.inbox.append({"epoch": self._epoch, "value": self._values[self._epoch - 1], "loss": 1.0})
+            value = self._values[self._epoch - 1]
+            self.inbox.append({"epoch": self._epoch, "value": value, "loss": 1.0, "epochs": len(self._values)})
         else:
             self.inbox.append({"result": {"value": max(self._values), "epochs": self._epoch, "seconds": 1.0}})
 

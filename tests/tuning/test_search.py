@@ -59,7 +59,7 @@ def test_the_time_limit_ends_a_trial_after_an_epoch(folder: Path) -> None:
     searching.run(folder, verbose=False)
     (trial,) = created.trials
     assert trial.state == STATES.PRUNED
-    assert trial.intermediate_values
+    assert trial.user_attrs["values"]
 
 
 def test_the_search_continues_after_a_failed_trial(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_value_is_that_of_the_best_epoch(recipe: Path, tmp_path: Path) -> No
     settings, (fold,) = folds_of(recipe, tmp_path, patience=100)
     values = [expected_value(fold, epochs) for epochs in range(1, 8)]
     reports: list[tuple[int, float]] = []
-    result = run_trial(settings, [fold], PARAMS, lambda epoch, value, _: reports.append((epoch, value)) or True)  # type: ignore[func-returns-value]
+    result = run_trial(settings, [fold], PARAMS, lambda epoch, value, *_: reports.append((epoch, value)) or True)  # type: ignore[func-returns-value]
     assert result is not None
     # The shop has fewer than 500 users, so all of them are monitored.
     assert reports == [(epoch, pytest.approx(value)) for epoch, value in enumerate(values, start=1)]

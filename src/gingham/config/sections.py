@@ -223,9 +223,9 @@ class TuneSpec(ChangeableSection):
         Whether trials learn from earlier ones; "tpe" by default. With the median pruner, it took 27% of random search's
         time to reach its best of 50 trials on Ta-Feng (the median of five seeds; one of them did not reach it).
     pruner : {"median", "hyperband", "none"}
-        Which trials are stopped early: those below the median of earlier trials at the same epoch ("median", the
-        default), or by successive halving ("hyperband"). On a third of Ta-Feng both took equally long; the median
-        needs no guess of how many epochs a trial is worth.
+        Which trials are stopped early: those below the median of earlier trials after the same quarter of their epochs
+        ("median", the default), or by successive halving ("hyperband"). The first trials are never stopped: the model
+        as it is given, and with each alternative of its switches.
     patience : int
         A trial ends when its metric has not improved for this number of epochs, and its best epoch counts; 5 by
         default. With 0 it trains to the end, and the last epoch counts.

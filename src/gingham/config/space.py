@@ -52,10 +52,9 @@ class Range:
         """Whether only integers are drawn."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
-    def contains(self, value: Any) -> bool:
-        """Return whether a value can be drawn."""
-        number = isinstance(value, int if self.whole else int | float) and not isinstance(value, bool)
-        return bool(number and self.low <= value <= self.high)
+    def closest(self, value: float) -> float:
+        """Return the closest number that can be drawn."""
+        return min(max(round(value) if self.whole else value, self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,9 @@ class Exponential:
         """Return the quantile of a value; the inverse of `value`."""
         return -math.expm1(-value / self.exponential)
 
-    def contains(self, value: Any) -> bool:
-        """Return whether a value can be drawn."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        return number and value >= 0 and self.quantiles.contains(self.quantile(value))
+    def closest(self, value: float) -> float:
+        """Return the closest number that can be drawn."""
+        return self.value(self.quantiles.closest(self.quantile(value)))
 
 
 def distribution(written: Any) -> Any:
@@ -121,9 +119,12 @@ def distribution(written: Any) -> Any:
     )
 
 
-def contains(distribution: Any, value: Any) -> bool:
-    """Return whether a distribution can draw a value."""
-    return value in distribution if isinstance(distribution, list) else distribution.contains(value)
+def closest(distribution: Any, value: Any) -> Any:
+    """Return the value itself or the closest number that a distribution can draw; None if no value is close."""
+    if isinstance(distribution, list):
+        return value if value in distribution else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return distribution.closest(value) if is_number else None
 
 
 def is_switch(distribution: Any) -> TypeGuard[list[Scalar]]:

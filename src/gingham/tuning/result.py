@@ -294,7 +294,7 @@ def _search(
         write_job(job, settings, splits)
         try:
             with require_database(url):
-                starts = starting_points(task.model, task.space)
+                starts = starting_points(task.model, task.space, spec)
                 Search(study, task.space, spec, progress, starts).run(job, verbose)
         except KeyboardInterrupt:
             if not any_complete(study):

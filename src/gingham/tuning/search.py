@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,18 @@ from gingham.errors import ConfigError
 from gingham.progress import Progress, progress_bar
 from gingham.tuning.interrupt import Interrupt
 from gingham.tuning.pool import Worker, WorkerPool
+from gingham.tuning.starts import Start
 from gingham.tuning.study import (
     EPOCHS,
     HEARTBEAT_SECONDS,
     LOSSES,
+    N_STAGES,
     PARAMS,
     REASON,
     RETRIES,
     SECONDS,
     START,
+    VALUES,
     draws,
     finished_trials,
     killed_trial,
@@ -54,9 +57,8 @@ class Search:
         The number of trials and workers, and the time limit.
     progress : Progress
         Receives messages about trials.
-    starts : sequence of mapping of str to value
-        The parameters of the first trials, which are never pruned; none by default. The first of them is the model as
-        it is given.
+    starts : sequence of Start
+        The first trials, which are never pruned; none by default. The first of them is the model as it is given.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Search:
         space: Space,
         spec: TuneSpec,
         progress: Progress,
-        starts: Sequence[Mapping[str, Any]] = (),
+        starts: Sequence[Start] = (),
     ) -> None:
         self._study, self._space, self._spec, self._progress = study, space, spec, progress
         self._starts = starts
@@ -74,7 +76,7 @@ class Search:
         self._states = self._optuna.trial.TrialState
         self._distributions = optuna_distributions(space)
         self._running: dict[Worker, Trial] = {}
-        self._losses: dict[int, list[float]] = {}
+        self._curves: dict[int, list[tuple[float, float]]] = {}
         self._last_heartbeat = -math.inf
         limit = math.inf if spec.timeout is None else time_limit(spec.timeout).total_seconds()
         self._deadline = time.monotonic() + limit
@@ -163,22 +165,23 @@ class Search:
             warnings.filterwarnings("ignore", message="Heartbeat of storage")
             trial = self._study.ask()
         params = trial.user_attrs.get(PARAMS)
-        # A starting point, and a trial that is repeated, have parameters; the sampler sees those that it could draw.
+        # A complete start, and a trial that is repeated, have parameters; the sampler sees those that it could draw.
         names = self._distributions if params is None else draws(self._space, params)
         drawn = {name: trial._suggest(name, self._distributions[name]) for name in names}
         if params is None:
             params = parameter_values(self._space, drawn)
             trial.set_user_attr(PARAMS, params)
-        self._running[worker], self._losses[trial.number] = trial, []
+        self._running[worker], self._curves[trial.number] = trial, []
         self._send_heartbeat()
         worker.send({"params": params, "as_given": trial.user_attrs.get(START) == 0})
 
     def _enqueue_start(self) -> None:
         """Let the next trial have the first of the starting points that the study does not have yet."""
         places = {trial.user_attrs.get(START) for trial in self._study.get_trials(deepcopy=False)}
-        for place, params in enumerate(self._starts):
+        for place, start in enumerate(self._starts):
             if place not in places:
-                self._study.enqueue_trial(draws(self._space, params), {PARAMS: dict(params), START: place})
+                attributes = {PARAMS: dict(start.params)} if start.is_complete else {}
+                self._study.enqueue_trial(draws(self._space, start.params), {**attributes, START: place})
                 return
 
     def _stop_trials(self) -> None:
@@ -203,10 +206,13 @@ class Search:
 
     def _record_epoch(self, worker: Worker, epoch: dict[str, Any]) -> None:
         """Record an epoch of a trial, and tell the worker whether to continue."""
-        trial = self._running[worker]
-        trial.report(epoch["value"], epoch["epoch"])
-        self._losses[trial.number].append(epoch["loss"])
-        keeps = START in trial.user_attrs or not trial.should_prune()
+        trial, curve = self._running[worker], self._curves[self._running[worker].number]
+        curve.append((epoch["loss"], epoch["value"]))
+        quarter, before = (N_STAGES * number // epoch["epochs"] for number in (epoch["epoch"], epoch["epoch"] - 1))
+        keeps = True
+        if quarter > before:
+            trial.report(max(value for _, value in curve), quarter)
+            keeps = START in trial.user_attrs or not trial.should_prune()
         worker.send(self._has_time() and keeps)
 
     def _finish_trial(self, worker: Worker, message: dict[str, Any]) -> None:
@@ -220,7 +226,9 @@ class Search:
 
     def _record_result(self, worker: Worker, result: dict[str, Any] | None) -> None:
         trial = self._running.pop(worker)
-        trial.set_user_attr(LOSSES, self._losses.pop(trial.number))
+        curve = self._curves.pop(trial.number)
+        trial.set_user_attr(LOSSES, [loss for loss, _ in curve])
+        trial.set_user_attr(VALUES, [value for _, value in curve])
         if result is None:
             self._study.tell(trial, state=self._states.PRUNED)
             return
@@ -234,7 +242,7 @@ class Search:
     def _fail(self, worker: Worker, reason: str | None = None) -> None:
         """Mark the trial of a worker as failed; without a reason it does not count as finished."""
         trial = self._running.pop(worker)
-        self._losses.pop(trial.number)
+        self._curves.pop(trial.number)
         if reason is not None:
             trial.set_user_attr(REASON, reason)
         self._study.tell(trial, state=self._states.FAIL)

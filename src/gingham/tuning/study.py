@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gingham.config import ModelSpec, TuneSpec
-from gingham.config.space import Exponential, Range, Space, contains, written
+from gingham.config.space import Exponential, Range, Space, closest, written
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError
 from gingham.extras import extra
@@ -31,7 +31,9 @@ RETRIES = 1
 
 _MADE_FOR = "made_for"
 # The names of the attributes in which a trial is recorded.
-PARAMS, EPOCHS, SECONDS, LOSSES, REASON = "params", "epochs", "seconds", "losses", "reason"
+PARAMS, EPOCHS, SECONDS, LOSSES, VALUES, REASON = "params", "epochs", "seconds", "losses", "values", "reason"
+# Trials are compared after each quarter of their epochs: the same epoch of 5 and of 50 is not the same stage.
+N_STAGES = 4
 # The attribute of the first trials: their place among the `starting_points`.
 START = "start"
 
@@ -200,12 +202,14 @@ def parameter_values(space: Space, draws: Mapping[str, Any]) -> dict[str, Any]:
 def draws(space: Space, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return what Optuna would have drawn for these parameters, the inverse of `parameter_values`.
 
-    Values that the space does not have, such as a penalty of 0 on a logarithmic scale, are left out.
+    A number outside its range, such as a penalty of 0 on a logarithmic scale, becomes the end of the range. Other
+    values that the space does not have are left out.
     """
+    nearest = {name: closest(space[name], value) for name, value in params.items()}
     return {
-        name: distribution.quantile(params[name]) if isinstance(distribution, Exponential) else params[name]
+        name: distribution.quantile(nearest[name]) if isinstance(distribution, Exponential) else nearest[name]
         for name, distribution in space.items()
-        if name in params and contains(distribution, params[name])
+        if nearest.get(name) is not None
     }
 
 

@@ -21,8 +21,8 @@ from gingham.models.early_stopping import Monitor
 from gingham.models.epochs import Epoch
 from gingham.tuning.job import Fold, Settings, read_job
 
-# Takes the number, metric and loss of an epoch; returns whether the trial should continue.
-EpochReport: TypeAlias = Callable[[int, float, float], bool]
+# Takes the number, metric and loss of an epoch and the number of all epochs; returns whether the trial should continue.
+EpochReport: TypeAlias = Callable[[int, float, float, int], bool]
 
 
 def run_trial(
@@ -91,9 +91,10 @@ def _fit(
     def measure(model: Recommender, epoch: Epoch) -> None:
         monitor.improved(model, epoch)
 
-    def send_report(_: Recommender, epoch: Epoch) -> bool:
+    def send_report(model: Recommender, epoch: Epoch) -> bool:
         nonlocal pruned
-        pruned = not report(epoch.epoch, epoch.metrics[settings.metric], epoch.loss)
+        n_epochs = int(model.get_params()["epochs"])
+        pruned = not report(epoch.epoch, epoch.metrics[settings.metric], epoch.loss, n_epochs)
         return pruned
 
     model = build(settings.model.changed(params), split=settings.validation, filter_seen=settings.filter_seen)
@@ -129,8 +130,8 @@ def run_worker(folder: Path, number: int, connection: Connection) -> None:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
 
-    def report(epoch: int, value: float, loss: float) -> bool:
-        connection.send({"epoch": epoch, "value": value, "loss": loss})
+    def report(epoch: int, value: float, loss: float, epochs: int) -> bool:
+        connection.send({"epoch": epoch, "value": value, "loss": loss, "epochs": epochs})
         return bool(connection.recv())
 
     settings, folds = read_job(folder)

@@ -1,15 +1,17 @@
 """A study's trials as tables."""
 
 import warnings
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from gingham.selection import Selection
-from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, START, finished_trials, optuna
+from gingham.tuning.study import EPOCHS, LOSSES, PARAMS, REASON, SECONDS, START, VALUES, finished_trials, optuna
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.trial import FrozenTrial
 
 # The importance of parameters is computed from at least this many complete trials.
 _MIN_TRIALS = 4
@@ -87,11 +89,17 @@ def parameter_columns(table: pl.DataFrame) -> list[str]:
 def curves_table(study: "Study") -> pl.DataFrame:
     """Return a table with one row per epoch of each trial; see `gingham.tuning.Tuning`."""
     rows = [
-        {"trial": trial.number, "epoch": epoch, "loss": loss, "value": trial.intermediate_values[epoch]}
+        {"trial": trial.number, "epoch": epoch, "loss": loss, "value": value}
         for trial in finished_trials(study)
-        for epoch, loss in enumerate(trial.user_attrs.get(LOSSES, ()), start=1)
+        for epoch, (loss, value) in enumerate(_curve(trial), start=1)
     ]
     return pl.DataFrame(rows, NO_CURVES.schema)
+
+
+def _curve(trial: "FrozenTrial") -> Iterable[tuple[float, float]]:
+    """Return the loss and the metric of each epoch of a trial; those of version 0.1 have the metrics elsewhere."""
+    values = trial.user_attrs.get(VALUES, list(trial.intermediate_values.values()))
+    return zip(trial.user_attrs.get(LOSSES, ()), values, strict=False)
 
 
 def importances(study: "Study") -> dict[str, float]:
