@@ -1,4 +1,4 @@
-"""The examples of a regression from histories to next baskets."""
+"""The examples of a regression from histories to next baskets, and their sums of products."""
 
 from dataclasses import dataclass
 
@@ -6,37 +6,43 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Longs
+from gingham.arrays import Doubles, Longs
 from gingham.models.neighbours import normalised
 from gingham.models.steps import Steps, decayed
 
-# The largest number of entries of all inputs together, 8 bytes each: about a gigabyte.
+# The largest number of entries of all histories together, 8 bytes each, of which there are two copies.
 _ENTRIES = 2**27
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Inputs and targets, a row per example.
+    """The baskets of all users with the histories before them, a row per basket.
+
+    A history h is the decayed sum of the user's earlier baskets x. The input of an example is h / |h|, its target is x,
+    and its weight is w. A user's first basket has no history and is not an example. The Gram matrix of the inputs is
+    the sum of ``w / |h|^2 * h h'``. Histories are long, so the products of their items are many. But the next history
+    is the last one plus the basket, decayed. So the sum over a user's examples equals the sum over their baskets of
+    ``r * (x h' + h x' + x x')``, where r is the sum of ``w / |h|^2`` over later examples, decayed twice.
 
     Attributes
     ----------
-    inputs : csr_matrix of float32, shape (n, n_items)
-        The decayed history before a basket, scaled to unit L2 norm.
+    histories : csr_matrix of float32, shape (n, n_items)
+        The decayed history before each basket.
+    gram_factors : csr_matrix of float32, shape (n, n_items)
+        Each basket times its r.
     targets : csr_matrix of float32, shape (n, n_items)
-        Ones for the items of the basket, times the weight of the example.
-    weights : float32 array, shape (n,)
-        The weight of each example.
+        Each basket times ``w / |h|``.
     """
 
-    inputs: sp.csr_matrix
+    histories: sp.csr_matrix
+    gram_factors: sp.csr_matrix
     targets: sp.csr_matrix
-    weights: Floats
 
     @classmethod
     def of(cls, steps: Steps, decay: float, training_decay: float, n_items: int) -> "Examples":
-        """Build an example of each basket except a user's first.
+        """Build the examples.
 
-        If the inputs would have more than about 134 million entries, the oldest baskets are left out.
+        If the histories could have more than about 134 million entries, the oldest baskets are left out.
 
         Parameters
         ----------
@@ -49,40 +55,64 @@ class Examples:
         n_items : int
             The number of items.
         """
+        steps = _newest(steps)
         starts = steps.starts()
-        user, when = steps.user[starts], (steps.step if steps.day is None else steps.day)[starts]
         bounds = np.append(starts, len(steps.item))
         baskets = sp.csr_matrix((np.ones(len(steps.item), np.float32), steps.item, bounds), (len(starts), n_items))
-        chosen = _chosen(steps.step[starts], when, np.diff(bounds), steps.day is not None)
-        inputs = unit_rows(_decays(user, when, steps.step[starts], chosen, decay) @ baskets)
-        age = when.max(initial=0) - when[chosen] if steps.day is not None else np.zeros(len(chosen))
-        weights = decayed(training_decay, age)
-        targets = baskets[chosen]
-        targets.data *= np.repeat(weights, np.diff(targets.indptr))
-        return cls(inputs, targets, weights)
+        when = (steps.step if steps.day is None else steps.day)[starts]
+        decays = _decays(when, _numbers(steps.user[starts]), decay)
+        histories = (decays @ baskets).tocsr()
+        histories.sort_indices()
+        rows = np.repeat(np.arange(len(starts)), np.diff(histories.indptr))
+        squares = np.bincount(rows, histories.data.astype(np.float64) ** 2, len(starts))
+        age = when.max(initial=0) - when if steps.day is not None else np.zeros(len(starts))
+        weights = decayed(training_decay, age) * (squares > 0)
+        decays.data **= 2
+        later = decays.T @ (weights / np.where(squares > 0, squares, 1))
+        return cls(
+            histories, _scaled(baskets, later), _scaled(baskets, weights / np.sqrt(np.where(squares > 0, squares, 1)))
+        )
+
+    def gram_diagonal(self) -> Doubles:
+        """Return the diagonal of the Gram matrix of the inputs, shape (n_items,)."""
+        products = self.histories.multiply(self.gram_factors).sum(axis=0, dtype=np.float64)
+        return np.asarray(2 * products + self.gram_factors.sum(axis=0, dtype=np.float64)).ravel()
 
 
-def _chosen(step: Longs, when: Longs, sizes: Longs, in_days: bool) -> Longs:
-    """Return the baskets that are examples, ascending."""
-    chosen = np.flatnonzero(step)
-    # An input has at most the entries of all earlier baskets.
+def _newest(steps: Steps) -> Steps:
+    """Leave out the oldest baskets where the histories could have more entries than `_ENTRIES`."""
+    starts = steps.starts()
+    sizes = np.diff(np.append(starts, len(steps.item)))
+    first = np.flatnonzero(steps.step[starts] == 0)
     before = np.cumsum(sizes) - sizes
-    starts = np.flatnonzero(step == 0)
-    entries = (before - np.repeat(before[starts], np.diff(np.append(starts, len(step)))))[chosen]
+    # A history has at most the entries of all earlier baskets.
+    entries = before - np.repeat(before[first], np.diff(np.append(first, len(starts))))
     if entries.sum() <= _ENTRIES:
-        return chosen
-    newest = np.argsort(-(when if in_days else step)[chosen], kind="stable")
-    recent = newest[np.cumsum(entries[newest]) <= _ENTRIES]
-    return np.sort(chosen[recent])
+        return steps
+    recent = np.argsort((steps.back() if steps.day is None else -steps.day)[starts], kind="stable")
+    chosen = np.zeros(len(starts), bool)
+    chosen[recent[np.cumsum(entries[recent]) <= _ENTRIES]] = True
+    return steps.take(np.repeat(chosen, sizes))
 
 
-def _decays(user: npt.NDArray[np.int32], when: Longs, step: Longs, chosen: Longs, decay: float) -> sp.csr_matrix:
-    """Return the weight of each earlier basket of the same user (column) in the input of each chosen one (row)."""
-    sizes = step[chosen]  # as many baskets as are earlier
-    row = np.repeat(chosen, sizes)
-    column = row - np.repeat(np.cumsum(sizes), sizes) + np.arange(len(row))
-    weights = decayed(decay, when[row] - when[column])
-    return sp.csr_matrix((weights, column, np.append(0, np.cumsum(sizes))), (len(chosen), len(user)))
+def _numbers(user: npt.NDArray[np.int32]) -> Longs:
+    """Return for each basket how many earlier ones its user has; baskets are sorted by user."""
+    first = np.flatnonzero(np.diff(user, prepend=-1))
+    return np.arange(len(user)) - np.repeat(first, np.diff(np.append(first, len(user))))
+
+
+def _decays(when: Longs, number: Longs, decay: float) -> sp.csr_matrix:
+    """Return the weight of each earlier basket of the same user (column) in the history before each basket (row)."""
+    row = np.repeat(np.arange(len(when)), number)
+    bounds = np.append(0, np.cumsum(number))
+    column = row - np.repeat(bounds[1:], number) + np.arange(len(row))
+    return sp.csr_matrix((decayed(decay, when[row] - when[column]), column, bounds), (len(when), len(when)))
+
+
+def _scaled(baskets: sp.csr_matrix, factors: Doubles) -> sp.csr_matrix:
+    """Multiply each row by a factor."""
+    data = np.repeat(factors, np.diff(baskets.indptr)).astype(np.float32)
+    return sp.csr_matrix((data, baskets.indices, baskets.indptr), baskets.shape)
 
 
 def unit_rows(matrix: sp.csr_matrix) -> sp.csr_matrix:

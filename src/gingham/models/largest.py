@@ -1,20 +1,24 @@
-"""The largest values of each row of a dense array, as a sparse matrix."""
-
-from typing import Any
+"""The largest values of each row of a sparse matrix."""
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 
-def largest(rows: npt.NDArray[np.floating[Any]], n: int) -> sp.csr_matrix:
-    """Return the `n` largest values above zero of each row, as float32 with columns ascending."""
-    chosen = rows > 0
-    if n < rows.shape[1]:
-        crowded = np.flatnonzero(chosen.sum(axis=1) > n)
-        top = np.argpartition(rows[crowded], -n, axis=1)[:, -n:]
-        chosen[crowded] = False
-        chosen[crowded[:, None], top] = True
-    row, column = np.nonzero(chosen)
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(rows)))])
-    return sp.csr_matrix((rows[row, column].astype(np.float32), column.astype(np.int32), indptr), shape=rows.shape)
+def largest(matrix: sp.csr_matrix, n: int) -> sp.csr_matrix:
+    """Return the `n` largest values above zero of each row, as float32 with columns ascending.
+
+    Examples
+    --------
+    >>> largest(sp.csr_matrix([[3.0, 0.0, 5.0, 4.0], [0.0, -1.0, 2.0, 0.0]]), 2).toarray()
+    array([[0., 0., 5., 4.],
+           [0., 0., 2., 0.]], dtype=float32)
+    """
+    matrix.sort_indices()
+    chosen = matrix.data > 0
+    for row in np.flatnonzero(np.diff(matrix.indptr) > n):
+        start, stop = matrix.indptr[row : row + 2]
+        others = np.argpartition(matrix.data[start:stop], -n)[:-n]
+        chosen[start + others] = False
+    indptr = np.append(0, np.cumsum(chosen))[matrix.indptr]
+    data, indices = matrix.data[chosen].astype(np.float32), matrix.indices[chosen].astype(np.int32)
+    return sp.csr_matrix((data, indices, indptr), shape=matrix.shape)

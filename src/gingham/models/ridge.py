@@ -73,38 +73,39 @@ class Ridge:
 
 
 def _fit(examples: Examples, items: Indices, l2: float, n_neighbours: int, n_threads: int) -> Ridge:
-    n_items = examples.inputs.shape[1]
-    weighted = examples.inputs.copy()
-    weighted.data *= np.repeat(examples.weights, np.diff(weighted.indptr))
-    diagonal = np.asarray(weighted.multiply(examples.inputs).sum(axis=0, dtype=np.float64)).ravel()
+    n_items = examples.histories.shape[1]
+    diagonal = examples.gram_diagonal()
     penalty = l2 * diagonal[items].mean() if len(items) else 0.0
-    inputs = examples.inputs.T.tocsr()  # a row per item
-    gram, right = (np.empty((len(items), len(items)), np.float32, "F") for _ in range(2))
-    frequent = weighted[:, items]
+    # A row per item: its place in histories, and in baskets.
+    histories, baskets = examples.histories.T.tocsr(), examples.targets.T.tocsr()
+    baskets.data[:] = 1
+    factors = examples.gram_factors[:, items]
+    half, right = (np.empty((len(items), len(items)), np.float32, "F") for _ in range(2))
     is_exact = np.zeros(n_items, bool)
     is_exact[items] = True
     place = np.cumsum(is_exact) - 1
 
     def fill(block: slice) -> sp.csr_matrix:
-        rows, exact = inputs[block], is_exact[block]
-        sums = (rows @ examples.targets).toarray()
-        at = place[block][exact]
-        gram[at] = (rows[exact] @ frequent).toarray()
-        right[at] = sums[exact][:, items]
-        return _others(sums, exact, is_exact, diagonal[block] + penalty, n_neighbours)
+        exact = is_exact[block]
+        at, products = place[block][exact], histories[block] @ examples.targets
+        half[at] = (histories[block][exact] @ factors + 0.5 * (baskets[block][exact] @ factors)).toarray()
+        right[at] = products[exact][:, items].toarray()
+        return _others(products, exact, is_exact, diagonal[block] + penalty, n_neighbours)
 
     size = max(_CELLS // max(n_items, 1), 1)
     with ThreadPoolExecutor(n_threads) as executor:
         others = list(executor.map(fill, (slice(at, at + size) for at in range(0, n_items, size))))
-    return Ridge(items, _solved(gram, right, penalty), sp.vstack(others, "csr", np.float32) if others else inputs)
+    half += half.T  # now the Gram matrix
+    return Ridge(items, _solved(half, right, penalty), sp.vstack(others, "csr", np.float32) if others else histories)
 
 
-def _others(sums: Floats, exact: Bools, is_exact: Bools, scale: Doubles, n: int) -> sp.csr_matrix:
+def _others(products: sp.csr_matrix, exact: Bools, is_exact: Bools, scale: Doubles, n: int) -> sp.csr_matrix:
     """Return the largest weights of a block of items to items that have no exact weights with them."""
-    sums[np.ix_(exact, is_exact)] = 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        sums /= np.where(scale > 0, scale, np.inf)[:, None].astype(np.float32)
-    return largest(sums, n)
+    rows = np.repeat(np.arange(products.shape[0]), np.diff(products.indptr))
+    products.data[exact[rows] & is_exact[products.indices]] = 0
+    products.data /= np.where(scale > 0, scale, np.inf)[rows].astype(np.float32)
+    products.eliminate_zeros()
+    return largest(products, n)
 
 
 def _solved(gram: Floats, right: Floats, penalty: float) -> Floats:

@@ -36,6 +36,10 @@ class Steps(NamedTuple):
     step: Longs
     day: Longs | None
 
+    def take(self, entries: Bools) -> "Steps":
+        """Select entries; the numbers of steps stay the same."""
+        return Steps(*(None if column is None else column[entries] for column in self))
+
     def starts(self) -> Longs:
         """Return the index of the first entry of each step of each user."""
         return np.flatnonzero(_changes(self.user) | _changes(self.step))

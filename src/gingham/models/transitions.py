@@ -145,7 +145,7 @@ class Transitions(BasketModel, OnePassModel):
         for first, block in counts:
             block *= target
             block *= source[first : first + len(block), None]
-            parts.append(largest(block, self.n_neighbours))
+            parts.append(largest(sp.csr_matrix(block), self.n_neighbours))
         return sp.vstack(parts, "csr") if parts else sp.csr_matrix(np.zeros((0, 0), np.float32))
 
     def _lag_weights(self, steps: Steps) -> Doubles:
