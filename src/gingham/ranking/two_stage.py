@@ -102,7 +102,7 @@ class TwoStage(Recommender):
     """
 
     kind = "two-stage"
-    panel_cost = 60.0
+    panel_cost = 30.0
     panel_needs = frozenset({TIMESTAMP})
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_candidates": {"low": 20, "high": 100},

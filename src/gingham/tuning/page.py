@@ -56,6 +56,8 @@ def gain(tuning: "Tuning") -> str:
     first = tuning.given_value
     if not first:
         return ""
+    if tuning.best_value <= first:
+        return ", the value of the given parameters, which no trial improved"
     return f", {tuning.best_value / first - 1:.1%} above the given parameters ({first:.4f})"
 
 

@@ -13,7 +13,7 @@ from gingham.config.space import Scalar, Space, is_switch
 # The number of first trials, after which the sampler "tpe" learns from them; its own default.
 N_STARTS = 10
 # The share of parameters that the sampler draws in the last ones of these.
-_DRAWN = 1 / 3
+_DRAWN = 1 / 2
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def starting_points(model: ModelSpec, space: Space, spec: TuneSpec) -> list[Star
 
     The first is the model as it is given, so that a search cannot end below it. Then each alternative of each switch
     (such as `loss` or `weighted`) replaces the given one: a pruner would compare early epochs, and some switches help
-    later. Before the sampler "tpe" learns from trials, it draws a third of the parameters and keeps the others,
+    later. Before the sampler "tpe" learns from trials, it draws about half of the parameters and keeps the others,
     because a trial with all parameters drawn from a wide space is seldom good.
 
     Parameters
