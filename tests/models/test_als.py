@@ -92,7 +92,7 @@ def test_the_loss_of_an_epoch_is_the_objective_after_it(given: dict[str, Any], w
         seen.append(epoch.loss)
         assert epoch.loss == pytest.approx(Twin(fitted, noise(), sample_weight, **given).loss(), rel=1e-5)
 
-    model(epochs=12).fit(noise(), sample_weight=sample_weight, callbacks=[compare], **given)
+    model(epochs=12, prior=None).fit(noise(), sample_weight=sample_weight, callbacks=[compare], **given)
     assert len(seen) == 12
     assert all(after <= before * (1 + 1e-6) for before, after in pairwise(seen))
 
@@ -104,10 +104,10 @@ def test_items_are_the_solution_given_the_users() -> None:
 
 @pytest.mark.parametrize("given", FEATURES)
 def test_training_ends_where_nothing_pulls(given: dict[str, Any]) -> None:
-    fitted = model(n_components=3, epochs=400).fit(noise(), **given)
+    fitted = model(n_components=3, epochs=400, prior=None).fit(noise(), **given)
     gradient, start = (
         np.abs(Twin(one, noise(), **given).item_gradient()).max()
-        for one in (fitted, model(n_components=3, epochs=1).fit(noise(), **given))
+        for one in (fitted, model(n_components=3, epochs=1, prior=None).fit(noise(), **given))
     )
     assert gradient < max(2e-3, 0.01 * start)
 

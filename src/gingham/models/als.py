@@ -11,16 +11,17 @@ import scipy.sparse as sp
 from pydantic import PositiveFloat
 
 from gingham import _native
-from gingham.arrays import Floats, Matrix, aligned
+from gingham.arrays import Floats, Matrix
 from gingham.checked import require
 from gingham.errors import DataError
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import StoredEmbeddings, restored_sides
 from gingham.models.epoch_model import EpochModel
-from gingham.models.epochs import EmbeddingState, ProgressFunction, restored_history
+from gingham.models.epochs import ProgressFunction, restored_history
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
 from gingham.models.popularity import item_totals, rank_scores
+from gingham.models.priors import Prior, PriorState, evidence_of, sides_of, split_features
 from gingham.models.side import Side
 from gingham.randomness import RandomState, generator
 from gingham.scores import ColdScores, Scores, SharedScores
@@ -56,18 +57,21 @@ class Halves:
 
     Attributes
     ----------
-    users, items : Half
+    trained : pair of Half
+        Of users and of items.
+    priors : pair of Half or None
+        The same pairs for the priors; None where there is no prior.
     """
 
-    users: Half
-    items: Half
+    trained: tuple[Half, Half]
+    priors: tuple[Half | None, Half | None]
 
     def __len__(self) -> int:
-        return len(self.users) + len(self.items)
+        return sum(len(half) for half in self.trained)
 
 
 @dataclass(eq=False, kw_only=True)
-class ALSState(EmbeddingState):
+class ALSState(PriorState):
     """The parameters of an `ALS`.
 
     Attributes
@@ -119,6 +123,10 @@ class ALS(EpochModel[ALSState, Halves]):
         The largest number of an entity's equations that are solved at once; 64 by default. An entity with more
         positives, in a larger embedding, is solved for by blocks of components, once per epoch [2]_; all others are
         solved exactly.
+    prior : float or None
+        As in `HybridMF`: the number of interactions that features weigh in a representation, 1 by default. Identities
+        are then solved for as if there were no features, and features with identities of the other side fixed; cold
+        items get half the embedding of their features. None solves for all features together, as in the formula.
     epochs : int
         The number of times that users and items are solved for; 10 by default.
     early_stopping : EarlyStopping or None
@@ -162,6 +170,7 @@ class ALS(EpochModel[ALSState, Halves]):
 
     kind = "als"
     panel_cost = 2.0
+    _added_params = EpochModel._added_params | {"prior"}
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_components": {"low": 32, "high": 512, "log": True},
         "unobserved_weight": {"low": 0.001, "high": 3.0, "log": True},
@@ -173,6 +182,7 @@ class ALS(EpochModel[ALSState, Halves]):
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_components": partial(check_integer, most=MAX_COMPONENTS),
         "block_size": check_integer,
+        "prior": optional(partial(check_number, least=0)),
         "unobserved_weight": optional(partial(check_number, above=0)),
         "l2": optional(partial(check_number, above=0)),
         "l2_exponent": partial(check_number, least=0, most=1),
@@ -187,6 +197,7 @@ class ALS(EpochModel[ALSState, Halves]):
         l2: float | None = None,
         l2_exponent: float = 1.0,
         block_size: int = 64,
+        prior: float | None = 1.0,
         epochs: int = 10,
         early_stopping: EarlyStopping | None = None,
         weighted: bool | None = None,
@@ -197,6 +208,7 @@ class ALS(EpochModel[ALSState, Halves]):
         self.l2 = l2
         self.l2_exponent = l2_exponent
         self.block_size = block_size
+        self.prior = prior
         self.epochs = epochs
         self.early_stopping = early_stopping
         self.weighted = weighted
@@ -218,20 +230,43 @@ class ALS(EpochModel[ALSState, Halves]):
                 f"None of the {entries.nnz:,} interactions has a value and a weight above zero, so there "
                 "is nothing to fit; use a value such as 1 for each positive interaction."
             )
-        user_features, item_features = features
-        weight, by_item = self._unobserved_weight(positives, repeats), sp.csr_matrix(positives.T)
-        halves = Halves(
-            Half.of(positives, user_features, self._penalties(weight * positives.shape[1], repeats)),
-            Half.of(by_item, item_features, self._penalties(weight * by_item.shape[1], repeats)),
+        weight = self._unobserved_weight(positives, repeats)
+        trained, shared = split_features(features, self.prior)
+        pairs = positives, sp.csr_matrix(positives.T)
+        penalties = [self._penalties(weight * matrix.shape[1], repeats) for matrix in pairs]
+        users, items = (Half.of(*problem) for problem in zip(pairs, trained, penalties, strict=True))
+        of_users, of_items = (
+            None if part is None else Half.of(matrix, part, penalty)
+            for matrix, part, penalty in zip(pairs, shared, penalties, strict=True)
         )
-        # Users are solved for first, against random item embeddings.
-        users = _zero_side(len(halves.users.penalty), user_features, int(self.n_components))
-        items = _zero_side(len(halves.items.penalty), item_features, int(self.n_components))
-        first = generator(self.random_state).standard_normal(items.embeddings.shape, np.float32)
-        np.multiply(first, np.float32(_SPREAD / np.sqrt(items.n_components)), out=items.embeddings)
-        if item_features is not None:
-            items.embeddings[item_features.getnnz(axis=0) == 0] = 0  # features that no item has
-        return ALSState(users, items, unobserved_weight=weight, repeats=repeats), halves
+        state = self._initial(trained, shared, features, positives, unobserved_weight=weight, repeats=repeats)
+        return state, Halves((users, items), (of_users, of_items))
+
+    def _initial(
+        self,
+        trained: FeatureMatrices,
+        shared: FeatureMatrices,
+        features: FeatureMatrices,
+        positives: sp.csr_matrix,
+        **values: Any,
+    ) -> ALSState:
+        """Return random embeddings of items, and zeros: users are solved for first."""
+        size, everyone = int(self.n_components), [np.ones(n, bool) for n in positives.shape]
+        sides = [
+            Side.zeros(n if matrix is None else matrix.shape[1], matrix, size)
+            for n, matrix in zip(positives.shape, trained, strict=True)
+        ]
+        first = generator(self.random_state).standard_normal(sides[1].embeddings.shape, np.float32)
+        np.multiply(first, np.float32(_SPREAD / np.sqrt(size)), out=sides[1].embeddings)
+        if trained[1] is not None:
+            sides[1].embeddings[trained[1].getnnz(axis=0) == 0] = 0  # features that no item has
+        evidence = evidence_of(positives, (everyone[0], everyone[1]))
+        priors = [
+            None if part is None else Prior(side, Side.zeros(part.shape[1], part, size), counts)
+            for part, side, counts in zip(shared, sides, evidence, strict=True)
+        ]
+        users, items = sides_of(sides, priors, features)
+        return ALSState(users, items, priors=(priors[0], priors[1]), **values)
 
     def _uses_values(self, repeats: bool) -> bool:
         return repeats if self.weighted is None else bool(self.weighted)
@@ -249,25 +284,38 @@ class ALS(EpochModel[ALSState, Halves]):
 
     def _run_epoch(self, state: ALSState, problem: Halves, n_threads: int, progress: ProgressFunction | None) -> float:
         with np.errstate(all="ignore"):  # the training loop checks that parameters are finite
-            self._solve(state, problem.users, state.users, state.items, n_threads, progress)
-            before = len(problem.users)
+            self._solve(state, problem, 0, n_threads, progress)
+            before = len(problem.trained[0])
             later = None if progress is None else lambda done: progress(before + done)
-            loss = self._solve(state, problem.items, state.items, state.users, n_threads, later)
-            for half, side in ((problem.users, state.users), (problem.items, state.items)):
+            loss = self._solve(state, problem, 1, n_threads, later)
+            for half, side in zip(problem.trained, state.trained, strict=True):
                 squares = np.einsum("ij,ij->i", side.embeddings, side.embeddings)
                 loss += float(half.penalty.astype(np.float64) @ squares)
-        return loss / len(problem.items)
+            state.represent(self.prior)
+        return loss / len(problem.trained[1])
 
     def _solve(
-        self, state: ALSState, half: Half, side: Side, other: Side, n_threads: int, progress: ProgressFunction | None
+        self, state: ALSState, problem: Halves, place: int, n_threads: int, progress: ProgressFunction | None
     ) -> float:
-        """Solve for one side, after rotating both to the other's principal axes; return the loss without penalties."""
+        """Solve for users (`place` 0) or items (1), after rotating all to the other side's principal axes.
+
+        Returns the loss without penalties.
+        """
+        side, other = state.trained[place], state.trained[1 - place]
         axes = Axes.of(other.rows(), other.n_components, n_threads)
         if axes is None:
             return np.nan
+        other_prior = state.priors[1 - place]
         if other.features is not None:
             _native.als_rotate(rows=other.state, axes=axes.rotation, num_threads=n_threads)
-        return half.solve(side, axes, state.unobserved_weight, int(self.block_size), n_threads, progress)
+        if other_prior is not None:
+            _native.als_rotate(rows=other_prior.shared.state, axes=axes.rotation, num_threads=n_threads)
+        solve = partial(Half.solve, axes=axes, unobserved_weight=state.unobserved_weight, n_threads=n_threads)
+        loss = solve(problem.trained[place], side, block_size=int(self.block_size), progress=progress)
+        prior, half = state.priors[place], problem.priors[place]
+        if prior is not None and half is not None:
+            solve(half, prior.shared, block_size=int(self.block_size))
+        return loss
 
     @property
     def _divergence_remedy(self) -> str:
@@ -294,7 +342,7 @@ class ALS(EpochModel[ALSState, Halves]):
         items, weight = self._state.items, self._state.unobserved_weight
         size, axes = items.n_components, Axes.of(items.rows().copy(), items.n_components, n_threads)
         assert axes is not None  # a fitted model is finite
-        users = _zero_side(interactions.shape[0], None, size)
+        users = Side.zeros(interactions.shape[0], None, size)
         users.embeddings[:] = shared
         _native.als_rotate(rows=users.state, axes=axes.rotation, num_threads=n_threads)
         half = Half.of(positives, None, self._penalties(weight * self.n_items, repeats))
@@ -321,6 +369,10 @@ class ALS(EpochModel[ALSState, Halves]):
             repeats=stored.repeats,
         )
 
+    @classmethod
+    def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._restored_params({"prior": None, **stored})  # version 0.1 solved for all features together
+
 
 def _positives(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_matrix:
     """Return the weights of the positive interactions as a matrix."""
@@ -328,10 +380,3 @@ def _positives(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_ma
     positives = sp.csr_matrix((data, interactions.indices, interactions.indptr), shape=interactions.shape, copy=True)
     positives.eliminate_zeros()
     return positives
-
-
-def _zero_side(n_features: int, features: sp.csr_matrix | None, n_components: int) -> Side:
-    """Return a side whose parameters are zero."""
-    state = aligned(n_features, _native.padded_width(n_components))
-    state[:] = 0
-    return Side(state, features, n_components)

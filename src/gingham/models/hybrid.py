@@ -19,9 +19,10 @@ from gingham.models.embedding import StoredEmbeddings
 from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import Epoch, ProgressFunction, restored_history
 from gingham.models.fold_in import fold_in
-from gingham.models.hybrid_state import HybridState, prior_arrays, restored_sides_and_priors, shared_features
+from gingham.models.hybrid_state import HybridState, prior_arrays, restored_sides_and_priors
 from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, read_inputs
 from gingham.models.loss import LOSSES, Loss
+from gingham.models.priors import split_features
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
@@ -332,8 +333,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, seed: int
     ) -> TrainingPairs:
         """Return the examples of an epoch, for trained sides and for priors."""
-        users, items = (None if self.prior is None else shared_features(matrix) for matrix in features)
-        trained = (features[0] if users is None else None, features[1] if items is None else None)
+        trained, (users, items) = split_features(features, self.prior)
         pairs = TrainingPairs.of_matrix(entries, trained, weights, self._loss, seed)
         of_users = None if users is None else pairs.with_features((users, None))
         of_items = None if items is None else pairs.with_features((None, items))

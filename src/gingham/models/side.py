@@ -85,6 +85,13 @@ class Side:
         return cls(state, features, n_components)
 
     @classmethod
+    def zeros(cls, n_features: int, features: sp.csr_matrix | None, n_components: int) -> "Side":
+        """Build a side whose parameters are zero, without a memory of an optimizer."""
+        state = aligned(*cls.shape(n_features, n_components, None))
+        state[:] = 0
+        return cls(state, features, n_components)
+
+    @classmethod
     def fixed(cls, rows: Floats) -> "Side":
         """Build entities that adagrad reads but does not change, each with only its own feature.
 

@@ -1,0 +1,167 @@
+"""Priors: what features say about users and items, and how much that weighs in their representations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from gingham import _native
+from gingham.arrays import Bools, Longs
+from gingham.models.epochs import EmbeddingState
+from gingham.models.inputs import FeatureMatrices
+from gingham.models.side import Side
+
+
+def shared_features(features: sp.csr_matrix | None) -> sp.csr_matrix | None:
+    """Return the features after the identities of a feature matrix.
+
+    Parameters
+    ----------
+    features : csr_matrix, shape (n_entities, n_features), or None
+        The weight of each feature; column j of the first n_entities is the identity of row j.
+
+    Returns
+    -------
+    csr_matrix, shape (n_entities, n_features - n_entities), or None
+        None if there are no other features, or the matrix does not start with an identity for each row.
+    """
+    if features is None or features.shape[1] <= features.shape[0]:
+        return None
+    n = features.shape[0]
+    identities = features[:, :n]
+    diagonal = identities.diagonal()
+    return features[:, n:] if identities.nnz == n and diagonal.all() else None
+
+
+def split_features(features: FeatureMatrices, strength: float | None) -> tuple[FeatureMatrices, FeatureMatrices]:
+    """Return the features that are trained together, and those that a prior is made of.
+
+    Parameters
+    ----------
+    features : pair of csr_matrix or None
+        Of users and of items.
+    strength : float or None
+        The strength of priors; None for no priors.
+
+    Returns
+    -------
+    trained, shared : pair of csr_matrix or None
+        With a prior, only identities are trained together, and the matrix of these is None.
+    """
+    users, items = (None if strength is None else shared_features(matrix) for matrix in features)
+    trained = (features[0] if users is None else None, features[1] if items is None else None)
+    return trained, (users, items)
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """What the features of users or items say about their representations, and what their interactions say.
+
+    Identities are trained as if there were no features. The prior is trained on the same examples against fixed
+    identities of the other side, as if there were no identities on this side.
+
+    Attributes
+    ----------
+    identities : Side
+        The parameters of each entity's identity.
+    shared : Side
+        The parameters of the shared features.
+    evidence : int64 array, shape (n_entities,)
+        What the identity of each entity is trained with: 0 if training does not reach it, otherwise 1 more than the
+        number of its positives, because an item that is drawn as a negative but never sold is not unknown.
+    """
+
+    identities: Side
+    shared: Side
+    evidence: Longs
+
+    def new_side(self, features: sp.csr_matrix | None) -> Side:
+        """Return a side for `represent`."""
+        n_features = len(self.evidence) + len(self.shared.state)
+        return Side.zeros(n_features, features, self.identities.n_components)
+
+    def represent(self, side: Side, strength: float) -> None:
+        """Set the parameters of a side such that its representations are drawn to the prior.
+
+        With evidence n, a representation is ``(n * identity + strength * prior) / (n + strength)``; without evidence,
+        it is the prior.
+        """
+        assert side.features is not None  # because shared features are part of them
+        n, width = len(self.evidence), _native.padded_width(side.n_components)
+        prior = self.shared.rows()
+        share = np.divide(self.evidence, self.evidence + strength, out=np.zeros(n), where=self.evidence > 0)
+        share /= side.features[:, :n].diagonal()
+        side.state[n:] = self.shared.state[:, :width]
+        np.multiply(self.identities.state[:, :width] - prior, share[:, None].astype(np.float32), out=side.state[:n])
+
+    def continued(self, features: sp.csr_matrix | None, evidence: Longs) -> "Prior":
+        """Return the prior for other features and interactions of the same entities."""
+        shared = replace(self.shared, features=shared_features(features))
+        return replace(self, shared=shared, evidence=np.maximum(self.evidence, evidence))
+
+
+Priors = tuple[Prior | None, Prior | None]
+
+
+@dataclass(eq=False, kw_only=True)
+class PriorState(EmbeddingState):
+    """The parameters of a model whose users and items may have priors.
+
+    Attributes
+    ----------
+    priors : pair of Prior or None
+        Of users and of items. None where there are no shared features or they are trained together with identities:
+        the side itself is trained. Otherwise, the prior's parts are, and the side follows from them.
+    """
+
+    priors: Priors = field(default=(None, None))
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """All sides that an epoch changes."""
+        parts = [part for prior in self.priors if prior is not None for part in (prior.identities, prior.shared)]
+        return self.users, self.items, *parts
+
+    @property
+    def trained(self) -> tuple[Side, Side]:
+        """The sides of users and of items that are trained together."""
+        users, items = (
+            side if prior is None else prior.identities
+            for side, prior in zip((self.users, self.items), self.priors, strict=True)
+        )
+        return users, items
+
+    def represent(self, strength: float | None) -> None:
+        """Compute the sides that have a prior."""
+        for side, prior in zip((self.users, self.items), self.priors, strict=True):
+            if prior is not None and strength is not None:
+                prior.represent(side, strength)
+
+
+def sides_of(trained: Sequence[Side], priors: Sequence[Prior | None], features: FeatureMatrices) -> tuple[Side, Side]:
+    """Return the sides of users and of items: those that are trained, or those that `PriorState.represent` sets."""
+    users, items = (
+        side if prior is None else prior.new_side(matrix)
+        for side, prior, matrix in zip(trained, priors, features, strict=True)
+    )
+    return users, items
+
+
+def evidence_of(entries: sp.csr_matrix, active: tuple[Bools, Bools]) -> tuple[Longs, Longs]:
+    """Return the evidence of users and of items, as `Prior` counts it.
+
+    Parameters
+    ----------
+    entries : csr_matrix, shape (n_users, n_items)
+        The interactions; a positive's value is above zero.
+    active : pair of bool arrays
+        The users and the items whose identities training reaches.
+    """
+    positives = sp.csr_matrix(entries > 0)
+    of_users, of_items = positives.getnnz(axis=1), positives.getnnz(axis=0)
+    users, items = (
+        np.where(reached, 1 + counts.astype(np.int64), 0)
+        for reached, counts in zip(active, (of_users, of_items), strict=True)
+    )
+    return users, items
