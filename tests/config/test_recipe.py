@@ -91,6 +91,8 @@ def test_what_the_recipe_for_any_shop_has_in_comments_is_right() -> None:
     assert (features.users.scaled, features.users.min_count) == (["age"], 10)
     assert features.items.columns == ["type", "tags", "launch", "description"]
     assert features.items.normalize
+    model = Recipe.parse(recipe.replace("# budget", "budget")).model
+    assert (model.is_auto, model.budget.total_seconds()) == (True, 300)
 
 
 def test_transactions_are_enough() -> None:

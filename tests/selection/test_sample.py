@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,3 +35,14 @@ def test_at_most_so_many_users_are_measured(monkeypatch: pytest.MonkeyPatch) -> 
     parts = validation_parts(gg.synth.sample_dataset(), SplitSpec(test="7d")).parts
     assert len(np.unique(parts.test.interactions.user_index)) == 5
     assert len(np.unique(parts.train.interactions.user_index)) == 50
+
+
+def test_data_of_one_moment_are_split_at_random() -> None:
+    data = gg.synth.sample_dataset()
+    rows = data.interactions
+    assert rows.timestamp is not None
+    data = data.with_interactions(replace(rows, timestamp=np.full_like(rows.timestamp, rows.timestamp[0])))
+    parts = validation_parts(data, SplitSpec(test="7d"))
+    assert parts.spec == SplitSpec(kind="random")
+    (message,) = parts.messages
+    assert message.startswith("The validation part is a random fifth of the train part instead: ")

@@ -33,9 +33,8 @@ _SELECTION_COLUMNS = {
     "difference": "{difference:+.4f} {verdict}",
     "low": "{low:+.4f} to {high:+.4f}",
     "seconds": "{seconds:,.1f}",
-    "status": "{status}",
 }
-_TEXT_COLUMNS = ("step", "metric", "model", "status", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
+_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
 
 
 class SafeConsole(Console):
@@ -115,11 +114,13 @@ def print_comparison(comparison: Comparison) -> None:
 def print_selection(selection: Selection) -> None:
     """Print the panel of models, and which one was chosen and why."""
     comparison = selection.comparison
-    columns = ("model", comparison.metric, "difference", "95% interval", "seconds", "status")
+    columns = ("model", comparison.metric, "difference", "95% interval", "seconds")
     table = _table("Models on the validation part", *columns)
     for row in selection.table.iter_rows(named=True):
-        texts = {name: "" if row[name] is None else form.format(**row) for name, form in _SELECTION_COLUMNS.items()}
-        table.add_row(*texts.values(), style="bold" if row["model"] == selection.chosen else "")
+        texts = ["" if row[name] is None else form.format(**row) for name, form in _SELECTION_COLUMNS.items()]
+        if row["mean"] is None:
+            texts[1] = row["status"]
+        table.add_row(*texts, style="bold" if row["model"] == selection.chosen else "")
     output.print()
     output.print(table)
     output.print(f"{selection.legend}\n", style="dim italic")

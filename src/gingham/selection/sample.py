@@ -1,5 +1,6 @@
 """The parts of the training data that a panel is fitted to and measured on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,20 +38,15 @@ class ValidationParts:
 def validation_parts(train: Dataset, spec: SplitSpec) -> ValidationParts:
     """Split a validation part off the training data, and sample the users of large data.
 
-    If the data are too short for the split, a random fifth of the pairs is the validation part.
+    If the data are too short for a split by time, the second half of their time is the validation part. If no split of
+    the wanted kind is possible, it is a random fifth of the pairs.
 
     Raises
     ------
     DataError
         If not even a random split is possible.
     """
-    messages = []
-    try:
-        fitted, held_out = spec.apply(train)
-    except DataError as error:
-        messages.append(f"A random fifth of the train part is the validation part instead: {error}")
-        spec = SplitSpec(kind="random")
-        fitted, held_out = spec.apply(train)
+    spec, (fitted, held_out), messages = _split(train, spec)
     n_rows = len(fitted.interactions)
     if n_rows > MAX_ROWS:
         users = _sample(np.ones(train.n_users, bool), round(train.n_users * MAX_ROWS / n_rows))
@@ -60,6 +56,27 @@ def validation_parts(train: Dataset, spec: SplitSpec) -> ValidationParts:
     if np.count_nonzero(users) > MAX_USERS:
         held_out = _of_users(held_out, _sample(users, MAX_USERS))
     return ValidationParts(Split(fitted, held_out), spec, tuple(messages))
+
+
+def _split(train: Dataset, spec: SplitSpec) -> tuple[SplitSpec, Split[Dataset], list[str]]:
+    """Return the first split that is possible, and messages about the others."""
+    messages: list[str] = []
+    for shorter, name in _alternatives(train, spec):
+        try:
+            return spec, spec.apply(train), messages
+        except DataError as error:
+            messages.append(f"The validation part is {name} of the train part instead: {error}")
+            spec = shorter
+    return spec, spec.apply(train), messages
+
+
+def _alternatives(train: Dataset, spec: SplitSpec) -> Iterator[tuple[SplitSpec, str]]:
+    times = train.interactions.timestamp
+    if spec.kind == "time" and times is not None and len(times):
+        hours = (times.max() - times.min()) // np.timedelta64(2, "h")
+        if hours:
+            yield SplitSpec(test=f"{hours}h"), f"the last {hours} hours"
+    yield SplitSpec(kind="random"), "a random fifth"
 
 
 def _sample(users: Bools, size: int) -> Bools:

@@ -198,7 +198,6 @@ class _Panel:
                 reason = str(error) or "it needs more memory than there is."
         if reason is not None:
             self.left_out[kind] = reason
-            self._progress.message(f"{kind} is left out: {reason}")
 
     def _measure(self, kind: str, model: Recommender) -> Measured:
         def fit(train: Dataset) -> Recommender:
@@ -257,7 +256,7 @@ def select(
     filter_seen : bool
         Whether to leave out the items of a user's history.
     progress : Progress
-        Receives the stages, messages about models that are left out, and the `Selection`.
+        Receives the stages, messages about the validation part, and the `Selection`.
 
     Raises
     ------
