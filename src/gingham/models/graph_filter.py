@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ _DEGREE = 8
 _NEGLIGIBLE = 0.005
 # Filters of version 0.1 are stored as the factors between the terms of a power series, of at most this degree.
 _TERMS = 4
+# No entry of a matrix is larger than its largest singular value, which is 1 up to the accuracy of the iterations.
+_LARGEST_ENTRY = 2.0
 # The number of subspace iterations, and by how many vectors the subspace exceeds `n_components`. Eight iterations gave
 # no better lists.
 _ITERATIONS = 4
@@ -41,12 +43,15 @@ _EXTRA_COMPONENTS = 64
 _USERS = 65_536
 
 
+_Coefficient: TypeAlias = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+
+
 class _StoredFilter(Values):
     """The JSON values of a filter: of this version, or of version 0.1 (`series` alone)."""
 
-    coefficients: Annotated[list[float], Field(min_length=1, max_length=_DEGREE + 1)] | None = None
+    coefficients: Annotated[list[_Coefficient], Field(min_length=1, max_length=_DEGREE + 1)] | None = None
     score_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
-    series: Annotated[list[float], Field(max_length=_TERMS)] | None = None
+    series: Annotated[list[Annotated[float, Field(ge=-1000, le=0)]], Field(max_length=_TERMS)] | None = None
 
 
 class GraphFilter(LinearModel):
@@ -179,7 +184,7 @@ class GraphFilter(LinearModel):
         super()._relearn(state, arrays)
         history, stored = self._history, _StoredFilter.read(state)
         require((stored.coefficients is None) != (stored.series is None), "the filter is stored twice, or not at all")
-        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0, most=LARGEST)
+        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0, most=_LARGEST_ENTRY)
         self._graph = sp.csr_matrix((graph, history.indices, history.indptr), shape=history.shape)
         self._into = stored_array(arrays, "into", "float32", (self.n_items, None), least=-LARGEST, most=LARGEST)
         shape = (self._into.shape[1], self.n_items)
