@@ -53,7 +53,7 @@ def unknown_users() -> Iterator[Row]:
         train, hidden, basket, rest = hide_users(matrix)
         values_by_way: dict[str, list[float]] = {}
         for seed in SEEDS:
-            model = gg.HybridMF(64, epochs=epochs, random_state=seed, **params)
+            model = gg.HybridMF(64, epochs=epochs, prior=None, random_state=seed, **params)
             model.fit(train, num_threads=1, verbose=False, **shared)
             for way, embeddings in embeddings_by_way(model, basket, shared, hidden).items():
                 values_by_way.setdefault(way, []).append(measure(model, embeddings, basket, rest))

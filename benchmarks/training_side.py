@@ -20,7 +20,7 @@ for line in sys.stdin:
     loss, rows, threads = line.split()
     key = (loss, rows)
     if key not in models:
-        models[key] = gg.HybridMF(n_components=50, loss=loss, random_state=1)
+        models[key] = gg.HybridMF(n_components=50, loss=loss, prior=None, random_state=1)
     start = time.perf_counter()
     models[key].fit_partial(
         negatives if loss == "logistic" else shop.train,

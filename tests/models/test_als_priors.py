@@ -28,7 +28,7 @@ def test_priors_are_solved_for_with_identities_fixed() -> None:
         right += np.outer(row, users.T @ bought)
     said = np.linalg.solve(system, right.ravel()).reshape(4, 3)
     np.testing.assert_allclose(fitted.item_embeddings[18:], said, atol=1e-3)
-    plain, known = model(n_components=3, epochs=300).fit(noise()), 1 + there.sum(axis=0)[:, None]
+    plain, known = model(n_components=3, epochs=300).fit(noise()), (1 + there.sum(axis=0)[:, None]) ** 2
     scores = plain.user_embeddings @ plain.item_embeddings.T, users @ (features @ said).T
     expected = (known.T * scores[0] + scores[1]) / (known.T + 1)
     np.testing.assert_allclose(users @ fitted.item_representations()[0].T, expected, atol=1e-3)

@@ -46,7 +46,7 @@ def test_few_interactions_weigh_less_than_many(counts: list[int], strength: floa
     side = prior.new_side(sp.csr_matrix(sp.hstack([weight * sp.identity(n), shared]), dtype=np.float32))
     prior.represent(side, strength)
     expected = [
-        (count * row + strength * said) / (count + strength) if count else said
+        (count**2 * row + strength * said) / (count**2 + strength) if count else said
         for count, row, said in zip(counts, own.astype(float), shared @ parts.astype(float), strict=True)
     ]
     np.testing.assert_allclose(side.rows()[:, :4], expected, atol=1e-5)

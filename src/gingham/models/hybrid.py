@@ -83,10 +83,10 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         to below 1 [7]_. After an epoch the model has the average; the next epoch goes on from the parameters before
         averaging. `fit_partial` goes on from the average.
     prior : float or None
-        With features next to identities: the number of interactions that features weigh in a representation, 1 by
-        default. With n - 1 interactions, a representation is ``(n * own + prior * features) / (n + prior)``; that of a
-        new user or item is made of features alone. Both parts are trained apart. None trains all features together, as
-        LightFM does; so does a side whose features do not start with identities.
+        With features next to identities: the weight of features in a representation, 1 by default. With n - 1
+        interactions, this is ``(n^2 * own + prior * features) / (n^2 + prior)``; that of a new user or item is made of
+        features alone. Both parts are trained apart. None trains all features together, as LightFM does; so does a side
+        whose features do not start with identities.
     epochs : int
         The number of passes over the interactions; 10 by default.
     early_stopping : EarlyStopping or None
