@@ -50,16 +50,22 @@ def similarities(purchases: npt.NDArray[np.float64], weighting: str, k1: float, 
 
 
 def twin(
-    purchases: npt.NDArray[np.float64], n_neighbours: int, *arguments: Any, self_weight: float = 1
+    purchases: npt.NDArray[np.float64], n_neighbours: int, *arguments: Any, self_weight: float | None = None
 ) -> npt.NDArray[np.float64]:
     """The score of each pair of user and item that are connected by a neighbour; NaN elsewhere."""
     products = similarities(purchases, *arguments)
+    nearest = [np.argsort(-row)[:n_neighbours] for row in products]
+    kept = [item for item, row in enumerate(nearest) if item in row]
+    if self_weight is not None:
+        sales = purchases.sum(axis=0)
+        mean = sum(sales[item] * products[item, item] for item in kept) / sum(sales[kept])
+        powers = sum(sales[item] ** 1.3 for item in kept) / sum(sales[kept])
+        for item in kept:
+            products[item, item] = self_weight * mean * sales[item] ** 0.3 / powers
     scores = np.zeros(purchases.shape)
     for user in range(len(purchases)):
         for item in np.flatnonzero(purchases[user]):
-            nearest = np.argsort(-products[item])[:n_neighbours]
-            factors = np.where(nearest == item, self_weight, 1)
-            scores[user, nearest] += purchases[user, item] * products[item, nearest] * factors
+            scores[user, nearest[item]] += purchases[user, item] * products[item, nearest[item]]
     return np.where(scores > 0, scores, np.nan)
 
 
@@ -70,8 +76,8 @@ def scores_of(model: ItemKNN) -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
 @pytest.mark.parametrize("n_neighbours", [1, 4, 99])
-@pytest.mark.parametrize("self_weight", [1, 2.5])
-def test_scores_are_sums_over_neighbours(weighting: str, n_neighbours: int, self_weight: float) -> None:
+@pytest.mark.parametrize("self_weight", [None, 0.5, 2.5])
+def test_scores_are_sums_over_neighbours(weighting: str, n_neighbours: int, self_weight: float | None) -> None:
     purchases = counts()
     model = ItemKNN(n_neighbours, weighting, k1=0.9, b=0.6, self_weight=self_weight).fit(sp.csr_matrix(purchases))
     expected = twin(np.maximum(purchases, 0), n_neighbours, weighting, 0.9, 0.6, self_weight=self_weight)
@@ -91,7 +97,7 @@ def test_older_interactions_count_less() -> None:
     hours = rng.integers(0, 60 * 24, 300)
     times = np.datetime64("2024-01-01T00", "us") + hours * np.timedelta64(1, "h")
     ids = [Ids.from_series(pl.Series(range(size))) for size in (N_USERS, N_ITEMS)]
-    model = ItemKNN(5, "cosine", half_life="10d", self_weight=1).fit(
+    model = ItemKNN(5, "cosine", half_life="10d", self_weight=None).fit(
         Dataset(*ids, Interactions(users, items, N_USERS, N_ITEMS, None, times))
     )
     decayed = np.zeros((N_USERS, N_ITEMS))
@@ -129,7 +135,7 @@ def test_wrong_parameters_are_refused(params: dict[str, Any], words: str) -> Non
 
 def test_models_of_version_0_1_have_no_self_weight() -> None:
     stored = {"n_neighbours": 5, "weighting": "cosine", "k1": 1.2, "b": 0.75, "half_life": None}
-    assert ItemKNN.unfitted(stored).get_params() == {**stored, "self_weight": 1}
+    assert ItemKNN.unfitted(stored).get_params() == {**stored, "self_weight": None}
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

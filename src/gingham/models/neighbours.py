@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.extras import extra
 from gingham.forks import threads_lost
@@ -28,6 +28,8 @@ from gingham.validation import (
 )
 
 WEIGHTINGS = ("cosine", "tf-idf", "bm25")
+# The power of an item's sales that its similarity to itself is proportional to.
+_SALES_EXPONENT = 0.3
 # The number of users whose sparse scores are computed at a time.
 _BLOCK_SIZE = 4096
 
@@ -55,9 +57,10 @@ class ItemKNN(OnePassModel):
     half_life : str or None
         The age, counted back from the last transaction, at which an interaction counts half, such as "30d". By default
         all interactions count the same.
-    self_weight : float
-        The factor of an item's similarity to itself, from 0 to 1,000; 6 by default. The larger it is, the higher items
-        bought before rank above their neighbours. Has no effect on other items, and so none with `filter_seen`.
+    self_weight : float or None
+        The similarity of an item to itself, from 0 to 1,000, as a multiple of the mean: 15 by default. It grows with
+        the item's sales to the power 0.3. The larger it is, the higher items bought before rank above their neighbours.
+        Has no effect on other items, and so none with `filter_seen`. None uses the similarity as it is.
 
     References
     ----------
@@ -70,7 +73,7 @@ class ItemKNN(OnePassModel):
     >>> import gingham as gg
     >>> model = gg.ItemKNN(n_neighbours=10).fit(gg.synth.sample_dataset())
     >>> model.recommend(["u07"], k=3)["item_id"].to_list()
-    ['i00', 'i03', 'i15']
+    ['i15', 'i00', 'i03']
     """
 
     kind: ClassVar[str] = "item-knn"
@@ -80,7 +83,7 @@ class ItemKNN(OnePassModel):
         "weighting": list(WEIGHTINGS),
         "k1": {"low": 0.3, "high": 10.0, "log": True},
         "b": {"low": 0.0, "high": 1.0},
-        "self_weight": {"low": 1.0, "high": 30.0, "log": True},
+        "self_weight": {"low": 1.0, "high": 100.0, "log": True},
     }
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_neighbours": check_integer,
@@ -88,7 +91,7 @@ class ItemKNN(OnePassModel):
         "k1": partial(check_number, least=0),
         "b": partial(check_number, least=0, most=1),
         "half_life": optional(check_duration),
-        "self_weight": partial(check_number, least=0, most=1000),
+        "self_weight": optional(partial(check_number, least=0, most=1000)),
     }
 
     _added_params = frozenset({"self_weight"})
@@ -104,7 +107,7 @@ class ItemKNN(OnePassModel):
         k1: float = 1.2,
         b: float = 0.35,
         half_life: str | None = None,
-        self_weight: float = 6.0,
+        self_weight: float | None = 15.0,
     ) -> None:
         self.n_neighbours = n_neighbours
         self.weighting = weighting
@@ -115,13 +118,14 @@ class ItemKNN(OnePassModel):
 
     @classmethod
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
-        return {"self_weight": 1.0, **super()._restored_params(stored)}
+        return {"self_weight": None, **super()._restored_params(stored)}
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
         counts = training_data.purchases(interactions, check_optional_duration("half_life", self.half_life))
         weighted = self._weighted(counts)
         near = top_products(weighted.T.tocsr(), weighted, self.n_neighbours, n_threads)
-        near.data[near.indices == np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))] *= self.self_weight
+        if self.self_weight is not None:
+            _set_self_similarities(near, float(self.self_weight), item_totals(counts))
         self._set_neighbours(counts, near)
 
     def _weighted(self, counts: sp.csr_matrix) -> sp.csr_matrix:
@@ -166,6 +170,15 @@ class ItemKNN(OnePassModel):
             sp.csr_matrix((counts, matrix.indices, matrix.indptr), shape=matrix.shape),
             stored_csr(arrays, "near", (self.n_items, self.n_items), least=0, most=LARGEST),
         )
+
+
+def _set_self_similarities(near: sp.csr_matrix, factor: float, sales: Doubles) -> None:
+    """Replace each item's similarity to itself by a power of its sales, with `factor` times the mean by sales."""
+    rows = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
+    is_self = near.indices == rows
+    own, sold = near.data[is_self].astype(np.float64), sales[rows[is_self]]
+    powers = sold**_SALES_EXPONENT
+    near.data[is_self] = factor * (own @ sold) / max(powers @ sold, np.finfo(float).tiny) * powers
 
 
 def normalised(values: Floats, groups: npt.NDArray[np.integer], n_groups: int) -> Floats:
