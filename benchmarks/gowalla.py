@@ -31,7 +31,7 @@ METRICS = ("recall@20", "ndcg@20")
 FILTER = {
     "n_components": 512,
     "low_pass": 0.1,
-    "sharpening": 3.0,
+    "sharpening": 2.0,
     "user_exponent": 0.35,
     "item_exponent": 0.5,
     "filter": "exponential",

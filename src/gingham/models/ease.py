@@ -203,6 +203,13 @@ def _neighbour_weights(
     return by_target.T.tocsr()
 
 
+def _largest(values: Floats, n: int) -> Indices:
+    """Return the positions of the `n` largest values above zero, ascending; of equal values, the first ones."""
+    least = np.partition(values, -n)[-n] if len(values) > n else np.float32(0)
+    positions = np.flatnonzero((values >= least) & (values > 0))
+    return np.sort(positions[np.argsort(-values[positions], kind="stable")[:n]])
+
+
 @dataclass(frozen=True)
 class _Counts:
     """How many users pairs of items share; items are numbered by descending number of users.
@@ -244,8 +251,7 @@ class _Counts:
             block.sort_indices()
             for row, (first, last) in enumerate(zip(block.indptr[:-1], block.indptr[1:], strict=True)):
                 items, counts = block.indices[first:last], block.data[first:last]
-                cosines = np.where(items == start + row, 0, counts / root[items])
-                chosen = np.sort(np.argsort(-cosines, kind="stable")[: min(n_neighbours, np.count_nonzero(cosines))])
+                chosen = _largest(np.where(items == start + row, 0, counts / root[items]), n_neighbours)
                 near.append(items[chosen])
                 shared.append(counts[chosen])
             n_rows = min(max(n_dense - start, 0), block.shape[0])
