@@ -123,7 +123,7 @@ def test_candidate_models_have_the_number_of_threads_and_are_quiet(
 
 def test_default_candidates(dataset: gg.Dataset) -> None:
     model = gg.TwoStage(ranker=SMALL, n_periods=2, random_state=1).fit(dataset)
-    assert {"NextBasket_rank", "HybridMF_rank"} <= set(model.explain([3], k=1)["feature"])
+    assert {"NextBasket_rank", "BasketRegression_rank"} <= set(model.explain([3], k=1)["feature"])
 
 
 def test_it_ranks_better_than_its_candidate_models() -> None:

@@ -107,6 +107,8 @@ def print_comparison(comparison: Comparison) -> None:
         output.print(_metrics(comparison, names[start : start + n_columns]))
     output.print(f"{comparison.legend}\n", style="dim italic")
     output.print(_costs(comparison))
+    if comparison.candidates is not None:
+        output.print(_candidates(comparison.candidates))
     for sentence in (*comparison.sentences, *comparison.advice):
         output.print(sentence)
 
@@ -170,6 +172,14 @@ def _costs(comparison: Comparison) -> Table:
         peak = "–" if row["peak_mb"] is None else f"{row['peak_mb']:,.0f}"
         seconds = (f"{row[name]:,.2f}" for name in ("fit_seconds", "recommend_seconds"))
         table.add_row(cell(row["model"]), *seconds, peak, f"{row['coverage']:.2%}")
+    return table
+
+
+def _candidates(rows: pl.DataFrame) -> Table:
+    table = _table("Test items among the candidates", "model", "source", "candidates", "recall", "alone")
+    for model, source, n, recall, only in rows.iter_rows():
+        alone = "–" if only is None else f"{only:.2%}"
+        table.add_row(cell(model), cell(source), f"{n:.1f}", f"{recall:.2%}", alone)
     return table
 
 

@@ -174,6 +174,19 @@ class Comparison:
         return pl.DataFrame(rows, schema, orient="row")
 
     @cached_property
+    def candidates(self) -> pl.DataFrame | None:
+        """The recall of the candidates of models that rank them: ``model`` and the columns of `candidate_recall`.
+
+        None without such a model; see `TwoStage.candidate_recall`.
+        """
+        tables = [
+            one.candidates.select(pl.lit(name).alias("model"), pl.all())
+            for name, one in self.measured.items()
+            if one.candidates is not None
+        ]
+        return pl.concat(tables) if tables else None
+
+    @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The verdict on each model by `metric`, one sentence each, after a warning if train and test overlap."""
         means = dict(self.table.filter(metric=self.metric).select("model", "mean").iter_rows())
@@ -224,6 +237,7 @@ class Comparison:
                 "lists": dict(one.evaluation.lists.iter_rows()),
                 "differences": {row.pop("metric"): row for row in differences},
                 **({} if one.curve is None else {"epochs": one.curve.to_dicts()}),
+                **({} if one.candidates is None else {"candidates": one.candidates.to_dicts()}),
             }
         return {"metric": self.metric, "reference": self.reference, "advice": list(self.advice), "models": models}
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -41,6 +41,9 @@ class Measured:
         epochs.
     examples : tuple of Example
         Three users of the test with their recommendations.
+    candidates : polars.DataFrame or None
+        How many of the test items are candidates: the result of `TwoStage.candidate_recall`; None for a model without
+        candidates.
     """
 
     evaluation: Evaluation
@@ -50,6 +53,15 @@ class Measured:
     peak_bytes: int | None
     curve: pl.DataFrame | None
     examples: tuple[Example, ...] = ()
+    candidates: pl.DataFrame | None = None
+
+
+@runtime_checkable
+class HasCandidates(Protocol):
+    """A model that ranks the candidates of other models."""
+
+    def candidate_recall(self, test: Data) -> pl.DataFrame:
+        """Return the recall of the candidates of each of these models."""
 
 
 def fit_function(name: str, model: Recommender | FitFunction) -> FitFunction:
@@ -113,9 +125,15 @@ def measure(
             start = time.perf_counter()
             model.recommend(evaluation.per_user[USER_ID], k, filter_seen, num_threads=num_threads)
             recommend_seconds = time.perf_counter() - start
-    examples = find_examples(model, test, evaluation.per_user[USER_ID], k, filter_seen, num_threads)
     return Measured(
-        evaluation, model.get_params(), fit_seconds, recommend_seconds, memory.bytes, _curve(model), examples
+        evaluation,
+        model.get_params(),
+        fit_seconds,
+        recommend_seconds,
+        memory.bytes,
+        _curve(model),
+        find_examples(model, test, evaluation.per_user[USER_ID], k, filter_seen, num_threads),
+        model.candidate_recall(test) if isinstance(model, HasCandidates) else None,
     )
 
 

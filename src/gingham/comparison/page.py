@@ -29,7 +29,19 @@ _SEGMENTS = {HISTORY: "the number of different items in the user's history in th
 
 def page(comparison: "Comparison", title: str) -> Page:
     """Build the page."""
-    parts = (_metric, _segments, _differences, _coverage, _costs, _curves, _examples, _metrics, _lists, _meanings)
+    parts = (
+        _metric,
+        _segments,
+        _differences,
+        _coverage,
+        _costs,
+        _candidates,
+        _curves,
+        _examples,
+        _metrics,
+        _lists,
+        _meanings,
+    )
     lead = (*comparison.sentences, *comparison.advice)
     return Page(title, lead, [section for part in parts for section in part(comparison)], _NOTE)
 
@@ -134,6 +146,21 @@ def _costs(comparison: "Comparison") -> Iterator[Section]:
     header = ("model", "seconds to fit", "seconds to recommend", "peak memory, MB", "coverage")
     sentence = "Time and memory to fit each model and to recommend to all users of the test."
     yield Section("Costs", sentence, Table(header, rows))
+
+
+def _candidates(comparison: "Comparison") -> Iterator[Section]:
+    if comparison.candidates is None:
+        return
+    header = ("model", "candidates from", "candidates a user", "recall", "recall of it alone")
+    rows = [
+        (model, source, f"{n:.1f}", f"{recall:.2%}", "–" if only is None else f"{only:.2%}")
+        for model, source, n, recall, only in comparison.candidates.iter_rows()
+    ]
+    sentence = (
+        "The share of a test user's items that are candidates, on average. A ranker cannot recommend other items, so "
+        "the recall of all candidates limits the recall of the model."
+    )
+    yield Section("Candidates", sentence, Table(header, rows, texts=2))
 
 
 def _curves(comparison: "Comparison") -> Iterator[Section]:

@@ -36,7 +36,7 @@ class _StoredRegression(Values):
 class BasketRegression(BasketModel, OnePassModel):
     """Ridge regression from the time-decayed history of a user to their next basket.
 
-    A basket is what a user bought on one day, or in one order if there are order numbers instead of timestamps. Every
+    A basket is what a user bought in one order or, where there are no order numbers, on one day. Every
     basket except a user's first is an example. Its input is the user's history before it: the sum of the earlier
     baskets, decayed by their age, scaled to unit L2 norm. Its target is the basket. Recent examples have more weight.
     With S the inputs, X the targets and W the weights of the examples, the item-item weights are

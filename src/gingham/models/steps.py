@@ -68,8 +68,8 @@ def steps_of(data: Data, model: str, by_day: bool) -> Steps:
     model : str
         The name of the model, for messages.
     by_day : bool
-        Whether all interactions of a user on a day are one step, where there are timestamps. Otherwise only those of
-        the same time are.
+        Whether all interactions of a user on a day are one step, where there are no order numbers. Otherwise only those
+        of the same order and time are.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def steps_of(data: Data, model: str, by_day: bool) -> Steps:
 
 
 def _step_keys(rows: Interactions, by_day: bool) -> tuple[npt.NDArray[Any], ...]:
-    return (_days(rows),) if by_day and rows.timestamp is not None else rows.sequence
+    return (_days(rows),) if by_day and rows.order is None else rows.sequence
 
 
 def _days(rows: Interactions) -> Longs:

@@ -34,11 +34,11 @@ class LightGBMRanker(Ranker):
         What the trees optimise: the order by LambdaMART (default), the order by the cross-entropy of NDCG, or the log
         loss of whether each candidate is bought. "binary" is often better where a period has few users.
     n_estimators : int
-        The maximum number of trees; 400 by default.
+        The number of trees, or the maximum with early stopping; 100 by default.
     learning_rate : float
         The weight of each tree; 0.05 by default.
     num_leaves : int
-        The maximum number of leaves of a tree; 63 by default.
+        The maximum number of leaves of a tree; 15 by default.
     min_child_samples : int
         The minimum number of candidates in a leaf; 100 by default.
     colsample_bytree : float
@@ -48,9 +48,9 @@ class LightGBMRanker(Ranker):
     truncation_level : int
         The number of first places that "lambdarank" optimises; 20 by default.
     early_stopping_rounds : int
-        Trees are first fitted to the training periods that ended before the last one began, and measured on the last
-        one; their number is the best before this many rounds without an improvement. 30 by default. 0 fits all
-        `n_estimators` trees, which is better where periods differ a lot.
+        0 (default) fits all `n_estimators` trees. With more, trees are first fitted to the training periods that ended
+        before the last one began, and measured on the last one; their number is the best before this many rounds
+        without an improvement. One period is a small sample: where periods differ, it stops too early or too late.
     offset : str or None
         The name of a candidate model's score, such as "NextBasket_score". Every candidate's score then starts from the
         logarithm of this score, and the trees learn what to add. Use it where sales change quickly: trees cannot
@@ -93,14 +93,14 @@ class LightGBMRanker(Ranker):
     }
 
     objective: str = "lambdarank"
-    n_estimators: int = 400
+    n_estimators: int = 100
     learning_rate: float = 0.05
-    num_leaves: int = 63
+    num_leaves: int = 15
     min_child_samples: int = 100
     colsample_bytree: float = 0.7
     reg_lambda: float = 1.0
     truncation_level: int = 20
-    early_stopping_rounds: int = 30
+    early_stopping_rounds: int = 0
     offset: str | None = None
     trust: float = 1.0
 

@@ -8,24 +8,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import scipy.sparse as sp
 from tqdm import tqdm
 
 from gingham.arrays import Indices
 from gingham.checked import Contents, require
-from gingham.columns import ITEM_ID, PRICE, RANK, TIMESTAMP, USER_ID
+from gingham.columns import PRICE, TIMESTAMP
 from gingham.dataset import Dataset
-from gingham.dataset.id_list import IdList
 from gingham.errors import ArtifactError, DataError, ParameterError
-from gingham.models import BuyAgain, Callback, HybridMF, ItemKNN, NextBasket, Popularity, Recommender
+from gingham.models import BasketRegression, BuyAgain, Callback, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
 from gingham.progress import progress_bar
 from gingham.randomness import RandomState, generator
+from gingham.ranking.candidate_model import CandidateModel
 from gingham.ranking.candidates import CandidateSource, build_sources
 from gingham.ranking.examples import BLOCK, Stage
-from gingham.ranking.explanation import contributions
 from gingham.ranking.lightgbm_ranker import LightGBMRanker
 from gingham.ranking.ranker import FittedRanker, Ranker, build_ranker, ranker_of_json
 from gingham.ranking.snapshot import Snapshot, with_equal_times
@@ -45,7 +43,7 @@ from gingham.validation import (
 )
 
 
-class TwoStage(Recommender):
+class TwoStage(CandidateModel):
     """Let several models suggest candidates, and order each user's candidates with a ranker.
 
     The ranker is trained on the last periods of the data. At the start of each period, copies of the models are fitted
@@ -66,7 +64,8 @@ class TwoStage(Recommender):
     ----------
     candidates : sequence of Recommender or CandidateSource, or None
         The models that suggest candidates; with a `CandidateSource`, their number can be set for each model. The models
-        themselves are not changed. By default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and `HybridMF`.
+        themselves are not changed. By default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and, where the
+        data have an order, `BasketRegression`.
     ranker : Ranker or None
         What orders the candidates; by default (None) a `LightGBMRanker` with its default parameters.
     n_candidates : int
@@ -119,8 +118,6 @@ class TwoStage(Recommender):
         "max_users": check_integer,
     }
 
-    _stage: Stage
-    _fitted_ranker: FittedRanker | None
     # The parameter `ranker` may be set to one of another kind after a fit.
     _fitted_kind: str
 
@@ -189,10 +186,12 @@ class TwoStage(Recommender):
         with error_prefix("ranker"):
             self._ranker().validate(score_names([source.model for source in sources]))
 
-    def _sources(self) -> list[CandidateSource]:
+    def _sources(self, ordered: bool = True) -> list[CandidateSource]:
+        """Return the candidate models; by default those that data with or without an order can be fitted to."""
         candidates = self.candidates
         if candidates is None:
-            candidates = [NextBasket(), BuyAgain(), Popularity(), ItemKNN(), HybridMF(random_state=42)]
+            models = (NextBasket(), BuyAgain(), Popularity(), ItemKNN(), BasketRegression())
+            candidates = [model for model in models if ordered or not model.requires_order]
         is_list = isinstance(candidates, Sequence) and not isinstance(candidates, str)
         if not is_list or not candidates:
             raise ParameterError(f"candidates must be a list of at least one model, not {shown(candidates)}.")
@@ -242,7 +241,8 @@ class TwoStage(Recommender):
         period = check_duration("period", self.period)
         training_data = TrainingData.of(interactions)
         interactions = training_data.positives(interactions)
-        sources, ranker, fitted_ranker = self._sources(), self._ranker(), None
+        ordered = isinstance(interactions, Dataset) and bool(interactions.interactions.sequence)
+        sources, ranker, fitted_ranker = self._sources(ordered), self._ranker(), None
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         with progress_bar(total=2 * self.n_periods + 2, unit=" steps", verbose=verbose) as bar:
             fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
@@ -304,56 +304,6 @@ class TwoStage(Recommender):
         scores = fused_ranks(pairs) if ranker is None else ranker.score(self._stage.features.values(pairs))
         indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
         return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
-
-    def explain(
-        self,
-        user_ids: IdList | None = None,
-        k: int = 12,
-        filter_seen: bool = False,
-        items: IdList | None = None,
-        exclude: IdList | None = None,
-        strict: bool = False,
-    ) -> pl.DataFrame:
-        """Return what each feature contributes to the scores of the recommendations.
-
-        Parameters
-        ----------
-        user_ids, k, filter_seen, items, exclude, strict
-            As for `recommend`.
-
-        Returns
-        -------
-        polars.DataFrame
-            ``user_id``, ``item_id``, ``rank``, ``feature``, its ``value`` (null where it has none) and its
-            ``contribution``. The contributions to a recommendation add up to its score. The feature "base" is the score
-            from which all candidates start. Items that no model suggested have no rows.
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, ParameterError, DataError
-            As `recommend` does; also if there is no ranker, because the data had no timestamps.
-
-        Examples
-        --------
-        >>> import gingham as gg
-        >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
-        >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
-        >>> table = model.fit(gg.synth.sample_dataset()).explain(["u00"], k=1)
-        >>> table.columns
-        ['user_id', 'item_id', 'rank', 'feature', 'value', 'contribution']
-        >>> abs(table["contribution"].sum() - model.recommend("u00", k=1)["score"][0]) < 1e-4
-        True
-        """
-        table = self.recommend(user_ids, k, filter_seen, items, exclude, strict=strict)
-        if self._fitted_ranker is None:
-            raise DataError(
-                "The model has no ranker to explain, because the training data had no timestamps; use data with them."
-            )
-        users = self.training_data_.user_ids.index(table[USER_ID])
-        chosen = self.training_data_.item_ids.index(table[ITEM_ID])
-        contributed = contributions(self._stage, self._fitted_ranker, users, chosen)
-        pairs_of_rows = table.select(USER_ID, ITEM_ID, RANK)[contributed["row"]]
-        return pl.concat([pairs_of_rows, contributed.drop("row")], how="horizontal")
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
