@@ -21,7 +21,7 @@ def chart(section: Section) -> Chart:
 
 
 def test_the_page_opens_with_the_verdicts(comparison: gg.Comparison) -> None:
-    assert tuple(comparison.page("Which?").lead) == comparison.sentences
+    assert tuple(comparison.page("Which?").lead) == (*comparison.sentences, *comparison.advice)
     assert comparison.page("Which?").title == "Which?"
 
 
