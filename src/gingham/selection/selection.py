@@ -9,12 +9,12 @@ import polars as pl
 
 from gingham.comparison import Comparison, Measured, baselines
 from gingham.comparison.comparison import MARKS
-from gingham.comparison.measured import measure
 from gingham.comparison.memory import available_bytes
 from gingham.config import ModelSpec
 from gingham.config.models import build
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError, GinghamError
+from gingham.evaluation.evaluation import evaluate
 from gingham.models import Epoch, Recommender
 from gingham.progress import Progress
 from gingham.report import Page
@@ -86,7 +86,7 @@ class Selection:
         """One row per model of the panel, the best first.
 
         ``model``, ``mean`` (the metric), ``difference`` from the best baseline with ``low`` and ``high`` (its 95%
-        interval), ``verdict`` ("+", "-", "=", or null for the best baseline), ``seconds`` (to fit and to recommend),
+        interval), ``verdict`` ("+", "-", "=", or null for the best baseline), ``seconds`` (to fit and to evaluate),
         ``status`` ("chosen", "fitted" or "left out") and ``reason``, why it was left out.
         """
         differences = self.comparison.differences.filter(metric=self.comparison.metric)
@@ -169,7 +169,7 @@ class _Panel:
     progress : Progress
         Receives the stages.
     options
-        Further arguments of `gingham.comparison.measured.measure`.
+        Further arguments of `gingham.evaluate`.
     """
 
     def __init__(self, auto: ModelSpec, data: ValidationParts, progress: Progress, **options: Any) -> None:
@@ -200,12 +200,16 @@ class _Panel:
             self.left_out[kind] = reason
 
     def _measure(self, kind: str, model: Recommender) -> Measured:
-        def fit(train: Dataset) -> Recommender:
-            n_threads = self.specs[kind].num_threads
-            return model.fit(train, num_threads=n_threads, callbacks=[self._check_time], verbose=False)
-
+        """Fit and evaluate a model; unlike in a comparison, scores are computed once, because they may take long."""
         train, validation = self._data.parts
-        return measure(kind, fit, train, validation, progress=self._progress, by=None, **self._options)
+        start = self._elapsed
+        with self._progress.stage(f"Fitting {kind}"):
+            n_threads = self.specs[kind].num_threads
+            model.fit(train, num_threads=n_threads, callbacks=[self._check_time], verbose=False)
+        fitted = self._elapsed
+        with self._progress.stage(f"Evaluating {kind}"):
+            evaluation = evaluate(model, validation, by=None, **self._options)
+        return Measured(evaluation, model.get_params(), fitted - start, self._elapsed - fitted, None, None)
 
     def _check_time(self, model: Recommender, epoch: Epoch) -> None:
         if self._elapsed > self._budget:
@@ -268,7 +272,7 @@ def select(
     data = validation_parts(train, validation)
     for message in data.messages:
         progress.message(message)
-    panel = _Panel(auto, data, progress, ks=[k], filter_seen=filter_seen, num_threads=auto.num_threads)
+    panel = _Panel(auto, data, progress, k=k, filter_seen=filter_seen, num_threads=auto.num_threads)
     with progress.stage(f"Searching the best of {len(panel.specs)} models"):
         for kind in panel.specs:
             panel.try_model(kind)
