@@ -25,6 +25,7 @@ import gingham as gg
 from gingham import pipeline
 from gingham.cli.init import Shop, recipe_text
 from gingham.config.models import build
+from gingham.models import build_model
 from gingham.synth import fashion as synth
 from side_by_side import REPEATS
 from table import Row, report
@@ -115,7 +116,7 @@ def fitting(kind: str) -> object:
     """Read all transactions, fit a model with its defaults, and return the seconds of the fit alone."""
     dataset = gg.read_dataset(ALL_USERS)
     start = time.perf_counter()
-    gg.models.build_model(kind, {}).fit(dataset, verbose=False)
+    build_model(kind, {}).fit(dataset, verbose=False)
     return time.perf_counter() - start
 
 
