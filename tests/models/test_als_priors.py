@@ -17,7 +17,7 @@ def model(**params: Any) -> ALS:
 
 def test_priors_are_solved_for_with_identities_fixed() -> None:
     features, there = groups(18, 4, identity=False).toarray().astype(float), (noise() > 0).toarray().astype(float)
-    fitted = model(n_components=3, epochs=300).fit(noise(), item_features=groups(18, 4))
+    fitted = model(n_components=3, epochs=300, prior=2.0).fit(noise(), item_features=groups(18, 4))
     users = fitted.user_embeddings.astype(float)
     met = there.sum(axis=0) + WEIGHT * len(users)
     # The equations of all features' embeddings at once, one feature's components after the other's.
@@ -30,7 +30,7 @@ def test_priors_are_solved_for_with_identities_fixed() -> None:
     np.testing.assert_allclose(fitted.item_embeddings[18:], said, atol=1e-3)
     plain, known = model(n_components=3, epochs=300).fit(noise()), (1 + there.sum(axis=0)[:, None]) ** 2
     scores = plain.user_embeddings @ plain.item_embeddings.T, users @ (features @ said).T
-    expected = (known.T * scores[0] + scores[1]) / (known.T + 1)
+    expected = (known.T * scores[0] + 2 * scores[1]) / (known.T + 2)
     np.testing.assert_allclose(users @ fitted.item_representations()[0].T, expected, atol=1e-3)
 
 

@@ -124,9 +124,9 @@ class ALS(EpochModel[ALSState, Halves]):
         positives, in a larger embedding, is solved for by blocks of components, once per epoch [2]_; all others are
         solved exactly.
     prior : float or None
-        As in `HybridMF`: the weight of features in a representation, 1 by default. Identities are then solved for as if
-        there were no features, and features with identities of the other side fixed; cold items get half the embedding
-        of their features. None solves for all features together, as in the formula.
+        As in `HybridMF`: the weight of features in a representation, 0.25 by default. Identities are then solved for as
+        if there were no features, and features with identities of the other side fixed; cold items get a fifth of the
+        embedding of their features. None solves for all features together, as in the formula.
     epochs : int
         The number of times that users and items are solved for; 10 by default.
     early_stopping : EarlyStopping or None
@@ -197,7 +197,7 @@ class ALS(EpochModel[ALSState, Halves]):
         l2: float | None = None,
         l2_exponent: float = 1.0,
         block_size: int = 64,
-        prior: float | None = 1.0,
+        prior: float | None = 0.25,
         epochs: int = 10,
         early_stopping: EarlyStopping | None = None,
         weighted: bool | None = None,

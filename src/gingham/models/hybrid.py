@@ -83,7 +83,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         to below 1 [7]_. After an epoch the model has the average; the next epoch goes on from the parameters before
         averaging. `fit_partial` goes on from the average.
     prior : float or None
-        With features next to identities: the weight of features in a representation, 1 by default. With n - 1
+        With features next to identities: the weight of features in a representation, 0.25 by default. With n - 1
         interactions, this is ``(n^2 * own + prior * features) / (n^2 + prior)``; that of a new user or item is made of
         features alone. Both parts are trained apart. None trains all features together, as LightFM does; so does a side
         whose features do not start with identities.
@@ -174,7 +174,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         k: int = 5,
         n: int = 10,
         averaging: float = 0.0,
-        prior: float | None = 1.0,
+        prior: float | None = 0.25,
         epochs: int = 10,
         early_stopping: EarlyStopping | None = None,
         weighted: bool = False,
