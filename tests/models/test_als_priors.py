@@ -35,7 +35,7 @@ def test_priors_are_solved_for_with_identities_fixed() -> None:
 
 
 def test_without_strength_priors_change_no_score() -> None:
-    inputs = {"user_features": groups(25, 3), "item_features": groups(18, 4)}
+    inputs: dict[str, Any] = {"user_features": groups(25, 3), "item_features": groups(18, 4)}
     plain, fitted = model(epochs=4).fit(noise()), model(epochs=4, prior=0.0).fit(noise(), **inputs)
     for one, other in zip(
         (*fitted.user_representations(), *fitted.item_representations()),

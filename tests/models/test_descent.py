@@ -1,6 +1,7 @@
 """One epoch of gradient descent; tests of hybrid models and of the kernel cover the steps."""
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +33,7 @@ def test_a_fixed_side_stays_as_it_is() -> None:
 
 
 def test_priors_are_trained_after_identities_and_do_not_change_these() -> None:
-    inputs = {"user_features": groups(25, 3), "num_threads": 1}
+    inputs: dict[str, Any] = {"user_features": groups(25, 3), "num_threads": 1}
     with_alpha = HybridMF(6, random_state=1, epochs=2, item_alpha=1e-3).fit(noise(), **inputs)
     plain = HybridMF(6, random_state=1, epochs=2, item_alpha=1e-3).fit(noise(), num_threads=1)
     np.testing.assert_array_equal(with_alpha.item_embeddings, plain.item_embeddings)

@@ -1,6 +1,7 @@
 """Priors of HybridMF: how they are trained, what follows from them, and how they are kept."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,8 @@ def test_without_a_prior_or_identities_all_features_are_trained_together() -> No
 
 
 def test_training_goes_on_from_a_stored_prior(tmp_path: Path) -> None:
-    model, inputs = fitted(averaging=0.3), {"user_features": groups(25, 3), "item_features": groups(18, 4)}
+    model = fitted(averaging=0.3)
+    inputs: dict[str, Any] = {"user_features": groups(25, 3), "item_features": groups(18, 4)}
     model.save(tmp_path / "model")
     stored = load(tmp_path / "model")
     assert isinstance(stored, HybridMF)
@@ -93,7 +95,7 @@ def test_a_user_whose_history_is_left_out_of_new_data_stays_known() -> None:
 
 
 def test_a_prior_cannot_be_switched_while_training_goes_on() -> None:
-    inputs = {"user_features": groups(25, 3), "item_features": groups(18, 4)}
+    inputs: dict[str, Any] = {"user_features": groups(25, 3), "item_features": groups(18, 4)}
     for before, after in ((1.0, None), (None, 1.0)):
         model = fitted(prior=before)
         with pytest.raises(ParameterError, match=f"prior={after!r} or the identities among the features differ"):
@@ -104,7 +106,7 @@ def test_a_prior_cannot_be_switched_while_training_goes_on() -> None:
 
 def test_stored_priors_are_checked() -> None:
     model = fitted()
-    arrays, data = model.artifact().arrays, model.training_data_
+    arrays, data = dict(model.artifact().arrays), model.training_data_
     users, items, priors = restored_sides_and_priors(6, "adagrad", arrays, data)
     assert None not in priors
     np.testing.assert_array_equal(users.state, arrays["user.state"])
