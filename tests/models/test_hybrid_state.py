@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from gingham.errors import DataError, ParameterError
 from gingham.loading import load
-from gingham.models import HybridMF
+from gingham.models import ALS, HybridMF
 from gingham.models.hybrid_state import restored_sides_and_priors
 from gingham.models.side import Side
 from tests.models.samples import LOSSES, SCHEDULES, assert_same, groups, noise, scores_of, state
@@ -121,3 +121,11 @@ def test_stored_priors_are_checked() -> None:
     ):
         with pytest.raises(DataError, match=message):
             restored_sides_and_priors(6, "adagrad", changed, data)
+
+
+@pytest.mark.parametrize("model", [HybridMF(3), ALS(3)])
+def test_models_of_version_0_1_have_no_prior(model: HybridMF | ALS) -> None:
+    stored = {name: value for name, value in model.get_params().items() if name != "prior"}
+    restored = type(model).unfitted(stored)
+    assert restored.prior is None
+    assert type(model).unfitted(stored | {"prior": 0.5}).prior == 0.5
