@@ -169,7 +169,7 @@ class ALS(EpochModel[ALSState, Halves]):
     """
 
     kind = "als"
-    panel_cost = 2.0
+    panel_cost = 5.0
     _added_params = EpochModel._added_params | {"prior"}
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_components": {"low": 32, "high": 512, "log": True},

@@ -84,7 +84,7 @@ class BasketRegression(BasketModel, OnePassModel):
     """
 
     kind: ClassVar[str] = "basket-regression"
-    panel_cost: ClassVar[float | None] = 5.0
+    panel_cost: ClassVar[float | None] = 10.0
     supports: ClassVar[frozenset[str]] = frozenset({"baskets"})
     requires_order: ClassVar[bool] = True
     default_space: ClassVar[Mapping[str, Any]] = {

@@ -101,7 +101,7 @@ class TwoStage(CandidateModel):
     """
 
     kind = "two-stage"
-    panel_cost = 30.0
+    panel_cost = 15.0
     panel_needs = frozenset({TIMESTAMP})
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_candidates": {"low": 20, "high": 100},
