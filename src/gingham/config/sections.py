@@ -225,7 +225,7 @@ class TuneSpec(ChangeableSection):
     pruner : {"median", "hyperband", "none"}
         Which trials are stopped early: those below the median of earlier trials after the same quarter of their epochs
         ("median", the default), or by successive halving ("hyperband"). The first trials are never stopped: the model
-        as it is given, and with each alternative of its switches.
+        as it is given, with each alternative of its switches, and with some of its parameters drawn.
     patience : int
         A trial ends when its metric has not improved for this number of epochs, and its best epoch counts; 5 by
         default. With 0 it trains to the end, and the last epoch counts.
