@@ -1,7 +1,7 @@
 """Gowalla with the usual split: the best models, and WARP compared with LightFM's: `make bench-gowalla`.
 
 Hyper-parameters were chosen on held-out training items: WARP's on a fifth of each user's, those of the filter on the
-holdouts described in docs/experiments/models.md. The test is scored only here.
+holdouts described in docs/experiments/models.md, which also says what parts of the test were looked at before.
 """
 
 import sys
