@@ -5,13 +5,16 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
+import gingham.loading  # noqa: F401 (registers every model)
 from gingham import metrics
 from gingham.dataset import Dataset, Features, Ids, Interactions
-from gingham.models import HybridMF, Recommender
+from gingham.models import HybridMF, Recommender, kinds, model_class
 
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 RANKING = ("bpr", "warp", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
+# The models that can be fitted to a matrix.
+MATRIX_KINDS = [kind for kind in kinds() if not model_class(kind).requires_order]
 
 State = dict[str, npt.NDArray[np.float32]]
 

@@ -13,7 +13,7 @@ from gingham.models import ALS, EASE, Blend, BuyAgain, GraphFilter, Popularity, 
 from gingham.models.blend import _MOST_SCORES, _standardised
 from gingham.ranking import TwoStage
 from gingham.synth import sample_dataset
-from tests.models.samples import noise
+from tests.models.samples import noise, positives
 
 DATA = sample_dataset()
 MODELS = [BuyAgain(), EASE(20), ALS(4, epochs=2, random_state=1), Popularity()]
@@ -180,9 +180,14 @@ def test_wrong_parameters_are_refused(params: dict[str, Any], words: str) -> Non
         Blend(**{"models": [EASE(), Popularity()], **params}).fit(DATA)
 
 
-def test_a_matrix_cannot_be_split() -> None:
-    with pytest.raises(ParameterError, match="validation must be a matrix when the model is fitted to a matrix"):
-        Blend([EASE(), Popularity()]).fit(noise())
+def test_a_matrix_is_split_at_random() -> None:
+    matrix = noise()
+    models = [EASE(), Popularity()]
+    train, held = split.random(positives(matrix), 0.2, random_state=0)
+    expected = Blend(models, validation=held).fit(train)
+    assert Blend(models).fit(matrix).weights_ == expected.weights_
+    with pytest.raises(ParameterError, match="validation is a SplitSpec, which splits datasets, but"):
+        Blend(models, validation=split.SplitSpec(kind="random")).fit(matrix)
 
 
 def test_validation_data_without_interactions_are_refused() -> None:

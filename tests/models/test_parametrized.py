@@ -14,9 +14,9 @@ from sklearn.utils.validation import check_is_fitted
 import gingham.loading  # noqa: F401 (registers every model)
 from gingham.errors import ParameterError
 from gingham.lightfm import LightFM
-from gingham.models import EarlyStopping, HybridMF, Recommender, kinds, model_class
+from gingham.models import EarlyStopping, HybridMF, Recommender, model_class
 from gingham.ranking import CandidateSource, LightGBMRanker, TwoStage
-from tests.models.samples import noise, positives
+from tests.models.samples import MATRIX_KINDS, noise, positives
 
 # scikit-learn's tools split the rows of a matrix, which are users.
 
@@ -42,7 +42,7 @@ def mean_best_score(model: Recommender, matrix: sp.csr_matrix) -> float:
     return float(model.recommend(k=2)["score"].mean()) * matrix.shape[1]
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 def test_sklearn_searches_and_validates_every_model(kind: str) -> None:
     model, matrix = model_class(kind)(), positives(noise())
     name = model.param_names()[0]
@@ -78,7 +78,7 @@ def test_sklearn_clones_models(model: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [*(model_class(kind)() for kind in kinds()), LightFM()], ids=lambda m: type(m).__name__
+    "model", [*(model_class(kind)() for kind in MATRIX_KINDS), LightFM()], ids=lambda m: type(m).__name__
 )
 def test_a_pipeline_can_end_with_a_model(model: Any) -> None:
     pipeline = make_pipeline(MaxAbsScaler(), model)
@@ -88,7 +88,7 @@ def test_a_pipeline_can_end_with_a_model(model: Any) -> None:
     assert np.isfinite(search.fit(positives(noise())).best_score_)
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 def test_models_have_no_target(kind: str) -> None:
     with pytest.raises(ParameterError, match=r"y must be None, not .*; pass features, weights and options by name"):
         model_class(kind)().fit(positives(noise()), np.ones(25))

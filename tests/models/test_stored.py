@@ -11,8 +11,9 @@ import scipy.sparse as sp
 import gingham as gg
 from gingham import store
 from gingham.errors import ArtifactError, DataError
-from gingham.models import Recommender, kinds, model_class
+from gingham.models import Recommender, model_class
 from tests.fuzz.damages import sign
+from tests.models.samples import MATRIX_KINDS
 
 ADDED = ("epochs", "early_stopping", "weighted")
 
@@ -31,7 +32,7 @@ def small(kind: str) -> Recommender:
     return model_class(kind)(**own)
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 @pytest.mark.parametrize("value", [1e-30, 1e14])
 def test_what_was_learned_from_any_values_can_be_loaded(kind: str, value: float, tmp_path: Path) -> None:
     interactions = sp.random(60, 40, 0.3, "csr", np.float32, np.random.default_rng(1)) * np.float32(value)
@@ -40,7 +41,7 @@ def test_what_was_learned_from_any_values_can_be_loaded(kind: str, value: float,
     assert gg.load(tmp_path / "model").recommend(k=5).equals(model.recommend(k=5))
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 @pytest.mark.parametrize("value", [2e15, -1e30])
 def test_values_too_large_to_compute_with_are_refused(kind: str, value: float) -> None:
     interactions = sp.csr_matrix(np.full((4, 3), value, np.float32))

@@ -14,10 +14,8 @@ from polars.testing import assert_frame_equal
 
 from gingham.errors import DataError
 from gingham.loading import load
-from gingham.models import Recommender, kinds, model_class
-from tests.models.samples import noise, positives
-
-KINDS = [kind for kind in kinds() if not model_class(kind).requires_order]
+from gingham.models import Recommender, model_class
+from tests.models.samples import MATRIX_KINDS, noise, positives
 
 
 def fitted(kind: str, matrix: Any) -> Recommender:
@@ -68,7 +66,7 @@ FORMS: dict[str, Callable[[sp.csr_matrix], Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 def test_the_form_of_a_matrix_does_not_matter(kind: str) -> None:
     matrix = positives(noise())
     expected = fitted(kind, matrix).recommend(k=5)
@@ -76,7 +74,7 @@ def test_the_form_of_a_matrix_does_not_matter(kind: str) -> None:
     assert different == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (2, 300), (300, 2)], ids=str)
 def test_matrices_may_have_any_shape(kind: str, shape: tuple[int, int]) -> None:
     matrix = sp.csr_matrix(np.random.default_rng(1).random(shape) < 0.7)  # of truth values
@@ -88,7 +86,7 @@ def test_matrices_may_have_any_shape(kind: str, shape: tuple[int, int]) -> None:
     assert np.isfinite(model.predict_rank(matrix).data).all()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 @pytest.mark.parametrize(
     "matrix",
     [np.eye(3), [[1, 0]], None, "matrix", sp.eye(3, dtype=complex), sp.coo_array(np.ones(3)), (sp.eye(3), sp.eye(3))],
@@ -99,7 +97,7 @@ def test_other_objects_are_refused(kind: str, matrix: Any) -> None:
         fitted(kind, matrix)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 def test_copies_of_a_model_recommend_the_same(kind: str, tmp_path: Path) -> None:
     model = fitted(kind, positives(noise()))
     expected = model.recommend(k=5)
@@ -116,7 +114,7 @@ def test_copies_of_a_model_recommend_the_same(kind: str, tmp_path: Path) -> None
     assert_frame_equal(model.fit(positives(noise()), num_threads=1, verbose=False).recommend(k=5), expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", MATRIX_KINDS)
 def test_threads_can_share_a_model(kind: str) -> None:
     model = fitted(kind, positives(noise()))
     expected, results = model.recommend(k=5), list[Any]()

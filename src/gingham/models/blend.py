@@ -22,11 +22,13 @@ from gingham.models.registry import build_model, kinds
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import DenseScores
 from gingham.section import sentences
-from gingham.split import SplitSpec
+from gingham.split import SplitSpec, random
 from gingham.validation import Check, check_bool, check_fit_arguments, check_number, error_prefix, shown
 
 # The largest number of scores that the search for weights keeps in memory, over all models.
 _MOST_SCORES = 200_000_000
+# The share of the pairs that are split off data without timestamps.
+_HOLDOUT = 0.2
 
 
 class _StoredModel(Values):
@@ -65,9 +67,9 @@ class Blend(Recommender):
     metric : str
         The metric that the weights maximise; "map@12" by default.
     validation : Dataset, sparse matrix of shape (n_users, n_items), SplitSpec or None
-        The data that the weights are chosen on; never the test data. A `SplitSpec` (None, the default, is that of the
-        last 7 days) splits them off the training data: the weights are chosen with models fitted to the rest, and
-        then the models are fitted to all training data. A matrix can't be split: pass a matrix, or weights.
+        The data that the weights are chosen on; never the test data. A `SplitSpec` splits them off a dataset: the
+        weights are chosen with models fitted to the rest, and then the models are fitted to all training data. None
+        (default) splits off the last 7 days, or a random fifth of data without timestamps.
     filter_seen : bool
         Whether items of the training data are left out when the metric is computed; False by default.
 
@@ -245,7 +247,7 @@ class Blend(Recommender):
         if self.weights is not None:
             fitted, weights = self._fitted(interactions, n_threads), _scaled(self.weights)
         elif self.validation is None or isinstance(self.validation, SplitSpec):
-            rest, held = self._split(interactions)
+            rest, held = self._split(training_data.positives(interactions))
             weights = self._chosen_weights(self._fitted(rest, n_threads), held, n_threads)
             fitted = self._fitted(interactions, n_threads)
         else:
@@ -259,16 +261,18 @@ class Blend(Recommender):
     def _fitted(self, data: Data, n_threads: int) -> list[Recommender]:
         return [model.copy().fit(data, num_threads=n_threads, verbose=False) for model in self._models()]
 
-    def _split(self, data: Data) -> tuple[Dataset, Dataset]:
+    def _split(self, data: Data) -> tuple[Data, Data]:
         if not isinstance(data, Dataset):
-            raise ParameterError(
-                "validation must be a matrix when the model is fitted to a matrix and has no weights; split it with "
-                "gingham.split.random, for example."
-            )
-        spec = SplitSpec() if self.validation is None else self.validation
+            if self.validation is not None:
+                raise ParameterError(
+                    "validation is a SplitSpec, which splits datasets, but the model is fitted to a matrix; pass a "
+                    "matrix as validation, or None for a random fifth."
+                )
+            return random(data, test=_HOLDOUT, random_state=0)
+        timed = data.interactions.timestamp is not None
+        spec = SplitSpec(kind="time" if timed else "random") if self.validation is None else self.validation
         assert isinstance(spec, SplitSpec)
-        split = spec.apply(data.positives())
-        return split.train, split.test
+        return spec.apply(data)
 
     def _chosen_weights(self, models: Sequence[Recommender], validation: Data, n_threads: int) -> list[float]:
         """Choose the weights on at most as many users as fit into memory."""
