@@ -7,7 +7,8 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize fuzz bench bench-lightfm bench-evaluation bench-als bench-gowalla \
-  bench-scale bench-accuracy bench-next-basket bench-ablation bench-tuning bench-imports bench-training example clean
+  bench-scale bench-accuracy bench-next-basket bench-retail bench-ablation bench-tuning bench-imports bench-training \
+  example clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 20
@@ -60,6 +61,9 @@ bench-accuracy: .venv-bench/ta-feng ## Measure accuracy on three shops, and time
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/accuracy.py
 	$(MAKE) bench-gowalla bench-als
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/scale.py ranking
+
+bench-retail: .venv-bench/installed ## Default parameters on a wholesaler and on reviews; writes benchmarks/results/
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/retail.py
 
 bench-next-basket: .venv-bench/ta-feng ## Predict the last basket of Ta-Feng's users; ten minutes
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/next_basket.py
