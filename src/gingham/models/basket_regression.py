@@ -65,7 +65,7 @@ class BasketRegression(BasketModel, OnePassModel):
         The age, counted back from the last transaction, at which an example counts half; "45d" by default. None counts
         all examples the same. Has no effect without timestamps.
     max_items : int
-        The largest number of items with exact weights; 10,000 by default, which takes 1.2 GB during `fit`.
+        The largest number of items with exact weights; 5,000 by default, which takes 0.3 GB during `fit`.
     n_neighbours : int
         The number of weights of each other item; 200 by default.
 
@@ -113,7 +113,7 @@ class BasketRegression(BasketModel, OnePassModel):
         half_life: str | None = "90d",
         step_decay: float = 0.8,
         training_half_life: str | None = "45d",
-        max_items: int = 10_000,
+        max_items: int = 5000,
         n_neighbours: int = 200,
     ) -> None:
         self.l2 = l2

@@ -13,7 +13,6 @@ def largest(matrix: sp.csr_matrix, n: int) -> sp.csr_matrix:
     array([[0., 0., 5., 4.],
            [0., 0., 2., 0.]], dtype=float32)
     """
-    matrix.sort_indices()
     chosen = matrix.data > 0
     for row in np.flatnonzero(np.diff(matrix.indptr) > n):
         start, stop = matrix.indptr[row : row + 2]
@@ -21,4 +20,6 @@ def largest(matrix: sp.csr_matrix, n: int) -> sp.csr_matrix:
         chosen[start + others] = False
     indptr = np.append(0, np.cumsum(chosen))[matrix.indptr]
     data, indices = matrix.data[chosen].astype(np.float32), matrix.indices[chosen].astype(np.int32)
-    return sp.csr_matrix((data, indices, indptr), shape=matrix.shape)
+    rows = sp.csr_matrix((data, indices, indptr), shape=matrix.shape)
+    rows.sort_indices()
+    return rows
