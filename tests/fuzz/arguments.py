@@ -134,6 +134,7 @@ def models() -> tuple[Any, ...]:
         gg.NextBasket(n_neighbours=2),
         gg.Transitions(),
         gg.BasketRegression(),
+        gg.Blend([gg.BuyAgain(), gg.Popularity()]),
         gg.Popularity(),
         gg.BuyAgain(),
         gg.TwoStage([gg.BuyAgain(), gg.Popularity()], ranker, n_candidates=4, n_periods=1, random_state=0),

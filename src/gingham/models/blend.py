@@ -29,6 +29,8 @@ from gingham.validation import Check, check_bool, check_fit_arguments, check_num
 _MOST_SCORES = 200_000_000
 # The share of the pairs that are split off data without timestamps.
 _HOLDOUT = 0.2
+# With fewer interactions, nothing is split off by default.
+_FEWEST = 10
 
 
 class _StoredModel(Values):
@@ -69,7 +71,8 @@ class Blend(Recommender):
     validation : Dataset, sparse matrix of shape (n_users, n_items), SplitSpec or None
         The data that the weights are chosen on; never the test data. A `SplitSpec` splits them off a dataset: the
         weights are chosen with models fitted to the rest, and then the models are fitted to all training data. None
-        (default) splits off the last 7 days, or a random fifth of data without timestamps.
+        (default) splits off the last 7 days, or a random fifth of data without timestamps; with fewer than ten
+        interactions, all models have the same weight.
     filter_seen : bool
         Whether items of the training data are left out when the metric is computed; False by default.
 
@@ -244,19 +247,23 @@ class Blend(Recommender):
         self.validate()
         n_threads, _ = check_fit_arguments(num_threads, callbacks, verbose, y)
         training_data = TrainingData.of(interactions)
-        if self.weights is not None:
-            fitted, weights = self._fitted(interactions, n_threads), _scaled(self.weights)
-        elif self.validation is None or isinstance(self.validation, SplitSpec):
+        weights = self._given_weights(training_data)
+        if weights is None and (self.validation is None or isinstance(self.validation, SplitSpec)):
             rest, held = self._split(training_data.positives(interactions))
             weights = self._chosen_weights(self._fitted(rest, n_threads), held, n_threads)
-            fitted = self._fitted(interactions, n_threads)
-        else:
-            fitted = self._fitted(interactions, n_threads)
+        fitted = self._fitted(interactions, n_threads)
+        if weights is None:
             weights = self._chosen_weights(fitted, self.validation, n_threads)
         for model in fitted:
             model._training_data = training_data  # one copy is enough
         self._training_data, self.models_, self.weights_ = training_data, fitted, weights
         return self
+
+    def _given_weights(self, training_data: TrainingData) -> list[float] | None:
+        """Return the weights that need no validation data; None if they must be chosen."""
+        if self.weights is None and self.validation is None and training_data.matrix.nnz < _FEWEST:
+            return _scaled([1.0] * len(self._models()))
+        return None if self.weights is None else _scaled(self.weights)
 
     def _fitted(self, data: Data, n_threads: int) -> list[Recommender]:
         return [model.copy().fit(data, num_threads=n_threads, verbose=False) for model in self._models()]
@@ -265,8 +272,7 @@ class Blend(Recommender):
         if not isinstance(data, Dataset):
             if self.validation is not None:
                 raise ParameterError(
-                    "validation is a SplitSpec, which splits datasets, but the model is fitted to a matrix; pass a "
-                    "matrix as validation, or None for a random fifth."
+                    "validation is a SplitSpec, which splits datasets, but the data are a matrix; pass a matrix."
                 )
             return random(data, test=_HOLDOUT, random_state=0)
         timed = data.interactions.timestamp is not None
@@ -274,7 +280,7 @@ class Blend(Recommender):
         assert isinstance(spec, SplitSpec)
         return spec.apply(data)
 
-    def _chosen_weights(self, models: Sequence[Recommender], validation: Data, n_threads: int) -> list[float]:
+    def _chosen_weights(self, models: Sequence[Recommender], validation: Any, n_threads: int) -> list[float]:
         """Choose the weights on at most as many users as fit into memory."""
         test, seen = positive_entries(models[0].test_matrix(validation)), models[0].training_data_.matrix
         users = np.flatnonzero(np.diff(test.indptr)).astype(np.int32)
