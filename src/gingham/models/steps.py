@@ -38,7 +38,8 @@ class Steps(NamedTuple):
 
     def take(self, entries: Bools) -> "Steps":
         """Select entries; the numbers of steps stay the same."""
-        return Steps(*(None if column is None else column[entries] for column in self))
+        day = None if self.day is None else self.day[entries]
+        return Steps(self.user[entries], self.item[entries], self.step[entries], day)
 
     def starts(self) -> Longs:
         """Return the index of the first entry of each step of each user."""
