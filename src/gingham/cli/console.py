@@ -108,6 +108,7 @@ def print_comparison(comparison: Comparison) -> None:
     output.print(f"{comparison.legend}\n", style="dim italic")
     output.print(_costs(comparison))
     if comparison.candidates is not None:
+        output.print()
         output.print(_candidates(comparison.candidates))
     for sentence in (*comparison.sentences, *comparison.advice):
         output.print(sentence)
