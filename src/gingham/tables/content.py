@@ -169,7 +169,9 @@ def _open_compressed(file: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
 def _open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
     try:
         return archive.open(member)
-    except RuntimeError as error:  # the member is encrypted, or (NotImplementedError) compressed by an unknown method
+    # Nothing but `open` runs here. It raises RuntimeError for an encrypted member, and its subclass NotImplementedError
+    # for an unknown method of compression.
+    except RuntimeError as error:
         raise ContentError(
             f"cannot be read: {str(error).rstrip('.')}; unpack it, and use the path of the file"
         ) from error
