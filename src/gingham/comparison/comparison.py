@@ -211,7 +211,7 @@ class Comparison:
         if self.reference not in self.baselines:
             return ()
         return tuple(
-            f"{name} loses to {self.reference} by {1 - means[name] / means[self.reference]:.1%}; search for better "
+            f"{name} is {1 - means[name] / means[self.reference]:.1%} below {self.reference}; search for better "
             "parameters with `gingham tune`, or for a better model with `gingham tune --model auto`."
             for name in self.models
             if means[name] < means[self.reference]

@@ -151,7 +151,7 @@ def _costs(comparison: "Comparison") -> Iterator[Section]:
 def _candidates(comparison: "Comparison") -> Iterator[Section]:
     if comparison.candidates is None:
         return
-    header = ("model", "candidates from", "candidates a user", "recall", "recall of it alone")
+    header = ("model", "candidates from", "candidates a user", "recall", "found by it alone")
     rows = [
         (model, source, f"{n:.1f}", f"{recall:.2%}", "–" if only is None else f"{only:.2%}")
         for model, source, n, recall, only in comparison.candidates.iter_rows()
