@@ -2,10 +2,11 @@
 
 import pytest
 
-for part in ("fitting", "matrices", "positives", "ranking", "recommending"):
+for part in ("explaining", "fitting", "matrices", "positives", "ranking", "recommending"):
     pytest.register_assert_rewrite(f"tests.contract.{part}")
 
 from tests.contract.cases import Case  # noqa: E402
+from tests.contract.explaining import ExplainingContract  # noqa: E402
 from tests.contract.fitting import FittingContract  # noqa: E402
 from tests.contract.matrices import MatrixContract  # noqa: E402
 from tests.contract.positives import PositivesContract  # noqa: E402
@@ -15,5 +16,5 @@ from tests.contract.recommending import RecommendingContract  # noqa: E402
 __all__ = ["Case", "Contract", "MatrixContract"]
 
 
-class Contract(FittingContract, RecommendingContract, RankingContract, PositivesContract):
+class Contract(FittingContract, RecommendingContract, RankingContract, PositivesContract, ExplainingContract):
     """The contract of every model."""

@@ -38,7 +38,7 @@ class FittingContract:
         assert set(model.constraints) <= set(model.param_names())
         assert set(model.default_space) <= set(model.param_names())
         assert model.columns <= set(columns.ROLES)
-        assert model.supports <= {"features", "epochs", "baskets", "similar_items", "explanations"}
+        assert model.supports <= {"features", "epochs", "baskets", "similar_items"}
         assert ("epochs" in model.supports) == ("epochs" in model.param_names())
         fitted = case.fitted()
         assert len(fitted.history_) == fitted.best_epoch_ == getattr(model, "epochs", 0)

@@ -175,6 +175,8 @@ def recommending(model: Any) -> Iterator[Call]:
     arguments: dict[str, dict[str, Any]] = {
         "recommend": {"user_ids": [user], "k": 2},
         "explain": {"user_ids": [user], "k": 2},
+        "explain_features": {"user_ids": [user], "k": 2},
+        "reasons": {"user_ids": [user], "k": 2},
         "predict": {"user_ids": user, "item_ids": [item]},
         "rank": {"user_ids": [user], "test": test},
         "predict_rank": {"test": test},

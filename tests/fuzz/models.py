@@ -79,8 +79,10 @@ def use(model: Any, folder: Path) -> list[Any]:
     for encoder in (model.training_data_.user_encoder, model.training_data_.item_encoder):
         if encoder is not None:
             results.append(encoder.encode_one({}).toarray())
-    if "explanations" in model.supports and model._fitted_ranker is not None:
-        results.append(model.explain(users[:2], k=2)["contribution"].to_numpy())
+    results.append(model.explain(users[:2], k=2)["contribution"].to_numpy())
+    model.reasons(users[:2], k=2)
+    if hasattr(model, "explain_features") and model._fitted_ranker is not None:
+        results.append(model.explain_features(users[:2], k=2)["contribution"].to_numpy())
     if "baskets" in model.supports:
         results.append(model.recommend_baskets({"new": items[:2]}, k=2)["score"].to_numpy())
     if "similar_items" in model.supports:

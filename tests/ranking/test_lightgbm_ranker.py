@@ -72,7 +72,7 @@ def test_columns_can_have_any_name(dataset: gg.Dataset) -> None:
     names = [Feature(column, "x", "weekday" if column == "launch" else "category") for column in columns]
     matrix = sp.csr_matrix(np.random.default_rng(0).integers(0, 2, (dataset.n_items, len(names))).astype(np.float32))
     data = gg.Dataset(dataset.user_ids, dataset.item_ids, dataset.interactions, item_features=Features(matrix, names))
-    table = small().fit(data).explain([3], k=1)
+    table = small().fit(data).explain_features([3], k=1)
     assert {"launch:weekday_share", "size, [cm]_times", "a b_times", "a_b_times", "a=b_times", '{"age"}_share'} <= set(
         table["feature"]
     )
@@ -82,7 +82,7 @@ def test_columns_can_have_any_name(dataset: gg.Dataset) -> None:
 def test_contributions_add_up_for_every_objective(dataset: gg.Dataset, objective: str) -> None:
     model = small(ranker=replace(SMALL, objective=objective)).fit(dataset)
     scores = model.recommend([3], k=3)["score"]
-    sums = model.explain([3], k=3).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+    sums = model.explain_features([3], k=3).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
     assert sums["contribution"].to_list() == pytest.approx(scores.to_list(), abs=1e-5)
 
 
@@ -103,7 +103,7 @@ def test_scores_start_from_the_logarithm_of_an_offset(dataset: gg.Dataset, tmp_p
     assert_frame_equal(table.select("user_id", "item_id", "rank"), alone.select("user_id", "item_id", "rank"))
     starts = np.log(alone["score"].to_numpy() + 0.05)
     np.testing.assert_allclose(table["score"].to_numpy() - starts, table["score"][0] - starts[0], atol=1e-5)
-    sums = model.explain([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+    sums = model.explain_features([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
     np.testing.assert_allclose(sums["contribution"], model.recommend([3], k=5)["score"], atol=1e-5)
     model.save(tmp_path / "model")
     assert_frame_equal(gg.load(tmp_path / "model").recommend(k=12), model.recommend(k=12), check_exact=True)
@@ -118,7 +118,7 @@ def test_trust_scales_the_output_of_the_trees(dataset: gg.Dataset, tmp_path: Pat
         users, items = np.divmod(np.arange(60), 12)
         offset = np.log(0.05 + gg.NextBasket().fit(dataset).predict(users, items))
         output[trust] = model.predict(users, items) - offset
-        sums = model.explain([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
+        sums = model.explain_features([3], k=5).group_by("rank", maintain_order=True).agg(pl.col("contribution").sum())
         np.testing.assert_allclose(sums["contribution"], model.recommend([3], k=5)["score"], atol=1e-5)
     candidates = output[1.0] > -2
     assert candidates.sum() > 20

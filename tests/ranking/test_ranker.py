@@ -105,12 +105,12 @@ def test_it_is_stored_with_the_model(fitted: gg.TwoStage, tmp_path: Path) -> Non
     assert isinstance(loaded, gg.TwoStage)
     assert repr(loaded) == repr(fitted)
     assert_frame_equal(loaded.recommend(), fitted.recommend(), check_exact=True)
-    assert_frame_equal(loaded.explain([3], k=3), fitted.explain([3], k=3), check_exact=True)
+    assert_frame_equal(loaded.explain_features([3], k=3), fitted.explain_features([3], k=3), check_exact=True)
 
 
 def test_it_is_explained(fitted: gg.TwoStage) -> None:
     sums = (
-        fitted.explain([3, 7], k=4)
+        fitted.explain_features([3, 7], k=4)
         .group_by("user_id", "item_id", maintain_order=True)
         .agg(pl.col("contribution").sum())
     )

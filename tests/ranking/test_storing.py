@@ -20,5 +20,5 @@ def test_an_artifact_with_names_of_features_only_is_readable(dataset: gg.Dataset
     state["features"] = {side: [part.n_features, *part.names] for side, part in sides.items() if part is not None}
     store.write(tmp_path / "model", replace(artifact, state=state))
     loaded = gg.load(tmp_path / "model", gg.TwoStage)
-    assert_frame_equal(loaded.explain([3], k=3), fitted.explain([3], k=3))
+    assert_frame_equal(loaded.explain_features([3], k=3), fitted.explain_features([3], k=3))
     assert_frame_equal(loaded.recommend(), fitted.recommend(), check_exact=True)

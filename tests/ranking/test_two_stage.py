@@ -28,7 +28,7 @@ def fitted(dataset: gg.Dataset) -> gg.TwoStage:
 
 def test_contributions_add_up_to_the_score(fitted: gg.TwoStage) -> None:
     users = [3, 0, 41]
-    reasons = fitted.explain(users, k=4)
+    reasons = fitted.explain_features(users, k=4)
     assert reasons.columns == ["user_id", "item_id", "rank", "feature", "value", "contribution"]
     assert reasons["user_id"].unique(maintain_order=True).to_list() == users
     sums = reasons.group_by("user_id", "item_id", "rank", maintain_order=True).agg(pl.col("contribution").sum())
@@ -41,7 +41,7 @@ def test_contributions_add_up_to_the_score(fitted: gg.TwoStage) -> None:
 
 
 def test_items_that_no_model_suggests_follow_and_are_not_explained(fitted: gg.TwoStage) -> None:
-    reasons = fitted.explain([3], k=fitted.n_items)
+    reasons = fitted.explain_features([3], k=fitted.n_items)
     assert reasons["item_id"].n_unique() < fitted.n_items
     suggested = reasons["item_id"].unique(maintain_order=True).to_list()
     assert fitted.recommend([3], k=fitted.n_items)["item_id"].to_list()[: len(suggested)] == suggested
@@ -52,16 +52,16 @@ def test_a_loaded_model_is_the_same(fitted: gg.TwoStage, tmp_path: Path) -> None
     loaded = gg.load(tmp_path / "model")
     assert isinstance(loaded, gg.TwoStage)
     assert repr(loaded) == repr(fitted)
-    assert_frame_equal(loaded.explain([3], k=3), fitted.explain([3], k=3))
+    assert_frame_equal(loaded.explain_features([3], k=3), fitted.explain_features([3], k=3))
     assert_frame_equal(loaded.recommend(), fitted.recommend(), check_exact=True)
 
 
 def test_an_explanation_without_candidates_is_empty(dataset: gg.Dataset) -> None:
     model = small(candidates=[gg.BuyAgain()], n_candidates=3).fit(dataset)
-    columns = model.explain([3], k=1).schema
-    assert model.explain([], k=3).schema == columns
-    suggested = model.explain([3], k=model.n_items)["item_id"].unique()
-    reasons = model.explain([3], k=2, exclude=suggested)
+    columns = model.explain_features([3], k=1).schema
+    assert model.explain_features([], k=3).schema == columns
+    suggested = model.explain_features([3], k=model.n_items)["item_id"].unique()
+    reasons = model.explain_features([3], k=2, exclude=suggested)
     assert reasons.schema == columns
     assert reasons.is_empty()
 
@@ -123,7 +123,7 @@ def test_candidate_models_have_the_number_of_threads_and_are_quiet(
 
 def test_default_candidates(dataset: gg.Dataset) -> None:
     model = gg.TwoStage(ranker=SMALL, n_periods=2, random_state=1).fit(dataset)
-    assert {"NextBasket_rank", "BasketRegression_rank"} <= set(model.explain([3], k=1)["feature"])
+    assert {"NextBasket_rank", "BasketRegression_rank"} <= set(model.explain_features([3], k=1)["feature"])
 
 
 def test_it_ranks_better_than_its_candidate_models() -> None:
@@ -189,12 +189,12 @@ def test_more_periods_than_the_data_has(dataset: gg.Dataset) -> None:
 def test_a_source_can_have_no_candidates(dataset: gg.Dataset) -> None:
     model = small(candidates=[gg.CandidateSource(gg.ItemKNN(3), 0), gg.Popularity()]).fit(dataset)
     assert model.recommend([3], k=5)["item_id"].n_unique() == 5
-    assert "ItemKNN_score" in model.explain([3], k=1)["feature"].to_list()
+    assert "ItemKNN_score" in model.explain_features([3], k=1)["feature"].to_list()
 
 
 def test_an_item_launched_after_the_last_period_began_can_be_recommended(dataset: gg.Dataset) -> None:
     model = small(n_candidates=12).fit(dataset)
-    assert 11 in model.explain(k=12)["item_id"].to_list()
+    assert 11 in model.explain_features(k=12)["item_id"].to_list()
 
 
 @pytest.mark.parametrize("bought", ["all", "none"])
@@ -224,7 +224,7 @@ def test_without_timestamps_ranks_are_fused(dataset: gg.Dataset) -> None:
     with pytest.raises(
         DataError, match="The model has no ranker to explain, because the training data had no timestamps"
     ):
-        model.explain([user])
+        model.explain_features([user])
 
 
 def test_a_recipe_names_candidates_and_ranker() -> None:

@@ -11,9 +11,11 @@ import scipy.sparse as sp
 from pydantic import PositiveFloat
 
 from gingham import _native
-from gingham.arrays import Floats, Matrix
+from gingham.arrays import Floats, Indices, Matrix
 from gingham.checked import require
 from gingham.errors import DataError
+from gingham.models.attribution import Attribution, NormalEquations
+from gingham.models.contributions import Cause, Part
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import StoredEmbeddings, restored_sides
 from gingham.models.epoch_model import EpochModel
@@ -330,6 +332,20 @@ class ALS(EpochModel[ALSState, Halves]):
             lambda: SharedScores(rank_scores(item_totals(self.training_data_.matrix))),
             lambda chosen: np.equal(users.rows_of(chosen)[:, : users.n_components].any(axis=1), False),
         )
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        is_cold = np.equal(self._state.users.rows_of(users)[:, : self._state.users.n_components].any(axis=1), False)
+        warm, cold = np.flatnonzero(~is_cold), np.flatnonzero(is_cold)
+        parts = [part.at(warm) for part in super()._contributions(users[warm], items[warm])]
+        best_sellers = Part.of_all(Cause.BEST_SELLER, self._scores().pairs(users[cold], items[cold]))
+        return [*parts, best_sellers.at(cold)]
+
+    def _attribution(self, users: Indices) -> Attribution:
+        state, histories = self._state, self.training_data_.matrix[users]
+        positives = _positives(histories, entry_weights(histories, None, self._uses_values(state.repeats)))
+        penalty = self._penalties(state.unobserved_weight * self.n_items, state.repeats).of(positives)
+        items = state.items.rows()[:, : state.items.n_components]
+        return NormalEquations.of(items, state.unobserved_weight, positives, penalty)
 
     # Cold users ------------------------------------------------------------------------------------------------------
 

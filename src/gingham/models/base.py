@@ -12,7 +12,7 @@ from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
-from gingham.models.stored import StoredModel
+from gingham.models.explanation import ExplainedModel
 from gingham.models.training_data import Data
 from gingham.scores import Ranking, Scores, frame, rank
 from gingham.validation import check_bool, check_integer, check_k
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(StoredModel):
+class Recommender(ExplainedModel):
     """Base class of all models.
 
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to
@@ -42,7 +42,7 @@ class Recommender(StoredModel):
     columns : frozenset of str
         The optional columns of the transactions that the model uses: roles of `gingham.columns`, such as "price".
     supports : frozenset of str
-        What the model offers besides recommending: "features", "epochs", "baskets", "similar_items", "explanations".
+        What the model offers besides recommending: "features", "epochs", "baskets", "similar_items".
     requires_order : bool
         Whether the model can only be fitted to a dataset with timestamps or order numbers; False by default.
     suggests_candidates : bool

@@ -14,6 +14,7 @@ from gingham.checked import LARGEST, Values, require, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.models.basket_examples import Examples, unit_rows
 from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.contributions import Cause, Part, history_parts
 from gingham.models.one_pass import OnePassModel
 from gingham.models.ridge import Ridge
 from gingham.models.steps import Steps, decayed, ordered_history, steps_of
@@ -153,6 +154,10 @@ class BasketRegression(BasketModel, OnePassModel):
         else:
             history = ordered_history(baskets, float(self.step_decay), self.n_items)
         return self._scores_of(unit_rows(history))
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        of_history = history_parts(self._history[users], items, self._ridge.weights_between)
+        return [*of_history, Part.of_all(Cause.BEST_SELLER, self._shared[items])]
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         arrays = {

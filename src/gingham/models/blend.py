@@ -13,12 +13,14 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError, DataError, ParameterError
 from gingham.metrics import named
 from gingham.models.base import Callback, Recommender
+from gingham.models.contributions import Cause, Part
 from gingham.models.ease import EASE
 from gingham.models.graph_filter import GraphFilter
 from gingham.models.greedy_weights import greedy_weights
 from gingham.models.neighbours import ItemKNN
 from gingham.models.parametrized import to_json
 from gingham.models.registry import build_model, kinds
+from gingham.models.standardised import moments, standardised
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import DenseScores
 from gingham.section import sentences
@@ -287,7 +289,7 @@ class Blend(Recommender):
         most = max(1, _MOST_SCORES // (len(models) * max(test.shape[1], 1)))
         if len(users) > most:
             users = np.sort(np.random.default_rng(0).choice(users, most, replace=False))
-        layers = [_standardised(model, users) for model in models]
+        layers = [standardised(model, users) for model in models]
         seen_of_users = seen[users] if self.filter_seen else None
         return greedy_weights(layers, test[users], seen_of_users, self.metric, n_threads)
 
@@ -296,11 +298,22 @@ class Blend(Recommender):
     def _scores(self) -> DenseScores:
         return DenseScores(self._score_users, self.n_items)
 
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        parts, start = list[Part](), np.zeros(len(users))
+        distinct, place = np.unique(users, return_inverse=True)
+        for model, weight in zip(self.models_, self.weights_, strict=True):
+            if weight:
+                mean, deviation = moments(model, distinct)
+                scale = weight / deviation[place]
+                parts += [part.scaled(scale) for part in model._contributions(users, items)]
+                start -= scale * mean[place]
+        return [*parts, Part.of_all(Cause.BASE, start)]
+
     def _score_users(self, users: Indices) -> Floats:
         total = np.zeros((len(users), self.n_items), np.float32)
         for model, weight in zip(self.models_, self.weights_, strict=True):
             if weight:
-                total += np.float32(weight) * _standardised(model, users)
+                total += np.float32(weight) * standardised(model, users)
         return total
 
     # Storing ---------------------------------------------------------------------------------------------------------
@@ -367,19 +380,6 @@ def _check_weights(weights: Any, n_models: int) -> None:
 def _scaled(weights: Sequence[float]) -> list[float]:
     total = float(sum(weights))
     return [float(weight) / total for weight in weights]
-
-
-def _standardised(model: Recommender, users: Indices) -> Floats:
-    """Return a model's scores for users, with a mean of 0 and a standard deviation of 1 for each user."""
-    size = DenseScores.block_size
-    blocks = [model._scores().dense(users[start : start + size]) for start in range(0, len(users), size)]
-    scores = np.concatenate([np.empty((0, model.n_items), np.float32), *blocks])
-    if not scores.size:
-        return scores
-    scores -= scores.mean(axis=1, keepdims=True)
-    deviation = scores.std(axis=1, keepdims=True)
-    scores /= np.where(deviation > 0, deviation, 1)
-    return scores
 
 
 def _described(model: Recommender) -> dict[str, Any]:

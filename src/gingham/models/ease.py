@@ -11,10 +11,11 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, require, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
+from gingham.models.contributions import entries_of
 from gingham.models.linear import LinearModel
 from gingham.validation import Check, check_integer, check_number, optional
 
@@ -110,6 +111,17 @@ class EASE(LinearModel):
         all_scores: Floats = scores.min(axis=1, keepdims=True) - 1 + self._popularity
         all_scores[:, self._items] = scores
         return all_scores
+
+    def _weights_between(self, sources: Indices, targets: Indices) -> Doubles:
+        if sp.issparse(self._weights):
+            return entries_of(self._weights, sources, targets)
+        place = np.full(self.n_items, -1)
+        place[self._items] = np.arange(len(self._items))
+        row, column = place[sources], place[targets]
+        has_weight = (row >= 0) & (column >= 0)
+        weights = np.zeros(len(sources))
+        weights[has_weight] = self._weights[row[has_weight], column[has_weight]]
+        return weights
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         if sp.issparse(self._weights):

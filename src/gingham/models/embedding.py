@@ -16,7 +16,9 @@ from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
+from gingham.models.attribution import Attribution, Components, Projection, embedding_parts
 from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.contributions import Cause, Part
 from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
@@ -31,6 +33,8 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
     _state: StateT
+    # The weight of features in a representation; a parameter of models that offer it.
+    prior: float | None = None
 
     def _adopt(self, training_data: TrainingData, state: StateT) -> None:
         """Use new training data and parameters."""
@@ -110,6 +114,27 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     def _scores_of(self, users: Side) -> Scores:
         """Return the scores of all items for users: those of the training data, or cold ones."""
         return RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components)
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        state, data = self._state, self.training_data_
+        distinct, place = np.unique(users, return_inverse=True)
+        chosen, item_place = np.unique(items, return_inverse=True)
+        histories = data.matrix[distinct]
+        n_of_items = np.bincount(data.matrix.indices, minlength=self.n_items)[chosen]
+        of_users = Components.of(state.users, distinct, data.features("user"), np.diff(histories.indptr), self.prior)
+        of_items = Components.of(state.items, chosen, data.features("item"), n_of_items, self.prior)
+        attribution = self._attribution(distinct)
+        parts = embedding_parts(of_users, of_items, place, item_place, histories, items, attribution)
+        size = state.users.n_components
+        user_bias, item_bias = state.users.rows_of(distinct)[:, size], state.items.rows_of(chosen)[:, size]
+        for cause, bias in ((Cause.BASE, user_bias[place]), (Cause.BEST_SELLER, item_bias[item_place])):
+            parts.append(Part.of_all(cause, bias).take(bias != 0))
+        return parts
+
+    def _attribution(self, users: Indices) -> Attribution:  # noqa: ARG002
+        """Return how the users' own embeddings are divided among the items of their history."""
+        items = self._state.items
+        return Projection(items.rows()[:, : items.n_components])
 
     def fold_in(
         self,

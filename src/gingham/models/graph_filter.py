@@ -11,9 +11,10 @@ import scipy.sparse as sp
 from pydantic import Field
 from scipy.linalg import eigh
 
-from gingham.arrays import Doubles, Floats
+from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, Values, require, stored_array
 from gingham.models.linear import LinearModel
+from gingham.scores import DenseScores, by_user
 from gingham.validation import Check, check_choice, check_integer, check_number, optional
 
 # What a filter multiplies an eigenvalue from 0 to 1 with, besides the eigenvalue itself; 1 at zero.
@@ -175,6 +176,14 @@ class GraphFilter(LinearModel):
         scores = _filtered(scores, self._graph, self._coefficients) * self._scale
         scores += (history @ self._into) @ self._out
         return np.asarray(scores, np.float32)
+
+    def _weights_between(self, sources: Indices, targets: Indices) -> Doubles:
+        weights = np.empty(len(sources))
+        for distinct, chosen, places in by_user(sources, DenseScores.block_size):
+            ones = np.ones(len(distinct), np.float32)
+            alone = sp.csr_matrix((ones, distinct, np.arange(len(distinct) + 1)), shape=(len(distinct), self.n_items))
+            weights[chosen] = self._score(alone)[places, targets[chosen]]
+        return weights
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state = {"coefficients": self._coefficients, "score_exponent": self._score_exponent}

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Doubles, Floats, Indices
+from gingham.models.contributions import Cause, Part, history_parts, with_rest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -37,6 +38,14 @@ class LinearModel(OnePassModel):
     @abstractmethod
     def _score(self, history: sp.csr_matrix) -> Floats:
         """Score all items for users given by their rows of the binary interactions, in a new array."""
+
+    @abstractmethod
+    def _weights_between(self, sources: Indices, targets: Indices) -> Doubles:
+        """Return the weight of an item of a history in the score of an item, for two arrays of length n."""
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        parts = history_parts(self._history[users], items, self._weights_between)
+        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
 
     def _set_history(self, history: sp.csr_matrix) -> None:
         self._history = history

@@ -12,6 +12,7 @@ from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.extras import extra
 from gingham.forks import threads_lost
+from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -159,6 +160,10 @@ class ItemKNN(OnePassModel):
         scores: sp.csr_matrix = self._counts[users] @ self._near
         scores.sort_indices()
         return scores
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        parts = history_parts(self._counts[users], items, partial(entries_of, self._near))
+        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"counts": self._counts.data, **csr_arrays("near", self._near)}

@@ -1,6 +1,7 @@
 """NextBasket: time-decayed purchase counts of the user and similar users, smoothed by recent best sellers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -12,6 +13,7 @@ from pydantic import Field
 from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, Values, stored_array, stored_csr
 from gingham.dataset import Dataset
+from gingham.models.contributions import Cause, Part, divided, entries_of
 from gingham.models.cycles import repurchase_rates
 from gingham.models.neighbours import normalised, top_products
 from gingham.models.one_pass import OnePassModel
@@ -162,6 +164,16 @@ class NextBasket(OnePassModel):
             habits.sort_indices()
         scores = habits.data + self._shared[habits.indices]
         return sp.csr_matrix((scores.astype(np.float32), habits.indices, habits.indptr), shape=habits.shape)
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        own = entries_of(self._habits, users, items)
+        parts = [Part.of_all(Cause.BEST_SELLER, self._shared[items])]
+        if self._near is not None:
+            distinct, place = np.unique(users, return_inverse=True)
+            similar = entries_of(sp.csr_matrix(self._near[distinct] @ self._habits), place, items)
+            parts.append(Part.of_all(Cause.SIMILAR_USERS, (1 - self._alpha) * similar).take(similar != 0))
+            own *= self._alpha
+        return [*divided(replace(Part.of_all(Cause.BOUGHT_BEFORE, own), because=items), items), *parts]
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         arrays = {"habits": self._habits.data, "shared": self._shared}

@@ -1,6 +1,7 @@
 """Baselines that every other model should beat: best sellers, and items the user bought before."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -8,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Doubles, Floats, Longs, positive_entries
+from gingham.arrays import Doubles, Floats, Indices, Longs, positive_entries
 from gingham.checked import LARGEST_TOTAL, Values, stored_array
 from gingham.dataset import Dataset
 from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
+from gingham.models.contributions import Cause, Part, divided, entries_of
 from gingham.models.cycles import repurchase_hazards
 from gingham.models.one_pass import OnePassModel
 from gingham.models.segment_popularity import SegmentPopularity, SegmentScores
@@ -131,6 +133,12 @@ class Popularity(_SalesModel):
             return SharedScores(self._sales)
         return SegmentScores(self._segments.of_user, partial(self._segments.scores, self._sales), self.n_items)
 
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        if self._segments is None:
+            return [Part.of_all(Cause.BEST_SELLER, self._sales[items])]
+        overall, own = self._segments.shares(self._sales, users, items)
+        return [Part.of_all(Cause.BEST_SELLER, overall), Part.of_all(Cause.SEGMENT, own, self.by).take(own != 0)]
+
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
         return state, arrays if self._segments is None else arrays | self._segments.arrays()
@@ -231,10 +239,22 @@ class BuyAgain(_SalesModel):
         own = sp.csr_matrix((scores, purchases.indices, purchases.indptr), shape=purchases.shape)
         return SharedScores(popularity, lambda users: own[users])
 
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        scores, purchases = self._scores().pairs(users, items), self.training_data_.matrix
+        bought = entries_of(purchases, users, items)
+        own = bought if self._counts_purchases(purchases) else scores
+        own = np.where(bought > 0, np.minimum(own, scores), 0)
+        of_purchases = replace(Part.of_all(Cause.BOUGHT_BEFORE, own), because=items)
+        return [*divided(of_purchases, items), Part.of_all(Cause.BEST_SELLER, scores - own)]
+
+    def _counts_purchases(self, purchases: sp.csr_matrix) -> bool:
+        """Return whether scores are counts plus fractions that break ties, not ranks."""
+        return self._habits is None and _leaves_room_for_fractions(purchases.data, np.diff(purchases.indptr))
+
     def _purchase_scores(self, purchases: sp.csr_matrix, popularity: Floats) -> Floats:
         """Score each entry of the training matrix: count plus a fraction that breaks ties, or the rank alone."""
         item_popularity, sizes = popularity[purchases.indices], np.diff(purchases.indptr)
-        if self._habits is not None or not _leaves_room_for_fractions(purchases.data, sizes):
+        if not self._counts_purchases(purchases):
             habits = purchases.data if self._habits is None else self._habits
             return np.asarray(1 + _ascending_ranks(purchases, habits, item_popularity), np.float32)
         fraction = _ascending_ranks(purchases, item_popularity) / (np.repeat(sizes, sizes) + 1)

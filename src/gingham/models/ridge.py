@@ -11,6 +11,7 @@ from scipy.linalg import lapack
 from gingham.arrays import Bools, Doubles, Floats, Indices
 from gingham.errors import ParameterError
 from gingham.models.basket_examples import Examples
+from gingham.models.contributions import entries_of
 from gingham.models.largest import largest
 
 # The number of dense cells of a block of items.
@@ -70,6 +71,16 @@ class Ridge:
         scores: Floats = (histories @ self.others).toarray()
         scores[:, self.items] += np.asarray(histories[:, self.items] @ self.weights, np.float32)
         return scores
+
+    def weights_between(self, sources: Indices, targets: Indices) -> Doubles:
+        """Return the weight of an item of a history in the score of an item, for two arrays of length n."""
+        weights = entries_of(self.others, sources, targets)
+        place = np.full(self.others.shape[0], -1)
+        place[self.items] = np.arange(len(self.items))
+        row, column = place[sources], place[targets]
+        exact = (row >= 0) & (column >= 0)
+        weights[exact] += self.weights[row[exact], column[exact]]
+        return weights
 
 
 def _fit(examples: Examples, items: Indices, l2: float, n_neighbours: int, n_threads: int) -> Ridge:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Indices, Longs
+from gingham.arrays import Doubles, Floats, Indices, Longs
 from gingham.checked import LARGEST_TOTAL, stored_array, stored_csr
 from gingham.dataset.codes import Codes
+from gingham.models.contributions import entries_of
 from gingham.scores import Block, SharedScores
 from gingham.store import csr_arrays
 
@@ -50,6 +51,15 @@ class SegmentPopularity:
         n_own, n_all = (max(float(sales.sum(dtype=np.float64)), 0) for sales in (own, overall))
         scores = (_SMOOTHING * overall.astype(np.float64) + n_all * own) / (_SMOOTHING + n_own)
         return np.asarray(scores, np.float32)
+
+    def shares(self, overall: Floats, users: Indices, items: Indices) -> tuple[Doubles, Doubles]:
+        """Return what all sales, and what those of the user's segment, are of the scores of pairs."""
+        segment = self.of_user[users]
+        n_own = np.maximum(np.asarray(self.sales.sum(axis=1, dtype=np.float64)).ravel(), 0)[segment]
+        n_all = max(float(overall.sum(dtype=np.float64)), 0)
+        weight = _SMOOTHING + n_own
+        own = n_all * entries_of(self.sales, segment, items)
+        return _SMOOTHING * overall[items].astype(np.float64) / weight, own / weight
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the arrays to store in an artifact."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from gingham.arrays import Matrix, canonical, positive_entries
 from gingham.checked import LARGEST, require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
-from gingham.dataset import Dataset, FeatureEncoder, Ids
+from gingham.dataset import Dataset, Feature, FeatureEncoder, Ids
 from gingham.errors import DataError
 from gingham.models.training_rows import TrainingRows
 from gingham.store import Artifact, csr_arrays
@@ -85,6 +85,11 @@ class TrainingData:
             return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data))
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
+
+    def features(self, side: Literal["user", "item"]) -> tuple[Feature, ...]:
+        """Return the meaning of the features of users or items, without identities; nothing where it is unknown."""
+        encoder = self.user_encoder if side == "user" else self.item_encoder
+        return () if encoder is None else encoder.features
 
     def positives(self, data: Data) -> Data:
         """Return the positives of the data from which this was built; see `Dataset.positives`."""

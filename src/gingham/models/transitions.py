@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices, Longs
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.models.baskets import BasketModel
+from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
 from gingham.models.largest import largest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
@@ -173,6 +174,10 @@ class Transitions(BasketModel, OnePassModel):
 
     def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> SharedScores:  # noqa: ARG002
         return self._scores_of(ordered_history(baskets, float(self.history_decay), self.n_items))
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        parts = history_parts(self._history[users], items, partial(entries_of, self._near))
+        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"history": self._history.data, **csr_arrays("near", self._near)}

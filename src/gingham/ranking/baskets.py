@@ -4,7 +4,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham.arrays import Floats
+from gingham.models.contributions import Cause
 from gingham.models.neighbours import normalised, top_products
+from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs, Past
 from gingham.ranking.snapshot import Snapshot
 from gingham.validation import check_num_threads
@@ -20,6 +22,7 @@ class Baskets:
     """
 
     names = ("basket_near_last",)
+    origins = (Origin(Cause.BOUGHT_TOGETHER),)
 
     def __init__(self, snapshot: Snapshot) -> None:
         purchases, n_items = snapshot.purchases, snapshot.dataset.n_items

@@ -3,13 +3,15 @@
 import numpy as np
 import polars as pl
 
+from gingham.arrays import Indices
 from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models import Recommender
+from gingham.models.contributions import Part
 from gingham.models.training_data import Data
 from gingham.ranking.examples import BLOCK, Stage
-from gingham.ranking.explanation import contributions
+from gingham.ranking.explanation import contributions, parts
 from gingham.ranking.ranker import FittedRanker
 from gingham.ranking.suggestions import source_names
 
@@ -81,7 +83,11 @@ class CandidateModel(Recommender):
             }
         )
 
-    def explain(
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        scores = self._scores().pairs(users, items)
+        return parts(self._stage, self._fitted_ranker, users, items, scores)
+
+    def explain_features(
         self,
         user_ids: IdList | None = None,
         k: int = 12,
@@ -90,7 +96,7 @@ class CandidateModel(Recommender):
         exclude: IdList | None = None,
         strict: bool = False,
     ) -> pl.DataFrame:
-        """Return what each feature contributes to the scores of the recommendations.
+        """Return what each feature of the ranker contributes to the scores of the recommendations, for analysts.
 
         Parameters
         ----------
@@ -114,7 +120,7 @@ class CandidateModel(Recommender):
         >>> import gingham as gg
         >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
         >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
-        >>> table = model.fit(gg.synth.sample_dataset()).explain(["u00"], k=1)
+        >>> table = model.fit(gg.synth.sample_dataset()).explain_features(["u00"], k=1)
         >>> table.columns
         ['user_id', 'item_id', 'rank', 'feature', 'value', 'contribution']
         >>> abs(table["contribution"].sum() - model.recommend("u00", k=1)["score"][0]) < 1e-4

@@ -9,6 +9,7 @@ from gingham.arrays import Floats
 from gingham.models import Recommender
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
+from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales
 from gingham.ranking.snapshot import Snapshot
@@ -22,6 +23,10 @@ class FeatureGroup(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the features."""
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Where each feature comes from."""
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features: float32, a row per pair and a column per name."""
@@ -54,6 +59,7 @@ class PairFeatures:
             Baskets(snapshot),
         )
         self.names = tuple(name for group in self._groups for name in group.names)
+        self.origins = tuple(origin for group in self._groups for origin in group.origins)
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features of pairs: float32, shape (n_pairs, n_features); NaN where a feature has no value."""

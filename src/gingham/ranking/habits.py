@@ -6,6 +6,8 @@ import numpy as np
 
 from gingham.arrays import Floats, Indices, Longs
 from gingham.dataset.codes import Codes
+from gingham.models.contributions import Cause
+from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Purchases, Snapshot, firsts
 
@@ -31,6 +33,7 @@ class Repeats:
         "pair_share_of_visits",
         "item_cycle",
     )
+    origins = (Origin(Cause.BOUGHT_BEFORE),) * len(names)
 
     def __init__(self, snapshot: Snapshot) -> None:
         purchases = snapshot.purchases
@@ -102,6 +105,7 @@ class Habits:
         "user_popularity",
         "user_price",
     )
+    origins = (Origin(Cause.SHOPPING),) * len(names)
 
     def __init__(self, snapshot: Snapshot) -> None:
         purchases, n_users = snapshot.purchases, snapshot.dataset.n_users
@@ -148,6 +152,7 @@ class CategoryHabits:
             for column in codes
             for what in ("times", "share", "recent_share", "days_since_last", "pair_share")
         )
+        self.origins = tuple(Origin(Cause.ITEM_FEATURE, column) for column in codes for _ in range(5))
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features; NaN days where the user never bought the category."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from gingham.arrays import Bools, Doubles, Floats
 from gingham.dataset.codes import Codes
+from gingham.models.contributions import Cause
+from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs, find
 from gingham.ranking.snapshot import Snapshot, firsts
 
@@ -43,7 +45,9 @@ class ItemSales:
         oldest, newest = purchases.age[order[ends]], purchases.age[order[starts]]
         ages[purchases.item[order[starts]]] = np.column_stack([oldest, newest])
         columns["item_age"], columns["item_days_since_last"] = ages.T
-        columns |= _prices(snapshot)
+        prices = _prices(snapshot)
+        self.origins = (Origin(Cause.BEST_SELLER),) * len(columns) + (Origin(Cause.PRICE),) * len(prices)
+        columns |= prices
         self.names = tuple(columns)
         self._table = np.column_stack(list(columns.values())).astype(np.float32)
 
@@ -79,6 +83,7 @@ class SegmentSales:
 
     def __init__(self, snapshot: Snapshot, codes: Mapping[str, Codes]) -> None:
         self.names = tuple(f"{column}_{what}" for column in codes for what in ("sales_share", "lift"))
+        self.origins = tuple(Origin(Cause.SEGMENT, column) for column in codes for _ in range(2))
         self._segments = codes.values()
         self._n_items = snapshot.dataset.n_items
         purchases = snapshot.purchases

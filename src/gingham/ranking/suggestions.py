@@ -8,7 +8,9 @@ import numpy as np
 
 from gingham.arrays import Floats
 from gingham.models import Recommender
+from gingham.models.contributions import Cause
 from gingham.ranking.baskets import in_last_basket, weighted_items
+from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs
 from gingham.scores import Scores
 
@@ -32,6 +34,7 @@ class Suggestions:
         self._scores = scores
         ranks = [f"{name}_rank" for name in source_names(models)]
         self.names = (*ranks, *score_names(models), "sources", "fused_rank")
+        self.origins = (*source_origins(models), *source_origins(models), Origin(Cause.MODEL), Origin(Cause.MODEL))
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features."""
@@ -50,6 +53,7 @@ class Similarity:
             if isinstance(model, HasItemEmbeddings)
         }
         self.names = tuple(f"{name}_near_{what}" for name in self._items for what in ("last", "history"))
+        self.origins = (Origin(Cause.BOUGHT_TOGETHER),) * len(self.names)
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features, rounded: otherwise the last bits of equal directions could decide between branches."""
@@ -69,7 +73,17 @@ def _unit(rows: Floats) -> Floats:
 
 def fused_ranks(pairs: Pairs) -> Floats:
     """Return the reciprocal rank fusion of the models' lists: the sum of 1 / (60 + rank)."""
-    return np.asarray(np.nansum(1 / (_FUSION + pairs.ranks), axis=1), np.float32)
+    return np.asarray(reciprocal_ranks(pairs).sum(axis=1), np.float32)
+
+
+def reciprocal_ranks(pairs: Pairs) -> Floats:
+    """Return 1 / (60 + rank) for each model's list, and zero where the model does not suggest the item."""
+    return np.asarray(np.nan_to_num(1 / (_FUSION + pairs.ranks)))
+
+
+def source_origins(models: Sequence[Recommender]) -> tuple[Origin, ...]:
+    """Return the origins of features that are the models' output."""
+    return tuple(Origin(Cause.MODEL, name, source) for source, name in enumerate(source_names(models)))
 
 
 def score_names(models: Sequence[Recommender]) -> list[str]:

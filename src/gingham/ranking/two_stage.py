@@ -108,7 +108,6 @@ class TwoStage(CandidateModel):
         "n_periods": {"low": 2, "high": 8},
     }
     columns = frozenset({PRICE})
-    supports = frozenset({"explanations"})
     suggests_candidates = False
     constraints: ClassVar[Mapping[str, Check]] = {
         "n_candidates": check_integer,

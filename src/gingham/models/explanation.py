@@ -1,0 +1,195 @@
+"""Explanations of recommendations: tables of contributions, and sentences for customers."""
+
+from abc import abstractmethod
+from itertools import groupby
+from operator import itemgetter
+
+import numpy as np
+import polars as pl
+
+from gingham.arrays import Indices
+from gingham.columns import BECAUSE_ITEM_ID, CAUSE, CONTRIBUTION, ITEM_ID, USER_ID
+from gingham.dataset.id_list import IdList, id_series
+from gingham.forks import require_threads
+from gingham.models.contributions import Cause, Part, merged
+from gingham.models.facts import Facts
+from gingham.models.sentences import Pair, Reason
+from gingham.models.stored import StoredModel
+from gingham.scores import Scores
+
+# The number of items for each user, as of `recommend`.
+_K = 12
+_REASON = "reason"
+
+
+class ExplainedModel(StoredModel):
+    """A model that says why it recommends an item."""
+
+    @abstractmethod
+    def _scores(self) -> Scores:
+        """Return the scores that items are ranked by."""
+
+    @abstractmethod
+    def recommend(
+        self,
+        user_ids: IdList | None = None,
+        k: int = 12,
+        filter_seen: bool = False,
+        items: IdList | None = None,
+        exclude: IdList | None = None,
+        num_threads: int = 0,
+        strict: bool = False,
+    ) -> pl.DataFrame:
+        """Recommend items to users."""
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        """Return what each cause contributes to the scores of pairs: arrays of user and item indices, shape (n,)."""
+        return [Part.of_all(Cause.BASE, self._scores().pairs(users, items))]
+
+    def explain(
+        self,
+        user_ids: IdList | None = None,
+        items: IdList | None = None,
+        k: int | None = None,
+        filter_seen: bool = False,
+        exclude: IdList | None = None,
+        strict: bool = False,
+    ) -> pl.DataFrame:
+        """Return what each cause contributes to the scores of recommendations.
+
+        Parameters
+        ----------
+        user_ids, filter_seen, exclude, strict
+            As for `recommend`.
+        items : id, or series or iterable of ids
+            The items to explain; by default, the `k` best items of each user.
+        k : int or None
+            The number of items for each user. By default (None) 12, or all of `items`.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``user_id``, ``item_id``, ``rank`` and ``score`` as `recommend` returns them, and a row for each cause, the
+            largest contribution first. ``cause``: such as "bought before", "bought together" or "best seller".
+            ``because_item_id``: the item of the history that contributes, and ``times`` and ``last_bought``: how often
+            and when the user last bought it; null where no single item does, or it is unknown. ``detail``: the column
+            of the features. ``contribution``: they add up to the score.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            As for `recommend`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.ItemKNN().fit(gg.synth.sample_dataset())
+        >>> table = model.explain("u07", k=1)
+        >>> table.select("cause", "because_item_id").row(0)
+        ('bought before', 'i15')
+        >>> abs(table["contribution"].sum() - table["score"][0]) < 1e-5 * table["score"][0]
+        True
+        """
+        listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
+        table, facts = merged(self._contributions(users, chosen)), Facts(self.training_data_)
+        pair, because = table["pair"].to_numpy(), table["because"]
+        has_item = because.is_not_null()
+        because_users, because_items = users[pair[has_item]], because.drop_nulls().to_numpy()
+        times = pl.Series(facts.times(because_users, because_items))
+        history = pl.DataFrame(
+            {
+                "row": np.flatnonzero(has_item),
+                BECAUSE_ITEM_ID: self.training_data_.item_ids.ids(because_items),
+                "times": times.set(times < 0, None),
+                "last_bought": pl.Series(facts.last(because_users, because_items), dtype=pl.Datetime("us")),
+            },
+            schema_overrides={"row": pl.UInt32},
+        )
+        rows = table.with_row_index("row").join(history, on="row", how="left", maintain_order="left")
+        columns = rows.select(CAUSE, BECAUSE_ITEM_ID, "times", "last_bought", "detail", CONTRIBUTION)
+        return pl.concat([listed[pair], columns], how="horizontal")
+
+    def reasons(
+        self,
+        user_ids: IdList | None = None,
+        items: IdList | None = None,
+        k: int | None = None,
+        filter_seen: bool = False,
+        exclude: IdList | None = None,
+        strict: bool = False,
+    ) -> pl.DataFrame:
+        """Return recommendations with a sentence for the customer that says why.
+
+        The sentence states the largest contribution to the score that can be said in plain words and is true: that the
+        customer bought the item, or another one that goes with it, or that it is a best seller. Other items are
+        something new to try. Days are counted back from the end of the training data.
+
+        Parameters
+        ----------
+        user_ids, items, k, filter_seen, exclude, strict
+            As for `explain`.
+
+        Returns
+        -------
+        polars.DataFrame
+            ``user_id``, ``item_id``, ``rank``, ``score`` and ``reason``.
+
+        Raises
+        ------
+        NotFittedError, UnknownIdError, ParameterError
+            As for `recommend`.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> model = gg.BuyAgain().fit(gg.synth.sample_dataset())
+        >>> model.reasons("u07", k=1)["reason"].item().startswith("You bought this 5 times")
+        True
+        """
+        listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
+        table = merged(self._contributions(users, chosen)).filter(pl.col(CONTRIBUTION) > 0)
+        sentences = _sentences(table, users, chosen, Facts(self.training_data_))
+        return listed.with_columns(pl.Series(_REASON, sentences, dtype=pl.String))
+
+    def _listed(
+        self,
+        user_ids: IdList | None,
+        items: IdList | None,
+        k: int | None,
+        filter_seen: bool,
+        exclude: IdList | None,
+        strict: bool,
+    ) -> tuple[pl.DataFrame, Indices, Indices]:
+        """Return recommendations to explain, and the indices of their users and items."""
+        require_threads("Explaining recommendations")
+        data = self.training_data_
+        if items is not None:
+            items = id_series(items)
+        if k is None:
+            k = min(_K, len(data.item_ids)) if items is None else max(len(np.unique(data.item_ids.find(items))), 1)
+            k = min(k, len(data.item_ids))
+        listed = self.recommend(user_ids, k, filter_seen=filter_seen, items=items, exclude=exclude, strict=strict)
+        return listed, data.user_ids.index(listed[USER_ID]), data.item_ids.index(listed[ITEM_ID])
+
+
+def _sentences(table: pl.DataFrame, users: Indices, items: Indices, facts: Facts) -> list[str]:
+    """Return the sentence of each pair, from the positive contributions to its score."""
+    pair = table["pair"].to_numpy()
+    because = table["because"].fill_null(0).to_numpy()
+    has_item = table["because"].is_not_null().to_list()
+    names, last = facts.names(because), facts.last(users[pair], because).tolist()
+    labels = facts.labels(table["cause"], table["detail"], users[pair], items[pair])
+    reasons = [
+        (number, Reason(cause, name if has else None, when if has else None, label))
+        for number, cause, has, name, when, label in zip(
+            pair.tolist(), table["cause"].to_list(), has_item, names, last, labels, strict=True
+        )
+    ]
+    of_pair = {number: [reason for _, reason in group] for number, group in groupby(reasons, key=itemgetter(0))}
+    times, own_last = facts.times(users, items).tolist(), facts.last(users, items).tolist()
+    return [
+        Pair(count, when, facts.today, bool(best)).sentence(of_pair.get(number, ()))
+        for number, (count, when, best) in enumerate(
+            zip(times, own_last, facts.best_sellers[items].tolist(), strict=True)
+        )
+    ]

@@ -1,0 +1,39 @@
+"""A model's scores of all items, shifted and scaled to a mean of 0 and a standard deviation of 1 for each user."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gingham.arrays import Doubles, Floats, Indices
+from gingham.models.base import Recommender
+from gingham.scores import DenseScores
+
+
+def standardised(model: Recommender, users: Indices) -> Floats:
+    """Return a model's standardised scores for users: float32, shape (n_users, n_items)."""
+    blocks = [scores for scores, _, _ in _blocks(model, users)]
+    return np.concatenate([np.empty((0, model.n_items), np.float32), *blocks])
+
+
+def moments(model: Recommender, users: Indices) -> tuple[Doubles, Doubles]:
+    """Return the mean and the standard deviation of each user's scores; a deviation of 1 where all are equal."""
+    pairs = [(mean, deviation) for _, mean, deviation in _blocks(model, users)]
+    means, deviations = zip(*pairs, strict=True) if pairs else ((), ())
+    nothing = np.empty((0, 1), np.float32)
+    mean, deviation = (np.concatenate([nothing, *parts]).ravel() for parts in (means, deviations))
+    return mean.astype(np.float64), deviation.astype(np.float64)
+
+
+def _blocks(model: Recommender, users: Indices) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """Yield standardised scores, means and deviations, a block of users at a time."""
+    size, all_scores = DenseScores.block_size, model._scores()
+    for start in range(0, len(users), size):
+        scores = all_scores.dense(users[start : start + size])
+        mean = deviation = np.zeros((len(scores), 1), np.float32)
+        if scores.size:
+            mean = scores.mean(axis=1, keepdims=True)
+            scores -= mean
+            deviation = scores.std(axis=1, keepdims=True)
+        deviation = np.where(deviation > 0, deviation, np.float32(1))
+        scores /= deviation
+        yield scores, mean, deviation

@@ -1,0 +1,90 @@
+"""The contract of explanations: contributions add up to scores, and every pair has a true sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from gingham.errors import NotFittedError, UnknownIdError
+from gingham.loading import load
+from gingham.models.contributions import Cause
+from tests.contract.cases import GREEDY, N_ITEMS, N_USERS, ROUNDING, WITHOUT_HISTORY, Case
+
+_COLUMNS = ["user_id", "item_id", "rank", "score", "cause", "because_item_id", "times", "last_bought", "detail"]
+
+
+class ExplainingContract:
+    """Explanations."""
+
+    def test_contributions_add_up_to_the_score_of_every_pair(self, case: Case) -> None:
+        model = case.fitted()
+        table = model.explain(items=model.training_data_.item_ids.values)
+        assert table.columns == [*_COLUMNS, "contribution"]
+        assert set(table["cause"]) <= {cause.value for cause in Cause}
+        pairs = table.group_by("user_id", "item_id", "score", maintain_order=True).agg(
+            pl.col("contribution").sum(), size=pl.col("contribution").abs().sum()
+        )
+        assert len(pairs) == N_USERS * N_ITEMS
+        scores = np.concatenate(
+            [model.predict(user, group["item_id"]) for (user,), group in pairs.group_by("user_id", maintain_order=True)]
+        )
+        for column in ("score", "contribution"):
+            assert_adds_up(pairs[column].to_numpy(), scores, pairs["size"].to_numpy())
+
+    def test_the_best_items_are_explained(self, case: Case) -> None:
+        model = case.fitted()
+        user = model.training_data_.user_ids.values[GREEDY]
+        options = {"k": 4, "filter_seen": True, "exclude": model.training_data_.item_ids.values[:1]}
+        listed = model.recommend(user, **options)
+        table = model.explain(user, **options)
+        pairs = table.select(listed.columns).unique(maintain_order=True)
+        assert_frame_equal(pairs, listed, check_exact=True)
+        for _, rows in table.group_by("item_id"):
+            assert rows["contribution"].is_sorted(descending=True)
+        assert_frame_equal(model.reasons(user, **options).drop("reason"), listed, check_exact=True)
+
+    def test_the_items_that_contribute_are_of_the_history(self, case: Case) -> None:
+        model = case.fitted()
+        table = model.explain().filter(pl.col("because_item_id").is_not_null())
+        data = model.training_data_
+        users, items = data.user_ids.index(table["user_id"]), data.item_ids.index(table["because_item_id"])
+        values = np.asarray(data.matrix[users, items]).ravel() if len(table) else np.empty(0)
+        assert (values > 0).all()
+        np.testing.assert_array_equal(table["times"], values)
+        is_itself = table["because_item_id"] == table["item_id"]
+        assert (is_itself == (table["cause"] == "bought before")).all()
+        assert not set(table["user_id"]) & set(data.user_ids.values.gather(WITHOUT_HISTORY))
+
+    def test_every_pair_has_a_true_sentence(self, case: Case) -> None:
+        model = case.fitted()
+        data = model.training_data_
+        table = model.reasons(items=data.item_ids.values)
+        assert len(table) == N_USERS * N_ITEMS
+        bought = data.matrix.toarray()[data.user_ids.index(table["user_id"]), data.item_ids.index(table["item_id"])]
+        for sentence, times in zip(table["reason"], bought, strict=True):
+            assert sentence.endswith(".")
+            assert not sentence.startswith("You bought this") or times > 0
+            assert not sentence.startswith("You have not bought this") or not times
+
+    def test_what_is_loaded_explains_the_same(self, case: Case, tmp_path: Path) -> None:
+        model = case.fitted()
+        model.save(tmp_path / "model")
+        assert_frame_equal(load(tmp_path / "model").explain(k=3), model.explain(k=3), rel_tol=1e-6)
+
+    def test_explanations_need_a_fit_and_users(self, case: Case) -> None:
+        model = case.make()
+        for explain in (model.explain, model.reasons):
+            with pytest.raises(NotFittedError):
+                explain()
+        with pytest.raises(UnknownIdError):
+            case.fitted().explain("nobody")
+        assert case.fitted().explain([]).is_empty()
+        assert case.fitted().reasons([]).columns == ["user_id", "item_id", "rank", "score", "reason"]
+
+
+def assert_adds_up(total: npt.NDArray[np.float64], scores: npt.NDArray[np.float32], size: npt.ArrayLike) -> None:
+    """Compare sums with scores: the rounding of float32 is relative to the sizes of the summands."""
+    assert (np.abs(total - scores) <= ROUNDING * np.asarray(size)).all()
