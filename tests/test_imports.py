@@ -28,6 +28,7 @@ ORDER = (
     "dataset",
     "split",
     "scores",
+    "rules",
     "metrics",
     "store",
     "synth",

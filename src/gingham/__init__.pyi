@@ -35,6 +35,7 @@ from .ranking import LightGBMRanker as LightGBMRanker
 from .ranking import TwoStage as TwoStage
 from .reading import read_dataset as read_dataset
 from .reading import read_tables as read_tables
+from .rules import Rules as Rules
 from .tables import CleanSpec as CleanSpec
 from .tables import FeatureSpec as FeatureSpec
 from .tables import Finding as Finding

@@ -242,6 +242,8 @@ def settings() -> Iterator[Call]:
     yield Call("SplitSpec.apply", gg.split.SplitSpec().apply, {"dataset": dataset()})
     source = {"path": "sales.csv", "user_id": "user", "item_id": "item", "timestamp": "day"}
     yield Call("Recipe", gg.Recipe, {"transactions": source})
+    yield Call("Rules", gg.Rules, {"filter": "price > 3"})
+    yield Call("Rules.bind", gg.Rules(filter="price > 3").bind, {"items": pl.DataFrame({"item_id": [1], "price": [2]})})
     yield Call("TransactionsSource", TransactionsSource, source)
     yield Call("UsersSource", UsersSource, {"path": "users.csv"})
     yield Call("ItemsSource", ItemsSource, {"path": "items.csv"})

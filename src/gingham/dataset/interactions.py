@@ -134,6 +134,33 @@ class Interactions:
             return self.part
         return Rows.all_of(self.user_index, self.item_index, self.timestamp, self.order)
 
+    @cached_property
+    def last_bought(self) -> sp.csr_matrix | None:
+        """When each user last bought each item: int64 microseconds since 1970; None without timestamps.
+
+        Rows with a value above zero are purchases.
+        """
+        if self.timestamp is None:
+            return None
+        bought = np.flatnonzero(self.value > 0)
+        rows = bought[np.lexsort((self.timestamp[bought], self.pairs()[bought]))]
+        pairs = self.pairs()[rows]
+        rows = rows[np.append(pairs[1:] != pairs[:-1], True)[: len(rows)]]
+        indptr = np.append(0, np.cumsum(np.bincount(self.user_index[rows], minlength=self.n_users)))
+        times = self.timestamp[rows].astype("datetime64[us]").view(np.int64)
+        return sp.csr_matrix((times, self.item_index[rows], indptr), shape=(self.n_users, self.n_items))
+
+    @cached_property
+    def first_sold(self) -> npt.NDArray[np.datetime64]:
+        """When each item was first sold: datetime64[us], NaT for an item without sales or times."""
+        first = np.full(self.n_items, np.iinfo(np.int64).max)
+        if self.timestamp is not None:
+            bought = self.value > 0
+            times = self.timestamp[bought].astype("datetime64[us]").view(np.int64)
+            np.minimum.at(first, self.item_index[bought], times)
+        first[first == np.iinfo(np.int64).max] = np.datetime64("NaT").view(np.int64)
+        return first.view("datetime64[us]")
+
     def take(self, rows: npt.NDArray[Any]) -> "Interactions":
         """Select rows by a bool array of length n or by an array of row numbers.
 

@@ -14,7 +14,8 @@ from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.explanation import ExplainedModel
 from gingham.models.training_data import Data
-from gingham.scores import Ranking, Scores, frame, rank
+from gingham.rules import Rules, Shop, ranker
+from gingham.scores import Ranking, Scores, frame
 from gingham.validation import check_bool, check_integer, check_k
 
 if TYPE_CHECKING:
@@ -177,6 +178,8 @@ class Recommender(ExplainedModel):
         exclude: IdList | None = None,
         num_threads: int = 0,
         strict: bool = False,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Recommend items to users.
 
@@ -198,17 +201,23 @@ class Recommender(ExplainedModel):
         strict : bool
             Whether an unknown id in `items` or `exclude` is an error. By default such ids are ignored, and the logger
             "gingham" warns how many there are. An unknown user is always an error.
+        rules : Rules, optional
+            What the lists must fulfil besides; see `gingham.Rules`. None by default.
+        request : mapping of str to value, optional
+            The values that the rules need, such as ``{"budget": 20}``.
 
         Returns
         -------
         polars.DataFrame
             ``user_id``, ``item_id``, ``rank`` (from 1) and ``score``: users in the order of `user_ids`, best items
-            first. Of equal scores, the lower id comes first. A user with fewer than k candidates has fewer rows.
+            first, unless rules order them. Of equal scores, the lower id comes first. A user with fewer than k
+            candidates has fewer rows.
 
         Raises
         ------
         NotFittedError, UnknownIdError, ParameterError
-            If the model is not fitted, an id is unknown, or `k` is less than 1 or greater than the number of items.
+            If the model is not fitted, an id is unknown, or `k` is less than 1 or greater than the number of items; or
+            if the rules contradict each other, leave nothing, or lack a value of the request.
 
         Examples
         --------
@@ -220,7 +229,15 @@ class Recommender(ExplainedModel):
         training_data = self.training_data_
         check_k(k, self.n_items)
         users, candidates = self._user_index(user_ids), self._candidates(items, exclude, strict)
-        ranking = self._rank(users, k=k, candidates=candidates, filter_seen=filter_seen, num_threads=num_threads)
+        ranking = self._rank(
+            users,
+            filter_seen=filter_seen,
+            rules=rules,
+            request=request,
+            k=k,
+            candidates=candidates,
+            num_threads=num_threads,
+        )
         return frame(ranking, training_data.user_ids.ids(users), training_data.item_ids)
 
     def predict(self, user_ids: IdList, item_ids: IdList) -> Floats:
@@ -337,9 +354,22 @@ class Recommender(ExplainedModel):
         """
         return self.training_data_.test_matrix(test)
 
-    def _rank(self, users: Indices, *, filter_seen: bool, **options: Any) -> Ranking:
+    def _rank(
+        self,
+        users: Indices,
+        *,
+        filter_seen: bool,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Ranking:
         check_bool("filter_seen", filter_seen)
-        return rank(self._scores(), users, seen=self.training_data_.matrix[users] if filter_seen else None, **options)
+        seen = self.training_data_.matrix[users] if filter_seen else None
+        return ranker(rules, request, self._shop)(self._scores(), users, seen=seen, **options)
+
+    def _shop(self) -> Shop:
+        """Return what rules must know of the training data."""
+        return Shop(self.training_data_.item_ids)
 
     def _user_index(self, user_ids: IdList | None) -> Indices:
         if user_ids is None:
