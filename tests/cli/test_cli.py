@@ -52,6 +52,16 @@ def test_recommend_shows_ids_names_and_types(run_folder: Path) -> None:
     assert all("hat" in line or "shoe" in line for line in lines)
 
 
+def test_recommend_says_why(run_folder: Path, tmp_path: Path) -> None:
+    done = gingham("recommend", run_folder, "--user", "c001", "-k", 3, "--reasons")
+    assert done.returncode == 0, done.stderr
+    model, file = gg.load(run_folder), tmp_path / "lists.csv"
+    assert " ".join(done.stdout.split()).count(model.reasons("c001", k=3)["reason"][0]) >= 1
+    done = gingham("recommend", run_folder, "--user", "c001", "-k", 3, "--reasons", "--out", file, "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pl.read_csv(file)["reason"].to_list() == model.reasons("c001", k=3)["reason"].to_list()
+
+
 def test_similar_shows_similar_items(run_folder: Path) -> None:
     done = gingham("similar", run_folder, "--item", "03", "-k", 2)
     assert done.returncode == 0, done.stderr

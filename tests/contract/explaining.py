@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from gingham.errors import NotFittedError, UnknownIdError
 from gingham.loading import load
-from gingham.models.contributions import Cause
+from gingham.models.contributions import Cause, sums
 from tests.contract.cases import GREEDY, N_ITEMS, N_USERS, ROUNDING, WITHOUT_HISTORY, Case
 
 _COLUMNS = ["user_id", "item_id", "rank", "score", "cause", "because_item_id", "times", "last_bought", "detail"]
@@ -31,8 +31,12 @@ class ExplainingContract:
         scores = np.concatenate(
             [model.predict(user, group["item_id"]) for (user,), group in pairs.group_by("user_id", maintain_order=True)]
         )
-        for column in ("score", "contribution"):
-            assert_adds_up(pairs[column].to_numpy(), scores, pairs["size"].to_numpy())
+        size = pairs["size"].to_numpy()
+        assert_adds_up(pairs["score"].to_numpy(), scores, size)
+        np.testing.assert_allclose(pairs["contribution"], pairs["score"], rtol=ROUNDING, atol=1e-12)
+        users = model.training_data_.user_ids.index(pairs["user_id"])
+        items = model.training_data_.item_ids.index(pairs["item_id"])
+        assert_adds_up(sums(model._contributions(users, items), len(pairs)), scores, size)
 
     def test_the_best_items_are_explained(self, case: Case) -> None:
         model = case.fitted()

@@ -9,7 +9,17 @@ import pytest
 import scipy.sparse as sp
 
 import gingham as gg
-from gingham.models.contributions import Cause, Part, divided, entries_of, history_parts, merged, sums, with_rest
+from gingham.models.contributions import (
+    Cause,
+    Part,
+    divided,
+    entries_of,
+    history_parts,
+    merged,
+    sums,
+    with_rest,
+    with_rounding,
+)
 
 Slow = Callable[[int, int], dict[tuple[str, int | None], float]]
 DATA = gg.synth.sample_dataset()
@@ -165,6 +175,12 @@ def test_equal_causes_are_one_row_and_the_largest_comes_first() -> None:
     assert table["detail"].to_list() == [None, "ALS", None, "ALS"]
     assert merged([]).schema == table.schema
     assert table.schema["because"] == pl.Int32
+
+
+def test_the_largest_contribution_has_the_rounding_and_nothing_else() -> None:
+    table = merged([Part.of_all(Cause.BASE, [1.0, 5, 1]), Part.of_all(Cause.MODEL, [2.0, 5, 1])])
+    rounded = with_rounding(table, np.array([3.00001, 10.1, 2 - 1e-6], np.float32))
+    np.testing.assert_allclose(rounded["contribution"], [2.00001, 1, 5, 5, 1, 1 - 1e-6], rtol=1e-7)
 
 
 def test_entries_are_looked_up() -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from gingham.columns import ITEM_ID, NAME, RANK, SCORE, SIMILAR_ITEM_ID, TYPE
+from gingham.columns import ITEM_ID, NAME, RANK, REASON, SCORE, SIMILAR_ITEM_ID, TYPE
 from gingham.comparison import Comparison
 from gingham.selection import Selection
 from gingham.tables import Step
@@ -34,7 +34,7 @@ _SELECTION_COLUMNS = {
     "low": "{low:+.4f} to {high:+.4f}",
     "seconds": "{seconds:,.1f}",
 }
-_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID)
+_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID, REASON)
 
 
 class SafeConsole(Console):
@@ -185,14 +185,16 @@ def _candidates(rows: pl.DataFrame) -> Table:
 
 
 def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataFrame | None) -> None:
-    """Print ranked items with their scores, and with names and types where the items table has them."""
+    """Print ranked items with their scores and reasons, and with names and types where the items table has them."""
     names = [] if labels is None else [name for name in (NAME, TYPE) if name in labels.columns]
     if labels is not None:
         rows = rows.join(labels.rename({labels.columns[0]: id_column}), on=id_column, how="left", maintain_order="left")
-    table = _table(title, RANK, id_column, *names, SCORE)
+    reasons = [REASON] if REASON in rows.columns else []
+    table = _table(title, RANK, id_column, *names, SCORE, *reasons)
     for row in rows.iter_rows(named=True):
         texts = (cell("" if row[name] is None else row[name]) for name in names)
-        table.add_row(str(row[RANK]), cell(row[id_column]), *texts, f"{row[SCORE]:.3f}")
+        sentences = (cell(row[name]) for name in reasons)
+        table.add_row(str(row[RANK]), cell(row[id_column]), *texts, f"{row[SCORE]:.3f}", *sentences)
     output.print()
     output.print(table)
 

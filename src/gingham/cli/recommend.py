@@ -21,6 +21,7 @@ def recommend(
     out: Annotated[
         Path | None, typer.Option(help="A file to write instead of tables: .csv, .jsonl or .parquet by its name.")
     ] = None,
+    reasons: Annotated[bool, typer.Option("--reasons", help="Add a sentence that says why, for the customer.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Add the items' names and types to the file.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -41,10 +42,10 @@ def recommend(
     users = None if not user else [ids.cast(one) for one in user]
     if out is None and not as_json:
         for one in users or ():
-            print_recommendations(model, one, k, filter_seen)
+            print_recommendations(model, one, k, filter_seen, reasons)
         return
     with reporter.stage("Recommending"):
-        rows = model.recommend(users, k=k, filter_seen=filter_seen)
+        rows = (model.reasons if reasons else model.recommend)(users, k=k, filter_seen=filter_seen)
     rows = with_names(rows, model.training_data_.item_labels) if names or as_json else rows
     if out is None:
         reporter.document({"recommendations": rows.to_dicts()})
@@ -54,10 +55,12 @@ def recommend(
         reporter.document({"file": str(out), "rows": rows.height})
 
 
-def print_recommendations(model: "Recommender", user: Any, k: int, filter_seen: bool = False) -> None:
+def print_recommendations(
+    model: "Recommender", user: Any, k: int, filter_seen: bool = False, reasons: bool = False
+) -> None:
     """Print recommendations for a user, with names and types where the items table has them."""
     from gingham.cli.console import print_items
     from gingham.columns import ITEM_ID
 
-    rows = model.recommend([user], k, filter_seen)
+    rows = (model.reasons if reasons else model.recommend)([user], k=k, filter_seen=filter_seen)
     print_items(f"Recommendations for user {user}", rows, ITEM_ID, model.training_data_.item_labels)

@@ -13,6 +13,9 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Indices, Longs
 from gingham.columns import CONTRIBUTION
 
+# The rounding of sums in float32, relative to the size of their summands.
+_ROUNDING = 1e-5
+
 
 class Cause(StrEnum):
     """Why an item has its score; the values are those of the column ``cause`` of `Recommender.explain`."""
@@ -152,5 +155,23 @@ def merged(parts: Sequence[Part]) -> pl.DataFrame:
         for part in parts
     ]
     table = pl.concat([pl.DataFrame(schema=schema), *tables])
-    table = table.group_by(keys, maintain_order=True).agg(pl.col(CONTRIBUTION).sum())
-    return table.sort("pair", pl.col(CONTRIBUTION), descending=[False, True], maintain_order=True)
+    return _sorted(table.group_by(keys, maintain_order=True).agg(pl.col(CONTRIBUTION).sum()))
+
+
+def with_rounding(table: pl.DataFrame, scores: npt.NDArray[Any]) -> pl.DataFrame:
+    """Add the rounding of scores, which are float32, to the largest contributions in a table that `merged` returned.
+
+    A score is a sum of summands that may be much larger than it, so its rounding is relative to their size. Nothing
+    larger is added.
+    """
+    pair, value = table["pair"].to_numpy(), table[CONTRIBUTION].to_numpy().copy()
+    size, total = (np.bincount(pair, values, len(scores)) for values in (np.abs(value), value))
+    gap = scores.astype(np.float64) - total
+    gap[np.abs(gap) > _ROUNDING * size] = 0
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    value[first] += gap[pair[first]]
+    return _sorted(table.with_columns(pl.Series(CONTRIBUTION, value)))
+
+
+def _sorted(table: pl.DataFrame) -> pl.DataFrame:
+    return table.sort("pair", CONTRIBUTION, descending=[False, True], maintain_order=True)

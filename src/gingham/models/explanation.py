@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from gingham.arrays import Indices
-from gingham.columns import BECAUSE_ITEM_ID, CAUSE, CONTRIBUTION, ITEM_ID, USER_ID
+from gingham.columns import BECAUSE_ITEM_ID, CAUSE, CONTRIBUTION, ITEM_ID, REASON, SCORE, USER_ID
 from gingham.dataset.id_list import IdList, id_series
 from gingham.forks import require_threads
-from gingham.models.contributions import Cause, Part, merged
+from gingham.models.contributions import Cause, Part, merged, with_rounding
 from gingham.models.facts import Facts
 from gingham.models.sentences import Pair, Reason
 from gingham.models.stored import StoredModel
@@ -19,7 +19,6 @@ from gingham.scores import Scores
 
 # The number of items for each user, as of `recommend`.
 _K = 12
-_REASON = "reason"
 
 
 class ExplainedModel(StoredModel):
@@ -91,7 +90,8 @@ class ExplainedModel(StoredModel):
         True
         """
         listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
-        table, facts = merged(self._contributions(users, chosen)), Facts(self.training_data_)
+        table = with_rounding(merged(self._contributions(users, chosen)), listed[SCORE].to_numpy())
+        facts = Facts(self.training_data_)
         pair, because = table["pair"].to_numpy(), table["because"]
         has_item = because.is_not_null()
         because_users, because_items = users[pair[has_item]], because.drop_nulls().to_numpy()
@@ -149,7 +149,7 @@ class ExplainedModel(StoredModel):
         listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
         table = merged(self._contributions(users, chosen)).filter(pl.col(CONTRIBUTION) > 0)
         sentences = _sentences(table, users, chosen, Facts(self.training_data_))
-        return listed.with_columns(pl.Series(_REASON, sentences, dtype=pl.String))
+        return listed.with_columns(pl.Series(REASON, sentences, dtype=pl.String))
 
     def _listed(
         self,
