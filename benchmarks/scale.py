@@ -100,7 +100,12 @@ def run() -> object:
     """Run `gingham run` for all users."""
     with tempfile.TemporaryDirectory() as folder:
         pipeline.run(ALL_USERS, Path(folder) / "run")
-        return pl.scan_parquet(Path(folder) / "run" / "recommendations.parquet").select(pl.len()).collect().item()
+        return (
+            pl.scan_parquet(Path(folder) / "run" / "current" / "recommendations.parquet")
+            .select(pl.len())
+            .collect()
+            .item()
+        )
 
 
 def two_stage() -> object:

@@ -79,7 +79,7 @@ def test_a_run_whose_output_nobody_reads_is_complete(shop: Path) -> None:
         process.stdout.close()
         assert b"Error" not in process.stderr.read()
         assert process.wait(timeout=120) == 0
-    assert (out / "metrics.json").exists()
+    assert (out / "current" / "metrics.json").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")

@@ -43,6 +43,7 @@ ORDER = (
     "config",
     "reading",
     "selection",
+    "versions",
     "pipeline",
     "tuning",
     "tracking",

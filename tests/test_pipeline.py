@@ -23,19 +23,22 @@ def edited(recipe: Path, *changes: tuple[str, str]) -> Path:
 
 def test_a_run_writes_all_files(recipe: Path, tmp_path: Path) -> None:
     run = gg.run(recipe, tmp_path / "out")
-    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == [
+    assert sorted(entry.name for entry in (tmp_path / "out").iterdir()) == ["current", "versions"]
+    assert (tmp_path / "out" / "current").resolve() == run.folder.resolve()
+    assert sorted(entry.name for entry in run.folder.iterdir()) == [
         "metrics.json",
         "model",
         "recipe.toml",
         "recommendations.parquet",
         "steps.json",
+        "version.json",
     ]
-    assert (tmp_path / "out" / "recipe.toml").read_text().endswith(recipe.read_text())
-    steps = json.loads((tmp_path / "out" / "steps.json").read_text())
+    assert (tmp_path / "out" / "current" / "recipe.toml").read_text().endswith(recipe.read_text())
+    steps = json.loads((tmp_path / "out" / "current" / "steps.json").read_text())
     assert [step["name"] for step in steps] == ["read", "users where age > 20", "train", "test"]
     assert steps[0]["rows"] == 1200
     assert steps[2]["rows"] + steps[3]["rows"] == steps[1]["rows"]
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "current" / "metrics.json").read_text())
     assert list(metrics["models"]) == ["hybrid", "best-sellers", "recent-best-sellers", "buy-again"]
     assert metrics["models"]["hybrid"]["metrics"] == run.comparison.measured["hybrid"].evaluation.to_dict()
     assert set(metrics["models"]["hybrid"]["differences"]) == set(run.comparison.metrics)
@@ -44,7 +47,7 @@ def test_a_run_writes_all_files(recipe: Path, tmp_path: Path) -> None:
 
 def test_every_user_gets_k_items(recipe: Path, tmp_path: Path) -> None:
     gg.run(recipe, tmp_path / "out")
-    recommendations = pl.read_parquet(tmp_path / "out" / "recommendations.parquet")
+    recommendations = pl.read_parquet(tmp_path / "out" / "current" / "recommendations.parquet")
     assert recommendations.columns == ["user_id", "item_id", "rank", "score"]
     customers = pl.read_csv(tmp_path / "customers.csv").filter(pl.col("age") > 20)
     assert set(recommendations["user_id"]) == set(customers["customer"])
@@ -69,7 +72,7 @@ def test_the_steps_agree_with_an_independent_count(recipe: Path, tmp_path: Path)
 def test_the_stored_model_recommends_what_was_written(recipe: Path, tmp_path: Path) -> None:
     gg.run(recipe, tmp_path / "out")
     model = pipeline.load_run(tmp_path / "out")
-    assert model.recommend(k=4).equals(pl.read_parquet(tmp_path / "out" / "recommendations.parquet"))
+    assert model.recommend(k=4).equals(pl.read_parquet(tmp_path / "out" / "current" / "recommendations.parquet"))
     assert isinstance(model, gg.HybridMF)
     assert len(model.history_) == 3
 
@@ -110,7 +113,7 @@ def test_one_thread_and_a_seed_give_the_same_run_twice(recipe: Path, tmp_path: P
 
 def test_seen_items_are_filtered_after_a_random_split(recipe: Path, tmp_path: Path) -> None:
     gg.run(edited(recipe, ("[model]", '[split]\nkind = "random"\n[model]')), tmp_path / "out")
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "current" / "metrics.json").read_text())
     assert metrics["filter_seen"] is True
     # Items bought before are filtered, so buy-again recommends recent best sellers.
     again, best = (metrics["models"][name]["metrics"] for name in ("buy-again", "recent-best-sellers"))
@@ -125,7 +128,7 @@ def test_only_transactions_are_required(tmp_path: Path) -> None:
         '[split]\nkind = "random"\n[model]\nepochs = 1\n[evaluate]\nk = 2\n[recommend]\nk = 3\n'
     )
     run = gg.run(recipe, tmp_path / "out")
-    assert pl.read_parquet(tmp_path / "out" / "recommendations.parquet").height == 9
+    assert pl.read_parquet(tmp_path / "out" / "current" / "recommendations.parquet").height == 9
     assert run.model.n_users == 3
 
 
@@ -167,14 +170,14 @@ def test_a_mistake_is_one_sentence_and_nothing_is_written(
 
 def test_a_failed_run_keeps_the_earlier_one(recipe: Path, tmp_path: Path) -> None:
     gg.run(recipe, tmp_path / "out")
-    before = (tmp_path / "out" / "recommendations.parquet").read_bytes()
+    before = (tmp_path / "out" / "current" / "recommendations.parquet").read_bytes()
     edited(recipe, ("age > 20", "age > 200"))
     with pytest.raises(TableError):
         gg.run(recipe, tmp_path / "out")
-    assert (tmp_path / "out" / "recommendations.parquet").read_bytes() == before
+    assert (tmp_path / "out" / "current" / "recommendations.parquet").read_bytes() == before
     edited(recipe, ("age > 200", "age > 40"))
     gg.run(recipe, tmp_path / "out")
-    assert (tmp_path / "out" / "recommendations.parquet").read_bytes() != before
+    assert (tmp_path / "out" / "current" / "recommendations.parquet").read_bytes() != before
 
 
 def test_a_folder_with_other_files_is_never_replaced(recipe: Path, tmp_path: Path) -> None:

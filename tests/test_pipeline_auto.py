@@ -61,19 +61,19 @@ def test_a_run_stores_the_best_model_and_the_choice(auto: Path, tmp_path: Path) 
     best = max(values, key=lambda kind: values[kind])
     assert run.selection.chosen == best == type(run.model).kind
     assert run.selection in recorder.results
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "current" / "metrics.json").read_text())
     assert metrics["selection"]["chosen"] == best
     assert best in next(iter(metrics["models"]))
-    assert best in (tmp_path / "out" / "selection.html").read_text(encoding="utf-8")
+    assert best in (tmp_path / "out" / "current" / "selection.html").read_text(encoding="utf-8")
     loaded = gg.load(tmp_path / "out")
-    assert loaded.recommend(k=4).equals(pl.read_parquet(tmp_path / "out" / "recommendations.parquet"))
+    assert loaded.recommend(k=4).equals(pl.read_parquet(tmp_path / "out" / "current" / "recommendations.parquet"))
 
 
 def test_a_later_run_of_another_model_leaves_no_choice_behind(auto: Path, tmp_path: Path) -> None:
     gg.run(auto, tmp_path / "out")
     auto.write_text(auto.read_text().replace('"auto"\nrandom_state = 1', '"popularity"'))
     assert gg.run(auto, tmp_path / "out").selection is None
-    assert not (tmp_path / "out" / "selection.html").exists()
+    assert not (tmp_path / "out" / "current" / "selection.html").exists()
 
 
 def test_a_comparison_compares_the_best_model(auto: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_model_that_loses_to_a_baseline_comes_with_advice(recipe: Path, tmp_pa
     recipe.write_text(recipe.read_text().replace("epochs = 3", "epochs = 1\nlearning_rate = 1e-6"))
     done = CliRunner().invoke(app, ["run", str(recipe), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
-    advice = json.loads((tmp_path / "out" / "metrics.json").read_text())["advice"]
+    advice = json.loads((tmp_path / "out" / "current" / "metrics.json").read_text())["advice"]
     assert len(advice) == 1
     assert re.match(r"hybrid is \d+\.\d% below ", advice[0])
     assert "`gingham tune --model auto`" in advice[0]

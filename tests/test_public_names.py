@@ -16,7 +16,7 @@ import gingham as gg
 
 ROOT = Path(gg.__file__).parent
 PROJECT = ROOT.parents[1]
-PACKAGES = ("gingham", "gingham.split", "gingham.metrics", "gingham.synth")
+PACKAGES = ("gingham", "gingham.split", "gingham.metrics", "gingham.synth", "gingham.versions")
 
 
 def submodules(package: str) -> set[str]:
@@ -36,7 +36,7 @@ def test_every_name_of_the_stub_exists() -> None:
 
 def test_no_name_hides_a_module() -> None:
     modules = {name for name in gg.__all__ if name in submodules("gingham")}
-    assert modules == {"errors", "metrics", "split", "synth"}
+    assert modules == {"errors", "metrics", "split", "synth", "versions"}
     assert all(getattr(gg, name).__name__ == f"gingham.{name}" for name in modules)
 
 

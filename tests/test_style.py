@@ -88,7 +88,7 @@ def test_only_the_names_of_parameters_come_from_signatures() -> None:
 def public() -> dict[str, Any]:
     """Return the public classes and functions by name."""
     objects = {}
-    for package in ("gingham", "gingham.split", "gingham.metrics", "gingham.synth"):
+    for package in ("gingham", "gingham.split", "gingham.metrics", "gingham.synth", "gingham.versions"):
         module = import_module(package)
         for name in module.__all__:
             value = getattr(module, name)

@@ -2,6 +2,7 @@ from . import errors as errors
 from . import metrics as metrics
 from . import split as split
 from . import synth as synth
+from . import versions as versions
 from .comparison import Comparison as Comparison
 from .comparison import compare as compare
 from .config import Recipe as Recipe

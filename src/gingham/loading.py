@@ -29,7 +29,8 @@ def load(path: Path | str, model_class: type[Any] = Recommender) -> Any:
     ----------
     path : path
         The folder of the stored model, or that of `gingham run --out` or `gingham tune --out`, from which its model is
-        loaded: the one with the best parameters, if it is the folder of a search.
+        loaded: that of the current version if it is the folder of a run, the one with the best parameters if it is the
+        folder of a search.
     model_class : class, optional
         The class of the model, if it is known. Type checkers then accept the methods that only this class has, such
         as ``similar_items``. By default a model of any class is loaded.
@@ -61,15 +62,22 @@ def load(path: Path | str, model_class: type[Any] = Recommender) -> Any:
     """
     if not (isinstance(model_class, type) and issubclass(model_class, Recommender | LightFM)):
         raise ParameterError(f"model_class must be a class of models, such as gg.ALS, not {shown(model_class)}.")
-    folder = _model_folder(check_path("path", path))
-    if model_class is Recommender and store.kind(folder) == LightFM.__name__:
-        return LightFM.load(folder)
-    return model_class.load(folder)
+    path = check_path("path", path)
+    while True:
+        folder = _model_folder(path)
+        try:
+            if model_class is Recommender and store.kind(folder) == LightFM.__name__:
+                return LightFM.load(folder)
+            return model_class.load(folder)
+        except ArtifactError:
+            # A run that ended during the read may have removed the version; then another one is current.
+            if _model_folder(path) == folder:
+                raise
 
 
 def _model_folder(path: Path) -> Path:
     """Return the folder of the model that is stored at a path."""
-    folder = store.resolve(path)
+    folder = store.current_version(path, f"{MODEL}/{store.MANIFEST}")
     for candidate in (path, folder / MODEL):
         if store.exists(store.resolve(candidate) / store.MANIFEST):
             return candidate

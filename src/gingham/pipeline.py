@@ -1,6 +1,5 @@
 """The run that a recipe describes: read, clean, split, fit, evaluate, recommend, store."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,7 +13,6 @@ from gingham.config import ModelSpec, Recipe
 from gingham.config.models import build, check, fit
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError, GinghamError
-from gingham.metrics import main_metric
 from gingham.models import Recommender
 from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
@@ -22,15 +20,10 @@ from gingham.selection import Selection, select
 from gingham.split import Split
 from gingham.tables import Finding, FindingList, Step, check_sources, failure
 from gingham.validation import check_path
-
-# The files of a run's folder.
-RECOMMENDATIONS = "recommendations.parquet"
-METRICS = "metrics.json"
-STEPS = "steps.json"
-RECIPE = "recipe.toml"
-SELECTION = "selection.html"
-MODEL = "model"
-_MARKER = f"{MODEL}/{store.MANIFEST}"
+from gingham.versions import Version
+from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, SELECTION, STEPS, write_json
+from gingham.versions.folder import RunFolder
+from gingham.versions.gate import Gate
 
 
 @dataclass(frozen=True)
@@ -40,13 +33,15 @@ class Run:
     Attributes
     ----------
     folder : Path
-        The folder with the recommendations, metrics, steps, recipe and model.
+        The folder of the new version, with the recommendations, metrics, steps, recipe and model.
     steps : tuple of Step
         The numbers of rows, users and items after each step of cleaning, and in the train and test parts.
     comparison : Comparison
         The comparison of the model, named by its kind, with the baselines.
     model : Recommender
         The fitted model that made the recommendations.
+    version : Version
+        The new version of the run's folder: whether it is the current one, and what the gate found.
     selection : Selection or None
         The choice of the model, with kind = "auto"; None for another kind.
     """
@@ -55,6 +50,7 @@ class Run:
     steps: tuple[Step, ...]
     comparison: Comparison
     model: Recommender
+    version: Version
     selection: Selection | None = None
 
 
@@ -66,8 +62,9 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     recipe : Recipe or path
         A path is read as a recipe file.
     out : path
-        The folder to write; an earlier run in it is replaced at the end, if this run succeeds. Other files in it are
-        kept.
+        The folder of the shop's runs. Each run adds a version, ``versions/<time>``, and makes it the current one at the
+        end, unless the recipe's ``[gate]`` refuses it. Then the oldest versions are removed; the recipe's ``keep`` are
+        kept. Other files in the folder are kept, too.
     progress : Progress, optional
         Receives the stages, the steps of cleaning (a tuple of `Step`) and the `Comparison`; by default nothing is
         shown.
@@ -75,7 +72,8 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     Raises
     ------
     GinghamError
-        If the recipe, a table, a parameter or `out` is wrong. Then nothing is written.
+        If the recipe, a table, a parameter or `out` is wrong, or another process writes to `out`. Then nothing is
+        written.
 
     Examples
     --------
@@ -98,39 +96,43 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     ...     _ = (folder / "shop.toml").write_text(text)
     ...     run = gg.run(folder / "shop.toml", folder / "run")
     ...     sorted(path.name for path in run.folder.iterdir())
-    ['metrics.json', 'model', 'recipe.toml', 'recommendations.parquet', 'steps.json']
+    ['metrics.json', 'model', 'recipe.toml', 'recommendations.parquet', 'steps.json', 'version.json']
+    >>> run.version.is_current
+    True
     >>> run.comparison.models
     ('item-knn',)
     """
     recipe = Recipe.of(recipe)
     progress = check_progress(progress)
     check(recipe.model)
-    out = check_path("out", out)
-    with store.replace_directory(out, marker=_MARKER, own=_own_files) as folder:
-        if kept := store.foreign_files(out, _own_files):
-            progress.message(f"{out} has files that no run wrote ({', '.join(kept)}); they are kept.")
-        dataset, parts, steps = read_parts(recipe, progress)
-        recipe, selection = _with_model(recipe, parts, progress)
-        name = name_of(recipe.model)
-        options = _comparison_options(recipe, [name])
-        model, comparison = fit_and_compare(name, _fit_function(recipe.model, recipe), parts, progress, **options)
-        if recipe.refit:
-            with progress.stage("Fitting the model to everything"):
-                model = _refit(recipe, model, dataset)
-        with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
-            recommendations = model.recommend(
-                k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
-            )
-        with progress.stage("Storing"):
-            recommendations.write_parquet(folder / RECOMMENDATIONS)
-            _write_json(folder / METRICS, _metrics(recipe, comparison, selection))
-            _write_json(folder / STEPS, [asdict(step) for step in steps])
-            (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
-            if selection is not None:
-                selection.page(f"Choice of the model: {recipe.name}").save(folder / SELECTION)
-            (folder / MODEL).mkdir()
-            store.write_into(folder / MODEL, model.artifact())
-    return Run(out, steps, comparison, model, selection)
+    run_folder = RunFolder(check_path("out", out))
+    with run_folder.locked():
+        with run_folder.versions.draft() as folder:
+            dataset, parts, steps = read_parts(recipe, progress)
+            recipe, selection = _with_model(recipe, parts, progress)
+            name = name_of(recipe.model)
+            options = _comparison_options(recipe, [name])
+            model, comparison = fit_and_compare(name, _fit_function(recipe.model, recipe), parts, progress, **options)
+            gate = Gate(recipe, run_folder.current, folder)
+            gate.check_model(model, parts.test, progress)
+            if recipe.refit:
+                with progress.stage("Fitting the model to everything"):
+                    model = _refit(recipe, model, dataset)
+            with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
+                recommendations = model.recommend(
+                    k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
+                )
+            with progress.stage("Storing"):
+                recommendations.write_parquet(folder / RECOMMENDATIONS)
+                write_json(folder / METRICS, _metrics(recipe, comparison, selection))
+                write_json(folder / STEPS, [asdict(step) for step in steps])
+                (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
+                if selection is not None:
+                    selection.page(f"Choice of the model: {recipe.name}").save(folder / SELECTION)
+                store.write_into(folder / MODEL, model.artifact())
+                gate.describe(recommendations, dataset.n_users)
+        version = run_folder.publish(folder.name, recipe.keep)
+    return Run(version.folder, steps, comparison, model, version, selection)
 
 
 def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Comparison:
@@ -276,7 +278,7 @@ def _with_model(recipe: Recipe, parts: Split[Dataset], progress: Progress) -> tu
         parts.train,
         recipe.tune.validation or recipe.split.for_validation(parts.test),
         k=recipe.evaluate.k,
-        metric=recipe.compare.metric or main_metric(recipe.evaluate.k),
+        metric=recipe.metric,
         filter_seen=recipe.filter_seen,
         progress=progress,
     )
@@ -331,22 +333,22 @@ def _comparison_options(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
 
 
 def load_run(folder: Path | str) -> Recommender:
-    """Load the model of a run.
+    """Load the model of the current version of a run, or that of one version from its own folder.
 
     Raises
     ------
     ArtifactError
-        If the folder is not that of a run, or its model is damaged.
+        If the folder is not that of a run, it has no current version, or the model is damaged.
     """
-    if not store.exists((path := store.resolve(check_path("folder", folder))) / _MARKER):
-        raise ArtifactError(f"{folder} is not the folder of a run: it has no file {_MARKER}; use `gingham run` first.")
-    return Recommender.load(path / MODEL)
-
-
-def _own_files(folder: Path) -> set[str]:
-    """Return the names of the files of a run; other files in its folder belong to the user."""
-    model = {f"{MODEL}/{name}" for name in store.own_files(folder / MODEL)}
-    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, SELECTION, *model}
+    run_folder = RunFolder(check_path("folder", folder))
+    while True:
+        current = run_folder.require_current()
+        try:
+            return Recommender.load(current / MODEL)
+        except ArtifactError:
+            # A run that ended during the read may have removed the version; then another one is current.
+            if run_folder.current in (current, None):
+                raise
 
 
 def _metrics(recipe: Recipe, comparison: Comparison, selection: Selection | None) -> dict[str, Any]:
@@ -357,7 +359,3 @@ def _metrics(recipe: Recipe, comparison: Comparison, selection: Selection | None
         **comparison.to_dict(),
         **({} if selection is None else {"selection": selection.to_dict()}),
     }
-
-
-def _write_json(file: Path, content: Any) -> None:
-    file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

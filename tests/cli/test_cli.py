@@ -40,7 +40,7 @@ def test_run_prints_the_steps_and_the_metrics(recipe: Path, tmp_path: Path) -> N
         assert words in done.stdout
     assert "By map@5," in done.stdout
     assert "Reading and cleaning" in done.stderr
-    assert (tmp_path / "out" / "model" / "artifact.json").is_file()
+    assert (tmp_path / "out" / "current" / "model" / "artifact.json").is_file()
 
 
 def test_recommend_shows_ids_names_and_types(run_folder: Path) -> None:
@@ -152,9 +152,12 @@ def test_the_studys_recipe_runs_on_tables_of_hms_shape(tmp_path: Path) -> None:
         sales = sales[sales[column].isin(ids)]
         expected.append(sales)
     counts = [(len(rows), rows["customer_id"].nunique(), rows["article_id"].nunique()) for rows in expected]
-    steps = json.loads((tmp_path / "out" / "steps.json").read_text())
+    steps = json.loads((tmp_path / "out" / "current" / "steps.json").read_text())
     assert [(step["rows"], step["users"], step["items"]) for step in steps[:5]] == counts
-    assert pl.read_parquet(tmp_path / "out" / "recommendations.parquet")["user_id"].n_unique() == young.nunique()
+    assert (
+        pl.read_parquet(tmp_path / "out" / "current" / "recommendations.parquet")["user_id"].n_unique()
+        == young.nunique()
+    )
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,7 @@ def test_unknown_ids_and_too_many_items_are_errors_of_one_line(
 def test_a_damaged_model_is_refused(run_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(run_folder, copy)
-    arrays = copy / "model" / "arrays.safetensors"
+    arrays = copy / "current" / "model" / "arrays.safetensors"
     arrays.write_bytes(arrays.read_bytes()[:-1])
     done = gingham("recommend", copy, "--user", "c001")
     assert done.returncode == 2
@@ -272,7 +275,7 @@ def test_results_as_json(recipe: Path, tmp_path: Path) -> None:
     assert len(tuned["trials"]) == 2
     assert set(tuned["best_params"]) >= {"epochs"}
     # Stored recipes find the shop's files, wherever they are used.
-    for stored in (out / "recipe.toml", tmp_path / "tuned" / "best.toml"):
+    for stored in (out / "current" / "recipe.toml", tmp_path / "tuned" / "best.toml"):
         done = gingham("run", stored, "--out", tmp_path / "again", "-q", cwd=Path("/"))
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""

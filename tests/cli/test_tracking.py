@@ -66,7 +66,7 @@ def test_a_run_is_stored_although_mlflow_fails_at_its_end(
     assert "The results are stored" in str(done.exception)
     assert "The disk is full;" in str(done.exception)
     assert "Wrote" in done.stdout
-    assert (out / "recommendations.parquet").exists()
+    assert (out / "current" / "recommendations.parquet").exists()
 
 
 def test_another_tool_is_refused(recipe: Path, tmp_path: Path) -> None:

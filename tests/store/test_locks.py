@@ -16,9 +16,10 @@ from tests.store.samples import version_of
 # More random kills than the few of every test run.
 N_RANDOM = int(os.environ.get("GINGHAM_KILLS", "20"))
 
-# It saves versions of a model, or of a folder with a model like that of a run. For each line "version number" that it
-# reads, it forks a child that kills itself before its call of this number of the functions that change or read files;
-# with the number 0, the child saves one version after another until it is killed. It answers with the child's status.
+# It saves versions of a model, of a folder with a model like that of a search, or next to each other like those of a
+# run. For each line "version number" that it reads, it forks a child that kills itself before its call of this number
+# of the functions that change or read files; with the number 0, the child saves one version after another until it is
+# killed. It answers with the child's status.
 SAVER = """
 import ctypes, fcntl, itertools, os, shutil, signal, sys, tempfile
 from pathlib import Path
@@ -28,7 +29,7 @@ from gingham import store
 from gingham.store import exchange, replacing
 
 path, kind, exchanges = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "True"
-CALLS = "open close mkdir rename replace link unlink rmdir fsync stat lstat fstat scandir chmod".split()
+CALLS = "open close mkdir rename replace link symlink readlink unlink rmdir fsync stat lstat fstat scandir chmod"
 
 
 def save(version):
@@ -37,6 +38,14 @@ def save(version):
     artifact = store.Artifact("Toy", {"version": version}, {"version": version}, arrays, tables)
     if kind == "model":
         return store.write(path, artifact)
+    if kind == "versions":
+        versions = store.Versions(path)
+        with versions.locked():
+            with versions.draft() as folder:
+                store.write_into(folder / "model", artifact)
+            versions.switch(folder.name)
+            versions.prune(2)
+        return
     own = lambda folder: {"metrics.json", *(f"model/{name}" for name in store.own_files(folder / "model"))}
     with store.replace_directory(path, "model/artifact.json", own) as folder:
         (folder / "metrics.json").write_text(str(version))
@@ -54,7 +63,7 @@ def kill_at(number):
             return function(*arguments, **options)
         return call
 
-    for name in CALLS:
+    for name in CALLS.split():
         setattr(os, name, counted(getattr(os, name)))
     fcntl.flock = counted(fcntl.flock)
     replacing.exchange = counted(replacing.exchange) if exchanges else lambda one, other: False
@@ -105,7 +114,8 @@ class Saver:
 
 
 def stored_version(path: Path, kind: str) -> int:
-    version = version_of(store.read(store.resolve(path) / ("" if kind == "model" else "model")))
+    folder = store.current_version(path, "artifact.json")
+    version = version_of(store.read(folder / ("" if kind == "model" else "model")))
     if kind == "run":
         assert (store.resolve(path) / "metrics.json").read_text() == str(version)
     assert (store.resolve(path) / "mine.txt").read_text() == "mine"
@@ -120,7 +130,7 @@ def first_save(path: Path, kind: str, exchanges: bool = True) -> Saver:
     return saver
 
 
-@pytest.mark.parametrize(("kind", "exchanges"), [("model", True), ("run", True), ("model", False)])
+@pytest.mark.parametrize(("kind", "exchanges"), [("model", True), ("run", True), ("model", False), ("versions", True)])
 def test_a_kill_at_any_call_leaves_the_old_or_the_new_content(tmp_path: Path, kind: str, exchanges: bool) -> None:
     path = tmp_path / "shop"
     saver = first_save(path, kind, exchanges)
@@ -137,14 +147,14 @@ def test_a_kill_at_any_call_leaves_the_old_or_the_new_content(tmp_path: Path, ki
             assert saver.status() == 0
             before += 1
             assert stored_version(path, kind) == before
-            assert [file.name for file in tmp_path.iterdir()] == ["shop"]
+            assert_clean(tmp_path, kind)
     assert status == 0
     assert number > 60
-    assert [file.name for file in tmp_path.iterdir()] == ["shop"]
+    assert_clean(tmp_path, kind)
     saver.close()
 
 
-@pytest.mark.parametrize("kind", ["model", "run"])
+@pytest.mark.parametrize("kind", ["model", "run", "versions"])
 def test_a_kill_at_any_moment_leaves_complete_content(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "shop"
     saver = first_save(path, kind)
@@ -164,8 +174,16 @@ def test_a_kill_at_any_moment_leaves_complete_content(tmp_path: Path, kind: str)
     assert len(set(versions)) > 1
     saver.start(versions[-1] + 1, 100_000)
     assert saver.status() == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["shop"]
+    assert_clean(tmp_path, kind)
     saver.close()
+
+
+def assert_clean(folder: Path, kind: str) -> None:
+    """Check that what killed saves left was removed."""
+    assert [file.name for file in folder.iterdir()] == ["shop"]
+    if kind == "versions":
+        assert {file.name for file in (folder / "shop").iterdir()} == {"current", "versions", "mine.txt"}
+        assert 1 <= len(list((folder / "shop" / "versions").iterdir())) <= 2
 
 
 def test_a_reader_during_many_saves_always_reads_one(tmp_path: Path) -> None:

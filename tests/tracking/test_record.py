@@ -54,7 +54,8 @@ def test_a_run_has_its_baselines_as_parts(shop_recipe: Recipe, tmp_path: Path) -
     assert record.curve["epoch"].to_list() == [1, 2, 3]
     assert [part.kind for part in record.parts] == ["baseline"] * 3
     assert "loss" not in by_name(record)["buy-again"].params
-    assert {path.name for path in record.artifacts} == {"recipe.toml", "metrics.json", "steps.json", "model"}
+    names = {"recipe.toml", "metrics.json", "steps.json", "version.json", "model"}
+    assert {path.name for path in record.artifacts} == names
     assert all(path.exists() for path in record.artifacts)
     assert record.note.startswith("By map@5, hybrid is ")
 

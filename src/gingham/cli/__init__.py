@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gingham import __version__
-from gingham.cli import check, compare, demo, init, profile, recommend, run, similar, synth, tune
+from gingham.cli import check, compare, demo, init, profile, recommend, rollback, run, similar, synth, tune, versions
 from gingham.errors import GinghamError
 
 
@@ -34,6 +34,8 @@ for command in (
     compare.compare,
     recommend.recommend,
     similar.similar,
+    versions.versions,
+    rollback.rollback,
     synth.synth,
     tune.tune,
 ):
@@ -50,7 +52,7 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line. The exit code is 2 if input or parameters are wrong."""
+    """Run the command line. The exit code is 2 if input or parameters are wrong, 3 if a gate refused a version."""
     try:
         app()
     except GinghamError as error:

@@ -18,6 +18,7 @@ from gingham.columns import ITEM_ID, NAME, RANK, REASON, SCORE, SIMILAR_ITEM_ID,
 from gingham.comparison import Comparison
 from gingham.selection import Selection
 from gingham.tables import Step
+from gingham.versions import Version
 from gingham.visible import visible
 
 # The control characters that lay out our own text.
@@ -34,7 +35,7 @@ _SELECTION_COLUMNS = {
     "low": "{low:+.4f} to {high:+.4f}",
     "seconds": "{seconds:,.1f}",
 }
-_TEXT_COLUMNS = ("step", "metric", "model", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID, REASON)
+_TEXT_COLUMNS = ("step", "metric", "model", "version", "by", "status", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID, REASON)
 
 
 class SafeConsole(Console):
@@ -197,6 +198,21 @@ def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataF
         table.add_row(str(row[RANK]), cell(row[id_column]), *texts, f"{row[SCORE]:.3f}", *sentences)
     output.print()
     output.print(table)
+
+
+def print_versions(title: str, versions: tuple[Version, ...]) -> None:
+    """Print the versions of a run's folder, and for those that a gate refused the reasons."""
+    table = _table(title, "version", "by", "model", "metric", "mean", "95% interval", "users", "items", "status")
+    for one in versions:
+        mean = "–" if one.mean is None else f"{one.mean:.4f}"
+        interval = "–" if one.low is None or one.high is None else f"{one.low:.4f} to {one.high:.4f}"
+        texts = (one.name, one.origin, one.model, one.metric or "–", mean, interval, f"{one.users:,}", f"{one.items:,}")
+        table.add_row(*map(cell, texts), one.status, style="bold" if one.is_current else "")
+    output.print()
+    output.print(table)
+    for one in versions:
+        if one.passed is False:
+            output.print(f"The gate refused {one.name}: {' '.join(one.sentences)}")
 
 
 def _table(title: str, *columns: str) -> Table:

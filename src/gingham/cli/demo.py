@@ -9,9 +9,7 @@ from gingham.cli.arguments import AsJson, Quiet
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to write; an earlier run in it is replaced.")] = Path(
-        "runs/demo"
-    ),
+    out: Annotated[Path, typer.Option(help="The folder of the runs; each is a version.")] = Path("runs/demo"),
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -35,8 +33,8 @@ def demo(
     user = done.model.training_data_.user_ids.values[0]
     if not as_json:
         print_recommendations(done.model, user, k=5)
-    report_stored(reporter, out)
-    reporter.document(reporter.whole(done.comparison, folder=str(out)))
+    report_stored(reporter, done)
+    reporter.document(reporter.whole(done.comparison, folder=str(out), version=done.version.to_dict()))
     reporter.written(f"Next: gingham recommend {shlex.quote(str(out))} --user {user} -k 12")
 
 

@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import polars as pl
-from pydantic import PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from gingham.columns import CHANNEL, ITEM_ID, ORDER_ID, PRICE, USER_ID
-from gingham.config.sections import CompareSpec, EvaluateSpec, FeaturesSpec, ModelSpec, RecommendSpec, TuneSpec
+from gingham.config.sections import (
+    CompareSpec,
+    EvaluateSpec,
+    FeaturesSpec,
+    GateSpec,
+    ModelSpec,
+    RecommendSpec,
+    TuneSpec,
+)
 from gingham.errors import ConfigError
-from gingham.metrics import names
-from gingham.section import Flag, Section, sentences
+from gingham.metrics import main_metric, names
+from gingham.section import Flag, Integer, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
@@ -39,6 +47,10 @@ class Recipe(Section):
         The tables; only the transactions are required.
     clean, features, split, model, evaluate, compare, recommend, tune
         What to do with the tables; each section has defaults.
+    gate : GateSpec, optional
+        What a new version must pass before it becomes the current one; by default every finished run becomes current.
+    keep : int
+        How many versions a run keeps in its folder; 5 by default. The current version is always kept.
     refit : bool
         Whether the model is fitted again to all data before it recommends; True by default.
 
@@ -68,6 +80,8 @@ class Recipe(Section):
     compare: CompareSpec = CompareSpec()
     recommend: RecommendSpec = RecommendSpec()
     tune: TuneSpec = TuneSpec()
+    gate: GateSpec | None = None
+    keep: Integer = Field(default=5, ge=1)
     refit: Flag = True
 
     @model_validator(mode="after")
@@ -79,9 +93,15 @@ class Recipe(Section):
             if spec and getattr(self, table) is None:
                 first = spec.columns[0]
                 raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
-        metric, measured = self.compare.metric, names([self.evaluate.k])
-        if metric is not None and metric not in measured:
-            raise ValueError(f"compare.metric {metric!r} is not measured; use one of {', '.join(measured)}")
+        measured = names([self.evaluate.k])
+        for key, metric in (("compare", self.compare.metric), ("gate", self.gate and self.gate.metric)):
+            if metric is not None and metric not in measured:
+                raise ValueError(f"{key}.metric {metric!r} is not measured; use one of {', '.join(measured)}")
+        if self.gate and (self.gate.min_list_length or 0) > self.recommend.k:
+            raise ValueError(
+                f"gate.min_list_length is {self.gate.min_list_length}, but lists have {self.recommend.k} items; "
+                "lower it, or raise recommend.k"
+            )
         for entry in self.compare.models:
             if entry.is_auto or (self.model.is_auto and "kind" not in entry.model_fields_set):
                 raise ValueError(
@@ -143,6 +163,11 @@ class Recipe(Section):
         """Whether the evaluation leaves out items of the user's train part."""
         filter_seen = self.evaluate.filter_seen
         return self.split.kind == "random" if filter_seen is None else filter_seen
+
+    @property
+    def metric(self) -> str:
+        """The main metric: that of ``[compare]``, or MAP at ``evaluate.k``."""
+        return self.compare.metric or main_metric(self.evaluate.k)
 
     def with_model(self, model: ModelSpec) -> "Recipe":
         """Return this recipe with another section ``[model]``; its text stays as it was written."""

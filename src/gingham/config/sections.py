@@ -13,7 +13,7 @@ from gingham.duration import duration, time_limit
 from gingham.errors import ConfigError
 from gingham.metrics import named
 from gingham.models import Recommender, model_class, panel_classes
-from gingham.section import Flag, Integer, Section, sentences
+from gingham.section import Flag, Integer, Number, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import FeatureSpec
 from gingham.validation import MAX_THREADS, check_integer, check_text, optional
@@ -192,6 +192,25 @@ class RecommendSpec(Section):
 
     k: Integer = Field(default=12, ge=1)
     filter_seen: Flag = False
+
+
+class GateSpec(Section):
+    """The recipe's ``[gate]``: what a new version must pass before it becomes the current one; no gate by default.
+
+    Attributes
+    ----------
+    metric : str, optional
+        The metric by which the new model must not be clearly worse than that of the current version, both evaluated on
+        the new test part and paired by user; by default the metric of `gingham compare`.
+    min_list_length : int, optional
+        A user is served if their list has at least so many items; ``recommend.k`` by default.
+    min_share_of_users : float
+        The share of users who must be served; 0.99 by default.
+    """
+
+    metric: str | None = None
+    min_list_length: Integer | None = Field(default=None, ge=1)
+    min_share_of_users: Number = Field(default=0.99, ge=0, le=1)
 
 
 class TuneSpec(ChangeableSection):

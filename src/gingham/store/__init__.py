@@ -11,12 +11,17 @@ from gingham.store.replacing import (
     require_replaceable,
     resolve,
 )
+from gingham.store.versions import TIME, VERSIONS, Versions, current_version, time_of
 
 __all__ = [
     "FORMAT",
     "MANIFEST",
+    "TIME",
+    "VERSIONS",
     "Artifact",
+    "Versions",
     "csr_arrays",
+    "current_version",
     "exists",
     "foreign_files",
     "kind",
@@ -30,6 +35,7 @@ __all__ = [
     "require_replaceable",
     "resolve",
     "temporary_folder",
+    "time_of",
     "write",
     "write_into",
 ]

@@ -131,7 +131,8 @@ def own_files(folder: Path) -> set[str]:
 
 
 def write_into(folder: Path, artifact: Artifact) -> None:
-    """Write the files of an artifact into an empty folder."""
+    """Write the files of an artifact into an empty folder, which is created if it is missing."""
+    folder.mkdir(exist_ok=True)
     arrays = {name: np.ascontiguousarray(array) for name, array in artifact.arrays.items()}
     save_file(arrays, folder / _ARRAYS)
     for name, table in artifact.tables.items():

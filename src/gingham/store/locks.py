@@ -97,7 +97,7 @@ def temporary_folder(
     while True:
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
         try:
-            handle = _locked(folder)
+            handle = lock_if_possible(folder)
         except (FileNotFoundError, BlockingIOError):
             continue  # another process took the new, empty folder for a leftover
         break
@@ -105,7 +105,7 @@ def temporary_folder(
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _close(handle)
+        release(handle)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def temporary_file(path: Path) -> Iterator[Path]:
         file = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         file.touch(exist_ok=False)
         try:
-            handle = _locked(file)
+            handle = lock_if_possible(file)
         except (FileNotFoundError, BlockingIOError):
             continue
         break
@@ -134,11 +134,11 @@ def temporary_file(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             file.unlink(missing_ok=True)
-        _close(handle)
+        release(handle)
 
 
-def _locked(path: Path) -> int | None:
-    """Lock what this process has just created; return None where there are no locks, and so no leftovers either."""
+def lock_if_possible(path: Path) -> int | None:
+    """Lock a file or folder as `lock` does; return None where there are no locks, and so no leftovers either."""
     try:
         return lock(path)
     except (FileNotFoundError, BlockingIOError):
@@ -147,7 +147,8 @@ def _locked(path: Path) -> int | None:
         return None
 
 
-def _close(handle: int | None) -> None:
+def release(handle: int | None) -> None:
+    """Release a lock, if there is one."""
     if handle is not None:
         os.close(handle)
 

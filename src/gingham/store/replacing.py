@@ -84,7 +84,7 @@ def replace_directory(path: Path, marker: str, own: OwnFiles = lambda _: ()) -> 
             raise ArtifactError(f"{path} cannot be created: {reason(error)}; choose another path.") from error
         try:
             yield folder
-            _sync_tree(folder)
+            sync_tree(folder)
             _keep_foreign(path, folder, own)
             _swap(folder, path)
             # What was put into the old folder in the last moment.
@@ -111,7 +111,7 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def require_replaceable(path: Path, marker: str) -> None:
@@ -152,7 +152,7 @@ def _keep_foreign(old: Path, new: Path, own: OwnFiles) -> None:
                 os.link(old / name, new / name, follow_symlinks=False)
             except OSError:  # the file system has no links
                 shutil.copy2(old / name, new / name, follow_symlinks=False)
-            _sync((new / name).parent)
+            sync((new / name).parent)
 
 
 def _tree(folder: Path) -> tuple[list[str], list[str]]:
@@ -200,16 +200,18 @@ def _swap(folder: Path, path: Path) -> None:
             _old(path).rename(path)
             raise
         _old(path).rename(folder)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync_tree(folder: Path) -> None:
+def sync_tree(folder: Path) -> None:
+    """Write a folder and everything in it to the disk."""
     for file in folder.rglob("*"):
-        _sync(file)
-    _sync(folder)
+        sync(file)
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Write a file, or the list of a folder's files, to the disk."""
     if os.name == "nt" and path.is_dir():
         return  # Windows has no handle to sync a folder by
     handle = os.open(path, os.O_RDONLY)

@@ -13,6 +13,7 @@ from gingham.config import ModelSpec, Recipe
 from gingham.models import EarlyStopping
 from gingham.tuning import Tuning, folder
 from gingham.tuning.trials import parameter_columns
+from gingham.versions import files
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def of_run(recipe: Recipe, run: pipeline.Run) -> Record:
     comparison = run.comparison
     spec = recipe.model if run.selection is None else run.selection.spec
     model, *baselines = _models(comparison, {pipeline.name_of(spec): spec})
-    choice = () if run.selection is None else (pipeline.SELECTION,)
-    names = (pipeline.RECIPE, pipeline.METRICS, pipeline.STEPS, *choice, pipeline.MODEL)
+    choice = () if run.selection is None else (files.SELECTION,)
+    names = (files.RECIPE, files.METRICS, files.STEPS, files.VERSION, *choice, files.MODEL)
     return Record(
         "run",
         "run",
