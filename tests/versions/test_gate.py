@@ -10,8 +10,8 @@ from gingham.dataset import Dataset
 from gingham.evaluation import differences
 from gingham.versions.gate import check_lists, check_metric
 
-RECIPE = gg.Recipe(
-    transactions={"path": "sales.csv", "user_id": "u", "item_id": "i", "timestamp": "day"}, evaluate={"k": 5}
+RECIPE = gg.Recipe.parse(
+    'transactions = { path = "s.csv", user_id = "u", item_id = "i", timestamp = "day" }\nevaluate = { k = 5 }'
 )
 GATE = GateSpec()
 
