@@ -10,7 +10,8 @@ from gingham import metrics, split
 from gingham.errors import ArtifactError, ConfigError, DataError, NotFittedError, ParameterError
 from gingham.loading import load
 from gingham.models import ALS, EASE, Blend, BuyAgain, GraphFilter, Popularity, Recommender, build_model
-from gingham.models.blend import _MOST_SCORES, _standardised
+from gingham.models.blend import _MOST_SCORES
+from gingham.models.standardised import standardised
 from gingham.ranking import TwoStage
 from gingham.synth import sample_dataset
 from tests.models.samples import noise, positives
@@ -85,7 +86,7 @@ def test_large_validation_data_are_sampled(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_scores_are_standardised_block_by_block() -> None:
     model = EASE(5).fit(sp.random(300, 12, 0.4, "csr", random_state=np.random.default_rng(0)))
-    scores = _standardised(model, np.arange(300, dtype=np.int32))
+    scores = standardised(model._scores(), np.arange(300, dtype=np.int32))
     np.testing.assert_allclose(scores.mean(axis=1), 0, atol=1e-6)
     np.testing.assert_allclose(scores.std(axis=1), 1, atol=1e-5)
 

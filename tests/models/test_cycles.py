@@ -8,7 +8,7 @@ import pytest
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.models import BuyAgain
-from gingham.models.cycles import repurchase_hazards, repurchase_rates
+from gingham.models.cycles import RepurchaseHazards, repurchase_rates
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2024-01-01", "us")
@@ -56,7 +56,7 @@ def table(rows: Interactions, smoothing: float = 50) -> dict[tuple[int, int], fl
 def test_hazards_agree_with_a_slow_count(seed: int) -> None:
     rows = shop(seed)
     hazards = rows.matrix()
-    hazards.data = repurchase_hazards(rows, rows.matrix())
+    hazards.data = RepurchaseHazards.of(rows).of_pairs(rows, rows.matrix())
     hazard_table, expected = table(rows), np.zeros(hazards.shape)
     for (user, item), pair_waits in waits(rows).items():
         expected[user, item] = hazard_table[item, min(pair_waits[-1] // 7, 26)]
@@ -66,9 +66,9 @@ def test_hazards_agree_with_a_slow_count(seed: int) -> None:
 
 def test_a_single_purchase_has_a_hazard_of_zero() -> None:
     rows = Interactions([0], [0], 1, 1, timestamp=np.array([START]))
-    assert repurchase_hazards(rows, rows.matrix()).tolist() == [0]
+    assert RepurchaseHazards.of(rows).of_pairs(rows, rows.matrix()).tolist() == [0]
     empty = rows.take(np.empty(0, int))
-    assert repurchase_hazards(empty, empty.matrix()).shape == (0,)
+    assert RepurchaseHazards.of(empty).of_pairs(empty, empty.matrix()).shape == (0,)
 
 
 def test_cycle_ranks_items_that_are_due_first() -> None:

@@ -96,7 +96,7 @@ def test_training_a_cold_user_changes_only_the_users_own_row() -> None:
     items = Side.of_parts([(rng.normal(size=(18, 6)).astype(np.float32), np.ones(18, np.float32))], None)
     baskets = sp.random(2, 18, 0.3, "csr", np.float32, rng)
     options = {"pool": baskets.indices, "loss": losses.LOSSES["warp"], "seed": 0, "n_threads": 1}
-    fold_in(train_user, items, rng.normal(size=(2, 6)).astype(np.float32), baskets, None, **options)
+    fold_in(train_user, items.fixed_copy(), rng.normal(size=(2, 6)).astype(np.float32), baskets, None, **options)
     assert len(sides) == 2
     for user_before, items_before, user, items_after in sides:
         np.testing.assert_array_equal(items_after, items_before)

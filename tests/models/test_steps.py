@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from gingham.dataset import Dataset, Ids, Interactions
 from gingham.errors import DataError
-from gingham.models.steps import ordered_history, steps_of
+from gingham.models.steps import steps_of
 
 
 def shop(**columns: Any) -> Dataset:
@@ -69,9 +69,3 @@ def test_no_interactions_have_no_steps() -> None:
     empty = Interactions([], [], 2, 3, timestamp=np.empty(0, "datetime64[us]"))
     steps = steps_of(shop(timestamp=TIMES).with_interactions(empty), "Model", by_day=True)
     assert len(steps.user) == len(steps.age()) == len(steps.starts()) == 0
-
-
-def test_the_last_item_of_a_basket_has_weight_one() -> None:
-    baskets = [np.array([2, 0, 2], np.int32), np.array([], np.int32), np.array([1], np.int32)]
-    expected = [[0.5, 0, 1.25], [0, 0, 0], [0, 1, 0]]
-    np.testing.assert_array_equal(ordered_history(baskets, 0.5, 3).toarray(), expected)

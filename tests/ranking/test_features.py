@@ -10,7 +10,7 @@ import gingham as gg
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.candidates import Candidates
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
-from gingham.ranking.pairs import Pairs
+from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales
 from gingham.ranking.snapshot import Snapshot, times
 from gingham.ranking.suggestions import Suggestions, source_names
@@ -47,7 +47,8 @@ def models(snapshot: Snapshot) -> list[gg.Popularity | gg.NextBasket]:
 @pytest.fixture(scope="module")
 def pairs(snapshot: Snapshot, models: Any) -> Pairs:
     users = np.array([7, 3, 55, 12, 3, 40], np.int32)  # 55 comes later; 3 is there twice
-    return Candidates(models, [5, 6], snapshot).pairs(users)
+    scores = [model._scores() for model in models]
+    return Candidates(scores, [5, 6], History(snapshot), snapshot.sold).pairs(users)
 
 
 def column(group: Any, name: str, pairs: Pairs) -> list[float]:
@@ -78,9 +79,8 @@ def test_items_that_were_never_sold_are_not_candidates(dataset: gg.Dataset) -> N
     early = Snapshot.before(dataset, np.datetime64("2024-01-03", "us"), WEEK)
     unsold = ~early.sold
     assert unsold.any()
-    pairs = Candidates([gg.Popularity().fit(early.dataset)], [dataset.n_items], early).pairs(
-        np.arange(9, dtype=np.int32)
-    )
+    scores = [gg.Popularity().fit(early.dataset)._scores()]
+    pairs = Candidates(scores, [dataset.n_items], History(early), early.sold).pairs(np.arange(9, dtype=np.int32))
     assert not unsold[pairs.items].any()
     assert len(pairs) == 9 * early.sold.sum()
 
@@ -198,7 +198,7 @@ def test_items_that_are_bought_together(snapshot: Snapshot, pairs: Pairs, rows: 
 
 
 def test_scores_and_ranks_of_the_models(snapshot: Snapshot, pairs: Pairs, models: Any) -> None:
-    group = Suggestions(models, [model._scores() for model in models])
+    group = Suggestions(source_names(models), [model._scores() for model in models])
     ids = [snapshot.dataset.user_ids.values[int(user)] for user in pairs.user]
     for model in models:
         scores = model.predict(ids, snapshot.dataset.item_ids.ids(pairs.items))

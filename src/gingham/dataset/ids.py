@@ -125,6 +125,10 @@ class Ids:
         UnknownIdError
             If `strict`, and some ids are not among these.
         """
+        return [index[index >= 0] for index in self.places(lists, name, strict)]
+
+    def places(self, lists: Iterable[IdList], name: str, strict: bool = False) -> list[Indices]:
+        """Return the index of each id of several lists, as `matches` does; -1 for an id that is not among these."""
         check_bool("strict", strict)
         series = [id_series(ids) for ids in check_list("lists", lists, "lists of ids")]
         places = [self._find(ids) for ids in series]
@@ -135,7 +139,7 @@ class Ids:
             if strict:
                 raise UnknownIdError(f"{sentence}.")
             _log.warning("Ignored %s.", sentence)
-        return [index[index >= 0] for index in places]
+        return places
 
     def _unknown(self, ids: list[Any], what: str, where: str = "") -> str:
         """Return the number of unknown ids, some of them, and what the known ones are."""

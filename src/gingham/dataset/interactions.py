@@ -202,7 +202,7 @@ class Interactions:
         pairs = entries.row[others].astype(np.int64) * self.n_items + entries.col[others]
         return self.take(~np.isin(self.pairs(), pairs))
 
-    def decayed(self, decay: timedelta | float) -> "Interactions":
+    def decayed(self, decay: timedelta | float, now: np.datetime64 | None = None) -> "Interactions":
         """Weight each transaction by its age; without timestamps, all keep their values.
 
         Parameters
@@ -210,6 +210,8 @@ class Interactions:
         decay : timedelta or float
             A half-life: a transaction that is older than the last one by this time has half the weight. Or a power: a
             transaction that is d days older has the weight ``(1 + d) ** -decay``.
+        now : datetime64, optional
+            The time from which ages are counted instead: at least that of the last transaction.
         """
         if isinstance(decay, timedelta):
             if decay <= timedelta(0):
@@ -218,7 +220,7 @@ class Interactions:
             check_number("decay", decay, least=0)
         if not self.has_times or self.timestamp is None or not len(self):
             return self
-        age = self.timestamp.max() - self.timestamp
+        age = (self.timestamp.max() if now is None else now) - self.timestamp
         if isinstance(decay, timedelta):
             weight = 0.5 ** (age / np.timedelta64(decay))
         else:

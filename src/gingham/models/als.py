@@ -22,11 +22,10 @@ from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import ProgressFunction, restored_history
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Penalties
-from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.priors import Prior, PriorState, evidence_of, sides_of, split_features
 from gingham.models.side import Side
 from gingham.randomness import RandomState, generator
-from gingham.scores import ColdScores, Scores, SharedScores
+from gingham.scores import ColdScores, Scores
 from gingham.validation import MAX_COMPONENTS, Check, check_bool, check_integer, check_number, optional
 
 # The standard deviation of the items' initial embeddings, times the square root of their size.
@@ -329,7 +328,7 @@ class ALS(EpochModel[ALSState, Halves]):
         """Return dot products, and best sellers for users without a history and features, whose embeddings are zero."""
         return ColdScores(
             super()._scores_of(users),
-            lambda: SharedScores(rank_scores(item_totals(self.training_data_.matrix))),
+            lambda: self._serving.best_sellers,
             lambda chosen: np.equal(users.rows_of(chosen)[:, : users.n_components].any(axis=1), False),
         )
 
@@ -355,9 +354,7 @@ class ALS(EpochModel[ALSState, Halves]):
         repeats = self._state.repeats
         uses_values = self._uses_values(repeats and sample_weight is None)
         positives = _positives(interactions, entry_weights(interactions, sample_weight, uses_values))
-        items, weight = self._state.items, self._state.unobserved_weight
-        size, axes = items.n_components, Axes.of(items.rows().copy(), items.n_components, n_threads)
-        assert axes is not None  # a fitted model is finite
+        axes, weight, size = self._serving.axes, self._state.unobserved_weight, self._state.items.n_components
         users = Side.zeros(interactions.shape[0], None, size)
         users.embeddings[:] = shared
         _native.als_rotate(rows=users.state, axes=axes.rotation, num_threads=n_threads)

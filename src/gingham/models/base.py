@@ -12,6 +12,7 @@ from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
+from gingham.models.cold_start import ColdStart
 from gingham.models.explanation import ExplainedModel
 from gingham.models.training_data import Data
 from gingham.rules import Rules, Shop, ranker
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(ExplainedModel):
+class Recommender(ExplainedModel, ColdStart):
     """Base class of all models.
 
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to
     all users of its training data, and recommends all items of it, including those without interactions.
 
-    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned`` and ``_relearn``.
+    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned`` and ``_relearn``; with
+    ``_cold_scores``, it also recommends to users outside its training data.
 
     Attributes
     ----------

@@ -1,6 +1,6 @@
 """BasketRegression: a ridge regression from a user's history to their next basket, in closed form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -13,11 +13,12 @@ from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, Values, require, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.models.basket_examples import Examples, unit_rows
-from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.baskets import BasketModel
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts
 from gingham.models.one_pass import OnePassModel
 from gingham.models.ridge import Ridge
-from gingham.models.steps import Steps, decayed, ordered_history, steps_of
+from gingham.models.steps import Steps, decayed, steps_of
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import DenseScores
 from gingham.store import csr_arrays
@@ -131,15 +132,14 @@ class BasketRegression(BasketModel, OnePassModel):
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
         steps = steps_of(interactions, "BasketRegression", by_day=True)
         in_days = steps.day is not None
-        decay = _daily("half_life", self.half_life) if in_days else float(self.step_decay)
+        decay = self._decay(in_days)
         training_decay = _daily("training_half_life", self.training_half_life) if in_days else 1.0
         n_users, n_items = training_data.matrix.shape
         examples = Examples.of(steps, decay, training_decay, n_items)
         n_of_users = np.bincount(training_data.matrix.indices, minlength=n_items)
         items = np.sort(np.argsort(-n_of_users, kind="stable")[: self.max_items]).astype(np.int32)
         ridge = Ridge.fit(examples, items, float(self.l2), int(self.n_neighbours), n_threads)
-        weights = decayed(decay, steps.age())
-        history = unit_rows(sp.csr_matrix((weights, (steps.user, steps.item)), shape=(n_users, n_items)))
+        history = _unit_history(steps, decay, (n_users, n_items))
         self._history, self._ridge, self._shared, self._in_days = history, ridge, _sales(steps, n_items), in_days
 
     def _scores(self) -> DenseScores:
@@ -148,12 +148,13 @@ class BasketRegression(BasketModel, OnePassModel):
     def _scores_of(self, history: sp.csr_matrix) -> DenseScores:
         return DenseScores(lambda users: self._ridge.predict(history[users]) + self._shared, self.n_items)
 
-    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> DenseScores:  # noqa: ARG002
-        if self._in_days:
-            history = basket_matrix(baskets, self.n_items)
-        else:
-            history = ordered_history(baskets, float(self.step_decay), self.n_items)
-        return self._scores_of(unit_rows(history))
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:  # noqa: ARG002
+        history = _unit_history(users.steps(by_day=True), self._decay(self._in_days), users.matrix.shape)
+        return self._scores_of(history)
+
+    def _decay(self, in_days: bool) -> float:
+        """Return the weight of a day or a basket in the history, relative to the next one."""
+        return _daily("half_life", self.half_life) if in_days else float(self.step_decay)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         of_history = history_parts(self._history[users], items, self._ridge.weights_between)
@@ -180,6 +181,11 @@ class BasketRegression(BasketModel, OnePassModel):
         self._ridge = Ridge(items, weights, others)
         self._shared = stored_array(arrays, "shared", "float32", (n_items,), least=0, most=1)
         self._in_days = _StoredRegression.read(state).in_days
+
+
+def _unit_history(steps: Steps, decay: float, shape: tuple[int, int]) -> sp.csr_matrix:
+    """Return the decayed histories, scaled to unit L2 norm."""
+    return unit_rows(sp.csr_matrix((decayed(decay, steps.age()), (steps.user, steps.item)), shape=shape))
 
 
 def _daily(name: str, half_life: str | None) -> float:

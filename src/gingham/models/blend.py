@@ -13,16 +13,17 @@ from gingham.dataset import Dataset
 from gingham.errors import ConfigError, DataError, ParameterError
 from gingham.metrics import named
 from gingham.models.base import Callback, Recommender
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.ease import EASE
 from gingham.models.graph_filter import GraphFilter
 from gingham.models.greedy_weights import greedy_weights
 from gingham.models.neighbours import ItemKNN
 from gingham.models.parametrized import to_json
-from gingham.models.registry import build_model, kinds
+from gingham.models.registry import models_of_recipe
 from gingham.models.standardised import moments, standardised
 from gingham.models.training_data import Data, TrainingData
-from gingham.scores import DenseScores
+from gingham.scores import DenseScores, Scores
 from gingham.section import sentences
 from gingham.split import SplitSpec, random
 from gingham.validation import Check, check_bool, check_fit_arguments, check_number, error_prefix, shown
@@ -182,7 +183,7 @@ class Blend(Recommender):
         """
         built = dict(params)
         if built.get("models") is not None:
-            built["models"] = _models_of_recipe(built["models"], f"{section}.models")
+            built["models"] = models_of_recipe(built["models"], f"{section}.models")
         if built.get("validation") is not None:
             try:
                 built["validation"] = SplitSpec.model_validate(built["validation"])
@@ -289,32 +290,44 @@ class Blend(Recommender):
         most = max(1, _MOST_SCORES // (len(models) * max(test.shape[1], 1)))
         if len(users) > most:
             users = np.sort(np.random.default_rng(0).choice(users, most, replace=False))
-        layers = [standardised(model, users) for model in models]
+        layers = [standardised(model._scores(), users) for model in models]
         seen_of_users = seen[users] if self.filter_seen else None
         return greedy_weights(layers, test[users], seen_of_users, self.metric, n_threads)
 
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def _scores(self) -> DenseScores:
-        return DenseScores(self._score_users, self.n_items)
+        return self._sum_of([model._scores() for model in self.models_])
+
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:
+        return self._sum_of([model._cold_scores(users, n_threads) for model in self.models_])
+
+    @property
+    def _uses_features(self) -> bool:
+        return any(model._uses_features for model in self.models_)
+
+    def _sum_of(self, scores: Sequence[Scores]) -> DenseScores:
+        """Return the weighted sum of the models' standardised scores."""
+
+        def function(users: Indices) -> Floats:
+            total = np.zeros((len(users), self.n_items), np.float32)
+            for of_model, weight in zip(scores, self.weights_, strict=True):
+                if weight:
+                    total += np.float32(weight) * standardised(of_model, users)
+            return total
+
+        return DenseScores(function, self.n_items)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         parts, start = list[Part](), np.zeros(len(users))
         distinct, place = np.unique(users, return_inverse=True)
         for model, weight in zip(self.models_, self.weights_, strict=True):
             if weight:
-                mean, deviation = moments(model, distinct)
+                mean, deviation = moments(model._scores(), distinct)
                 scale = weight / deviation[place]
                 parts += [part.scaled(scale) for part in model._contributions(users, items)]
                 start -= scale * mean[place]
         return [*parts, Part.of_all(Cause.BASE, start)]
-
-    def _score_users(self, users: Indices) -> Floats:
-        total = np.zeros((len(users), self.n_items), np.float32)
-        for model, weight in zip(self.models_, self.weights_, strict=True):
-            if weight:
-                total += np.float32(weight) * standardised(model, users)
-        return total
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
@@ -384,17 +397,3 @@ def _scaled(weights: Sequence[float]) -> list[float]:
 
 def _described(model: Recommender) -> dict[str, Any]:
     return {"kind": type(model).__name__, "params": model._stored_params()}
-
-
-def _models_of_recipe(tables: Any, section: str) -> list[Recommender]:
-    """Build the models of a recipe's ``[[model.models]]``."""
-    if not isinstance(tables, list):
-        raise ConfigError(f"{section} must be a list of tables [[{section}]], not {tables!r}.")
-    models = []
-    for number, table in enumerate(tables):
-        where = f"{section}.{number}"
-        if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
-            raise ConfigError(f"Section [{where}] must be a table with a kind, one of {', '.join(map(repr, kinds()))}.")
-        params = {name: value for name, value in table.items() if name != "kind"}
-        models.append(build_model(table["kind"], params, where))
-    return models

@@ -1,9 +1,15 @@
 """Repurchase: how likely users buy an item again, overall and by the time since their last purchase."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Bools, Doubles, Floats, Longs
+from gingham.checked import stored_array
 from gingham.dataset import Interactions
 
 # Waiting times are counted in weeks; the last week stands for half a year and more.
@@ -14,38 +20,68 @@ _HAZARD_SMOOTHING = 50.0
 _RATE_SMOOTHING = 20.0
 
 
-def repurchase_hazards(rows: Interactions, purchases: sp.csr_matrix) -> Floats:
-    """Estimate for each user and each item they bought how likely they buy it again within the next week.
+@dataclass(frozen=True, eq=False)
+class RepurchaseHazards:
+    """How likely users buy an item again within the next week, by the weeks since they bought it last.
 
     The estimate is a hazard from a life table [1]_: among users who have waited as many weeks since their last purchase
     of the item, the share who bought it again within a week. Users who still wait are censored. The hazards of an item
     are smoothed by those of all items, multiplied by the item's number of repurchases relative to the expected number.
 
-    Parameters
+    Attributes
     ----------
-    rows : Interactions
-        Interactions with timestamps.
-    purchases : csr_matrix, shape (n_users, n_items)
-        The matrix of the same interactions, columns ascending.
-
-    Returns
-    -------
-    float32 array, shape (purchases.nnz,)
-        The hazard of each entry; zero if none of its interactions is above zero.
+    table : float64 array, shape (n_items, 27)
+        The hazard of each item in each week of waiting.
 
     References
     ----------
     .. [1] Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA, 1958.
     """
-    pair, wait, repeated = _waiting_times(rows)
-    item, week = pair % rows.n_items, np.minimum((wait - repeated) // _DAYS, _WEEKS - 1)
-    table = _life_table(item, week, repeated, rows.n_items)
-    # The pairs that still wait are the entries of `purchases` in the same order, except for those never bought.
-    users = np.repeat(np.arange(rows.n_users, dtype=np.int64), np.diff(purchases.indptr))
-    hazards = np.zeros(purchases.nnz, np.float32)
-    is_waiting = np.isin(users * rows.n_items + purchases.indices, pair[~repeated], assume_unique=True)
-    hazards[is_waiting] = table[item[~repeated], week[~repeated]]
-    return hazards
+
+    table: Doubles
+
+    @classmethod
+    def of(cls, rows: Interactions) -> "RepurchaseHazards":
+        """Estimate the hazards from interactions with timestamps."""
+        pair, wait, repeated = _waiting_times(rows)
+        return cls(_life_table(pair % rows.n_items, _weeks(wait, repeated), repeated, rows.n_items))
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, npt.NDArray[Any]], n_items: int) -> "RepurchaseHazards | None":
+        """Return the hazards of an artifact; None if it has none."""
+        if "hazards" not in arrays:
+            return None
+        return cls(stored_array(arrays, "hazards", "float64", (n_items, _WEEKS), least=0))
+
+    def of_pairs(self, rows: Interactions, purchases: sp.csr_matrix, now: np.datetime64 | None = None) -> Floats:
+        """Return the hazard of each user and item.
+
+        Parameters
+        ----------
+        rows : Interactions
+            Interactions with timestamps.
+        purchases : csr_matrix, shape (n_users, n_items)
+            The matrix of the same interactions, columns ascending.
+        now : datetime64, optional
+            The time until which users have waited: by default that of the last interaction.
+
+        Returns
+        -------
+        float32 array, shape (purchases.nnz,)
+            The hazard of each entry; zero if none of its interactions is above zero.
+        """
+        pair, wait, repeated = _waiting_times(rows, now)
+        item, week = pair % rows.n_items, _weeks(wait, repeated)
+        # The pairs that still wait are the entries of `purchases` in the same order, except for those never bought.
+        users = np.repeat(np.arange(rows.n_users, dtype=np.int64), np.diff(purchases.indptr))
+        hazards = np.zeros(purchases.nnz, np.float32)
+        is_waiting = np.isin(users * rows.n_items + purchases.indices, pair[~repeated], assume_unique=True)
+        hazards[is_waiting] = self.table[item[~repeated], week[~repeated]]
+        return hazards
+
+
+def _weeks(wait: Longs, repeated: Bools) -> Longs:
+    return np.minimum((wait - repeated) // _DAYS, _WEEKS - 1)
 
 
 def repurchase_rates(rows: Interactions) -> Doubles:
@@ -69,7 +105,7 @@ def repurchase_rates(rows: Interactions) -> Doubles:
     return rates
 
 
-def _waiting_times(rows: Interactions) -> tuple[Longs, Longs, Bools]:
+def _waiting_times(rows: Interactions, now: np.datetime64 | None = None) -> tuple[Longs, Longs, Bools]:
     """Compute the days between consecutive purchase days of each pair of user and item, and since the last one.
 
     Returns
@@ -77,15 +113,17 @@ def _waiting_times(rows: Interactions) -> tuple[Longs, Longs, Bools]:
     pair : int64 array
         The pair as a number (user * n_items + item), ascending; one element for each day on which the user bought it.
     wait : int64 array
-        The days until the next purchase, or until the day after the last of all transactions.
+        The days until the next purchase, or until the day after the last of all transactions (or after `now`).
     repeated : bool array
         Whether the wait ended with a purchase.
     """
     assert rows.timestamp is not None
     bought = rows.value > 0
     day = rows.timestamp[bought].astype("datetime64[D]").astype(np.int64)
-    day -= day.min(initial=0)
-    end = int(day.max(initial=0)) + 1
+    start = int(day.min(initial=0))
+    last = day.max(initial=0) if now is None else now.astype("datetime64[D]").astype(np.int64)
+    day -= start
+    end = int(last) - start + 1
     # np.unique would hash the numbers, which takes ten times as long as sorting them.
     keys = np.sort(rows.pairs()[bought] * end + day)
     pair, day = np.divmod(keys[np.diff(keys, prepend=-1) > 0], end)

@@ -1,7 +1,7 @@
 """Models of embeddings: representations, scores, similar items, and how they are stored."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -17,9 +17,12 @@ from gingham.dataset import Ids
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.attribution import Attribution, Components, Projection, embedding_parts
-from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.baskets import BasketModel
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.epochs import EmbeddingState, StoredEpoch
+from gingham.models.priors import evidence_share
+from gingham.models.serving import Serving, unit_rows
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, Scores, frame, rank
@@ -33,12 +36,20 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
     _state: StateT
-    # The weight of features in a representation; a parameter of models that offer it.
+    _prepared: Serving | None = None
+    # The weight of the features of a user or an item; a parameter of models that offer it.
     prior: float | None = None
 
     def _adopt(self, training_data: TrainingData, state: StateT) -> None:
         """Use new training data and parameters."""
-        self._training_data, self._state = training_data, state
+        self._training_data, self._state, self._prepared = training_data, state, None
+
+    @property
+    def _serving(self) -> Serving:
+        """What requests need of the parameters as they are now."""
+        if self._prepared is None or not self._prepared.is_of(self._state):
+            self._prepared = Serving(self._state, self.training_data_)
+        return self._prepared
 
     @property
     def _fitted_state(self) -> StateT:
@@ -113,7 +124,7 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
 
     def _scores_of(self, users: Side) -> Scores:
         """Return the scores of all items for users: those of the training data, or cold ones."""
-        return RepresentationScores(users.rows_of, self._state.items.rows(), users.n_components)
+        return RepresentationScores(users.rows_of, self._serving.item_rows, users.n_components)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         state, data = self._state, self.training_data_
@@ -195,10 +206,24 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     ) -> Floats:
         """Return one embedding per row of interactions, given the sum of the embeddings of shared features."""
 
-    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> Scores:
-        embeddings = self.fold_in(basket_matrix(baskets, self.n_items), num_threads=n_threads)
-        users = Side.of_parts([(embeddings, np.zeros(len(baskets), np.float32))], None)
-        return self._scores_of(users)
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> Scores:
+        return self._scores_of(Side.of_parts([self._cold_representations(users, n_threads)], None))
+
+    def _cold_representations(self, users: ColdUsers, n_threads: int) -> tuple[Floats, Floats]:
+        """Return embeddings and biases of users outside the training data."""
+        size = self._state.items.n_components
+        shared, biases = np.zeros((users.n_users, size), np.float32), np.zeros(users.n_users, np.float32)
+        if users.features is not None:
+            shared, biases = self.user_representations(users.features)
+        if self.prior is None or users.features is None or not self._serving.users_share_features:
+            return self._fold_in(users.entries, shared, None, n_threads), biases
+        own = self._fold_in(users.entries, np.zeros_like(shared), None, n_threads)
+        share = evidence_share(users.matrix, float(self.prior))[:, None]
+        return np.asarray(share * own + (1 - share) * shared, np.float32), biases
+
+    @property
+    def _uses_features(self) -> bool:
+        return self._state.users.features is not None
 
     def similar_items(self, item_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the items with the most similar embeddings.
@@ -242,10 +267,7 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
         """Rank entities by their similarity to entities of the same side; the columns are user and item."""
         index = ids.index(chosen, what)
         check_k(k, len(ids) - 1, f"other {what}s")
-        rows = side.rows_of(np.arange(len(ids), dtype=np.int32))
-        norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
-        rows /= np.maximum(norms, np.finfo(np.float32).tiny)
-        rows[:, side.n_components] = 0
+        rows = unit_rows(side)
         itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
         scores = RepresentationScores(lambda entities: rows[entities], rows, side.n_components)
         return frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)

@@ -36,7 +36,7 @@ def fold_in(
     train_user : callable
         Trains one user.
     items : Side
-        The items' parameters, which stay fixed.
+        The items' parameters, which adagrad does not change: see `Side.fixed`.
     shared : float32 array, shape (n, n_components)
         The sum of the embeddings of the features that each user has.
     interactions : csr_matrix of float32, shape (n, n_items)
@@ -55,7 +55,6 @@ def fold_in(
     float32 array, shape (n, n_components)
     """
     size = items.n_components
-    fixed = items.fixed_copy()
 
     def embedding(user: int) -> Floats:
         entries = slice(interactions.indptr[user], interactions.indptr[user + 1])
@@ -66,7 +65,7 @@ def fold_in(
         features = (side.features, None)
         pairs = TrainingPairs.of_observations(observations, row, features, own_weights, loss, seed)
         if len(pairs):
-            train_user(replace(pairs, pool=pool), side, fixed)
+            train_user(replace(pairs, pool=pool), side, items)
         return side.rows()[0, :size]
 
     out = np.empty((interactions.shape[0], size), np.float32)

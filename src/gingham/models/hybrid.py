@@ -368,7 +368,7 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
 
         return fold_in(
             train_user,
-            self._state.items,
+            self._serving.fixed_items,
             shared,
             interactions,
             entry_weights(interactions, sample_weight, bool(self.weighted)),

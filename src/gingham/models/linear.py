@@ -9,6 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham.arrays import Doubles, Floats, Indices
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts, with_rest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
@@ -52,13 +53,19 @@ class LinearModel(OnePassModel):
         self._popularity = rank_scores(np.bincount(history.indices, minlength=history.shape[1]))
 
     def _scores(self) -> DenseScores:
-        return DenseScores(self._score_users, self.n_items)
+        return self._scores_of(self._history)
 
-    def _score_users(self, users: Indices) -> Floats:
-        history = self._history[users]
-        scores = self._score(history)
-        scores[np.diff(history.indptr) == 0] = self._popularity
-        return scores
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:  # noqa: ARG002
+        return self._scores_of(binary_history(users.matrix))
+
+    def _scores_of(self, histories: sp.csr_matrix) -> DenseScores:
+        def function(users: Indices) -> Floats:
+            history = histories[users]
+            scores = self._score(history)
+            scores[np.diff(history.indptr) == 0] = self._popularity
+            return scores
+
+        return DenseScores(function, self.n_items)
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         self._set_history(binary_history(self.training_data_.matrix))

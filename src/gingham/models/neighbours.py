@@ -12,6 +12,7 @@ from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.extras import extra
 from gingham.forks import threads_lost
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
@@ -154,12 +155,18 @@ class ItemKNN(OnePassModel):
         self._fallback = rank_scores(item_totals(counts)) - np.float32(1)
 
     def _scores(self) -> SharedScores:
-        return SharedScores(self._fallback, self._neighbour_scores, _BLOCK_SIZE)
+        return self._scores_of(self._counts)
 
-    def _neighbour_scores(self, users: Indices) -> sp.csr_matrix:
-        scores: sp.csr_matrix = self._counts[users] @ self._near
-        scores.sort_indices()
-        return scores
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
+        return self._scores_of(users.purchases(check_optional_duration("half_life", self.half_life)))
+
+    def _scores_of(self, counts: sp.csr_matrix) -> SharedScores:
+        def own(users: Indices) -> sp.csr_matrix:
+            scores: sp.csr_matrix = counts[users] @ self._near
+            scores.sort_indices()
+            return scores
+
+        return SharedScores(self._fallback, own, _BLOCK_SIZE)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         parts = history_parts(self._counts[users], items, partial(entries_of, self._near))

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import Field
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Doubles, Floats, Indices
 from gingham.checked import LARGEST, Values, stored_array, stored_csr
 from gingham.dataset import Dataset
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, divided, entries_of
 from gingham.models.cycles import repurchase_rates
 from gingham.models.neighbours import normalised, top_products
@@ -112,6 +113,9 @@ class NextBasket(OnePassModel):
     _shared: Floats
     _near: sp.csr_matrix | None
     _alpha: float
+    _loyalty: Doubles | None
+    # The habits of each user as columns of unit length, in which the neighbours of cold users are found.
+    _unit_habits: sp.csr_matrix | None
 
     def __init__(
         self,
@@ -134,36 +138,52 @@ class NextBasket(OnePassModel):
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
         half_life = check_optional_duration("half_life", self.half_life)
         sales_half_life = check_optional_duration("sales_half_life", self.sales_half_life)
-        habits = self._loyal(training_data.purchases(interactions, half_life), interactions)
+        habits = training_data.purchases(interactions, half_life)
+        loyalty = self._loyal(habits, interactions)
+        habits = _weighted(habits, loyalty)
         recent = training_data.purchases(
             interactions, sales_half_life if self.sales_decay is None else self.sales_decay
         )
-        near = _neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
+        near = _other_neighbours(habits, self.n_neighbours, n_threads) if self.n_neighbours else None
         sales = item_totals(recent)
         self._shared = (self.smoothing * sales / max(sales.sum(), np.finfo(float).tiny)).astype(np.float32)
-        self._habits, self._near, self._alpha = habits, near, float(self.alpha)
+        self._set(habits, near, float(self.alpha), loyalty)
 
-    def _loyal(self, habits: sp.csr_matrix, data: Data) -> sp.csr_matrix:
-        """Weight habits by a power of the repurchase rates of their items."""
+    def _set(self, habits: sp.csr_matrix, near: sp.csr_matrix | None, alpha: float, loyalty: Doubles | None) -> None:
+        self._habits, self._near, self._alpha, self._loyalty = habits, near, alpha, loyalty
+        self._unit_habits = None if near is None else _unit(habits).T.tocsr()
+
+    def _loyal(self, habits: sp.csr_matrix, data: Data) -> Doubles | None:
+        """Return the factor of the habits of each item: a power of its repurchase rate, scaled; None if all are 1."""
         if not self.loyalty or not isinstance(data, Dataset) or data.interactions.timestamp is None:
-            return habits
-        weighted = habits.data * repurchase_rates(data.interactions)[habits.indices] ** self.loyalty
-        total = weighted.sum()
+            return None
+        factors = repurchase_rates(data.interactions) ** self.loyalty
+        total = factors[habits.indices] @ habits.data.astype(np.float64)
         # The total is zero if no item was bought again: then all items have the same rate.
-        if total > 0:
-            habits.data = (weighted * (habits.data.sum(dtype=np.float64) / total)).astype(np.float32)
-        return habits
+        return factors * (habits.data.sum(dtype=np.float64) / total) if total > 0 else None
 
     def _scores(self) -> SharedScores:
-        return SharedScores(self._shared, self._own, _BLOCK_SIZE)
+        return self._scores_of(self._habits, self._near)
 
-    def _own(self, users: Indices) -> sp.csr_matrix:
-        habits: sp.csr_matrix = self._habits[users]
-        if self._near is not None:
-            habits = self._alpha * habits + (1 - self._alpha) * (self._near[users] @ self._habits)
-            habits.sort_indices()
-        scores = habits.data + self._shared[habits.indices]
-        return sp.csr_matrix((scores.astype(np.float32), habits.indices, habits.indptr), shape=habits.shape)
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:
+        habits = _weighted(users.purchases(check_optional_duration("half_life", self.half_life)), self._loyalty)
+        near = None
+        if self._unit_habits is not None:
+            near = _neighbours(_unit(habits), self._unit_habits, max(self.n_neighbours, 1), n_threads)
+        return self._scores_of(habits, near)
+
+    def _scores_of(self, own_habits: sp.csr_matrix, near: sp.csr_matrix | None) -> SharedScores:
+        """Return the scores of users with these habits, and with these users of the training data as neighbours."""
+
+        def own(users: Indices) -> sp.csr_matrix:
+            habits: sp.csr_matrix = own_habits[users]
+            if near is not None:
+                habits = self._alpha * habits + (1 - self._alpha) * (near[users] @ self._habits)
+                habits.sort_indices()
+            scores = habits.data + self._shared[habits.indices]
+            return sp.csr_matrix((scores.astype(np.float32), habits.indices, habits.indptr), shape=habits.shape)
+
+        return SharedScores(self._shared, own, _BLOCK_SIZE)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         own = entries_of(self._habits, users, items)
@@ -179,27 +199,54 @@ class NextBasket(OnePassModel):
         arrays = {"habits": self._habits.data, "shared": self._shared}
         if self._near is not None:
             arrays |= csr_arrays("near", self._near)
-        return {"alpha": self._alpha}, arrays
+        return {"alpha": self._alpha}, arrays if self._loyalty is None else arrays | {"loyalty": self._loyalty}
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         matrix = self.training_data_.matrix
-        habits = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0, most=LARGEST)
-        self._habits = sp.csr_matrix((habits, matrix.indices, matrix.indptr), shape=matrix.shape)
+        data = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0, most=LARGEST)
+        habits = sp.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
         self._shared = stored_array(arrays, "shared", "float32", (self.n_items,), least=0, most=LARGEST)
-        self._alpha, self._near = _StoredWeight.read(state).alpha, None
+        near, loyalty = None, None
         if "near.data" in arrays:
-            self._near = stored_csr(arrays, "near", (self.n_users, self.n_users), least=0, most=1)
+            near = stored_csr(arrays, "near", (self.n_users, self.n_users), least=0, most=1)
+        if "loyalty" in arrays:
+            loyalty = stored_array(arrays, "loyalty", "float64", (self.n_items,), least=0, most=LARGEST)
+        self._set(habits, near, _StoredWeight.read(state).alpha, loyalty)
 
 
-def _neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
-    """Return the users with the most similar habits, as rows whose values sum to one."""
+def _weighted(habits: sp.csr_matrix, factors: Doubles | None) -> sp.csr_matrix:
+    """Multiply the habits of each item by a factor."""
+    if factors is None:
+        return habits
+    data = (habits.data * factors[habits.indices]).astype(np.float32)
+    return sp.csr_matrix((data, habits.indices, habits.indptr), shape=habits.shape)
+
+
+def _unit(habits: sp.csr_matrix) -> sp.csr_matrix:
+    """Scale the habits of each user to unit length."""
     rows = np.repeat(np.arange(habits.shape[0]), np.diff(habits.indptr))
-    unit = habits.copy()
-    unit.data = normalised(habits.data, rows, habits.shape[0])
+    data = normalised(habits.data, rows, habits.shape[0])
+    return sp.csr_matrix((data, habits.indices, habits.indptr), shape=habits.shape)
+
+
+def _other_neighbours(habits: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
+    """Return the other users with the most similar habits, as rows whose values sum to one."""
+    unit = _unit(habits)
     # One more than needed, because every user is their own nearest neighbour.
     near = top_products(unit, unit.T.tocsr(), n_neighbours + 1, n_threads)
     near.data = (near.indices != np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))).astype(np.float32)
     near.eliminate_zeros()
+    return _mean_rows(near)
+
+
+def _neighbours(unit: sp.csr_matrix, others: sp.csr_matrix, n_neighbours: int, n_threads: int) -> sp.csr_matrix:
+    """Return the users (columns of `others`) with the most similar habits, as rows whose values sum to one."""
+    near = top_products(unit, others, n_neighbours, n_threads)
+    near.data = np.ones(near.nnz, np.float32)
+    return _mean_rows(near)
+
+
+def _mean_rows(near: sp.csr_matrix) -> sp.csr_matrix:
     sizes = np.diff(near.indptr)
     near.data /= np.repeat(sizes, sizes).astype(np.float32)
     return near

@@ -11,13 +11,14 @@ import scipy.sparse as sp
 
 from gingham.arrays import Doubles, Floats, Indices, Longs, positive_entries
 from gingham.checked import LARGEST_TOTAL, Values, stored_array
-from gingham.dataset import Dataset
+from gingham.dataset import Dataset, Interactions
 from gingham.dataset.codes import Codes
 from gingham.errors import ParameterError
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, divided, entries_of
-from gingham.models.cycles import repurchase_hazards
+from gingham.models.cycles import RepurchaseHazards
 from gingham.models.one_pass import OnePassModel
-from gingham.models.segment_popularity import SegmentPopularity, SegmentScores
+from gingham.models.segment_popularity import SegmentPopularity, SegmentScores, segments_of
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import Scores, SharedScores
 from gingham.validation import (
@@ -33,6 +34,8 @@ from gingham.validation import (
 _HAZARD_EXPONENT = 0.25
 # The integers up to this one are exact in float32.
 _EXACT = 2**24
+# The number of users whose purchases are scored at a time.
+_BLOCK_SIZE = 4096
 _WINDOWS: Mapping[str, Any] = {"window": ["1d", "3d", "7d", "14d", "30d", "90d"]}
 
 
@@ -131,7 +134,22 @@ class Popularity(_SalesModel):
     def _scores(self) -> Scores:
         if self._segments is None:
             return SharedScores(self._sales)
-        return SegmentScores(self._segments.of_user, partial(self._segments.scores, self._sales), self.n_items)
+        return self._segment_scores(self._segments, self._segments.of_user)
+
+    def _segment_scores(self, segments: SegmentPopularity, of_user: Indices) -> SegmentScores:
+        return SegmentScores(of_user, partial(segments.scores, self._sales), self.n_items)
+
+    @property
+    def _uses_features(self) -> bool:
+        return self._segments is not None
+
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> Scores:  # noqa: ARG002
+        features = users.described(self.training_data_.features("user"))
+        codes = None if self.by is None else features.categories().get(self.by)
+        # Another column, if the parameter was set after the fit, has other segments.
+        if self._segments is None or codes is None or codes.n_values != self._segments.sales.shape[0]:
+            return SharedScores(self._sales)
+        return self._segment_scores(self._segments, segments_of(codes))
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         if self._segments is None:
@@ -206,6 +224,11 @@ class BuyAgain(_SalesModel):
     }
 
     _habits: Floats | None
+    _hazards: RepurchaseHazards | None
+    # Whether the score of an item that the user bought is a count plus a fraction, as far as the training data say.
+    _counts: bool
+    # Ranks instead of sales: next to thousands of sales, float32 has no digits left to order equal counts.
+    _popularity: Floats
 
     def __init__(
         self,
@@ -219,58 +242,92 @@ class BuyAgain(_SalesModel):
         self.cycle = cycle
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
-        recent = self._recent(training_data, interactions)
-        self._habits, self._sales = self._fit_habits(training_data, interactions), _sales(training_data.matrix, recent)
+        recent, hazards = self._recent(training_data, interactions), None
+        if self.cycle and isinstance(interactions, Dataset) and interactions.interactions.has_times:
+            hazards = RepurchaseHazards.of(interactions.interactions)
+        self._habits = self._fit_habits(training_data, interactions, hazards)
+        self._hazards, self._sales = hazards, _sales(training_data.matrix, recent)
+        self._prepare(training_data.matrix)
 
-    def _fit_habits(self, training_data: TrainingData, data: Data) -> Floats | None:
+    def _fit_habits(self, training_data: TrainingData, data: Data, hazards: RepurchaseHazards | None) -> Floats | None:
         """Return the weight of each entry of the training matrix; None if it is its value."""
         if not (self.recency or self.cycle) or not isinstance(data, Dataset) or not data.interactions.has_times:
             return None
-        habits: Floats = training_data.purchases(data, check_optional_duration("recency", self.recency)).data
-        if self.cycle:
-            habits *= repurchase_hazards(data.interactions, training_data.matrix) ** _HAZARD_EXPONENT
-        return habits
+        habits = training_data.purchases(data, check_optional_duration("recency", self.recency))
+        return _with_hazards(habits, data.interactions, hazards)
+
+    def _prepare(self, purchases: sp.csr_matrix) -> None:
+        """Compute what every list needs."""
+        self._popularity = rank_scores(self._sales)
+        self._counts = self._habits is None and _leaves_room_for_fractions(purchases.data, np.diff(purchases.indptr))
 
     def _scores(self) -> SharedScores:
-        purchases = self.training_data_.matrix
-        # Ranks instead of sales: next to thousands of sales, float32 has no digits left to order equal counts.
-        popularity = rank_scores(self._sales)
-        scores = np.maximum(self._purchase_scores(purchases, popularity), popularity[purchases.indices])
-        own = sp.csr_matrix((scores, purchases.indices, purchases.indptr), shape=purchases.shape)
-        return SharedScores(popularity, lambda users: own[users])
+        purchases, habits = self.training_data_.matrix, None
+        if self._habits is not None:
+            habits = sp.csr_matrix((self._habits, purchases.indices, purchases.indptr), shape=purchases.shape)
+        return self._scores_of(purchases, habits)
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         scores, purchases = self._scores().pairs(users, items), self.training_data_.matrix
         bought = entries_of(purchases, users, items)
-        own = bought if self._counts_purchases(purchases) else scores
+        own = bought if self._counts else scores
         own = np.where(bought > 0, np.minimum(own, scores), 0)
         of_purchases = replace(Part.of_all(Cause.BOUGHT_BEFORE, own), because=items)
         return [*divided(of_purchases, items), Part.of_all(Cause.BEST_SELLER, scores - own)]
 
-    def _counts_purchases(self, purchases: sp.csr_matrix) -> bool:
-        """Return whether scores are counts plus fractions that break ties, not ranks."""
-        return self._habits is None and _leaves_room_for_fractions(purchases.data, np.diff(purchases.indptr))
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
+        habits = None
+        if self._habits is not None:
+            habits = users.purchases(check_optional_duration("recency", self.recency))
+            habits.data = _with_hazards(habits, users.positives, self._hazards, users.now)
+        # One user at a time where counts need ranks, so that no user's scores depend on the counts of another one.
+        together = _leaves_room_for_fractions(users.matrix.data, np.diff(users.matrix.indptr))
+        return self._scores_of(users.matrix, habits, _BLOCK_SIZE if together else 1)
 
-    def _purchase_scores(self, purchases: sp.csr_matrix, popularity: Floats) -> Floats:
-        """Score each entry of the training matrix: count plus a fraction that breaks ties, or the rank alone."""
-        item_popularity, sizes = popularity[purchases.indices], np.diff(purchases.indptr)
-        if not self._counts_purchases(purchases):
-            habits = purchases.data if self._habits is None else self._habits
-            return np.asarray(1 + _ascending_ranks(purchases, habits, item_popularity), np.float32)
-        fraction = _ascending_ranks(purchases, item_popularity) / (np.repeat(sizes, sizes) + 1)
-        return np.asarray(purchases.data + fraction, np.float32)
+    def _scores_of(
+        self, purchases: sp.csr_matrix, habits: sp.csr_matrix | None, block_size: int = _BLOCK_SIZE
+    ) -> SharedScores:
+        def own(users: Indices) -> sp.csr_matrix:
+            return self._purchase_scores(purchases[users], None if habits is None else habits[users].data)
+
+        return SharedScores(self._popularity, own, block_size)
+
+    def _purchase_scores(self, purchases: sp.csr_matrix, habits: Floats | None) -> sp.csr_matrix:
+        """Score the purchases of some users: count plus a fraction that breaks ties, or the rank alone."""
+        popularity, sizes = self._popularity[purchases.indices], np.diff(purchases.indptr)
+        if self._counts and _leaves_room_for_fractions(purchases.data, sizes):
+            fraction = _ascending_ranks(purchases, popularity) / (np.repeat(sizes, sizes) + 1)
+            scores = np.asarray(purchases.data + fraction, np.float32)
+        else:
+            ranks = _ascending_ranks(purchases, purchases.data if habits is None else habits, popularity)
+            scores = np.asarray(1 + ranks, np.float32)
+        scores = np.maximum(scores, popularity)
+        return sp.csr_matrix((scores, purchases.indices, purchases.indptr), shape=purchases.shape)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
         state = state | {"habits": self._habits is not None}
-        return state, arrays if self._habits is None else arrays | {"habits": self._habits}
+        arrays |= {} if self._habits is None else {"habits": self._habits}
+        return state, arrays if self._hazards is None else arrays | {"hazards": self._hazards.table}
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
         stored = _StoredHabits.read(state).habits
         has_habits = "habits" in arrays if stored is None else stored
-        nnz = self.training_data_.matrix.nnz
-        self._habits = stored_array(arrays, "habits", "float32", (nnz,), least=0) if has_habits else None
+        matrix = self.training_data_.matrix
+        self._habits = stored_array(arrays, "habits", "float32", (matrix.nnz,), least=0) if has_habits else None
+        self._hazards = RepurchaseHazards.restored(arrays, self.n_items)
+        self._prepare(matrix)
+
+
+def _with_hazards(
+    habits: sp.csr_matrix, rows: Interactions, hazards: RepurchaseHazards | None, now: np.datetime64 | None = None
+) -> Floats:
+    """Multiply habits by a power of the repurchase hazards, if there are any."""
+    if hazards is None:
+        return np.asarray(habits.data, np.float32)
+    factors = hazards.of_pairs(rows, habits, now) ** _HAZARD_EXPONENT
+    return np.asarray(habits.data * factors, np.float32)
 
 
 def _leaves_room_for_fractions(counts: Floats, sizes: npt.NDArray[Any]) -> bool:

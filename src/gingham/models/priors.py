@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Bools, Longs
+from gingham.arrays import Bools, Doubles, Longs
 from gingham.models.epochs import EmbeddingState
 from gingham.models.inputs import FeatureMatrices
 from gingham.models.side import Side
@@ -147,6 +147,26 @@ def sides_of(trained: Sequence[Side], priors: Sequence[Prior | None], features: 
         for side, prior, matrix in zip(trained, priors, features, strict=True)
     )
     return users, items
+
+
+def evidence_share(positives: sp.csr_matrix, strength: float) -> Doubles:
+    """Return the share of the identity in the representation of each user, as `Prior.represent` computes it.
+
+    Parameters
+    ----------
+    positives : csr_matrix, shape (n_users, n_items)
+        The positives of each user.
+    strength : float
+        The strength of the prior.
+
+    Returns
+    -------
+    float64 array, shape (n_users,)
+        Zero for a user without positives.
+    """
+    n = np.diff(positives.indptr).astype(np.float64)
+    weight = (n + 1) ** 2
+    return np.where(n > 0, weight / (weight + strength), 0)
 
 
 def evidence_of(entries: sp.csr_matrix, active: tuple[Bools, Bools]) -> tuple[Longs, Longs]:

@@ -78,3 +78,17 @@ def check_names(params: Mapping[str, Any], names: Sequence[str], section: str, k
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}" if near else f"its parameters are {', '.join(names)}"
             raise ConfigError(f"Section [{section}] has {name!r}, which is not a parameter of {kind!r}; {hint}.")
+
+
+def models_of_recipe(tables: Any, section: str) -> list[Recommender]:
+    """Build the models of a recipe's ``[[model.models]]``."""
+    if not isinstance(tables, list):
+        raise ConfigError(f"{section} must be a list of tables [[{section}]], not {tables!r}.")
+    models = []
+    for number, table in enumerate(tables):
+        where = f"{section}.{number}"
+        if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
+            raise ConfigError(f"Section [{where}] must be a table with a kind, one of {', '.join(map(repr, kinds()))}.")
+        params = {name: value for name, value in table.items() if name != "kind"}
+        models.append(build_model(table["kind"], params, where))
+    return models

@@ -37,8 +37,7 @@ class SegmentPopularity:
     @classmethod
     def of(cls, codes: Codes, purchases: sp.csr_matrix) -> "SegmentPopularity":
         """Sum the purchases of users, shape (n_users, n_items), by segment."""
-        none = codes.n_values - 1
-        of_user = np.where(codes.is_known, codes.of_row, none).astype(np.int32)
+        of_user = segments_of(codes)
         users = np.flatnonzero(codes.is_known)
         # Sums in float64: float32 would stop counting at 16 million.
         members = sp.csr_matrix((np.ones(len(users)), (of_user[users], users)), shape=(codes.n_values, len(of_user)))
@@ -81,6 +80,11 @@ class SegmentPopularity:
         most = LARGEST_TOTAL
         sales = stored_csr(arrays, "segments", (n_segments, n_items), least=-most, most=most, ascending=False)
         return cls(of_user, sales)
+
+
+def segments_of(codes: Codes) -> Indices:
+    """Return the segment of each user, the last one for users without a value: int32, shape (n_users,)."""
+    return np.where(codes.is_known, codes.of_row, codes.n_values - 1).astype(np.int32)
 
 
 class SegmentScores:

@@ -5,28 +5,27 @@ from collections.abc import Iterator
 import numpy as np
 
 from gingham.arrays import Doubles, Floats, Indices
-from gingham.models.base import Recommender
-from gingham.scores import DenseScores
+from gingham.scores import DenseScores, Scores
 
 
-def standardised(model: Recommender, users: Indices) -> Floats:
-    """Return a model's standardised scores for users: float32, shape (n_users, n_items)."""
-    blocks = [scores for scores, _, _ in _blocks(model, users)]
-    return np.concatenate([np.empty((0, model.n_items), np.float32), *blocks])
+def standardised(scores: Scores, users: Indices) -> Floats:
+    """Return the standardised scores of users: float32, shape (n_users, n_items)."""
+    blocks = [block for block, _, _ in _blocks(scores, users)]
+    return np.concatenate([np.empty((0, scores.n_items), np.float32), *blocks])
 
 
-def moments(model: Recommender, users: Indices) -> tuple[Doubles, Doubles]:
+def moments(scores: Scores, users: Indices) -> tuple[Doubles, Doubles]:
     """Return the mean and the standard deviation of each user's scores; a deviation of 1 where all are equal."""
-    pairs = [(mean, deviation) for _, mean, deviation in _blocks(model, users)]
+    pairs = [(mean, deviation) for _, mean, deviation in _blocks(scores, users)]
     means, deviations = zip(*pairs, strict=True) if pairs else ((), ())
     nothing = np.empty((0, 1), np.float32)
     mean, deviation = (np.concatenate([nothing, *parts]).ravel() for parts in (means, deviations))
     return mean.astype(np.float64), deviation.astype(np.float64)
 
 
-def _blocks(model: Recommender, users: Indices) -> Iterator[tuple[Floats, Floats, Floats]]:
+def _blocks(all_scores: Scores, users: Indices) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Yield standardised scores, means and deviations, a block of users at a time."""
-    size, all_scores = DenseScores.block_size, model._scores()
+    size = DenseScores.block_size
     for start in range(0, len(users), size):
         scores = all_scores.dense(users[start : start + size])
         mean = deviation = np.zeros((len(scores), 1), np.float32)

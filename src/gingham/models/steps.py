@@ -1,12 +1,10 @@
 """The order of each user's interactions: steps, which are the days, times or order numbers at which they happened."""
 
 import logging
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from gingham.arrays import Bools, Floats, Indices, Longs
 from gingham.dataset import Dataset, Interactions
@@ -83,7 +81,17 @@ def steps_of(data: Data, model: str, by_day: bool) -> Steps:
             f"{model} learns from the order of each user's interactions, which {what} without timestamps or order "
             "numbers does not have; pass a dataset with one of them."
         )
-    rows = data.interactions
+    steps = steps_of_rows(data.interactions, by_day)
+    if not steps.step.any():
+        _log.warning(
+            "%s: no user has interactions at two different times, so there is no order to learn from.",
+            model,
+        )
+    return steps
+
+
+def steps_of_rows(rows: Interactions, by_day: bool) -> Steps:
+    """Return the steps of interactions with timestamps or order numbers; `by_day` as for `steps_of`."""
     if not (rows.value > 0).all():
         rows = rows.take(rows.value > 0)
     keys = _step_keys(rows, by_day)
@@ -96,11 +104,6 @@ def steps_of(data: Data, model: str, by_day: bool) -> Steps:
     step = number - np.repeat(first, np.diff(np.append(np.flatnonzero(is_new_user), len(user))))
     distinct = is_new_step | _changes(item)
     day = None if rows.timestamp is None else _days(rows)[order][distinct]
-    if not step.any():
-        _log.warning(
-            "%s: no user has interactions at two different times, so there is no order to learn from.",
-            model,
-        )
     return Steps(user[distinct], item[distinct], step[distinct], day)
 
 
@@ -124,14 +127,3 @@ def _changes(values: npt.NDArray[Any]) -> Bools:
 def decayed(decay: float, age: npt.NDArray[np.generic]) -> Floats:
     """Return ``decay ** age``, but at least almost 0, so that every item of a history remains an entry."""
     return np.maximum(decay ** age.astype(np.float64), FADED).astype(np.float32)
-
-
-def ordered_history(baskets: Sequence[Indices], decay: float, n_items: int) -> sp.csr_matrix:
-    """Return baskets as a history in which each item is a step: a row per basket, the last item with weight 1."""
-    sizes = np.array([len(items) for items in baskets], np.int64)
-    back = np.repeat(np.cumsum(sizes), sizes) - 1 - np.arange(sizes.sum())
-    weights = decayed(decay, back)
-    rows, items = np.repeat(np.arange(len(baskets)), sizes), np.concatenate([np.empty(0, np.int32), *baskets])
-    history = sp.csr_matrix((weights, (rows, items)), shape=(len(baskets), n_items))
-    history.sort_indices()
-    return history

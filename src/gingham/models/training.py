@@ -107,6 +107,7 @@ def train(
                 break
     if monitor is not None:
         best.restore()
+        trainable._adopt(training_data, state)
 
 
 def _finish_epoch(

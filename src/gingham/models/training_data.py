@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -55,6 +56,8 @@ class TrainingData:
         The encoders of the columns of new users and items; None without features from columns.
     rows : TrainingRows
         The rows of these data, and those of earlier calls of ``fit_partial``.
+    dataset : Dataset or None
+        The dataset of the fit; None if the model was fitted to a matrix.
     """
 
     user_ids: Ids
@@ -64,6 +67,7 @@ class TrainingData:
     user_encoder: FeatureEncoder | None = None
     item_encoder: FeatureEncoder | None = None
     rows: TrainingRows = field(default_factory=TrainingRows)
+    dataset: Dataset | None = None
 
     @classmethod
     def of(cls, data: Data) -> "TrainingData":
@@ -82,14 +86,25 @@ class TrainingData:
         matrix = positive_entries(entries)
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data))
+            return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data), data)
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
 
     def features(self, side: Literal["user", "item"]) -> tuple[Feature, ...]:
         """Return the meaning of the features of users or items, without identities; nothing where it is unknown."""
+        features = None if self.dataset is None else getattr(self.dataset, f"{side}_features")
+        if features is not None:
+            return tuple(features.definitions)
         encoder = self.user_encoder if side == "user" else self.item_encoder
         return () if encoder is None else encoder.features
+
+    @cached_property
+    def last_time(self) -> np.datetime64 | None:
+        """The time of the last positive, from which ages are counted; None without timestamps."""
+        if self.dataset is None:
+            return self.rows.until  # an artifact without the log has the time of the last row
+        rows = self.dataset.interactions.positives()
+        return None if rows.timestamp is None or not len(rows) else rows.timestamp.max()
 
     def positives(self, data: Data) -> Data:
         """Return the positives of the data from which this was built; see `Dataset.positives`."""
@@ -169,7 +184,7 @@ class TrainingData:
             require(items.schema[label] in (pl.String, pl.Null), f"the column {label!r} of items is not text")
         user_ids, item_ids = Ids(users[USER_ID]), Ids(items[ITEM_ID])
         matrix = positive_entries(stored_csr(stored.arrays, "known", (len(user_ids), len(item_ids))))
-        encoders = {
+        encoders: dict[str, Any] = {
             name: FeatureEncoder.of_state(stored.state[name], _table(stored, name, "text"))
             for name in _ENCODERS
             if name in stored.state

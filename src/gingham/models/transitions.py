@@ -1,6 +1,6 @@
 """Transitions: which items follow which in the histories of users, counted at every distance."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,11 +11,12 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices, Longs
 from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.models.baskets import BasketModel
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
 from gingham.models.largest import largest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
-from gingham.models.steps import Steps, decayed, ordered_history, steps_of
+from gingham.models.steps import Steps, decayed, steps_of
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import SharedScores
 from gingham.store import csr_arrays
@@ -130,11 +131,15 @@ class Transitions(BasketModel, OnePassModel):
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
         steps = steps_of(interactions, "Transitions", by_day=False)
         n_users, n_items = training_data.matrix.shape
-        weights = decayed(float(self.history_decay), steps.back())
-        history = sp.csr_matrix((weights, (steps.user, steps.item)), shape=(n_users, n_items))
-        history.sort_indices()
         near = self._neighbours(steps, n_users, n_items)
-        self._set(history, near)
+        self._set(self._decayed_history(steps, (n_users, n_items)), near)
+
+    def _decayed_history(self, steps: Steps, shape: tuple[int, int]) -> sp.csr_matrix:
+        """Return the weight of each item in the history of each user."""
+        weights = decayed(float(self.history_decay), steps.back())
+        history = sp.csr_matrix((weights, (steps.user, steps.item)), shape=shape)
+        history.sort_indices()
+        return history
 
     def _neighbours(self, steps: Steps, n_users: int, n_items: int) -> sp.csr_matrix:
         """Return the normalised transitions from each item (row) to those with the largest scores."""
@@ -172,8 +177,8 @@ class Transitions(BasketModel, OnePassModel):
 
         return SharedScores(self._fallback, own, _BLOCK_SIZE)
 
-    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> SharedScores:  # noqa: ARG002
-        return self._scores_of(ordered_history(baskets, float(self.history_decay), self.n_items))
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
+        return self._scores_of(self._decayed_history(users.steps(by_day=False), users.matrix.shape))
 
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         parts = history_parts(self._history[users], items, partial(entries_of, self._near))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
-from gingham.arrays import Indices
+from gingham.arrays import Bools, Indices
 from gingham.checked import Values, require
 from gingham.errors import ConfigError, ParameterError
 from gingham.forks import require_threads
@@ -16,7 +16,7 @@ from gingham.models import Recommender, build_model, kinds
 from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
-from gingham.scores import rank
+from gingham.scores import Scores, rank
 from gingham.validation import check_integer, error_prefix, optional, shown
 
 
@@ -169,18 +169,18 @@ class Candidates:
 
     Parameters
     ----------
-    models : sequence of Recommender
-        Models fitted to the data of `snapshot`.
+    scores : sequence of Scores
+        The scores of the models for some users.
     sizes : sequence of int
         How many items each model suggests to a user.
-    snapshot : Snapshot
-        The data.
+    history : History
+        The history of these users.
+    sold : bool array, shape (n_items,)
+        Whether each item has been sold; others are not candidates.
     """
 
-    def __init__(self, models: Sequence[Recommender], sizes: Sequence[int], snapshot: Snapshot) -> None:
-        self.scores = [model._scores() for model in models]
-        self._sizes, self._sold = sizes, snapshot.sold
-        self._history = History(snapshot)
+    def __init__(self, scores: Sequence[Scores], sizes: Sequence[int], history: History, sold: Bools) -> None:
+        self.scores, self._sizes, self._history, self._sold = scores, sizes, history, sold
 
     def pairs(self, users: Indices) -> Pairs:
         """Return the candidates of users: the items that a model suggests, except those that were never sold."""

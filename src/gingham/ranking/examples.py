@@ -10,8 +10,11 @@ import numpy as np
 from gingham.arrays import Bools, Floats, Indices, Longs
 from gingham.dataset import Dataset
 from gingham.models import Recommender
+from gingham.models.cold import ColdUsers
+from gingham.models.popularity import item_totals, rank_scores
 from gingham.ranking.candidates import Candidates, CandidateSource
 from gingham.ranking.features import PairFeatures
+from gingham.ranking.pairs import History
 from gingham.ranking.snapshot import Snapshot, times
 
 # Features are computed for this many users at a time, which bounds the memory.
@@ -43,12 +46,25 @@ class Stage:
     @cached_property
     def candidates(self) -> Candidates:
         """The candidates that the models suggest."""
-        return Candidates(self.models, self.sizes, self.snapshot)
+        scores = [model._scores() for model in self.models]
+        return Candidates(scores, self.sizes, History(self.snapshot), self.snapshot.sold)
+
+    @cached_property
+    def sales_ranks(self) -> Floats:
+        """Scores of all items between 0 and 1, in the order of their sales."""
+        return rank_scores(item_totals(self.models[0].training_data_.matrix))
 
     @cached_property
     def features(self) -> PairFeatures:
         """The features of pairs."""
-        return PairFeatures(self.snapshot, self.models, self.candidates.scores)
+        return PairFeatures.of(self.snapshot, self.models, self.candidates.scores)
+
+    def of_users(self, users: ColdUsers, num_threads: int) -> tuple[Candidates, PairFeatures]:
+        """Return the candidates of users outside the data, and the features of these, as of the same moment."""
+        snapshot = self.snapshot.of_users(users)
+        scores = [model._cold_scores(users, num_threads) for model in self.models]
+        candidates = Candidates(scores, self.sizes, History(snapshot), self.snapshot.sold)
+        return candidates, self.features.of_users(snapshot, scores)
 
     @classmethod
     def fit(

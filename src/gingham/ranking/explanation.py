@@ -13,7 +13,7 @@ from gingham.ranking.examples import BLOCK, Stage
 from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import find
 from gingham.ranking.ranker import FittedRanker
-from gingham.ranking.suggestions import reciprocal_ranks, source_origins
+from gingham.ranking.suggestions import reciprocal_ranks, source_names, source_origins
 from gingham.scores import by_user
 
 # The name of the score from which all candidates start.
@@ -44,7 +44,7 @@ def parts(stage: Stage, ranker: FittedRanker | None, users: Indices, items: Indi
         suggested, entry = find(pairs.keys, position * pairs.n_items + items[rows])
         chosen, entry = rows[suggested], entry[suggested]
         if ranker is None:
-            origins, values = source_origins(stage.models), reciprocal_ranks(pairs)[entry]
+            origins, values = source_origins(source_names(stage.models)), reciprocal_ranks(pairs)[entry]
         else:
             origins = (*stage.features.origins, Origin(Cause.BASE))
             values = ranker.contributions(stage.features.values(pairs)[entry])

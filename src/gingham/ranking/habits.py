@@ -1,6 +1,7 @@
 """Features of a user's habits: with an item, with its category, and overall."""
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 
@@ -45,9 +46,18 @@ class Repeats:
         total = np.bincount(purchases.item[repeated], gaps, n_items)
         mean = gaps.mean() if len(gaps) else 8 * snapshot.days
         self._cycle = ((total + _CYCLE_WEIGHT * mean) / (times + _CYCLE_WEIGHT)).astype(np.float32)
-        of_user = np.bincount(purchases.user, minlength=snapshot.dataset.n_users)
+        self._set_users(snapshot)
+
+    def _set_users(self, snapshot: Snapshot) -> None:
+        of_user = np.bincount(snapshot.purchases.user, minlength=snapshot.dataset.n_users)
         self._of_user = np.maximum(of_user, 1).astype(np.float32)
-        self._visits = Visits(purchases)
+        self._visits = Visits(snapshot.purchases)
+
+    def of_users(self, users: Snapshot) -> "Repeats":
+        """Return the features of other users."""
+        other = copy(self)
+        other._set_users(users)
+        return other
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features; NaN where the user never bought the item (or, for cycles, not twice)."""
@@ -108,6 +118,17 @@ class Habits:
     origins = (Origin(Cause.SHOPPING),) * len(names)
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._sales = np.log1p(snapshot.sales())
+        self._table = self._of_users(snapshot)
+
+    def of_users(self, users: Snapshot) -> "Habits":
+        """Return the features of other users."""
+        other = copy(self)
+        other._table = self._of_users(users)
+        return other
+
+    def _of_users(self, snapshot: Snapshot) -> Floats:
+        """Return the features of each user, shape (n_users, n_features)."""
         purchases, n_users = snapshot.purchases, snapshot.dataset.n_users
         visits = Visits(purchases)
         n_visits = np.bincount(visits.user, minlength=n_users)
@@ -120,7 +141,6 @@ class Habits:
         last_size[visits.user[starts]] = visits.size[starts]
         pair_starts = firsts(purchases.user.astype(np.int64) * snapshot.dataset.n_items + purchases.item)
         distinct = np.bincount(purchases.user[pair_starts], minlength=n_users)
-        sales = np.log1p(snapshot.sales())
         with np.errstate(invalid="ignore", divide="ignore"):
             cycle = np.where(n_visits > 1, (ages[:, 0] - ages[:, 1]) / (n_visits - 1), np.nan)
             columns = [
@@ -132,10 +152,10 @@ class Habits:
                 items / n_visits,
                 1 - distinct / items,
                 last_size,
-                np.bincount(purchases.user, sales[purchases.item], n_users) / items,
+                np.bincount(purchases.user, self._sales[purchases.item], n_users) / items,
                 _mean_price(purchases, n_users),
             ]
-        self._table = np.column_stack(columns).astype(np.float32)
+        return np.column_stack(columns).astype(np.float32)
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features."""
@@ -153,6 +173,10 @@ class CategoryHabits:
             for what in ("times", "share", "recent_share", "days_since_last", "pair_share")
         )
         self.origins = tuple(Origin(Cause.ITEM_FEATURE, column) for column in codes for _ in range(5))
+
+    def of_users(self, users: Snapshot) -> "CategoryHabits":  # noqa: ARG002
+        """Return these features: they are the same for all users with the same history."""
+        return self
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features; NaN days where the user never bought the category."""

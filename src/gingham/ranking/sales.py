@@ -1,6 +1,7 @@
 """Features of how items sell: recently, by trend, in the user's segment, and at which price."""
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 
@@ -51,6 +52,10 @@ class ItemSales:
         self.names = tuple(columns)
         self._table = np.column_stack(list(columns.values())).astype(np.float32)
 
+    def of_users(self, users: Snapshot) -> "ItemSales":  # noqa: ARG002
+        """Return these features: they are the same for all users with the same history."""
+        return self
+
     def values(self, pairs: Pairs) -> Floats:
         """Return the features."""
         return self._table[pairs.items]
@@ -84,7 +89,7 @@ class SegmentSales:
     def __init__(self, snapshot: Snapshot, codes: Mapping[str, Codes]) -> None:
         self.names = tuple(f"{column}_{what}" for column in codes for what in ("sales_share", "lift"))
         self.origins = tuple(Origin(Cause.SEGMENT, column) for column in codes for _ in range(2))
-        self._segments = codes.values()
+        self._segments = tuple(codes.values())
         self._n_items = snapshot.dataset.n_items
         purchases = snapshot.purchases
         recent = purchases.age <= 4 * snapshot.days
@@ -93,6 +98,12 @@ class SegmentSales:
         self._share = sales / max(sales.sum(), 1)
         self._sales = [np.unique(of.of_row[user] * self._n_items + item, return_counts=True) for of in self._segments]
         self._totals = [np.bincount(of.of_row[user], minlength=of.n_values) for of in self._segments]
+
+    def of_users(self, users: Snapshot) -> "SegmentSales":
+        """Return the features of users in the same segments."""
+        features, other = users.dataset.user_features, copy(self)
+        other._segments = () if features is None else tuple(features.categories().values())
+        return other
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features."""

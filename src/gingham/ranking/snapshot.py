@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gingham.arrays import Bools, Doubles, Floats, Indices, Longs
 from gingham.dataset import Dataset, Interactions
 from gingham.duration import period_starts
+from gingham.models.cold import ColdUsers
 from gingham.models.training_data import Data, TrainingData
 
 _DAY = np.timedelta64(1, "D")
@@ -68,6 +69,13 @@ class Snapshot:
         end = period_starts(when, period, 1)[0] + np.timedelta64(period)
         return cls(dataset, end, period)
 
+    def of_users(self, users: ColdUsers) -> "Snapshot":
+        """Return a snapshot of the histories and features of other users at the same moment."""
+        dataset = users.dataset(self.dataset)
+        if dataset.interactions.timestamp is None:
+            dataset = _equally_timed(dataset)
+        return replace(self, dataset=dataset)
+
     @property
     def days(self) -> float:
         """The period in days."""
@@ -115,12 +123,16 @@ def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
 def with_equal_times(data: Data, training_data: TrainingData) -> Dataset:
     """Return data without timestamps as a dataset in which all interactions have the same one."""
     if isinstance(data, Dataset):
-        rows = data.interactions
-        return data.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
+        return _equally_timed(data)
     entries = training_data.matrix.tocoo()
     when = np.zeros(entries.nnz, "datetime64[us]")
     rows = Interactions(entries.row, entries.col, *entries.shape, entries.data, when)
     return Dataset(training_data.user_ids, training_data.item_ids, rows)
+
+
+def _equally_timed(dataset: Dataset) -> Dataset:
+    rows = dataset.interactions
+    return dataset.with_interactions(replace(rows, timestamp=np.zeros(len(rows), "datetime64[us]")))
 
 
 def firsts(ascending: npt.NDArray[Any]) -> Longs:

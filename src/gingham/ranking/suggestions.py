@@ -12,6 +12,7 @@ from gingham.models.contributions import Cause
 from gingham.ranking.baskets import in_last_basket, weighted_items
 from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs
+from gingham.ranking.snapshot import Snapshot
 from gingham.scores import Scores
 
 # The constant of reciprocal rank fusion. Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual
@@ -30,11 +31,15 @@ class HasItemEmbeddings(Protocol):
 class Suggestions:
     """Each model's rank and score, the number of models that suggest the item, and their fused ranks."""
 
-    def __init__(self, models: Sequence[Recommender], scores: Sequence[Scores]) -> None:
-        self._scores = scores
-        ranks = [f"{name}_rank" for name in source_names(models)]
-        self.names = (*ranks, *score_names(models), "sources", "fused_rank")
+    def __init__(self, models: Sequence[str], scores: Sequence[Scores]) -> None:
+        self._models, self._scores = models, scores
+        ranks, of_scores = ([f"{name}_{what}" for name in models] for what in ("rank", "score"))
+        self.names = (*ranks, *of_scores, "sources", "fused_rank")
         self.origins = (*source_origins(models), *source_origins(models), Origin(Cause.MODEL), Origin(Cause.MODEL))
+
+    def with_scores(self, scores: Sequence[Scores]) -> "Suggestions":
+        """Return the features of users with other scores."""
+        return Suggestions(self._models, scores)
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features."""
@@ -54,6 +59,10 @@ class Similarity:
         }
         self.names = tuple(f"{name}_near_{what}" for name in self._items for what in ("last", "history"))
         self.origins = (Origin(Cause.BOUGHT_TOGETHER),) * len(self.names)
+
+    def of_users(self, users: Snapshot) -> "Similarity":  # noqa: ARG002
+        """Return these features: they are the same for all users with the same history."""
+        return self
 
     def values(self, pairs: Pairs) -> Floats:
         """Return the features, rounded: otherwise the last bits of equal directions could decide between branches."""
@@ -81,9 +90,9 @@ def reciprocal_ranks(pairs: Pairs) -> Floats:
     return np.asarray(np.nan_to_num(1 / (_FUSION + pairs.ranks)))
 
 
-def source_origins(models: Sequence[Recommender]) -> tuple[Origin, ...]:
-    """Return the origins of features that are the models' output."""
-    return tuple(Origin(Cause.MODEL, name, source) for source, name in enumerate(source_names(models)))
+def source_origins(models: Sequence[str]) -> tuple[Origin, ...]:
+    """Return the origins of features that are the output of the models with these names."""
+    return tuple(Origin(Cause.MODEL, name, source) for source, name in enumerate(models))
 
 
 def score_names(models: Sequence[Recommender]) -> list[str]:

@@ -11,19 +11,20 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from tqdm import tqdm
 
-from gingham.arrays import Indices
+from gingham.arrays import Floats, Indices
 from gingham.checked import Contents, require
 from gingham.columns import PRICE, TIMESTAMP
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, ParameterError
 from gingham.models import BasketRegression, BuyAgain, Callback, ItemKNN, NextBasket, Popularity, Recommender
-from gingham.models.popularity import item_totals, rank_scores
+from gingham.models.cold import ColdUsers
 from gingham.models.training_data import Data, TrainingData
 from gingham.progress import progress_bar
 from gingham.randomness import RandomState, generator
 from gingham.ranking.candidate_model import CandidateModel
-from gingham.ranking.candidates import CandidateSource, build_sources
+from gingham.ranking.candidates import Candidates, CandidateSource, build_sources
 from gingham.ranking.examples import BLOCK, Stage
+from gingham.ranking.features import PairFeatures
 from gingham.ranking.lightgbm_ranker import LightGBMRanker
 from gingham.ranking.ranker import FittedRanker, Ranker, build_ranker, ranker_of_json
 from gingham.ranking.snapshot import Snapshot, with_equal_times
@@ -287,22 +288,37 @@ class TwoStage(CandidateModel):
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def _scores(self) -> SharedScores:
-        ranker, n_features = self._fitted_ranker, len(self._stage.features.names)
-        if ranker is not None and ranker.n_features != n_features:
-            raise ArtifactError(
-                f"The stored ranker has {ranker.n_features} features, but the models and data have {n_features}; fit "
-                "and save the model again."
-            )
-        floor = 0.0 if ranker is None else ranker.floor
-        # Items that are not candidates score below every candidate.
-        fill = (rank_scores(item_totals(self.training_data_.matrix)) + np.floor(floor) - 1).astype(np.float32)
-        return SharedScores(fill, self._candidate_scores, BLOCK)
+        return self._scores_of(self._stage.candidates, self._stage.features)
 
-    def _candidate_scores(self, users: Indices) -> sp.csr_matrix:
-        pairs, ranker = self._stage.candidates.pairs(users), self._fitted_ranker
-        scores = fused_ranks(pairs) if ranker is None else ranker.score(self._stage.features.values(pairs))
-        indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
-        return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:
+        return self._scores_of(*self._stage.of_users(users, n_threads))
+
+    @property
+    def _uses_features(self) -> bool:
+        in_segments = self._stage.snapshot.dataset.user_features is not None
+        return in_segments or any(model._uses_features for model in self._stage.models)
+
+    def _scores_of(self, candidates: Candidates, features: PairFeatures) -> SharedScores:
+        ranker = self._fitted_ranker
+        if ranker is not None and ranker.n_features != len(features.names):
+            raise ArtifactError(
+                f"The stored ranker has {ranker.n_features} features, but the models and data have "
+                f"{len(features.names)}; fit and save the model again."
+            )
+
+        def own(users: Indices) -> sp.csr_matrix:
+            pairs = candidates.pairs(users)
+            scores = fused_ranks(pairs) if ranker is None else ranker.score(features.values(pairs))
+            indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
+            return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
+
+        return SharedScores(self._fill, own, BLOCK)
+
+    @property
+    def _fill(self) -> Floats:
+        """The scores of items that are not candidates, which are below those of every candidate."""
+        floor = 0.0 if self._fitted_ranker is None else self._fitted_ranker.floor
+        return self._stage.sales_ranks + np.float32(np.floor(floor) - 1)
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
