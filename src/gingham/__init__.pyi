@@ -21,6 +21,7 @@ from .models import EASE as EASE
 from .models import BasketRegression as BasketRegression
 from .models import Blend as Blend
 from .models import BuyAgain as BuyAgain
+from .models import ContentBased as ContentBased
 from .models import EarlyStopping as EarlyStopping
 from .models import GraphFilter as GraphFilter
 from .models import HybridMF as HybridMF

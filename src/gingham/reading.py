@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gingham.arrays import Indices
 from gingham.config import Recipe
 from gingham.dataset import Dataset
 from gingham.progress import Progress
@@ -80,7 +81,7 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     Dataset(50 users x 20 items, 1,000 interactions)
     """
     recipe = Recipe.of(recipe)
-    return Dataset.from_tables(_read_and_clean(recipe.narrowed(), count_ids=False))
+    return Dataset.from_tables(_read_and_clean(recipe.narrowed(), count_ids=False), candidates=recipe.candidates)
 
 
 def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
@@ -105,10 +106,12 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
     """
     with progress.stage("Reading and cleaning the tables"):
         tables = read_tables(recipe.narrowed())
-        dataset = Dataset.from_tables(tables)
+        dataset = Dataset.from_tables(tables, candidates=recipe.candidates)
         parts = recipe.split.apply(dataset)
     for finding in tables.findings:
         progress.message(str(finding))
+    if dataset.candidates == "all":
+        progress.message(_describe_candidates(parts.train))
     for k in (recipe.evaluate.k, recipe.recommend.k):
         check_k(k, dataset.n_items)
     steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))
@@ -116,7 +119,15 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
     return dataset, parts, steps
 
 
+def _describe_candidates(train: Dataset) -> str:
+    unsold = train.n_items - _n_distinct(train.interactions.item_index)
+    return f"{train.n_items:,} items are candidates; {unsold:,} of them have no transactions in the train part."
+
+
 def _step(name: str, part: Dataset) -> Step:
     rows = part.interactions
-    users, items = (int(np.count_nonzero(np.bincount(index))) for index in (rows.user_index, rows.item_index))
-    return Step(name, len(rows), users, items)
+    return Step(name, len(rows), _n_distinct(rows.user_index), _n_distinct(rows.item_index))
+
+
+def _n_distinct(index: Indices) -> int:
+    return int(np.count_nonzero(np.bincount(index)))

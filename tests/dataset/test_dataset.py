@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from gingham.dataset import Dataset, FeatureEncoder, Features, Ids, Interactions
-from gingham.errors import DataError, TableError
+from gingham.errors import DataError, ParameterError, TableError
 from gingham.tables import CleanSpec, FeatureSpec, Tables, clean
 
 TRANSACTIONS = pl.DataFrame(
@@ -37,6 +38,52 @@ def test_transactions_alone_are_enough() -> None:
     assert dataset.item_features is None
     assert dataset.item_labels is None
     assert repr(dataset) == "Dataset(2 users x 3 items, 4 interactions)"
+
+
+def test_all_items_of_the_table_are_candidates_if_asked_for() -> None:
+    sold = TRANSACTIONS.with_columns(pl.col("item_id").replace(20, 50))  # 50 is not in the items table
+    tables = Tables(sold, items=ITEMS, item_features=FeatureSpec(categorical=["kind"]), item_name="prod")
+    dataset = Dataset.from_tables(tables, candidates="all")
+    assert dataset.item_ids.values.to_list() == [10, 20, 30, 40, 50]
+    assert dataset.matrix().toarray().tolist() == [[1, 0, 0, 0, 0], [0, 0, 2, 0, 1]]
+    assert dataset.item_features is not None
+    assert dataset.item_features.names == ("kind=null", "kind=x", "kind=y")
+    named = dataset.item_features.without_identities().toarray().tolist()
+    assert named == [[0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    assert dataset.item_labels is not None
+    assert dataset.item_labels["name"].to_list() == [None, "cap", "hat", "never", None]
+    assert dataset.candidates == "all"
+    train = dataset.with_interactions(dataset.interactions.take(np.array([0])))
+    assert (train.candidates, train.n_items) == ("all", 5)
+
+
+def test_without_a_table_of_items_all_are_those_sold() -> None:
+    dataset = Dataset.from_tables(Tables(TRANSACTIONS), candidates="all")
+    assert dataset.item_ids.values.to_list() == [10, 20, 30]
+
+
+def test_candidates_are_sold_or_all() -> None:
+    with pytest.raises(ParameterError, match="candidates must be one of 'sold', 'all', not 'every'"):
+        Dataset.from_tables(Tables(TRANSACTIONS), candidates="every")  # type: ignore[arg-type]
+
+
+def test_the_candidates_are_a_part_of_the_digest() -> None:
+    sold = Dataset.from_tables(Tables(TRANSACTIONS))
+    state, arrays = (everything := replace(sold, candidates="all")).arrays()
+    assert "candidates" not in sold.arrays()[0]
+    assert Dataset.from_arrays(state, arrays).candidates == "all"
+    assert everything.digest() != sold.digest()
+
+
+@pytest.mark.parametrize("spec", [CleanSpec(items="kind = 'x'"), CleanSpec(k_core=2)])
+def test_filters_of_items_apply_to_those_without_sales(spec: CleanSpec) -> None:
+    """A condition is for all items; a k-core removes an item with too few users, not one without transactions."""
+    rows = pl.DataFrame({"user_id": [1, 1, 2, 2, 3], "item_id": [10, 30, 10, 30, 20]})
+    items = ITEMS if spec.items is None else ITEMS.with_columns(kind=pl.Series(["x", "y", "y", "x"]))
+    if spec.items is not None:
+        rows = rows.with_columns(pl.col("item_id").replace(30, 10))
+    dataset = Dataset.from_tables(clean(Tables(rows, items=items), spec), candidates="all")
+    assert dataset.item_ids.values.to_list() == ([10, 40] if spec.items is not None else [10, 30, 40])
 
 
 def test_users_are_those_of_both_tables_and_items_those_sold() -> None:

@@ -6,6 +6,7 @@ from gingham.models import (
     BasketRegression,
     Blend,
     BuyAgain,
+    ContentBased,
     GraphFilter,
     HybridMF,
     ItemKNN,
@@ -38,6 +39,8 @@ CASES = [
     Case("Transitions", Transitions, timed=True, ordered=True),
     Case("BasketRegression", BasketRegression, timed=True, ordered=True),
     Case("BasketRegression, part", lambda: BasketRegression(max_items=8), timed=True, ordered=True),
+    Case("ContentBased", ContentBased, features=True, named=True),
+    Case("ContentBased, half-life", lambda: ContentBased(5, "9d"), features=True, timed=True, named=True),
     Case("GraphFilter", lambda: GraphFilter(8)),
     Case("GraphFilter, sharpened", lambda: GraphFilter(8, sharpening=2.0, user_exponent=0.25)),
     # The defaults of these parameters differ between a dataset with repeats and its matrix.

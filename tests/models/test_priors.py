@@ -53,6 +53,18 @@ def test_few_interactions_weigh_less_than_many(counts: list[int], strength: floa
     np.testing.assert_array_equal(side.state[n:, :4], parts)
 
 
+def test_entities_without_positives_have_the_prior_alone_if_negatives_do_not_count() -> None:
+    rng = np.random.default_rng(0)
+    own, parts = rng.normal(size=(3, 4)).astype(np.float32), rng.normal(size=(2, 4)).astype(np.float32)
+    shared = groups(3, 2, identity=False)
+    sides = Side.of_parts([(own[:, :3], own[:, 3])], None), Side.of_parts([(parts[:, :3], parts[:, 3])], shared)
+    prior = Prior(*sides, np.array([0, 1, 2], np.int64)).without_negatives()
+    assert prior.evidence.tolist() == [0, 0, 2]
+    side = prior.new_side(sp.csr_matrix(sp.hstack([sp.identity(3), shared]), dtype=np.float32))
+    prior.represent(side, 0.25)
+    np.testing.assert_allclose(side.rows()[:2, :4], (shared @ parts)[:2], atol=1e-6)
+
+
 def test_only_identities_are_trained_together_where_there_is_a_prior() -> None:
     users, items = groups(5, 2), groups(6, 3, identity=False)
     (first, second), (of_users, of_items) = split_features((users, items), 0.0)

@@ -1,5 +1,6 @@
 """Features are compared with a slow computation from the rows, pair by pair; one file for all groups of features."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def models(snapshot: Snapshot) -> list[gg.Popularity | gg.NextBasket]:
 def pairs(snapshot: Snapshot, models: Any) -> Pairs:
     users = np.array([7, 3, 55, 12, 3, 40], np.int32)  # 55 comes later; 3 is there twice
     scores = [model._scores() for model in models]
-    return Candidates(scores, [5, 6], History(snapshot), snapshot.sold).pairs(users)
+    return Candidates(scores, [5, 6], History(snapshot), snapshot.candidates).pairs(users)
 
 
 def column(group: Any, name: str, pairs: Pairs) -> list[float]:
@@ -77,12 +78,28 @@ def test_candidates_are_the_recommendations_of_the_models(pairs: Pairs, models: 
 
 def test_items_that_were_never_sold_are_not_candidates(dataset: gg.Dataset) -> None:
     early = Snapshot.before(dataset, np.datetime64("2024-01-03", "us"), WEEK)
-    unsold = ~early.sold
+    unsold = ~early.candidates
     assert unsold.any()
     scores = [gg.Popularity().fit(early.dataset)._scores()]
-    pairs = Candidates(scores, [dataset.n_items], History(early), early.sold).pairs(np.arange(9, dtype=np.int32))
+    pairs = Candidates(scores, [dataset.n_items], History(early), early.candidates).pairs(np.arange(9, dtype=np.int32))
     assert not unsold[pairs.items].any()
-    assert len(pairs) == 9 * early.sold.sum()
+    assert len(pairs) == 9 * early.candidates.sum()
+
+
+def test_items_that_were_never_sold_are_candidates_if_the_dataset_says_so(dataset: gg.Dataset) -> None:
+    early = Snapshot.before(replace(dataset, candidates="all"), np.datetime64("2024-01-03", "us"), WEEK)
+    unsold = early.sales() == 0
+    assert unsold.any()
+    scores = [gg.Popularity().fit(early.dataset)._scores()]
+    candidates = Candidates(scores, [dataset.n_items], History(early), early.candidates)
+    pairs = candidates.pairs(np.arange(9, dtype=np.int32))
+    assert len(pairs) == 9 * dataset.n_items
+    sales = ItemSales(early)
+    values = dict(zip(sales.names, sales.values(pairs).T, strict=True))
+    new = unsold[pairs.items]
+    assert np.isnan(values["item_age"][new]).all()
+    assert not np.isnan(values["item_age"][~new]).any()
+    assert not values["item_sales_ever"][new].any()
 
 
 def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:

@@ -24,7 +24,7 @@ from gingham.errors import ConfigError
 from gingham.metrics import main_metric, names
 from gingham.section import Flag, Integer, Section, sentences
 from gingham.split import SplitSpec
-from gingham.tables import CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
+from gingham.tables import CandidateItems, CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
 from gingham.tables.value import required_roles
 from gingham.validation import check_path, check_text, check_type
 
@@ -93,6 +93,11 @@ class Recipe(Section):
             if spec and getattr(self, table) is None:
                 first = spec.columns[0]
                 raise ValueError(f"features.{table} names column {first!r}, but there is no section [{table}]; add it")
+        if self.candidates == "all" and not self.features.items:
+            raise ValueError(
+                "items.candidates is 'all', but features.items is empty, and models know an item without transactions "
+                "only by its features; name columns in features.items"
+            )
         measured = names([self.evaluate.k])
         for key, metric in (("compare", self.compare.metric), ("gate", self.gate and self.gate.metric)):
             if metric is not None and metric not in measured:
@@ -157,6 +162,11 @@ class Recipe(Section):
             "user_features": self.features.users,
             "item_features": self.features.items,
         }
+
+    @property
+    def candidates(self) -> CandidateItems:
+        """Which items are recommended: those of the transactions, or all of the items table."""
+        return "sold" if self.items is None else self.items.candidates
 
     @property
     def filter_seen(self) -> bool:

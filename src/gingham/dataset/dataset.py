@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,9 @@ from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Duplicates, Interactions
 from gingham.errors import DataError, ParameterError
 from gingham.forks import require_threads
-from gingham.tables import FeatureSpec, Tables, clean
+from gingham.tables import CandidateItems, FeatureSpec, Tables, clean
 from gingham.tables.schema import check_tables
-from gingham.validation import check_type, shown
+from gingham.validation import check_choice, check_type, shown
 
 _SIDES = ("user_features", "item_features")
 _CSR = ("data", "indices", "indptr")
@@ -34,6 +34,7 @@ class _StoredDataset(Values):
 
     n_users: NonNegativeInt
     n_items: NonNegativeInt
+    candidates: CandidateItems = "sold"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +53,10 @@ class Dataset:
         One row per item, in the order of `item_ids`: ``item_id`` and, if they are known, ``name`` and ``type``.
     user_encoder, item_encoder : FeatureEncoder or None
         The encoders of the features; they also encode users and items that are not in the dataset.
+    candidates : {"sold", "all"}
+        What an item without transactions is. With "sold" (default), it does not sell: `HybridMF` and `ALS` lower its
+        scores, and it is not a candidate of `TwoStage`. With "all", it is an article to be launched: a candidate that
+        is represented by its features.
 
     Raises
     ------
@@ -76,9 +81,11 @@ class Dataset:
     item_labels: pl.DataFrame | None = None
     user_encoder: FeatureEncoder | None = None
     item_encoder: FeatureEncoder | None = None
+    candidates: CandidateItems = "sold"
 
     def __post_init__(self) -> None:
         check_type("interactions", self.interactions, Interactions, "gingham.Interactions")
+        check_choice("candidates", self.candidates, get_args(CandidateItems))
         for names, cls in (
             (("user_ids", "item_ids"), Ids),
             (("user_features", "item_features"), Features),
@@ -107,11 +114,11 @@ class Dataset:
         *,
         user_features: FeatureFunction | None = None,
         item_features: FeatureFunction | None = None,
+        candidates: CandidateItems = "sold",
     ) -> "Dataset":
         """Build a dataset from tables.
 
-        The users are those of the users table and of the transactions, with or without history. The items are those
-        of the transactions only: an item without sales in their window is not a candidate. Tables that were not
+        The users are those of the users table and of the transactions, with or without history. Tables that were not
         cleaned are cleaned first, with the defaults of `CleanSpec`; this checks their rows and nets returns.
 
         Parameters
@@ -123,6 +130,10 @@ class Dataset:
             description. It is called with the users (items) table, one row per id in the order of `user_ids`
             (`item_ids`), and returns a dense or sparse matrix of finite weights with as many rows. Models do not
             store it: pass its features along when you encode other users or items. None by default.
+        candidates : {"sold", "all"}
+            The items: those of the transactions ("sold", the default), or those of the items table, too ("all"). The
+            features of an item without transactions are all that is known about it, so name some in
+            `Tables.item_features`.
 
         Raises
         ------
@@ -139,6 +150,7 @@ class Dataset:
         """
         require_threads("Building a dataset from tables")
         check_tables(tables)
+        check_choice("candidates", candidates, get_args(CandidateItems))
         for name, function in (("user_features", user_features), ("item_features", item_features)):
             if function is not None and not callable(function):
                 raise ParameterError(
@@ -150,11 +162,12 @@ class Dataset:
         rows = tables.transactions.collect()
         users = None if tables.users is None else tables.users.collect()
         items = None if tables.items is None else tables.items.collect()
-        item_ids = Ids.from_series(rows[ITEM_ID])
-        user_ids, user_index = _all_users(None if users is None else users[USER_ID], rows[USER_ID])
+        user_ids, user_index = _all_ids(None if users is None else users[USER_ID], rows[USER_ID], "user")
+        listed = items[ITEM_ID] if items is not None and candidates == "all" else None
+        item_ids, item_index = _all_ids(listed, rows[ITEM_ID], "item")
         interactions = Interactions(
             user_index,
-            item_ids.index(rows[ITEM_ID], "item"),
+            item_index,
             len(user_ids),
             len(item_ids),
             value=rows[VALUE].to_numpy() if VALUE in rows.columns else None,
@@ -165,7 +178,8 @@ class Dataset:
         user_encoder, of_users = _features(user_ids, users, tables.user_features, USER_ID, user_features)
         item_encoder, of_items = _features(item_ids, items, tables.item_features, ITEM_ID, item_features)
         labels = _labels(item_ids, items, {NAME: tables.item_name, TYPE: tables.item_type})
-        return cls(user_ids, item_ids, interactions, of_users, of_items, labels, user_encoder, item_encoder)
+        encoders = user_encoder, item_encoder
+        return cls(user_ids, item_ids, interactions, of_users, of_items, labels, *encoders, candidates)
 
     @property
     def n_users(self) -> int:
@@ -222,6 +236,8 @@ class Dataset:
         True
         """
         state: dict[str, Any] = {"n_users": self.n_users, "n_items": self.n_items}
+        if self.candidates != "sold":  # without the key, the digest is that of earlier versions
+            state["candidates"] = self.candidates
         arrays = self.interactions.arrays()
         for side in _SIDES:
             features: Features | None = getattr(self, side)
@@ -267,7 +283,8 @@ class Dataset:
             for side in _SIDES
             if side in state
         }
-        return cls(ids[0], ids[1], Interactions.from_arrays(arrays, *shape), **features)
+        rows = Interactions.from_arrays(arrays, *shape)
+        return cls(ids[0], ids[1], rows, **features, candidates=stored.candidates)
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that a model can learn from: of all that `arrays` returns.
@@ -302,15 +319,15 @@ def check_dataset(name: str, value: Any) -> None:
     check_type(name, value, Dataset, "a gingham.Dataset, such as gg.Dataset.from_tables(gg.Tables(transactions))")
 
 
-def _all_users(of_table: pl.Series | None, of_rows: pl.Series) -> tuple[Ids, Indices]:
-    """Return the ids of the users table, if there is one, and of the rows; and the index of each row."""
-    users = Ids.from_series(of_rows if of_table is None else of_table)
-    index = users.find(of_rows)
+def _all_ids(of_table: pl.Series | None, of_rows: pl.Series, entity: str) -> tuple[Ids, Indices]:
+    """Return the ids of the users or items table, if there is one, and of the rows; and the index of each row."""
+    ids = Ids.from_series(of_rows if of_table is None else of_table)
+    index = ids.find(of_rows)
     new = of_rows.filter(pl.Series(index < 0)).unique()
     if new.is_empty():
-        return users, index
-    users = Ids.from_series(pl.concat([users.values, new.cast(users.values.dtype)]))
-    return users, users.index(of_rows)
+        return ids, index
+    ids = Ids.from_series(pl.concat([ids.values, new.cast(ids.values.dtype)]))
+    return ids, ids.index(of_rows, entity)
 
 
 def _features(

@@ -4,6 +4,7 @@ from gingham.models.als import ALS
 from gingham.models.base import Callback, Recommender
 from gingham.models.basket_regression import BasketRegression
 from gingham.models.blend import Blend
+from gingham.models.content import ContentBased
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.ease import EASE
 from gingham.models.epoch_model import EpochModel
@@ -23,6 +24,7 @@ __all__ = [
     "Blend",
     "BuyAgain",
     "Callback",
+    "ContentBased",
     "EarlyStopping",
     "Epoch",
     "EpochModel",

@@ -14,7 +14,7 @@ from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping, Monitor
 from gingham.models.embedding import EmbeddingModel
 from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
-from gingham.models.inputs import FeatureMatrices, entry_weights, has_repeats, read_inputs
+from gingham.models.inputs import FeatureMatrices, entry_weights, has_launches, has_repeats, read_inputs
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data
 from gingham.validation import Check, check_bool, check_fit_arguments, check_integer, optional, shown
@@ -57,6 +57,8 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
     epochs: int
     early_stopping: EarlyStopping | None
     weighted: bool | None
+    # The weight of features in representations; a parameter of models that offer it.
+    prior: float | None = None
     # The weight of earlier epochs in the parameters after each epoch; a parameter of models that offer it.
     averaging: float = 0.0
 
@@ -153,6 +155,8 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
         repeats = has_repeats(interactions, entries)
         weights = entry_weights(entries, sample_weight, self._uses_values(repeats and sample_weight is None))
         state, problem = self._start(entries, features, weights, repeats)
+        if has_launches(interactions):
+            state.launch_unsold(self.prior)
         if search is not None:
             state.validation_history, state.best_epoch = search.history_, search.best_epoch_
         train(

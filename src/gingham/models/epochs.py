@@ -94,3 +94,6 @@ class EmbeddingState:
     def sides(self) -> tuple[Side, ...]:
         """All sides that an epoch changes."""
         return self.users, self.items
+
+    def launch_unsold(self, strength: float | None) -> None:
+        """Represent items without positives by their features alone; without priors, nothing changes."""

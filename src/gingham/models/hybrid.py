@@ -20,7 +20,7 @@ from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import Epoch, ProgressFunction, restored_history
 from gingham.models.fold_in import fold_in
 from gingham.models.hybrid_state import HybridState, prior_arrays, restored_sides_and_priors
-from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, read_inputs
+from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, has_launches, read_inputs
 from gingham.models.loss import LOSSES, Loss
 from gingham.models.priors import split_features
 from gingham.models.side import INITIAL_MEMORY, Side
@@ -257,6 +257,8 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
             state, pairs = self._start(entries, features, weights)
         else:
             state, pairs, training_data = self._continue(training_data, entries, features, weights)
+        if has_launches(interactions):
+            state.launch_unsold(self.prior)
         options = TrainingOptions(epochs, n_threads, functions, None, verbose, self.averaging)
         train(self, training_data, state, pairs, options)
         return self

@@ -72,6 +72,11 @@ def has_repeats(data: Data, entries: sp.csr_matrix) -> bool:
     return isinstance(data, Dataset) and len(data.interactions) > entries.nnz
 
 
+def has_launches(data: Data) -> bool:
+    """Return whether items without transactions are articles to be launched; those of a matrix are not."""
+    return isinstance(data, Dataset) and data.candidates == "all"
+
+
 def entry_weights(interactions: sp.csr_matrix, sample_weight: Matrix | None, weighted: bool) -> Floats | None:
     """Return the weight of each interaction, in the order of the matrix's entries; None if all weights are 1.
 

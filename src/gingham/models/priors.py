@@ -96,6 +96,10 @@ class Prior:
         side.state[n:] = self.shared.state[:, :width]
         np.multiply(self.identities.state[:, :width] - prior, share[:, None].astype(np.float32), out=side.state[:n])
 
+    def without_negatives(self) -> "Prior":
+        """Return the prior in which entities without positives have no evidence: negatives are none."""
+        return replace(self, evidence=np.where(self.evidence > 1, self.evidence, 0))
+
     def continued(self, features: sp.csr_matrix | None, evidence: Longs) -> "Prior":
         """Return the prior for other features and interactions of the same entities."""
         shared = replace(self.shared, features=shared_features(features))
@@ -138,6 +142,13 @@ class PriorState(EmbeddingState):
         for side, prior in zip((self.users, self.items), self.priors, strict=True):
             if prior is not None and strength is not None:
                 prior.represent(side, strength)
+
+    def launch_unsold(self, strength: float | None) -> None:
+        """Represent items without positives by their features alone; without a prior of items, nothing changes."""
+        users, items = self.priors
+        if items is not None:
+            self.priors = (users, items.without_negatives())
+            self.represent(strength)
 
 
 def sides_of(trained: Sequence[Side], priors: Sequence[Prior | None], features: FeatureMatrices) -> tuple[Side, Side]:

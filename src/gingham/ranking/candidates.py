@@ -175,21 +175,21 @@ class Candidates:
         How many items each model suggests to a user.
     history : History
         The history of these users.
-    sold : bool array, shape (n_items,)
-        Whether each item has been sold; others are not candidates.
+    allowed : bool array, shape (n_items,)
+        Whether each item can be a candidate; see `Snapshot.candidates`.
     """
 
-    def __init__(self, scores: Sequence[Scores], sizes: Sequence[int], history: History, sold: Bools) -> None:
-        self.scores, self._sizes, self._history, self._sold = scores, sizes, history, sold
+    def __init__(self, scores: Sequence[Scores], sizes: Sequence[int], history: History, allowed: Bools) -> None:
+        self.scores, self._sizes, self._history, self._allowed = scores, sizes, history, allowed
 
     def pairs(self, users: Indices) -> Pairs:
-        """Return the candidates of users: the items that a model suggests, except those that were never sold."""
+        """Return the candidates of users: the items that a model suggests, except those that the dataset excludes."""
         require_threads("Ranking in two stages")
-        n_items, n_users, n_sources = len(self._sold), len(users), len(self.scores)
+        n_items, n_users, n_sources = len(self._allowed), len(users), len(self.scores)
         keys, ranks, sources = [], [], []
         for source, (scores, size) in enumerate(zip(self.scores, self._sizes, strict=True)):
             items = rank(scores, users, k=min(size, n_items)).items
-            suggested = (items >= 0) & self._sold[items]
+            suggested = (items >= 0) & self._allowed[items]
             key = np.arange(n_users)[:, None] * n_items + items
             keys.append(key[suggested])
             ranks.append(np.broadcast_to(np.arange(1, items.shape[1] + 1, dtype=np.float32), items.shape)[suggested])

@@ -47,7 +47,7 @@ class Stage:
     def candidates(self) -> Candidates:
         """The candidates that the models suggest."""
         scores = [model._scores() for model in self.models]
-        return Candidates(scores, self.sizes, History(self.snapshot), self.snapshot.sold)
+        return Candidates(scores, self.sizes, History(self.snapshot), self.snapshot.candidates)
 
     @cached_property
     def sales_ranks(self) -> Floats:
@@ -63,7 +63,7 @@ class Stage:
         """Return the candidates of users outside the data, and the features of these, as of the same moment."""
         snapshot = self.snapshot.of_users(users)
         scores = [model._cold_scores(users, num_threads) for model in self.models]
-        candidates = Candidates(scores, self.sizes, History(snapshot), self.snapshot.sold)
+        candidates = Candidates(scores, self.sizes, History(snapshot), self.snapshot.candidates)
         return candidates, self.features.of_users(snapshot, scores)
 
     @classmethod

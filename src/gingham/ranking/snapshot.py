@@ -103,9 +103,9 @@ class Snapshot:
         )
 
     @cached_property
-    def sold(self) -> Bools:
-        """Whether each item has been sold before the moment; others cannot be recommended yet."""
-        return self.sales() > 0
+    def candidates(self) -> Bools:
+        """Whether each item can be recommended at the moment: all, or those sold before it, as the dataset says."""
+        return np.ones(self.dataset.n_items, bool) if self.dataset.candidates == "all" else self.sales() > 0
 
     def sales(self, within: float = np.inf) -> Doubles:
         """Count the purchases of each item in the last `within` days."""

@@ -6,9 +6,10 @@ from gingham.tables.finding import Finding, FindingList, failure
 from gingham.tables.origin import Origin
 from gingham.tables.reading import read
 from gingham.tables.schema import FeatureSpec, Step, Tables
-from gingham.tables.source import ItemsSource, TransactionsSource, UsersSource
+from gingham.tables.source import CandidateItems, ItemsSource, TransactionsSource, UsersSource
 
 __all__ = [
+    "CandidateItems",
     "CleanSpec",
     "FeatureSpec",
     "Finding",

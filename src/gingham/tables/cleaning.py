@@ -19,7 +19,7 @@ from gingham.tables.conditions import IS_KEPT, filter_entities, with_is_kept
 from gingham.tables.finding import Finding, by_severity
 from gingham.tables.guests import Guests, has_user, with_guests_as_users
 from gingham.tables.id_codes import count_distinct, has_count, is_among, is_strictly_increasing
-from gingham.tables.k_core import keep_k_core
+from gingham.tables.k_core import keep_k_core, without_removed
 from gingham.tables.order_numbers import missing_time
 from gingham.tables.origin import Origin
 from gingham.tables.returns import Returns, has_returns, without_returns
@@ -73,7 +73,8 @@ class CleanSpec(Section):
         users (items) without a row, or for which the condition is null, are removed.
     k_core : int, optional
         Keep users with at least this many different items and items with at least this many different users, both
-        counted in the transactions that are kept.
+        counted in the transactions that are kept. The items table loses the items that this removes, not those without
+        transactions.
     value : {"count", "log-count", "quantity", "log-quantity", "spend", "log-spend"}
         The value of an interaction: the number of transactions of the user and the item (default), their quantity, or
         the sum of price times quantity; or the logarithm of one plus that.
@@ -281,10 +282,10 @@ def _apply_filters(
     rows: pl.DataFrame,
     spec: CleanSpec,
     tables: Mapping[str, pl.DataFrame | None],
-    entities: Mapping[str, pl.DataFrame],
+    entities: dict[str, pl.DataFrame],
     origin: Origin,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Apply the filters of a recipe one after another; yield the name of each and the transactions that are left."""
+    """Apply the filters one after another, the k-core to `entities`, too; yield each name and the rows left."""
     if _has_dates(spec):
         yield f"dates {_format_dates(spec)}", rows  # applied while the transactions were read
     if spec.last is not None:
@@ -309,7 +310,9 @@ def _apply_filters(
             rows = _keep_known(rows, entities[column], column)
             yield f"{table} where {condition}", rows
     if spec.k_core is not None:
+        sold = rows[ITEM_ID].unique()
         rows = keep_k_core(rows, spec.k_core)
+        entities[ITEM_ID] = without_removed(entities[ITEM_ID], sold, rows[ITEM_ID].unique())
         yield f"{spec.k_core}-core", rows
 
 

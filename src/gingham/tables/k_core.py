@@ -39,6 +39,21 @@ def keep_k_core(rows: pl.DataFrame, k: int) -> pl.DataFrame:
     return rows.join(pairs.filter(pl.Series(in_core)), on=[USER_ID, ITEM_ID], how="semi", maintain_order="left")
 
 
+def without_removed(items: pl.DataFrame, before: pl.Series, after: pl.Series) -> pl.DataFrame:
+    """Return the items table without the items that a filter removed; items without transactions stay.
+
+    Parameters
+    ----------
+    items : polars.DataFrame
+        The items table.
+    before, after : polars.Series
+        The distinct items of the transactions before and after the filter.
+    """
+    ids = items[ITEM_ID]
+    removed = before.filter(~before.is_in(after.implode())).cast(ids.dtype)
+    return items.filter(~ids.is_in(removed.implode()))
+
+
 def _reaches(codes: Codes, in_core: Bools, k: int) -> Bools:
     """Return, for each pair, whether its user (item) has at least `k` pairs in the core."""
     counts = np.bincount(codes[in_core], minlength=int(codes.max(initial=0)) + 1)

@@ -1,6 +1,6 @@
 """The recipe's ``[transactions]``, ``[users]`` and ``[items]``: where each table is, and which columns have a role."""
 
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,6 +8,9 @@ from gingham.tables.database import without_password
 from gingham.tables.format import FileFormat
 from gingham.tables.id_types import IdType
 from gingham.tables.timestamp import Unit, check_format
+
+# Which items models recommend: those of the transactions, or all of the items table.
+CandidateItems: TypeAlias = Literal["sold", "all"]
 
 # How many files of a list a message names.
 _LISTED = 3
@@ -159,15 +162,24 @@ class ItemsSource(TableSource):
         The column with the id; by default it has the same name as in the transactions.
     name, type : str, optional
         The columns with an item's display name and type. They are always kept, even if `columns` does not list them.
+    candidates : {"sold", "all"}
+        Which items are recommended: those of the transactions ("sold", the default), or all of this table ("all"),
+        which needs a path or a database. Models know an item without transactions by its ``[features.items]``.
     """
 
     item_id: str | None = None
     name: str | None = None
     type: str | None = None
     columns: list[str] | None = None
+    candidates: CandidateItems = "sold"
 
     @model_validator(mode="after")
     def _has_place(self) -> Self:
         if not (self.place or self.columns or self.name or self.type):
             raise ValueError("path and columns are missing; add the path of a file, or columns of the transactions")
+        if self.candidates == "all" and self.place is None:
+            raise ValueError(
+                "candidates is 'all', but the items are read from the transactions and all of them were sold; add the "
+                "path of a table of all items"
+            )
         return self
