@@ -95,6 +95,19 @@ def test_what_the_recipe_for_any_shop_has_in_comments_is_right() -> None:
     assert (model.is_auto, model.budget.total_seconds()) == (True, 300)
 
 
+def test_all_items_are_candidates_if_a_table_and_features_describe_them() -> None:
+    recipe = 'transactions = { path = "t.csv", user_id = "u", item_id = "i", timestamp = "t" }\n'
+    features = 'features.items.categorical = ["kind"]\n'
+    table = 'items = { path = "i.csv", candidates = "all" }\n'
+    assert Recipe.parse(recipe).candidates == "sold"
+    assert Recipe.parse(recipe + 'items = { path = "i.csv" }\n').candidates == "sold"
+    assert Recipe.parse(recipe + table + features).candidates == "all"
+    with pytest.raises(ConfigError, match=r"items\.candidates is 'all', but features\.items is empty.*; name columns"):
+        Recipe.parse(recipe + table)
+    with pytest.raises(ConfigError, match="all of them were sold; add the path of a table of all items"):
+        Recipe.parse(recipe + 'items = { columns = ["kind"], candidates = "all" }\n' + features)
+
+
 def test_transactions_are_enough() -> None:
     recipe = Recipe.parse(SMALL)
     assert recipe.users is None

@@ -1,19 +1,21 @@
 """ContentBased: items whose features the user buys more often than others do, sold or not."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from pydantic import PositiveInt
+from pydantic import Field
 
 from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, Values, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.errors import DataError
 from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.contributions import Cause, Part
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -25,7 +27,7 @@ from gingham.validation import Check, check_number, check_optional_duration
 class _StoredContent(Values):
     """The JSON values of a fitted `ContentBased`."""
 
-    n_features: PositiveInt
+    columns: Annotated[list[str], Field(min_length=1)]
 
 
 class ContentBased(BasketModel, OnePassModel):
@@ -73,6 +75,7 @@ class ContentBased(BasketModel, OnePassModel):
     }
 
     _counts: sp.csr_matrix
+    _columns: list[str]
     _features: sp.csr_matrix
     _shares: Floats
     _fallback: Floats
@@ -82,13 +85,13 @@ class ContentBased(BasketModel, OnePassModel):
         self.half_life = half_life
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:  # noqa: ARG002
-        features = _counted_features(interactions)
+        features, columns = _counted_features(interactions)
         counts = training_data.purchases(interactions, check_optional_duration("half_life", self.half_life))
-        self._set(counts, features)
+        self._set(counts, features, columns)
 
-    def _set(self, counts: sp.csr_matrix, features: sp.csr_matrix) -> None:
+    def _set(self, counts: sp.csr_matrix, features: sp.csr_matrix, columns: list[str]) -> None:
         sales = item_totals(counts)
-        self._counts, self._features = counts, features
+        self._counts, self._features, self._columns = counts, features, columns
         self._shares = np.asarray((sales / max(sales.sum(), 1e-9)) @ features, np.float32)
         self._fallback = rank_scores(sales)
 
@@ -101,30 +104,46 @@ class ContentBased(BasketModel, OnePassModel):
 
     def _score(self, history: sp.csr_matrix) -> Floats:
         """Score all items for users given by rows of counts."""
-        total = np.asarray(history.sum(axis=1, dtype=np.float64), np.float32)
-        smoothing = np.float32(self.smoothing)
-        bought = (history @ self._features).toarray()
-        # A feature that nobody bought has a share of 0, and so has every user.
-        ratio = bought / np.maximum(self._shares, np.finfo(np.float32).tiny)
-        scores = np.ascontiguousarray((self._features @ np.log((ratio + smoothing) / (total + smoothing)).T).T)
-        scores[total[:, 0] == 0] = self._fallback
+        scores = np.ascontiguousarray((self._features @ self._log_ratios(history).T).T)
+        scores[np.diff(history.indptr) == 0] = self._fallback
         return scores
 
+    def _log_ratios(self, history: sp.csr_matrix) -> Floats:
+        """Return how much more often than all users these buy each feature: float32, shape (n_users, n_features)."""
+        total, smoothing = np.asarray(history.sum(axis=1, dtype=np.float64), np.float32), np.float32(self.smoothing)
+        # Where the share of all users is 0, the user's is 0, too.
+        ratio = (history @ self._features).toarray() / np.maximum(self._shares, np.finfo(np.float32).tiny)
+        return np.asarray(np.log((ratio + smoothing) / (total + smoothing)))
+
+    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+        distinct, place = np.unique(users, return_inverse=True)
+        histories, features = self._counts[distinct], self._features[items]
+        pair = np.repeat(np.arange(len(items)), np.diff(features.indptr))
+        values = features.data.astype(np.float64) * self._log_ratios(histories)[place[pair], features.indices]
+        has_history = np.diff(histories.indptr)[place] > 0
+        column_of = np.array(self._columns)[features.indices]
+        part = Part(Cause.ITEM_FEATURE, pair, values)
+        of_columns = (
+            replace(part.take((column_of == column) & has_history[pair]), detail=column)
+            for column in dict.fromkeys(self._columns)
+        )
+        return [*of_columns, Part.of_all(Cause.BEST_SELLER, self._fallback[items]).take(~has_history)]
+
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        state = {"n_features": self._features.shape[1]}
-        return state, {"counts": self._counts.data, **csr_arrays("features", self._features)}
+        return {"columns": self._columns}, {"counts": self._counts.data, **csr_arrays("features", self._features)}
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        stored, matrix = _StoredContent.read(state), self.training_data_.matrix
+        columns, matrix = _StoredContent.read(state).columns, self.training_data_.matrix
         counts = stored_array(arrays, "counts", "float32", (matrix.nnz,), least=0, most=LARGEST)
         self._set(
             sp.csr_matrix((counts, matrix.indices, matrix.indptr), shape=matrix.shape),
-            stored_csr(arrays, "features", (self.n_items, stored.n_features), least=0, most=LARGEST),
+            stored_csr(arrays, "features", (self.n_items, len(columns)), least=0, most=LARGEST),
+            columns,
         )
 
 
-def _counted_features(data: Data) -> sp.csr_matrix:
-    """Return the item features without identities and without those that have a negative weight.
+def _counted_features(data: Data) -> tuple[sp.csr_matrix, list[str]]:
+    """Return the item features that have no negative weight, without identities, and the column of each.
 
     Raises
     ------
@@ -132,14 +151,14 @@ def _counted_features(data: Data) -> sp.csr_matrix:
         If there are none.
     """
     features = data.item_features if isinstance(data, Dataset) else None
-    named = sp.csr_matrix((0, 0)) if features is None else features.without_identities()
-    smallest = named.min(axis=0).toarray()[0] if named.shape[1] else np.empty(0)
-    kept = np.flatnonzero(smallest >= 0)
-    if not len(kept):
-        raise DataError(
-            "ContentBased needs item features, and the data have none that are not negative; name columns of the items "
-            "table, for example categories, in [features.items] or in gingham.Tables(item_features=...)."
-        )
-    counted: sp.csr_matrix = sp.csr_matrix(named[:, kept], dtype=np.float32)
-    counted.sum_duplicates()
-    return counted
+    if features is not None and features.definitions:
+        weights = features.without_identities()
+        nonnegative = np.flatnonzero(weights.min(axis=0).toarray()[0] >= 0)
+        if len(nonnegative):
+            counted: sp.csr_matrix = sp.csr_matrix(weights[:, nonnegative], dtype=np.float32)
+            counted.sum_duplicates()
+            return counted, [features.definitions[place].column for place in nonnegative]
+    raise DataError(
+        "ContentBased needs item features, and the data have none without negative weights; name columns of the items "
+        "table, for example categories, in [features.items] or in gingham.Tables(item_features=...)."
+    )

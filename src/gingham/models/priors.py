@@ -97,7 +97,7 @@ class Prior:
         np.multiply(self.identities.state[:, :width] - prior, share[:, None].astype(np.float32), out=side.state[:n])
 
     def without_negatives(self) -> "Prior":
-        """Return the prior in which entities without positives have no evidence: negatives are none."""
+        """Return the prior without the evidence of negatives: entities without positives are unknown."""
         return replace(self, evidence=np.where(self.evidence > 1, self.evidence, 0))
 
     def continued(self, features: sp.csr_matrix | None, evidence: Longs) -> "Prior":
