@@ -62,10 +62,10 @@ def test_users_without_history_get_best_sellers() -> None:
     assert lists["item_id"].equals(Popularity(window=None).fit(data).recommend(ids, k=5)["item_id"])
 
 
-def test_a_basket_is_ranked_as_a_user_with_this_history() -> None:
+def test_a_cold_user_is_ranked_as_a_user_with_this_history() -> None:
     tags = np.eye(N_FEATURES, dtype=np.float32)[[0, 0, 1, 1, 2, 0]]
     model = ContentBased().fit(dataset([(0, 0), (0, 1), (1, 2), (1, 3), (2, 4)], tags))
-    lists = model.recommend_baskets({"guest": [0, 1]}, k=N_ITEMS)
+    lists = model.recommend_for({"guest": [0, 1]}, k=N_ITEMS)
     assert lists["score"].equals(model.recommend(0, k=N_ITEMS)["score"])
 
 

@@ -1,6 +1,6 @@
 """ContentBased: items whose features the user buys more often than others do, sold or not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, ClassVar
@@ -14,7 +14,7 @@ from gingham.arrays import Floats, Indices
 from gingham.checked import LARGEST, Values, stored_array, stored_csr
 from gingham.dataset import Dataset
 from gingham.errors import DataError
-from gingham.models.baskets import BasketModel, basket_matrix
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
@@ -30,7 +30,7 @@ class _StoredContent(Values):
     columns: Annotated[list[str], Field(min_length=1)]
 
 
-class ContentBased(BasketModel, OnePassModel):
+class ContentBased(OnePassModel):
     r"""Content-based recommendation: naive Bayes over the features of items.
 
     The model scores items by their features alone, so articles that were never sold are ranked like all others. With n
@@ -67,7 +67,7 @@ class ContentBased(BasketModel, OnePassModel):
     """
 
     kind: ClassVar[str] = "content"
-    supports: ClassVar[frozenset[str]] = frozenset({"features", "baskets"})
+    supports: ClassVar[frozenset[str]] = frozenset({"features"})
     default_space: ClassVar[Mapping[str, Any]] = {"smoothing": {"low": 1.0, "high": 1000.0, "log": True}}
     constraints: ClassVar[Mapping[str, Check]] = {
         "smoothing": partial(check_number, above=0, most=LARGEST),
@@ -96,11 +96,13 @@ class ContentBased(BasketModel, OnePassModel):
         self._fallback = rank_scores(sales)
 
     def _scores(self) -> DenseScores:
-        return DenseScores(lambda users: self._score(self._counts[users]), self.n_items)
+        return self._scores_of(self._counts)
 
-    def _basket_scores(self, baskets: Sequence[Indices], n_threads: int) -> DenseScores:  # noqa: ARG002
-        history = basket_matrix(baskets, self.n_items)
-        return DenseScores(lambda users: self._score(history[users]), self.n_items)
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:  # noqa: ARG002
+        return self._scores_of(users.purchases(check_optional_duration("half_life", self.half_life)))
+
+    def _scores_of(self, counts: sp.csr_matrix) -> DenseScores:
+        return DenseScores(lambda users: self._score(counts[users]), self.n_items)
 
     def _score(self, history: sp.csr_matrix) -> Floats:
         """Score all items for users given by rows of counts."""
