@@ -1,5 +1,6 @@
 """The contract of explanations: contributions add up to scores, and every pair has a true sentence."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,12 @@ class ExplainingContract:
         users, items = data.user_ids.index(table["user_id"]), data.item_ids.index(table["because_item_id"])
         values = np.asarray(data.matrix[users, items]).ravel() if len(table) else np.empty(0)
         assert (values > 0).all()
-        np.testing.assert_array_equal(table["times"], values)
+        rows = case.shop().interactions
+        when = np.arange(len(rows)) if rows.timestamp is None else rows.timestamp.astype("datetime64[D]").astype(int)
+        purchases = zip(rows.user_index, rows.item_index, when, rows.value, strict=True)
+        days = Counter((user, item) for user, item, _ in {tuple(one[:3]) for one in purchases if one[3] > 0})
+        assert table["times"].to_list() == [days[pair] for pair in zip(users, items, strict=True)]
+        assert table["last_bought"].is_null().all() == (not case.timed or table.is_empty())
         is_itself = table["because_item_id"] == table["item_id"]
         assert (is_itself == (table["cause"] == "bought before")).all()
         assert not set(table["user_id"]) & set(data.user_ids.values.gather(WITHOUT_HISTORY))

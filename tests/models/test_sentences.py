@@ -40,7 +40,8 @@ def test_purchases_are_counted(pair: Pair, sentence: str) -> None:
         (Reason("segment", label="25-34"), "Sells well among customers like you (25-34)."),
         (Reason("segment"), "Sells well among customers like you."),
         (Reason("user feature", label="25-34"), "Popular with customers like you (25-34)."),
-        (Reason("item feature", label="dairy"), "Goes with dairy that you bought before."),
+        (Reason("item feature", "Tea", MARCH), "Same category as Tea, which you bought on 1 March 2024."),
+        (Reason("item feature", "Tea"), "Same category as Tea, which you bought."),
         (Reason("taste"), "Fits what you usually choose."),
     ],
 )
@@ -49,9 +50,10 @@ def test_every_cause_has_its_sentence(reason: Reason, sentence: str) -> None:
 
 
 def test_what_is_not_true_is_not_said() -> None:
-    untrue = [Reason("bought before"), Reason("best seller"), Reason("base"), Reason("model"), Reason("price")]
+    untrue = [Reason("bought before"), Reason("best seller"), *map(Reason, ("base", "model", "price", "item feature"))]
     assert NEVER.sentence([*untrue, Reason("taste")]) == "Fits what you usually choose."
     assert NEVER.sentence(untrue) == "You have not bought this yet: something new to try."
     assert Pair(0, None, TODAY, True).sentence(untrue) == "One of our best sellers."
     assert Pair(0, None, TODAY, True).sentence([]) == "One of our best sellers."
+    assert Pair(0, None, TODAY, True, True).sentence([Reason("best seller")]) == "Sells well this week."
     assert Pair(2, None, None, False).sentence([Reason("model")]) == "You bought this twice."

@@ -91,7 +91,7 @@ class ExplainedModel(StoredModel):
         """
         listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
         table = with_rounding(merged(self._contributions(users, chosen)), listed[SCORE].to_numpy())
-        facts = Facts(self.training_data_)
+        facts = Facts(self.training_data_, users)
         pair, because = table["pair"].to_numpy(), table["because"]
         has_item = because.is_not_null()
         because_users, because_items = users[pair[has_item]], because.drop_nulls().to_numpy()
@@ -148,7 +148,7 @@ class ExplainedModel(StoredModel):
         """
         listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
         table = merged(self._contributions(users, chosen)).filter(pl.col(CONTRIBUTION) > 0)
-        sentences = _sentences(table, users, chosen, Facts(self.training_data_))
+        sentences = _sentences(table, users, chosen, Facts(self.training_data_, users))
         return listed.with_columns(pl.Series(REASON, sentences, dtype=pl.String))
 
     def _listed(
@@ -174,22 +174,26 @@ class ExplainedModel(StoredModel):
 
 def _sentences(table: pl.DataFrame, users: Indices, items: Indices, facts: Facts) -> list[str]:
     """Return the sentence of each pair, from the positive contributions to its score."""
+    # A pair needs no smaller contribution of the same cause: a history of hundreds of items has as many.
+    table = table.unique(["pair", "cause", "detail"], keep="first", maintain_order=True)
     pair = table["pair"].to_numpy()
-    because = table["because"].fill_null(0).to_numpy()
-    has_item = table["because"].is_not_null().to_list()
-    names, last = facts.names(because), facts.last(users[pair], because).tolist()
-    labels = facts.labels(table["cause"], table["detail"], users[pair], items[pair])
-    reasons = [
-        (number, Reason(cause, name if has else None, when if has else None, label))
-        for number, cause, has, name, when, label in zip(
-            pair.tolist(), table["cause"].to_list(), has_item, names, last, labels, strict=True
-        )
-    ]
+    alike = facts.alike(table["cause"], table["detail"], users[pair], items[pair])
+    because = np.where(table["because"].is_not_null(), table["because"].fill_null(0), alike).astype(np.int32)
+    has_item, because = because >= 0, np.maximum(because, 0)
+    columns = (
+        pair.tolist(),
+        table["cause"].to_list(),
+        np.where(has_item, facts.names(because), None).tolist(),
+        np.where(has_item, facts.last(users[pair], because), np.datetime64("NaT")).tolist(),
+        facts.labels(table["cause"], table["detail"], users[pair]),
+    )
+    reasons = [(number, Reason(*reason)) for number, *reason in zip(*columns, strict=True)]
     of_pair = {number: [reason for _, reason in group] for number, group in groupby(reasons, key=itemgetter(0))}
-    times, own_last = facts.times(users, items).tolist(), facts.last(users, items).tolist()
-    return [
-        Pair(count, when, facts.today, bool(best)).sentence(of_pair.get(number, ()))
-        for number, (count, when, best) in enumerate(
-            zip(times, own_last, facts.best_sellers[items].tolist(), strict=True)
-        )
-    ]
+    own = (
+        facts.times(users, items).tolist(),
+        facts.last(users, items).tolist(),
+        [facts.today] * len(items),
+        facts.best_sellers[items].tolist(),
+        facts.best_sellers_of_week[items].tolist(),
+    )
+    return [Pair(*true).sentence(of_pair.get(number, ())) for number, true in enumerate(zip(*own, strict=True))]

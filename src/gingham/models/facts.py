@@ -10,11 +10,15 @@ import polars as pl
 
 from gingham.arrays import Bools, Indices, Longs
 from gingham.columns import NAME
-from gingham.models.contributions import entries_of
+from gingham.dataset import Dataset, Feature
+from gingham.dataset.codes import Codes
+from gingham.models.contributions import Cause, entries_of
 from gingham.models.training_data import TrainingData
 
-# The share of the sold items that may be called best sellers.
-_BEST_SELLERS = 0.2
+# The share of the sold items that may be called best sellers, and the window of those of this week.
+_BEST_SELLERS, _WEEK = 0.2, np.timedelta64(7, "D")
+# Features of intervals, whose labels are like "(20,30]", and those without a value to show.
+_INTERVALS, _NAMELESS = frozenset({"bin", "age"}), frozenset({"other", "null", "number", "words", "output"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,42 +28,58 @@ class Facts:
     Attributes
     ----------
     data : TrainingData
-        The training data.
+        The training data. Without their log, there are no times, and a purchase counts with its value.
+    users : int32 array
+        The users that facts are looked up of.
     """
 
     data: TrainingData
+    users: Indices
 
     def times(self, users: Indices, items: Indices) -> Longs:
-        """Return how often users bought items: 0 for never, and -1 for an unknown number of times."""
-        values = entries_of(self.data.matrix, users, items)
-        return np.where(values == np.round(values), values, -1).astype(np.int64)
+        """Return on how many days users bought items: 0 for never, and -1 for an unknown number of times.
 
-    def last(self, users: Indices, items: Indices) -> npt.NDArray[np.datetime64]:  # noqa: ARG002
+        Without timestamps, purchases are counted.
+        """
+        values = entries_of(self.data.matrix, users, items)
+        if self.data.dataset is None:
+            return np.where(values == np.round(values), values, -1).astype(np.int64)
+        place, is_bought = self._find(users, items)
+        times = np.where(is_bought, np.append(self._purchases[1], 0)[place], -1)
+        return np.where(values > 0, times, 0)
+
+    def last(self, users: Indices, items: Indices) -> npt.NDArray[np.datetime64]:
         """Return when users last bought items; NaT where it is unknown."""
-        return np.full(len(users), "NaT", "datetime64[us]")
+        when = np.full(len(users), "NaT", "datetime64[us]")
+        last = self._purchases[2]
+        if last is not None:
+            place, is_bought = self._find(users, items)
+            when[is_bought] = last[place[is_bought]]
+        return when
 
     @property
     def today(self) -> datetime | None:
         """The time of the last transaction, from which days are counted; None if it is unknown."""
-        return None
-
-    def labels(
-        self,
-        causes: pl.Series,
-        details: pl.Series,  # noqa: ARG002
-        users: Indices,  # noqa: ARG002
-        items: Indices,  # noqa: ARG002
-    ) -> list[str | None]:
-        """Return the value of the feature of the user or the item that a contribution comes from, where it is known."""
-        return [None] * len(causes)
+        log = self.data.dataset
+        if log is None or log.interactions.timestamp is None or not len(log.interactions):
+            return None
+        last: datetime = log.interactions.timestamp.max().item()
+        return last
 
     @cached_property
     def best_sellers(self) -> Bools:
         """Whether each item is among the fifth of the sold items with the most users."""
-        n_users = np.bincount(self.data.matrix.indices, minlength=len(self.data.item_ids))
-        sold = np.sort(n_users[n_users > 0])
-        least = sold[int(len(sold) * (1 - _BEST_SELLERS))] if len(sold) else 1
-        return np.asarray(n_users >= least)
+        return _top(np.bincount(self.data.matrix.indices, minlength=len(self.data.item_ids)))
+
+    @cached_property
+    def best_sellers_of_week(self) -> Bools:
+        """Whether each item is among the fifth of the items sold in the last 7 days with the most sales in them."""
+        log = self.data.dataset
+        if log is None or log.interactions.timestamp is None or not len(log.interactions):
+            return np.zeros(len(self.data.item_ids), bool)
+        rows = log.interactions
+        recent = (rows.timestamp.max() - rows.timestamp < _WEEK) & (rows.value > 0)
+        return _top(np.bincount(rows.item_index[recent], minlength=rows.n_items))
 
     def names(self, items: Indices) -> list[str]:
         """Return the name of each item, or its id if it has none."""
@@ -67,3 +87,102 @@ class Facts:
         if labels is None or NAME not in labels.columns:
             return ids.to_list()
         return labels[NAME].gather(items).zip_with(labels[NAME].gather(items).is_not_null(), ids).to_list()
+
+    def labels(self, causes: pl.Series, details: pl.Series, users: Indices) -> list[str | None]:
+        """Return the value of the user's feature that a contribution comes from; None where it has or needs none."""
+        labels: list[str | None] = [None] * len(causes)
+        of_users = causes.is_in([Cause.SEGMENT, Cause.USER_FEATURE]) & details.is_not_null()
+        for row in of_users.arg_true():
+            codes = self._user_categories.get(details[row])
+            if codes is not None and (code := codes.of_row[users[row]]) < len(codes.features):
+                labels[row] = _text(codes.features[code])
+        return labels
+
+    def alike(self, causes: pl.Series, details: pl.Series, users: Indices, items: Indices) -> Indices:
+        """Return the item of the user's history that has the same feature as the item, the one bought last.
+
+        Returns
+        -------
+        int32 array
+            For contributions of item features; -1 where there is no such item.
+        """
+        alike, matrix = np.full(len(causes), -1, np.int32), self.data.matrix
+        of_items = (causes == Cause.ITEM_FEATURE) & details.is_not_null()
+        for row in of_items.arg_true():
+            codes, item = self._item_categories.get(details[row]), items[row]
+            if codes is None or not codes.is_known[item]:
+                continue
+            history = matrix.indices[matrix.indptr[users[row]] : matrix.indptr[users[row] + 1]]
+            same = history[(codes.of_row[history] == codes.of_row[item]) & (history != item)]
+            if len(same):
+                repeated = np.full(len(same), users[row], np.int32)
+                keys = np.lexsort((self.times(repeated, same), self.last(repeated, same).view(np.int64)))
+                alike[row] = same[keys[-1]]
+        return alike
+
+    @cached_property
+    def _user_categories(self) -> dict[str, Codes]:
+        log = self.data.dataset
+        return {} if log is None or log.user_features is None else log.user_features.categories()
+
+    @cached_property
+    def _item_categories(self) -> dict[str, Codes]:
+        log = self.data.dataset
+        return {} if log is None or log.item_features is None else log.item_features.categories()
+
+    @cached_property
+    def _purchases(self) -> tuple[Longs, Longs, npt.NDArray[np.datetime64] | None]:
+        """The pairs that `users` bought, as ascending numbers; on how many days, and when last."""
+        log = self.data.dataset
+        if log is None:
+            return np.empty(0, np.int64), np.empty(0, np.int64), None
+        return _purchases(log, self.users)
+
+    def _find(self, users: Indices, items: Indices) -> tuple[Longs, Bools]:
+        """Return the place of each pair in `_purchases`, and whether it is there; otherwise the place is any."""
+        pairs = self._purchases[0]
+        wanted = users.astype(np.int64) * len(self.data.item_ids) + items
+        place = np.minimum(np.searchsorted(pairs, wanted), max(len(pairs) - 1, 0))
+        return place, np.append(pairs, -1)[place] == wanted
+
+
+def _purchases(log: Dataset, users: Indices) -> tuple[Longs, Longs, npt.NDArray[np.datetime64] | None]:
+    rows, is_wanted = log.interactions, np.zeros(log.n_users, bool)
+    is_wanted[users] = True
+    rows = rows.take(is_wanted[rows.user_index] & (rows.value > 0))
+    if rows.timestamp is None:
+        pairs, times = np.unique(rows.pairs(), return_counts=True)
+        return pairs, times, None
+    order = np.lexsort((rows.timestamp, rows.pairs()))
+    pair, when = rows.pairs()[order], rows.timestamp[order]
+    is_new_day = np.append(True, (np.diff(pair) > 0) | (np.diff(when.astype("datetime64[D]")).astype(np.int64) > 0))
+    starts = np.flatnonzero(np.diff(pair, prepend=-1))
+    if not len(starts):
+        return pair, pair, when
+    ends = np.append(starts[1:], len(pair)) - 1
+    return pair[starts], np.add.reduceat(is_new_day.astype(np.int64), starts), when[ends]
+
+
+def _top(sales: npt.NDArray[np.integer]) -> Bools:
+    """Return whether each item is among the fifth of the sold items that sells best."""
+    sold = np.sort(sales[sales > 0])
+    least = sold[int(len(sold) * (1 - _BEST_SELLERS))] if len(sold) else 1
+    return np.asarray(sales >= least)
+
+
+def _text(feature: Feature) -> str | None:
+    """Return a feature's value in plain words, or None if it has none.
+
+    Examples
+    --------
+    >>> [_text(Feature("age", label, "bin")) for label in ("(-inf,20]", "(20,30]", "(30,inf]")]
+    ['up to 20', '20 to 30', 'above 30']
+    """
+    if feature.kind in _NAMELESS:
+        return None
+    if feature.kind not in _INTERVALS:
+        return feature.label
+    low, _, high = feature.label.strip("()[]").partition(",")
+    if low == "-inf":
+        return f"up to {high}"
+    return f"above {low}" if high == "inf" else f"{low} to {high}"

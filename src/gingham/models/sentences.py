@@ -11,9 +11,10 @@ BOUGHT = "You bought this{times}{ago}."
 TOGETHER = "Often bought together with {item}, which you bought{on}."
 SIMILAR_USERS = "Customers who buy what you buy also bought this."
 BEST_SELLER = "One of our best sellers."
+BEST_SELLER_OF_WEEK = "Sells well this week."
 SEGMENT = "Sells well among customers like you{group}."
 USER_FEATURE = "Popular with customers like you{group}."
-ITEM_FEATURE = "Goes with {kind} that you bought before."
+ITEM_FEATURE = "Same category as {item}, which you bought{on}."
 TASTE = "Fits what you usually choose."
 NEW = "You have not bought this yet: something new to try."
 
@@ -28,11 +29,11 @@ class Reason(NamedTuple):
     cause : str
         The value of a `Cause`.
     item : str or None
-        The name of the item of the history, if there is one.
+        The name of the item of the history that contributes, or that has the same feature; None without one.
     last : datetime or None
         When the user last bought that item.
     label : str or None
-        The value of the feature.
+        The value of the user's feature.
     """
 
     cause: str
@@ -54,13 +55,16 @@ class Pair:
     today : datetime or None
         The end of the training data, from which days are counted.
     is_best_seller : bool
-        Whether the item sells well.
+        Whether the item is a best seller of all times.
+    sells_this_week : bool
+        Whether it is one of the last 7 days.
     """
 
     times: int
     last: datetime | None
     today: datetime | None
     is_best_seller: bool
+    sells_this_week: bool = False
 
     def sentence(self, reasons: Iterable[Reason]) -> str:
         """Return the sentence of the first reason that is true of the pair, or of what is true without a reason.
@@ -86,29 +90,34 @@ class Pair:
                 return sentence
         if self.times:
             return self._bought()
-        return BEST_SELLER if self.is_best_seller else NEW
+        return self._best_seller() or NEW
 
     def _sentence(self, reason: Reason) -> str | None:
         group = "" if reason.label is None else f" ({reason.label})"
+        on = "" if reason.last is None else f" on {_date(reason.last)}"
         match reason.cause:
             case Cause.BOUGHT_BEFORE if self.times:
                 return self._bought()
             case Cause.BOUGHT_TOGETHER if reason.item is not None:
-                on = "" if reason.last is None else f" on {_date(reason.last)}"
                 return TOGETHER.format(item=reason.item, on=on)
             case Cause.SIMILAR_USERS:
                 return SIMILAR_USERS
-            case Cause.BEST_SELLER if self.is_best_seller:
-                return BEST_SELLER
+            case Cause.BEST_SELLER:
+                return self._best_seller()
             case Cause.SEGMENT:
                 return SEGMENT.format(group=group)
             case Cause.USER_FEATURE:
                 return USER_FEATURE.format(group=group)
-            case Cause.ITEM_FEATURE:
-                return ITEM_FEATURE.format(kind=reason.label or "items")
+            case Cause.ITEM_FEATURE if reason.item is not None:
+                return ITEM_FEATURE.format(item=reason.item, on=on)
             case Cause.TASTE:
                 return TASTE
         return None
+
+    def _best_seller(self) -> str | None:
+        if self.sells_this_week:
+            return BEST_SELLER_OF_WEEK
+        return BEST_SELLER if self.is_best_seller else None
 
     def _bought(self) -> str:
         ago = ""
