@@ -82,7 +82,9 @@ class ExplainingContract:
     def test_what_is_loaded_explains_the_same(self, case: Case, tmp_path: Path) -> None:
         model = case.fitted()
         model.save(tmp_path / "model")
-        assert_frame_equal(load(tmp_path / "model").explain(k=3), model.explain(k=3), rel_tol=1e-6)
+        of_log = ["times", "last_bought", "detail"]
+        loaded, fitted = (each.explain(k=3).drop(of_log) for each in (load(tmp_path / "model"), model))
+        assert_frame_equal(loaded, fitted, rel_tol=1e-6)
 
     def test_explanations_need_a_fit_and_users(self, case: Case) -> None:
         model = case.make()

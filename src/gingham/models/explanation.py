@@ -183,7 +183,7 @@ def _sentences(table: pl.DataFrame, users: Indices, items: Indices, facts: Facts
     columns = (
         pair.tolist(),
         table["cause"].to_list(),
-        np.where(has_item, facts.names(because), None).tolist(),
+        [name if has else None for name, has in zip(facts.names(because), has_item.tolist(), strict=True)],
         np.where(has_item, facts.last(users[pair], because), np.datetime64("NaT")).tolist(),
         facts.labels(table["cause"], table["detail"], users[pair]),
     )

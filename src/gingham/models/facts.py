@@ -60,11 +60,11 @@ class Facts:
     @property
     def today(self) -> datetime | None:
         """The time of the last transaction, from which days are counted; None if it is unknown."""
-        log = self.data.dataset
-        if log is None or log.interactions.timestamp is None or not len(log.interactions):
+        last = self.data.last_time
+        if last is None:
             return None
-        last: datetime = log.interactions.timestamp.max().item()
-        return last
+        today: datetime = last.astype("datetime64[us]").item()
+        return today
 
     @cached_property
     def best_sellers(self) -> Bools:
@@ -74,11 +74,11 @@ class Facts:
     @cached_property
     def best_sellers_of_week(self) -> Bools:
         """Whether each item is among the fifth of the items sold in the last 7 days with the most sales in them."""
-        log = self.data.dataset
-        if log is None or log.interactions.timestamp is None or not len(log.interactions):
+        log, last = self.data.dataset, self.data.last_time
+        if log is None or log.interactions.timestamp is None or last is None:
             return np.zeros(len(self.data.item_ids), bool)
         rows = log.interactions
-        recent = (rows.timestamp.max() - rows.timestamp < _WEEK) & (rows.value > 0)
+        recent = (last - log.interactions.timestamp < _WEEK) & (rows.value > 0)
         return _top(np.bincount(rows.item_index[recent], minlength=rows.n_items))
 
     def names(self, items: Indices) -> list[str]:
