@@ -102,6 +102,17 @@ def test_blocks_and_threads_do_not_change_the_weights(monkeypatch: pytest.Monkey
         assert BasketRegression(max_items=5).fit(data, num_threads=num_threads).recommend(k=N_ITEMS).equals(expected)
 
 
+@pytest.mark.parametrize("max_items", [4, 100])
+def test_scores_for_a_few_users_are_those_of_a_fit(max_items: int) -> None:
+    data, model = shop(random_rows()), BasketRegression(2.0, half_life="10d", max_items=max_items)
+    fitted = model.copy().fit(data)
+    for users in ([], [2], [0, 1, 3], range(N_USERS)):
+        few = model.copy().fit_to_score(np.array(users, np.int32), data, 1)
+        for user in users:
+            expected, scores = (one.predict(user, range(N_ITEMS)) for one in (fitted, few))
+            np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-7)
+
+
 def test_the_oldest_baskets_are_left_out_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     # The histories before days 1, 2 and 3 of two users have 1, 2 and 3 entries each.
     rows = [(user, item, item) for user in range(2) for item in range(4)]

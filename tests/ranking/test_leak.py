@@ -8,7 +8,7 @@ import pytest
 
 import gingham as gg
 from gingham.ranking.candidates import CandidateSource
-from gingham.ranking.examples import Examples, Stage
+from gingham.ranking.examples import Examples, Labels, Stage
 from gingham.ranking.snapshot import Snapshot, times
 from tests.ranking.conftest import MOMENT, WEEK
 
@@ -80,7 +80,7 @@ def test_a_leak_through_a_single_source_is_found(dataset: gg.Dataset, monkeypatc
 
 def test_labels_are_the_purchases_of_the_period(dataset: gg.Dataset) -> None:
     stage = Stage.fit(Snapshot.before(dataset, MOMENT, WEEK), SOURCES[:2], [6, 6], 1)
-    examples = Examples.of(stage, dataset, 1000, np.random.default_rng(0))
+    examples = Examples.of(stage, Labels.of(dataset, MOMENT, WEEK, 1000, np.random.default_rng(0)))
     pairs, rows, when = stage.candidates.pairs(examples.users), dataset.interactions, times(dataset)
     bought = {
         (user, item)
@@ -93,13 +93,13 @@ def test_labels_are_the_purchases_of_the_period(dataset: gg.Dataset) -> None:
     hits = np.add.reduceat(examples.bought.astype(int), starts)
     assert (hits > 0).all()
     assert (hits < examples.sizes).all()
-    other = Examples.of(stage, altered(dataset), 1000, np.random.default_rng(0))
+    other = Examples.of(stage, Labels.of(altered(dataset), MOMENT, WEEK, 1000, np.random.default_rng(0)))
     assert other.bought.tolist() != examples.bought.tolist()
 
 
 def test_users_are_sampled(dataset: gg.Dataset) -> None:
     stage = Stage.fit(Snapshot.before(dataset, MOMENT, WEEK), SOURCES[:2], [6, 6], 1)
-    few = Examples.of(stage, dataset, 5, np.random.default_rng(0))
+    few = Examples.of(stage, Labels.of(dataset, MOMENT, WEEK, 5, np.random.default_rng(0)))
     assert 0 < len(few.users) <= 5
     assert len(few.features) == len(few.bought) == few.sizes.sum()
 

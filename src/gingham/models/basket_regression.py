@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -108,6 +108,8 @@ class BasketRegression(BasketModel, OnePassModel):
     _in_days: bool
     _ridge: Ridge
     _shared: Floats
+    # The users, and their scores without `_shared`, of a model that was fitted to score a few users.
+    _few: tuple[Indices, Floats] | None
 
     def __init__(
         self,
@@ -130,6 +132,44 @@ class BasketRegression(BasketModel, OnePassModel):
         return 12 * min(train.n_items, int(self.max_items)) ** 2
 
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:
+        examples, items = self._prepare(training_data, interactions)
+        self._ridge = Ridge.fit(examples, items, float(self.l2), int(self.n_neighbours), n_threads)
+        self._few = None
+
+    def fit_to_score(self, users: Indices, interactions: Dataset, num_threads: int) -> Self:
+        """Fit the model to score these users only, in about half the time of `fit` where they are few.
+
+        `TwoStage` fits its models in this way as of the start of each training period. Scores are those after `fit`, up
+        to rounding. The model cannot be saved.
+
+        Parameters
+        ----------
+        users : int32 array, shape (n,)
+            The users, ascending.
+        interactions : Dataset
+            The training data.
+        num_threads : int
+            The number of threads, at least 1.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> data = gg.synth.sample_dataset()
+        >>> model = gg.BasketRegression().fit_to_score(data.user_ids.index(["u07"]), data, num_threads=1)
+        >>> model.recommend("u07", k=3)["rank"].to_list()
+        [1, 2, 3]
+        """
+        self.validate()
+        training_data = TrainingData.of(interactions)
+        examples, items = self._prepare(training_data, training_data.positives(interactions))
+        history = self._history[users]
+        fitting = examples, items, float(self.l2), int(self.n_neighbours), num_threads
+        self._few = users, Ridge.predictions(history, *fitting)
+        self._training_data = training_data
+        return self
+
+    def _prepare(self, training_data: TrainingData, interactions: Data) -> tuple[Examples, Indices]:
+        """Set everything except the weights; return the examples and the items with exact weights."""
         steps = steps_of(interactions, "BasketRegression", by_day=True)
         in_days = steps.day is not None
         decay = self._decay(in_days)
@@ -138,12 +178,15 @@ class BasketRegression(BasketModel, OnePassModel):
         examples = Examples.of(steps, decay, training_decay, n_items)
         n_of_users = np.bincount(training_data.matrix.indices, minlength=n_items)
         items = np.sort(np.argsort(-n_of_users, kind="stable")[: self.max_items]).astype(np.int32)
-        ridge = Ridge.fit(examples, items, float(self.l2), int(self.n_neighbours), n_threads)
         history = _unit_history(steps, decay, (n_users, n_items))
-        self._history, self._ridge, self._shared, self._in_days = history, ridge, _sales(steps, n_items), in_days
+        self._history, self._shared, self._in_days = history, _sales(steps, n_items), in_days
+        return examples, items
 
     def _scores(self) -> DenseScores:
-        return self._scores_of(self._history)
+        if self._few is None:
+            return self._scores_of(self._history)
+        users, scores = self._few
+        return DenseScores(lambda chosen: scores[np.searchsorted(users, chosen)] + self._shared, self.n_items)
 
     def _scores_of(self, history: sp.csr_matrix) -> DenseScores:
         return DenseScores(lambda users: self._ridge.predict(history[users]) + self._shared, self.n_items)
@@ -180,7 +223,7 @@ class BasketRegression(BasketModel, OnePassModel):
         self._history = sp.csr_matrix((history, matrix.indices, matrix.indptr), shape=matrix.shape)
         self._ridge = Ridge(items, weights, others)
         self._shared = stored_array(arrays, "shared", "float32", (n_items,), least=0, most=1)
-        self._in_days = _StoredRegression.read(state).in_days
+        self._in_days, self._few = _StoredRegression.read(state).in_days, None
 
 
 def _unit_history(steps: Steps, decay: float, shape: tuple[int, int]) -> sp.csr_matrix:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import Field, NonNegativeInt
 
 from gingham.arrays import Bools, Indices
 from gingham.checked import Values, require
+from gingham.dataset import Dataset
 from gingham.errors import ConfigError, ParameterError
 from gingham.forks import require_threads
 from gingham.models import Recommender, build_model, kinds
@@ -27,6 +28,14 @@ class _StoredSource(Values):
     params: dict[str, Any]
     n_candidates: NonNegativeInt | None
     fit: dict[str, Any] = Field(default={})
+
+
+@runtime_checkable
+class FitsToScore(Protocol):
+    """A model that takes less time to fit where only some users are scored."""
+
+    def fit_to_score(self, users: Indices, interactions: Dataset, num_threads: int) -> Recommender:
+        """Fit the model to score these users only; scores are those after `fit`, up to rounding."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +145,13 @@ class CandidateSource:
     def fit(self, snapshot: Snapshot, num_threads: int) -> Recommender:
         """Fit a copy of the model to the data of a snapshot."""
         return self.model.copy().fit(snapshot.dataset, num_threads=num_threads, verbose=False)
+
+    def fit_to_score(self, users: Indices, snapshot: Snapshot, num_threads: int) -> Recommender:
+        """Fit a copy of the model to the data of a snapshot, to score these users only."""
+        model = self.model.copy()
+        if isinstance(model, FitsToScore):
+            return model.fit_to_score(users, snapshot.dataset, num_threads)
+        return model.fit(snapshot.dataset, num_threads=num_threads, verbose=False)
 
 
 def build_sources(tables: Any, section: str) -> list[Recommender | CandidateSource]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -73,6 +74,64 @@ class Stage:
         """Fit copies of the sources' models to a snapshot."""
         return cls(snapshot, [source.fit(snapshot, num_threads) for source in sources], sizes)
 
+    @classmethod
+    def fit_to_score(
+        cls,
+        users: Indices,
+        snapshot: Snapshot,
+        sources: Sequence[CandidateSource],
+        sizes: Sequence[int],
+        num_threads: int,
+    ) -> "Stage":
+        """Fit copies of the sources' models to a snapshot, to score these users only."""
+        return cls(snapshot, [source.fit_to_score(users, snapshot, num_threads) for source in sources], sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What users bought in a period.
+
+    Attributes
+    ----------
+    users : int32 array, shape (n_users,)
+        The users who bought something, ascending; a sample of them if they are many.
+    bought : int64 array
+        Each pair of a user and an item that they bought, as the number ``user * n_items + item``; ascending.
+    start, stop : datetime64
+        The start of the period and its end, which is not part of it. The end may lie after the data.
+    """
+
+    users: Indices
+    bought: Longs
+    start: np.datetime64
+    stop: np.datetime64
+
+    @classmethod
+    def of(
+        cls, dataset: Dataset, start: np.datetime64, period: timedelta, max_users: int, rng: np.random.Generator
+    ) -> "Labels":
+        """Return what users bought in a period.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            The data with that period.
+        start : datetime64
+            The start of the period.
+        period : timedelta
+            Its length.
+        max_users : int
+            The maximum number of users; more are sampled at random.
+        rng : Generator
+            For the sample.
+        """
+        rows, when, stop = dataset.interactions, times(dataset), start + np.timedelta64(period)
+        purchases = rows.take((when >= start) & (when < stop)).positives()
+        users = np.unique(purchases.user_index)
+        if len(users) > max_users:
+            users = np.sort(rng.choice(users, max_users, replace=False))
+        return cls(users, np.unique(purchases.pairs()), start, stop)
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -102,30 +161,12 @@ class Examples:
     stop: np.datetime64
 
     @classmethod
-    def of(cls, stage: Stage, dataset: Dataset, max_users: int, rng: np.random.Generator) -> "Examples":
-        """Return the candidates of a stage with labels from the period after its moment.
-
-        Parameters
-        ----------
-        stage : Stage
-            Fitted models and features as of the moment.
-        dataset : Dataset
-            The data with that period.
-        max_users : int
-            The maximum number of users; more are sampled at random.
-        rng : Generator
-            For the sample.
-        """
-        start, rows = stage.snapshot.moment, dataset.interactions
-        when, stop = times(dataset), start + np.timedelta64(stage.snapshot.period)
-        purchases = rows.take((when >= start) & (when < stop)).positives()
-        bought = np.unique(purchases.pairs())
-        buyers = np.unique(purchases.user_index)
-        if len(buyers) > max_users:
-            buyers = np.sort(rng.choice(buyers, max_users, replace=False))
-        parts = [_block(stage, buyers[at : at + BLOCK], bought) for at in range(0, max(len(buyers), 1), BLOCK)]
-        features, labels, sizes, users = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return cls(features, labels, sizes, users, start, stop)
+    def of(cls, stage: Stage, labels: Labels) -> "Examples":
+        """Return the candidates of a stage with labels from the period after its moment."""
+        blocks = range(0, max(len(labels.users), 1), BLOCK)
+        parts = [_block(stage, labels.users[at : at + BLOCK], labels.bought) for at in blocks]
+        features, bought, sizes, users = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return cls(features, bought, sizes, users, labels.start, labels.stop)
 
 
 def _block(stage: Stage, users: Indices, bought: Longs) -> tuple[Floats, Bools, Longs, Indices]:

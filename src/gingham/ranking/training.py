@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from gingham.arrays import Indices
 from gingham.dataset import Dataset
 from gingham.duration import period_starts
-from gingham.ranking.examples import Examples, Stage
+from gingham.ranking.examples import Examples, Labels, Stage
 from gingham.ranking.snapshot import Snapshot, times
 
 
@@ -27,7 +28,7 @@ def training_examples(
     dataset: Dataset,
     moments: Iterable[np.datetime64],
     period: timedelta,
-    fit_stage: Callable[[Snapshot], Stage],
+    fit_stage: Callable[[Indices, Snapshot], Stage],
     max_users: int,
     rng: np.random.Generator,
     bar: "tqdm[Any]",
@@ -43,7 +44,7 @@ def training_examples(
     period : timedelta
         The length of a period.
     fit_stage : callable
-        Fits the candidate models to a snapshot.
+        Fits the candidate models to a snapshot, to score some users.
     max_users : int
         The maximum number of users of each period.
     rng : Generator
@@ -62,10 +63,11 @@ def training_examples(
     names: tuple[str, ...] = ()
     for moment in moments:
         bar.set_postfix_str(f"models until {moment.item():%Y-%m-%d}")
-        stage = fit_stage(Snapshot.before(dataset, moment, period))
+        labels = Labels.of(dataset, moment, period, max_users, rng)
+        stage = fit_stage(labels.users, Snapshot.before(dataset, moment, period))
         bar.update()
         bar.set_postfix_str(f"features as of {moment.item():%Y-%m-%d}")
-        examples = Examples.of(stage, dataset, max_users, rng)
+        examples = Examples.of(stage, labels)
         bar.update()
         if len(examples.sizes):
             periods.append(examples)

@@ -245,14 +245,15 @@ class TwoStage(CandidateModel):
         sources, ranker, fitted_ranker = self._sources(ordered), self._ranker(), None
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         with progress_bar(total=2 * self.n_periods + 2, unit=" steps", verbose=verbose) as bar:
-            fit_stage = partial(Stage.fit, sources=sources, sizes=sizes, num_threads=n_threads)
+            fitting: dict[str, Any] = {"sources": sources, "sizes": sizes, "num_threads": n_threads}
             if isinstance(interactions, Dataset) and interactions.interactions.has_times:
                 dataset = interactions
+                fit_stage = partial(Stage.fit_to_score, **fitting)
                 fitted_ranker = self._fit_ranker(ranker, dataset, period, fit_stage, n_threads, bar)
             else:
                 dataset = with_equal_times(interactions, training_data)
             bar.set_postfix_str("models on all data")
-            stage = fit_stage(Snapshot.latest(dataset, period))
+            stage = Stage.fit(Snapshot.latest(dataset, period), **fitting)
             bar.update()
         for model in stage.models:
             model._training_data = training_data  # one copy is enough
