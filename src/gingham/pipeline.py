@@ -1,10 +1,12 @@
 """The run that a recipe describes: read, clean, split, fit, evaluate, recommend, store."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import polars as pl
 
 from gingham import store
 from gingham.comparison import BASELINES, Comparison, FitFunction
@@ -16,14 +18,17 @@ from gingham.errors import ArtifactError, ConfigError, GinghamError
 from gingham.models import Recommender
 from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
+from gingham.rules import Rules
 from gingham.selection import Selection, select
 from gingham.split import Split
 from gingham.tables import Finding, FindingList, Step, check_sources, failure
 from gingham.validation import check_path
 from gingham.versions import Version
-from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, SELECTION, STEPS, write_json
+from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, RULES, SELECTION, STEPS, write_json
 from gingham.versions.folder import RunFolder
 from gingham.versions.gate import Gate
+
+_Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,8 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
     run_folder = RunFolder(check_path("out", out))
     with run_folder.locked():
         with run_folder.versions.draft() as folder:
-            dataset, parts, steps = read_parts(recipe, progress)
+            dataset, parts, steps, rules = read_parts(recipe, progress)
+            recipe = recipe.with_rules(rules)
             recipe, selection = _with_model(recipe, parts, progress)
             name = name_of(recipe.model)
             options = _comparison_options(recipe, [name])
@@ -120,13 +126,18 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
                     model = _refit(recipe, model, dataset)
             with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
                 recommendations = model.recommend(
-                    k=recipe.recommend.k, filter_seen=recipe.recommend.filter_seen, num_threads=recipe.model.num_threads
+                    k=recipe.recommend.k,
+                    filter_seen=recipe.recommend.filter_seen,
+                    num_threads=recipe.model.num_threads,
+                    rules=rules,
                 )
             with progress.stage("Storing"):
                 recommendations.write_parquet(folder / RECOMMENDATIONS)
                 write_json(folder / METRICS, _metrics(recipe, comparison, selection))
                 write_json(folder / STEPS, [asdict(step) for step in steps])
                 (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
+                if rules is not None and rules.items is not None:
+                    rules.items.write_parquet(folder / RULES)
                 if selection is not None:
                     selection.page(f"Choice of the model: {recipe.name}").save(folder / SELECTION)
                 store.write_into(folder / MODEL, model.artifact())
@@ -172,7 +183,8 @@ def compare(recipe: Recipe | Path | str, progress: Progress | None = None) -> Co
     recipe = Recipe.of(recipe)
     _check_models(recipe)
     progress = check_progress(progress)
-    _, parts, _ = read_parts(recipe, progress)
+    _, parts, _, rules = read_parts(recipe, progress)
+    recipe = recipe.with_rules(rules)
     recipe, _ = _with_model(recipe, parts, progress)
     specs = models_of(recipe)
     models = {name: _fit_function(spec, recipe) for name, spec in specs.items()}
@@ -327,6 +339,7 @@ def _comparison_options(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
         # A run doesn't fit [[compare.models]], so none of these can be its reference.
         "reference": spec.reference if spec.reference not in spec.names or spec.reference in names else None,
         "window": spec.window,
+        "rules": recipe.rules,
         "filter_seen": recipe.filter_seen,
         "num_threads": recipe.model.num_threads,
     }
@@ -340,11 +353,40 @@ def load_run(folder: Path | str) -> Recommender:
     ArtifactError
         If the folder is not that of a run, it has no current version, or the model is damaged.
     """
+    return _of_current(folder, lambda current: Recommender.load(current / MODEL))
+
+
+def load_rules(folder: Path | str) -> Rules | None:
+    """Load the rules of a run's current version, with the items table that it read; None if its recipe has none.
+
+    Raises
+    ------
+    ArtifactError
+        If the folder is not that of a run, or a file is missing or damaged.
+    """
+    return _of_current(folder, _rules_of)
+
+
+def _rules_of(version: Path) -> Rules | None:
+    rules = Recipe.read(version / RECIPE).rules
+    if rules is None or not rules.columns:
+        return rules
+    try:
+        return rules.bind(pl.read_parquet(version / RULES))
+    except (OSError, pl.exceptions.PolarsError, GinghamError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ArtifactError(
+            f"The items of the rules in {version / RULES} cannot be read: {reason}; run the recipe again."
+        ) from error
+
+
+def _of_current(folder: Path | str, load: Callable[[Path], _Loaded]) -> _Loaded:
+    """Load something of the current version of a run."""
     run_folder = RunFolder(check_path("folder", folder))
     while True:
         current = run_folder.require_current()
         try:
-            return Recommender.load(current / MODEL)
+            return load(current)
         except ArtifactError:
             # A run that ended during the read may have removed the version; then another one is current.
             if run_folder.current in (current, None):

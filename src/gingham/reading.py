@@ -8,6 +8,7 @@ from gingham.arrays import Indices
 from gingham.config import Recipe
 from gingham.dataset import Dataset
 from gingham.progress import Progress
+from gingham.rules import Rules
 from gingham.split import Split
 from gingham.tables import Step, Tables, clean, read
 from gingham.validation import check_k
@@ -84,8 +85,8 @@ def read_dataset(recipe: Recipe | Path | str) -> Dataset:
     return Dataset.from_tables(_read_and_clean(recipe.narrowed(), count_ids=False), candidates=recipe.candidates)
 
 
-def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Dataset], tuple[Step, ...]]:
-    """Read and clean the tables of a recipe, and split the dataset.
+def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Dataset], tuple[Step, ...], Rules | None]:
+    """Read and clean the tables of a recipe, split the dataset, and bind the rules to the items table.
 
     Parameters
     ----------
@@ -96,8 +97,8 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
 
     Returns
     -------
-    Dataset, Split of Dataset, tuple of Step
-        The dataset, its train and test parts, and the numbers of rows, users and items after each step.
+    Dataset, Split of Dataset, tuple of Step, Rules or None
+        The dataset, its train and test parts, the numbers of rows, users and items after each step, and the rules.
 
     Raises
     ------
@@ -108,6 +109,9 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
         tables = read_tables(recipe.narrowed())
         dataset = Dataset.from_tables(tables, candidates=recipe.candidates)
         parts = recipe.split.apply(dataset)
+        rules = recipe.rules
+        if rules is not None and rules.columns and tables.items is not None:
+            rules = rules.bind(tables.items)
     for finding in tables.findings:
         progress.message(str(finding))
     if dataset.candidates == "all":
@@ -116,7 +120,7 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
         check_k(k, dataset.n_items)
     steps = (*tables.steps, _step("train", parts.train), _step("test", parts.test))
     progress.result(steps)
-    return dataset, parts, steps
+    return dataset, parts, steps, rules
 
 
 def _describe_candidates(train: Dataset) -> str:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from gingham.columns import ITEM_ID, NAME, RANK, REASON, SCORE, SIMILAR_ITEM_ID, TYPE
 from gingham.comparison import Comparison
+from gingham.comparison.comparison import MARKS
 from gingham.selection import Selection
 from gingham.tables import Step
 from gingham.versions import Version
@@ -35,7 +36,20 @@ _SELECTION_COLUMNS = {
     "low": "{low:+.4f} to {high:+.4f}",
     "seconds": "{seconds:,.1f}",
 }
-_TEXT_COLUMNS = ("step", "metric", "model", "version", "by", "status", NAME, TYPE, ITEM_ID, SIMILAR_ITEM_ID, REASON)
+_TEXT_COLUMNS = (
+    "rule",
+    "step",
+    "metric",
+    "model",
+    "version",
+    "by",
+    "status",
+    NAME,
+    TYPE,
+    ITEM_ID,
+    SIMILAR_ITEM_ID,
+    REASON,
+)
 
 
 class SafeConsole(Console):
@@ -111,6 +125,9 @@ def print_comparison(comparison: Comparison) -> None:
     if comparison.candidates is not None:
         output.print()
         output.print(_candidates(comparison.candidates))
+    if comparison.rules is not None:
+        output.print()
+        output.print(_rules(comparison, comparison.rules))
     for sentence in (*comparison.sentences, *comparison.advice):
         output.print(sentence)
 
@@ -182,6 +199,17 @@ def _candidates(rows: pl.DataFrame) -> Table:
     for model, source, n, recall, only in rows.iter_rows():
         alone = "–" if only is None else f"{only:.2%}"
         table.add_row(cell(model), cell(source), f"{n:.1f}", f"{recall:.2%}", alone)
+    return table
+
+
+def _rules(comparison: Comparison, rules: pl.DataFrame) -> Table:
+    """Show what rules cost or bring by the comparison's metric, where it is one of lists, and by revenue."""
+    shown = comparison.rule_metrics
+    table = _table("Effect of rules on recommended lists", "model", "rule", "metric", "without", "with", "difference")
+    for row in rules.filter(pl.col("metric").is_in(shown)).iter_rows(named=True):
+        difference = f"{row['difference']:+.4f} {MARKS[row['verdict']]}\n{row['low']:+.4f} to {row['high']:+.4f}"
+        numbers = f"{row['without']:.4f}", f"{row['with']:.4f}", difference
+        table.add_row(cell(row["model"]), cell(row["rule"]), row["metric"], *numbers)
     return table
 
 

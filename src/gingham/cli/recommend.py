@@ -1,5 +1,6 @@
 """``gingham recommend``: recommendations for users, from a run."""
 
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,10 @@ def recommend(
     ] = None,
     k: Annotated[int, typer.Option("-k", help="The number of items.")] = 12,
     filter_seen: Annotated[bool, typer.Option("--filter-seen", help="Exclude items in the user's history.")] = False,
+    request: Annotated[
+        list[str] | None, typer.Option(help="A value for the run's rules, such as budget=20; repeat it for several.")
+    ] = None,
+    no_rules: Annotated[bool, typer.Option("--no-rules", help="Ignore the run's rules.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="A file to write instead of tables: .csv, .jsonl or .parquet by its name.")
     ] = None,
@@ -38,14 +43,15 @@ def recommend(
     elif not user:
         raise ParameterError("A user is missing; add --user with an id, or --out with a file for all users.")
     model = pipeline.load_run(folder)
+    options = {"k": k, "filter_seen": filter_seen, **_ruled(folder, request, no_rules)}
     ids = model.training_data_.user_ids
     users = None if not user else [ids.cast(one) for one in user]
     if out is None and not as_json:
         for one in users or ():
-            print_recommendations(model, one, k, filter_seen, reasons)
+            print_recommendations(model, one, reasons, **options)
         return
     with reporter.stage("Recommending"):
-        rows = (model.reasons if reasons else model.recommend)(users, k=k, filter_seen=filter_seen)
+        rows = (model.reasons if reasons else model.recommend)(users, **options)
     rows = with_names(rows, model.training_data_.item_labels) if names or as_json else rows
     if out is None:
         reporter.document({"recommendations": rows.to_dicts()})
@@ -55,12 +61,31 @@ def recommend(
         reporter.document({"file": str(out), "rows": rows.height})
 
 
-def print_recommendations(
-    model: "Recommender", user: Any, k: int, filter_seen: bool = False, reasons: bool = False
-) -> None:
+def _ruled(folder: Path, request: list[str] | None, no_rules: bool) -> dict[str, Any]:
+    """Return the arguments of `recommend` for the rules of a run."""
+    from gingham import pipeline
+
+    rules = None if no_rules else pipeline.load_rules(folder)
+    return {"rules": rules, "request": None if not request else dict(map(_value, request))}
+
+
+def _value(text: str) -> tuple[str, Any]:
+    """Parse ``name=value``: a number, date, list, true or false as in TOML; anything else is text."""
+    from gingham.errors import ParameterError
+
+    name, equals, value = text.partition("=")
+    if not (equals and name):
+        raise ParameterError(f"--request {text!r} has no value; write it as name=value, such as budget=20.")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
+def print_recommendations(model: "Recommender", user: Any, reasons: bool = False, **options: Any) -> None:
     """Print recommendations for a user, with names and types where the items table has them."""
     from gingham.cli.console import print_items
     from gingham.columns import ITEM_ID
 
-    rows = (model.reasons if reasons else model.recommend)([user], k=k, filter_seen=filter_seen)
+    rows = (model.reasons if reasons else model.recommend)([user], **options)
     print_items(f"Recommendations for user {user}", rows, ITEM_ID, model.training_data_.item_labels)

@@ -10,6 +10,7 @@ import polars as pl
 
 from gingham.comparison.measured import Measured
 from gingham.comparison.page import for_notebook, page
+from gingham.comparison.ruled import REVENUE
 from gingham.errors import ParameterError
 from gingham.evaluation.bootstrap import FEWEST
 from gingham.evaluation.evaluation import Evaluation, differences
@@ -20,6 +21,17 @@ _OVERLAP = "Models were fitted to up to {:,} rows of this test, so their metrics
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
 # The marks of the verdicts in tables.
 MARKS = {BETTER: "+", WORSE: "-", UNCLEAR: "="}
+# The verdict on the interval of a difference.
+_VERDICT = (
+    pl.when(pl.col("users") < FEWEST)
+    .then(pl.lit(UNCLEAR))
+    .when(pl.col("low") > 0)
+    .then(pl.lit(BETTER))
+    .when(pl.col("high") < 0)
+    .then(pl.lit(WORSE))
+    .otherwise(pl.lit(UNCLEAR))
+    .alias("verdict")
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,14 +118,7 @@ class Comparison:
                 "low",
                 "high",
                 "users",
-                pl.when(pl.col("users") < FEWEST)
-                .then(pl.lit(UNCLEAR))
-                .when(pl.col("low") > 0)
-                .then(pl.lit(BETTER))
-                .when(pl.col("high") < 0)
-                .then(pl.lit(WORSE))
-                .otherwise(pl.lit(UNCLEAR))
-                .alias("verdict"),
+                _VERDICT,
             )
             for name, one in self.measured.items()
             if name != self.reference
@@ -187,6 +192,28 @@ class Comparison:
         return pl.concat(tables) if tables else None
 
     @cached_property
+    def rules(self) -> pl.DataFrame | None:
+        """What rules cost or bring, compared with the same model without rules, paired by user; None without rules.
+
+        ``model``, ``rule``, ``metric`` (those of the largest k, and ``revenue@k`` if prices are known: the sum of the
+        prices of a user's test transactions whose items are in the list), ``without`` and ``with`` rules (the means),
+        ``difference``, ``low``, ``high``, ``users`` and ``verdict`` as in `differences`.
+        """
+        tables = [
+            one.rules.select(pl.lit(name).alias("model"), pl.all(), _VERDICT)
+            for name, one in self.measured.items()
+            if one.rules is not None
+        ]
+        return pl.concat(tables) if tables else None
+
+    @property
+    def rule_metrics(self) -> list[str]:
+        """The metrics of `rules` that tables show: `metric`, or MAP where that is not one of lists, and revenue."""
+        measured = [] if self.rules is None else self.rules["metric"].unique(maintain_order=True).to_list()
+        main = self.metric if self.metric in measured else next((name for name in measured if name[:4] == "map@"), "")
+        return [name for name in measured if name == main or name.startswith(REVENUE)]
+
+    @cached_property
     def sentences(self) -> tuple[str, ...]:
         """The verdict on each model by `metric`, one sentence each, after a warning if train and test overlap."""
         means = dict(self.table.filter(metric=self.metric).select("model", "mean").iter_rows())
@@ -220,7 +247,8 @@ class Comparison:
     def __repr__(self) -> str:
         wide = self.table.pivot("model", index="metric", values="mean", maintain_order=True)
         with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
-            return "\n".join([str(wide), str(self.costs), *self.sentences])
+            tables = [wide, self.costs, *([] if self.rules is None else [self.rules])]
+            return "\n".join([*map(str, tables), *self.sentences])
 
     def _repr_html_(self) -> str:
         return for_notebook(self)
@@ -238,6 +266,7 @@ class Comparison:
                 "differences": {row.pop("metric"): row for row in differences},
                 **({} if one.curve is None else {"epochs": one.curve.to_dicts()}),
                 **({} if one.candidates is None else {"candidates": one.candidates.to_dicts()}),
+                **({} if self.rules is None else {"rules": self.rules.filter(model=name).drop("model").to_dicts()}),
             }
         return {"metric": self.metric, "reference": self.reference, "advice": list(self.advice), "models": models}
 

@@ -1,7 +1,7 @@
 """One model of a comparison: how it is fitted, and its measurements."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -11,11 +11,13 @@ import polars as pl
 from gingham.columns import USER_ID
 from gingham.comparison.examples import Example, find_examples
 from gingham.comparison.memory import PeakMemory
+from gingham.comparison.ruled import measure_rules
 from gingham.errors import NotFittedError, ParameterError
 from gingham.evaluation.evaluation import Evaluation, evaluate
 from gingham.models import Recommender
 from gingham.models.training_data import Data
 from gingham.progress import Progress
+from gingham.rules import Rules
 
 FitFunction: TypeAlias = Callable[[Any], Recommender]
 
@@ -44,6 +46,8 @@ class Measured:
     candidates : polars.DataFrame or None
         How many of the test items are candidates: the result of `TwoStage.candidate_recall`; None for a model without
         candidates.
+    rules : polars.DataFrame or None
+        What rules cost or bring: the result of `measure_rules`; None without rules.
     """
 
     evaluation: Evaluation
@@ -54,6 +58,7 @@ class Measured:
     curve: pl.DataFrame | None
     examples: tuple[Example, ...] = ()
     candidates: pl.DataFrame | None = None
+    rules: pl.DataFrame | None = None
 
 
 @runtime_checkable
@@ -101,9 +106,11 @@ def measure(
     filter_seen: bool,
     num_threads: int,
     progress: Progress,
+    rules: Mapping[str, Rules] | None = None,
+    request: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Measured:
-    """Fit a model to train and evaluate it on test; `options` are further arguments of `evaluate`.
+    """Fit a model to train and evaluate it on test, also under rules; `options` are further arguments of `evaluate`.
 
     Raises
     ------
@@ -125,6 +132,7 @@ def measure(
             start = time.perf_counter()
             model.recommend(evaluation.per_user[USER_ID], k, filter_seen, num_threads=num_threads)
             recommend_seconds = time.perf_counter() - start
+    users = evaluation.per_user[USER_ID]
     return Measured(
         evaluation,
         model.get_params(),
@@ -132,8 +140,9 @@ def measure(
         recommend_seconds,
         memory.bytes,
         _curve(model),
-        find_examples(model, test, evaluation.per_user[USER_ID], k, filter_seen, num_threads),
+        find_examples(model, test, users, k, filter_seen, num_threads),
         model.candidate_recall(test) if isinstance(model, HasCandidates) else None,
+        measure_rules(model, test, users, k, rules or {}, request, filter_seen, num_threads),
     )
 
 

@@ -35,6 +35,7 @@ def page(comparison: "Comparison", title: str) -> Page:
         _differences,
         _coverage,
         _costs,
+        _rules,
         _candidates,
         _curves,
         _examples,
@@ -130,6 +131,31 @@ def _coverage(comparison: "Comparison") -> Iterator[Section]:
     chart = charts.points(places, Axis("share of the catalogue recommended", SHARE), Axis(comparison.metric))
     sentence = "Models further up are more accurate; models further right recommend more of the catalogue."
     yield Section("Coverage and accuracy", sentence, chart)
+
+
+def _rules(comparison: "Comparison") -> Iterator[Section]:
+    """Show what rules cost or bring."""
+    if comparison.rules is None:
+        return
+    rows = [
+        (
+            row["model"],
+            row["rule"],
+            row["metric"],
+            row["verdict"],
+            f"{row['without']:.4f}",
+            f"{row['with']:.4f}",
+            f"{row['difference']:+.4f}",
+            f"{row['low']:+.4f} to {row['high']:+.4f}",
+        )
+        for row in comparison.rules.filter(pl.col("metric").is_in(comparison.rule_metrics)).iter_rows(named=True)
+    ]
+    header = ("model", "rule", "metric", "verdict", "without", "with", "difference", "95% interval")
+    sentence = (
+        "The lists of each model under each rule alone and under all of them, compared with its lists without rules, "
+        "paired by user. Revenue is the sum of the prices that a user paid in the test part for items of the list."
+    )
+    yield Section("Effect of rules", sentence, Table(header, rows, texts=4), wide=True)
 
 
 def _costs(comparison: "Comparison") -> Iterator[Section]:

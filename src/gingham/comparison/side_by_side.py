@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Never
+from typing import Any, Never
 
 from tqdm import tqdm
 
 from gingham.comparison.comparison import Comparison
 from gingham.comparison.measured import FitFunction, fit_function, measure
+from gingham.comparison.ruled import labelled
 from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.evaluation.evaluation import sizes
@@ -17,6 +18,7 @@ from gingham.metrics import main_metric, named, names
 from gingham.models import BuyAgain, Popularity, Recommender
 from gingham.models.training_data import Data
 from gingham.progress import Progress, Silent, check_progress, progress_bar
+from gingham.rules import Rules
 from gingham.validation import check_bool, check_text, optional, shown
 
 BASELINES = ("best-sellers", "recent-best-sellers", "buy-again")
@@ -59,6 +61,8 @@ def compare(
     window: str = WINDOW,
     filter_seen: bool = False,
     allow_overlap: bool = False,
+    rules: Rules | Sequence[Rules] | None = None,
+    request: Mapping[str, Any] | None = None,
     num_threads: int = 0,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -87,6 +91,11 @@ def compare(
         Whether to leave out the items of a user's history in `train`; False by default.
     allow_overlap : bool
         Whether to evaluate models that were fitted to rows of the test, as for `evaluate`; False by default.
+    rules : Rules or sequence of Rules, optional
+        Rules whose effect on the lists of `models` is measured, each part alone and together: `Comparison.rules`. The
+        other metrics are those without rules. None by default.
+    request : mapping of str to value, optional
+        The values that the rules need.
     num_threads : int
         The number of threads that evaluate; 0 (default) for all cores. Models are fitted with their own default.
     progress : Progress, optional
@@ -132,6 +141,9 @@ def compare(
     fits = {name: fit_function(name, model) for name, model in {**models, **reference_models}.items()}
     if reference is not None and reference not in fits:
         raise ParameterError(f"reference={reference!r} is not one of the models; use one of {', '.join(fits)}.")
+    by_label = labelled(rules)
+    if request is not None and not by_label:
+        raise ParameterError(f"request is {shown(request)}, but there are no rules that use it; pass rules, too.")
     ks = sizes(k)
     metric = main_metric(ks[-1]) if metric is None else metric
     named(metric)
@@ -150,6 +162,8 @@ def compare(
                 filter_seen=filter_seen,
                 num_threads=num_threads,
                 progress=progress,
+                rules=by_label if name in (models or fits) else None,
+                request=request,
                 by=by,
                 allow_overlap=allow_overlap,
             )

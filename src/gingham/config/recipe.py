@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -22,6 +23,7 @@ from gingham.config.sections import (
 )
 from gingham.errors import ConfigError
 from gingham.metrics import main_metric, names
+from gingham.rules import Rules
 from gingham.section import Flag, Integer, Section, sentences
 from gingham.split import SplitSpec
 from gingham.tables import CandidateItems, CleanSpec, FeatureSpec, ItemsSource, TransactionsSource, UsersSource
@@ -47,6 +49,8 @@ class Recipe(Section):
         The tables; only the transactions are required.
     clean, features, split, model, evaluate, compare, recommend, tune
         What to do with the tables; each section has defaults.
+    rules : Rules, optional
+        What recommended lists must fulfil; the columns are those of the items table. None by default.
     gate : GateSpec, optional
         What a new version must pass before it becomes the current one; by default every finished run becomes current.
     keep : int
@@ -80,6 +84,7 @@ class Recipe(Section):
     compare: CompareSpec = CompareSpec()
     recommend: RecommendSpec = RecommendSpec()
     tune: TuneSpec = TuneSpec()
+    rules: Rules | None = None
     gate: GateSpec | None = None
     keep: Integer = Field(default=5, ge=1)
     refit: Flag = True
@@ -98,6 +103,8 @@ class Recipe(Section):
                 "items.candidates is 'all', but features.items is empty, and models know an item without transactions "
                 "only by its features; name columns in features.items"
             )
+        if self.rules is not None:
+            self._check_rules(self.rules)
         measured = names([self.evaluate.k])
         for key, metric in (("compare", self.compare.metric), ("gate", self.gate and self.gate.metric)):
             if metric is not None and metric not in measured:
@@ -114,6 +121,24 @@ class Recipe(Section):
                     "set its kind to a model"
                 )
         return self
+
+    def _check_rules(self, rules: Rules) -> None:
+        """Refuse rules that the lists of a run could not follow."""
+        if rules.columns and self.items is None:
+            raise ValueError(f"rules use the column {rules.columns[0]!r}, but there is no section [items]; add it")
+        missing = [name for name in rules.values if name not in rules.request]
+        if missing:
+            raise ValueError(
+                f"rules need the value {missing[0]!r}; add it to rules.request, as the default of requests"
+            )
+        k = min(self.recommend.k, self.evaluate.k)
+        beyond = [pin for pin in rules.pins if pin.position > k]
+        if beyond:
+            raise ValueError(f"rules pin {beyond[0].item!r} to position {beyond[0].position}, but lists have {k} items")
+        if self.transactions.timestamp is None:
+            for key in ("exclude_bought", "new"):
+                if getattr(rules, key) is not None:
+                    raise ValueError(f"rules.{key} needs transactions.timestamp; name that column, or remove {key}")
 
     def _need_no_times(self, has_order: bool) -> None:
         """Refuse what needs times; order numbers have a sequence, but no durations."""
@@ -183,6 +208,10 @@ class Recipe(Section):
         """Return this recipe with another section ``[model]``; its text stays as it was written."""
         return self.model_copy(update={"model": model})
 
+    def with_rules(self, rules: Rules | None) -> "Recipe":
+        """Return this recipe with other rules, or with its rules bound to the items table."""
+        return self.model_copy(update={"rules": rules})
+
     def with_kind(self, kind: str) -> "Recipe":
         """Return this recipe with a model of another kind, which shares its seed and its threads.
 
@@ -202,6 +231,8 @@ class Recipe(Section):
     def narrowed(self) -> "Recipe":
         """Return this recipe with only the columns that a dataset needs; reading columns is most of the work."""
         used = {*required_roles(self.clean.value), *self._model_columns}
+        if self.rules is not None:
+            used.add(PRICE)  # for the revenue under rules
         if self.clean.guests == "orders":
             used.add(ORDER_ID)
         unused = () if self.clean.deduplicate else {PRICE, CHANNEL, ORDER_ID} - used  # quantities tell returns
@@ -209,7 +240,14 @@ class Recipe(Section):
             update={
                 "transactions": self.transactions.model_copy(update=dict.fromkeys(unused)),
                 "users": _narrowed(self.users, USER_ID, self.transactions, self.features.users, self.clean.users),
-                "items": _narrowed(self.items, ITEM_ID, self.transactions, self.features.items, self.clean.items),
+                "items": _narrowed(
+                    self.items,
+                    ITEM_ID,
+                    self.transactions,
+                    self.features.items,
+                    self.clean.items,
+                    [] if self.rules is None else self.rules.columns,
+                ),
             }
         )
 
@@ -311,7 +349,12 @@ class Recipe(Section):
 
 
 def _narrowed(
-    source: _Described, role: str, transactions: TransactionsSource, features: FeatureSpec, expression: str | None
+    source: _Described,
+    role: str,
+    transactions: TransactionsSource,
+    features: FeatureSpec,
+    expression: str | None,
+    others: Iterable[str] = (),
 ) -> _Described:
     """Drop the columns of a table that nothing uses, unless the recipe lists columns."""
     if source is None or source.place is None or source.columns is not None:
@@ -321,4 +364,5 @@ def _narrowed(
     except pl.exceptions.PolarsError:
         return source  # cleaning reports what is wrong with it
     own = getattr(source, role) or getattr(transactions, role)
-    return source.model_copy(update={"columns": list(dict.fromkeys([own, *features.columns, *expression_columns]))})
+    columns = dict.fromkeys([own, *features.columns, *expression_columns, *others])
+    return source.model_copy(update={"columns": list(columns)})

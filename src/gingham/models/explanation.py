@@ -1,8 +1,10 @@
 """Explanations of recommendations: tables of contributions, and sentences for customers."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,6 +17,7 @@ from gingham.models.contributions import Cause, Part, merged, with_rounding
 from gingham.models.facts import Facts
 from gingham.models.sentences import Pair, Reason
 from gingham.models.stored import StoredModel
+from gingham.rules import Rules
 from gingham.scores import Scores
 
 # The number of items for each user, as of `recommend`.
@@ -38,6 +41,8 @@ class ExplainedModel(StoredModel):
         exclude: IdList | None = None,
         num_threads: int = 0,
         strict: bool = False,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Recommend items to users."""
 
@@ -117,6 +122,8 @@ class ExplainedModel(StoredModel):
         filter_seen: bool = False,
         exclude: IdList | None = None,
         strict: bool = False,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Return recommendations with a sentence for the customer that says why.
 
@@ -128,6 +135,8 @@ class ExplainedModel(StoredModel):
         ----------
         user_ids, items, k, filter_seen, exclude, strict
             As for `explain`.
+        rules, request
+            As for `recommend`.
 
         Returns
         -------
@@ -146,7 +155,7 @@ class ExplainedModel(StoredModel):
         >>> model.reasons("u07", k=1)["reason"].item().startswith("You bought this 5 times")
         True
         """
-        listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict)
+        listed, users, chosen = self._listed(user_ids, items, k, filter_seen, exclude, strict, rules, request)
         table = merged(self._contributions(users, chosen)).filter(pl.col(CONTRIBUTION) > 0)
         sentences = _sentences(table, users, chosen, Facts(self.training_data_, users))
         return listed.with_columns(pl.Series(REASON, sentences, dtype=pl.String))
@@ -159,6 +168,8 @@ class ExplainedModel(StoredModel):
         filter_seen: bool,
         exclude: IdList | None,
         strict: bool,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> tuple[pl.DataFrame, Indices, Indices]:
         """Return recommendations to explain, and the indices of their users and items."""
         require_threads("Explaining recommendations")
@@ -168,7 +179,16 @@ class ExplainedModel(StoredModel):
         if k is None:
             k = min(_K, len(data.item_ids)) if items is None else max(len(np.unique(data.item_ids.find(items))), 1)
             k = min(k, len(data.item_ids))
-        listed = self.recommend(user_ids, k, filter_seen=filter_seen, items=items, exclude=exclude, strict=strict)
+        listed = self.recommend(
+            user_ids,
+            k,
+            filter_seen=filter_seen,
+            items=items,
+            exclude=exclude,
+            strict=strict,
+            rules=rules,
+            request=request,
+        )
         return listed, data.user_ids.index(listed[USER_ID]), data.item_ids.index(listed[ITEM_ID])
 
 

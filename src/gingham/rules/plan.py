@@ -20,7 +20,8 @@ from gingham.scores import Ranking, Scores, rank
 if TYPE_CHECKING:
     from gingham.rules.rules import Rules
 
-_BASKET = "basket"
+# The value of the request with the items of the basket.
+BASKET = "basket"
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +164,12 @@ def _union(matrices: list[sp.csr_matrix]) -> sp.csr_matrix:
 
 
 def _basket(shop: Shop, request: Request) -> Bools:
-    if _BASKET not in request:
+    if BASKET not in request:
         raise ParameterError(
             "exclude_basket needs the basket of the request, which is missing; pass request={'basket': [...]}."
         )
     is_in_basket = np.zeros(len(shop.item_ids), bool)
-    (items,) = shop.item_ids.matches([request[_BASKET]], "the basket")
+    (items,) = shop.item_ids.matches([request[BASKET]], "the basket")
     is_in_basket[items] = True
     return is_in_basket
 

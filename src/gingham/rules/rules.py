@@ -14,7 +14,7 @@ from gingham.duration import duration
 from gingham.errors import ParameterError
 from gingham.rules.condition import Condition, Request
 from gingham.rules.items import ItemTable
-from gingham.rules.plan import Plan
+from gingham.rules.plan import BASKET, Plan
 from gingham.rules.settings import Boost, Diversity, NewItems, Pin
 from gingham.rules.shop import Shop
 from gingham.scores import Ranking, Scores, rank
@@ -151,6 +151,32 @@ class Rules(Section):
         used = [column for condition in self.conditions for column in condition.columns]
         return list(dict.fromkeys([*used, *self.caps, *(self.diversity.columns if self.diversity else [])]))
 
+    @property
+    def values(self) -> list[str]:
+        """The values of the request that the rules need."""
+        used = [value for condition in self.conditions for value in condition.values]
+        return list(dict.fromkeys([*used, *([BASKET] if self.exclude_basket else [])]))
+
+    def parts(self) -> dict[str, "Rules"]:
+        """Return each rule alone, by its key; `fallback` stays with the rule that it names.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> gg.Rules(exclude_bought="7d", pins=[{"item": "tea", "position": 1}]).parts()["pins"].exclude_bought is None
+        True
+        """
+        shared = ("min_length", "fallback", "request")
+        defaults = {name: field.get_default() for name, field in type(self).model_fields.items()}
+        keys = [name for name in defaults if name not in shared and getattr(self, name)]
+        parts = {}
+        for key in keys:
+            others = {name: value for name, value in defaults.items() if name not in (key, *shared)}
+            fallback = [name for name in self.fallback if name == key]
+            own = {"fallback": fallback, "min_length": self.min_length if fallback else None}
+            parts[key] = self.model_copy(update={**others, **own})
+        return parts
+
     def bind(self, items: Any) -> "Rules":
         """Return these rules with the items table that has their columns.
 
@@ -200,6 +226,11 @@ class Rules(Section):
         ['milk']
         """
         return item_ids.values.clear() if self._table is None else self._table.without_row(item_ids)
+
+    @property
+    def items(self) -> pl.DataFrame | None:
+        """The columns of the items table that the rules use, with ``item_id``; None before `bind`."""
+        return None if self._table is None else self._table.frame
 
     def table_of(self, item_ids: Ids) -> pl.DataFrame:
         """Return the columns of the rules, one row per item of a model.

@@ -10,6 +10,8 @@ RECOMMENDATIONS = "recommendations.parquet"
 METRICS = "metrics.json"
 STEPS = "steps.json"
 RECIPE = "recipe.toml"
+# The columns of the items table that the recipe's rules use.
+RULES = "rules.parquet"
 SELECTION = "selection.html"
 MODEL = "model"
 # The model that was evaluated, if that of `MODEL` was fitted to the test part, too.
@@ -21,7 +23,7 @@ MARKER = f"{MODEL}/{store.MANIFEST}"
 def own_files(folder: Path) -> set[str]:
     """Return the names of the files of a run; other files in its folder belong to the user."""
     model = {f"{MODEL}/{name}" for name in store.own_files(folder / MODEL)}
-    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, SELECTION, *model}
+    return {RECOMMENDATIONS, METRICS, STEPS, RECIPE, RULES, SELECTION, *model}
 
 
 def write_json(file: Path, content: Any) -> None:
