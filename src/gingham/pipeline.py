@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import polars as pl
-
 from gingham import store
 from gingham.comparison import BASELINES, Comparison, FitFunction
 from gingham.comparison import compare as side_by_side
@@ -24,9 +22,10 @@ from gingham.split import Split
 from gingham.tables import Finding, FindingList, Step, check_sources, failure
 from gingham.validation import check_path
 from gingham.versions import Version
-from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, RULES, SELECTION, STEPS, write_json
+from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, SELECTION, STEPS, write_json
 from gingham.versions.folder import RunFolder
 from gingham.versions.gate import Gate
+from gingham.versions.rules import read_rules, write_rules
 
 _Loaded = TypeVar("_Loaded")
 
@@ -136,8 +135,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
                 write_json(folder / METRICS, _metrics(recipe, comparison, selection))
                 write_json(folder / STEPS, [asdict(step) for step in steps])
                 (folder / RECIPE).write_text(recipe.stored_text, encoding="utf-8")
-                if rules is not None and rules.items is not None:
-                    rules.items.write_parquet(folder / RULES)
+                write_rules(folder, rules)
                 if selection is not None:
                     selection.page(f"Choice of the model: {recipe.name}").save(folder / SELECTION)
                 store.write_into(folder / MODEL, model.artifact())
@@ -364,20 +362,7 @@ def load_rules(folder: Path | str) -> Rules | None:
     ArtifactError
         If the folder is not that of a run, or a file is missing or damaged.
     """
-    return _of_current(folder, _rules_of)
-
-
-def _rules_of(version: Path) -> Rules | None:
-    rules = Recipe.read(version / RECIPE).rules
-    if rules is None or not rules.columns:
-        return rules
-    try:
-        return rules.bind(pl.read_parquet(version / RULES))
-    except (OSError, pl.exceptions.PolarsError, GinghamError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ArtifactError(
-            f"The items of the rules in {version / RULES} cannot be read: {reason}; run the recipe again."
-        ) from error
+    return _of_current(folder, read_rules)
 
 
 def _of_current(folder: Path | str, load: Callable[[Path], _Loaded]) -> _Loaded:

@@ -135,8 +135,8 @@ class _Measured:
     def _ranks(self, listed: sp.csr_matrix, indptr: Any, columns: Indices) -> Indices:
         """Return the rank of each test item in its user's list, from 0; the number of items if it is not there."""
         n_users, n_items = self._test.shape
-        found = np.asarray(listed[np.repeat(np.arange(n_users), np.diff(indptr)), columns]).ravel()
-        return np.where(found > 0, found - 1, n_items).astype(np.int32)
+        places = np.asarray(listed[np.repeat(np.arange(n_users), np.diff(indptr)), columns]).ravel()
+        return np.where(places > 0, places - 1, n_items).astype(np.int32)
 
 
 def _paid(test: Data, users: Indices) -> sp.csr_matrix | None:
