@@ -81,4 +81,4 @@ def test_recipes_name_it(command: str, recipe: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [command, str(recipe), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "most-users" in done.output
-    assert isinstance(gg.load(tmp_path / "out" / "current" / "model"), MostUsers)
+    assert isinstance(gg.load(tmp_path / "out"), MostUsers)
