@@ -135,7 +135,7 @@ def test_what_is_tracked_of_a_choice(auto: Path, tmp_path: Path) -> None:
     record = of_run(recipe, run)
     assert run.selection is not None
     assert record.params["kind"] == run.selection.chosen
-    assert tmp_path / "run" / "selection.html" in record.artifacts
+    assert run.folder / "selection.html" in record.artifacts
     record = of_tuning(recipe, gg.tune(recipe, tmp_path / "tuned", verbose=False), tmp_path / "tuned")
     assert record.params["kind"] == run.selection.chosen
     trials = {part.params["kind"] for part in record.parts if part.kind == "trial"}
