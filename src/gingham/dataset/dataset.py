@@ -12,12 +12,13 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import NonNegativeInt
 
-from gingham.arrays import Indices
 from gingham.checked import Values, require
 from gingham.columns import ITEM_ID, NAME, ORDER, PRICE, TIMESTAMP, TYPE, USER_ID, VALUE
 from gingham.dataset.encoder import FeatureEncoder, FeatureFunction, fit_encoder
 from gingham.dataset.features import Features
-from gingham.dataset.ids import Ids
+from gingham.dataset.growth import extended, without_users
+from gingham.dataset.id_list import IdList
+from gingham.dataset.ids import Ids, all_ids
 from gingham.dataset.interactions import Duplicates, Interactions
 from gingham.errors import DataError, ParameterError
 from gingham.forks import require_threads
@@ -162,9 +163,9 @@ class Dataset:
         rows = tables.transactions.collect()
         users = None if tables.users is None else tables.users.collect()
         items = None if tables.items is None else tables.items.collect()
-        user_ids, user_index = _all_ids(None if users is None else users[USER_ID], rows[USER_ID], "user")
+        user_ids, user_index = all_ids(None if users is None else users[USER_ID], rows[USER_ID], "user")
         listed = items[ITEM_ID] if items is not None and candidates == "all" else None
-        item_ids, item_index = _all_ids(listed, rows[ITEM_ID], "item")
+        item_ids, item_index = all_ids(listed, rows[ITEM_ID], "item")
         interactions = Interactions(
             user_index,
             item_index,
@@ -212,6 +213,64 @@ class Dataset:
         """Return a dataset of the same users and items with other interactions of the same shape."""
         return replace(self, interactions=interactions)
 
+    def extended(self, transactions: "Dataset | None" = None, users: Any = None, items: Any = None) -> "Dataset":
+        """Return a dataset with more transactions, users and items, and with new feature values.
+
+        Ids stay sorted, so indices change where there are new ids. The rows of `transactions` follow those of this
+        dataset. Features are encoded as they were: bins, scales and vocabularies do not change, and features that a
+        function returned are zero for new users and items.
+
+        Parameters
+        ----------
+        transactions : Dataset, optional
+            The new transactions, with the columns that this dataset has; ids may be new or known. None by default.
+        users, items : data frame, optional
+            One row for each new or changed user (``user_id``) or item (``item_id``), with all columns that are
+            features, and ``name`` and ``type`` of items; other columns are ignored. A new user or item without a row
+            has nulls. None by default.
+
+        Raises
+        ------
+        DataError
+            If `transactions` has other columns, types of ids or features.
+        TableError
+            If a table lacks a column, or an id is missing or not unique.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> import polars as pl
+        >>> dataset = gg.synth.sample_dataset()
+        >>> dataset.extended(users=pl.DataFrame({"user_id": ["zoe"], "age_group": ["25-34"]})).n_users
+        51
+        """
+        if transactions is not None:
+            check_dataset("transactions", transactions)
+        return extended(self, transactions, users, items)
+
+    def without_users(self, user_ids: IdList, keep_items: bool = False) -> "Dataset":
+        """Return a dataset without some users and their transactions.
+
+        Parameters
+        ----------
+        user_ids : id, or series or iterable of ids
+            The users.
+        keep_items : bool
+            Whether items that no one else bought stay; False by default: they leave with their only buyers.
+
+        Raises
+        ------
+        UnknownIdError
+            If an id is unknown.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> gg.synth.sample_dataset().without_users(["u00", "u01"]).n_users
+        48
+        """
+        return without_users(self, user_ids, keep_items)
+
     def arrays(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         """Return everything that a model can learn from, as JSON values and arrays.
 
@@ -253,6 +312,7 @@ class Dataset:
         arrays: Mapping[str, npt.NDArray[Any]],
         user_ids: Ids | None = None,
         item_ids: Ids | None = None,
+        **others: Any,
     ) -> "Dataset":
         """Build a dataset from what `arrays` returned; arrays mapped into memory are not copied.
 
@@ -262,6 +322,8 @@ class Dataset:
             As `arrays` returned them; arrays with other names are ignored.
         user_ids, item_ids : Ids, optional
             The external ids; by default the numbers from 0.
+        **others
+            The labels and encoders, by the names of their fields.
 
         Raises
         ------
@@ -284,7 +346,7 @@ class Dataset:
             if side in state
         }
         rows = Interactions.from_arrays(arrays, *shape)
-        return cls(ids[0], ids[1], rows, **features, candidates=stored.candidates)
+        return cls(ids[0], ids[1], rows, **features, candidates=stored.candidates, **others)
 
     def digest(self) -> str:
         """Return a SHA-256 of everything that a model can learn from: of all that `arrays` returns.
@@ -317,17 +379,6 @@ class Dataset:
 def check_dataset(name: str, value: Any) -> None:
     """Check that a value is a `Dataset`; data frames, for example, must be made into one first."""
     check_type(name, value, Dataset, "a gingham.Dataset, such as gg.Dataset.from_tables(gg.Tables(transactions))")
-
-
-def _all_ids(of_table: pl.Series | None, of_rows: pl.Series, entity: str) -> tuple[Ids, Indices]:
-    """Return the ids of the users or items table, if there is one, and of the rows; and the index of each row."""
-    ids = Ids.from_series(of_rows if of_table is None else of_table)
-    index = ids.find(of_rows)
-    new = of_rows.filter(pl.Series(index < 0)).unique()
-    if new.is_empty():
-        return ids, index
-    ids = Ids.from_series(pl.concat([ids.values, new.cast(ids.values.dtype)]))
-    return ids, ids.index(of_rows, entity)
 
 
 def _features(

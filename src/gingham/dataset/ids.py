@@ -231,3 +231,14 @@ def _true(conditions: pl.Series) -> Bools:
     """Return which conditions are true, not false or null; `Series.fill_null` would need Polars' threads."""
     values = conditions.to_numpy()
     return values if values.dtype == bool else np.array([value is True for value in values], bool)
+
+
+def all_ids(of_table: pl.Series | None, of_rows: pl.Series, entity: str) -> tuple[Ids, Indices]:
+    """Return the ids of the users or items table, if there is one, and of the rows; and the index of each row."""
+    ids = Ids.from_series(of_rows if of_table is None else of_table)
+    index = ids.find(of_rows)
+    new = of_rows.filter(pl.Series(index < 0)).unique()
+    if new.is_empty():
+        return ids, index
+    ids = Ids.from_series(pl.concat([ids.values, new.cast(ids.values.dtype)]))
+    return ids, ids.index(of_rows, entity)

@@ -11,18 +11,19 @@ import scipy.sparse as sp
 from pydantic import PositiveFloat
 
 from gingham import _native
-from gingham.arrays import Floats, Indices, Matrix
+from gingham.arrays import Floats, Indices, Matrix, aligned
 from gingham.checked import require
 from gingham.errors import DataError
 from gingham.models.attribution import Attribution, NormalEquations
 from gingham.models.contributions import Cause, Part
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import StoredEmbeddings, restored_sides
+from gingham.models.embedding import StoredEmbeddings, restored_sides, restored_sold
 from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import ProgressFunction, restored_history
 from gingham.models.inputs import FeatureMatrices, entry_weights
-from gingham.models.least_squares import Axes, Half, Penalties
+from gingham.models.least_squares import Axes, Half, Halves, Penalties, positive_weights
 from gingham.models.priors import Prior, PriorState, evidence_of, sides_of, split_features
+from gingham.models.serving import Serving
 from gingham.models.side import Side
 from gingham.randomness import RandomState, generator
 from gingham.scores import ColdScores, Scores
@@ -50,25 +51,6 @@ class _Defaults:
 
 # With repeats, the lists are to reproduce the user's own counts; without, new items are to be found.
 _DEFAULTS = {False: _Defaults(20.0, 0.01), True: _Defaults(100.0, 0.001)}
-
-
-@dataclass(frozen=True, eq=False)
-class Halves:
-    """What an epoch goes through: users are solved for, then items.
-
-    Attributes
-    ----------
-    trained : pair of Half
-        Of users and of items.
-    priors : pair of Half or None
-        The same pairs for the priors; None where there is no prior.
-    """
-
-    trained: tuple[Half, Half]
-    priors: tuple[Half | None, Half | None]
-
-    def __len__(self) -> int:
-        return sum(len(half) for half in self.trained)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -225,7 +207,7 @@ class ALS(EpochModel[ALSState, Halves]):
     def _start(
         self, entries: sp.csr_matrix, features: FeatureMatrices, weights: Floats | None, repeats: bool
     ) -> tuple[ALSState, Halves]:
-        positives = _positives(entries, weights)
+        positives = positive_weights(entries, weights)
         if not positives.nnz:
             raise DataError(
                 f"None of the {entries.nnz:,} interactions has a value and a weight above zero, so there "
@@ -341,27 +323,53 @@ class ALS(EpochModel[ALSState, Halves]):
 
     def _attribution(self, users: Indices) -> Attribution:
         state, histories = self._state, self.training_data_.matrix[users]
-        positives = _positives(histories, entry_weights(histories, None, self._uses_values(state.repeats)))
+        positives = positive_weights(histories, entry_weights(histories, None, self._uses_values(state.repeats)))
         penalty = self._penalties(state.unobserved_weight * self.n_items, state.repeats).of(positives)
         items = state.items.rows()[:, : state.items.n_components]
         return NormalEquations.of(items, state.unobserved_weight, positives, penalty)
 
     # Cold users ------------------------------------------------------------------------------------------------------
 
-    def _fold_in(
-        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    def _solve_users(
+        self,
+        serving: Serving[ALSState],
+        interactions: sp.csr_matrix,
+        shared: Floats,
+        sample_weight: Matrix | None,
+        n_threads: int,
     ) -> Floats:
-        repeats = self._state.repeats
-        uses_values = self._uses_values(repeats and sample_weight is None)
-        positives = _positives(interactions, entry_weights(interactions, sample_weight, uses_values))
-        axes, weight, size = self._serving.axes, self._state.unobserved_weight, self._state.items.n_components
-        users = Side.zeros(interactions.shape[0], None, size)
-        users.embeddings[:] = shared
-        _native.als_rotate(rows=users.state, axes=axes.rotation, num_threads=n_threads)
-        half = Half.of(positives, None, self._penalties(weight * self.n_items, repeats))
-        half.solve_rows(users.state, users.state.copy(), half.penalty, axes, weight, size, n_threads)
-        _native.als_rotate(rows=users.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
-        return users.embeddings.copy()
+        state = serving.state
+        uses_values = self._uses_values(state.repeats and sample_weight is None)
+        positives = positive_weights(interactions, entry_weights(interactions, sample_weight, uses_values))
+        return self._solved(state, serving.axes, positives, shared, n_threads)
+
+    def _solved(self, state: ALSState, axes: Axes, positives: sp.csr_matrix, shared: Floats, n_threads: int) -> Floats:
+        """Solve for embeddings in one step, drawn to those of shared features."""
+        size, weight = state.users.n_components, state.unobserved_weight
+        solved = Side.zeros(positives.shape[0], None, size)
+        solved.embeddings[:] = shared
+        _native.als_rotate(rows=solved.state, axes=axes.rotation, num_threads=n_threads)
+        half = Half.of(positives, None, self._penalties(weight * positives.shape[1], state.repeats))
+        half.solve_rows(solved.state, solved.state.copy(), half.penalty, axes, weight, size, n_threads)
+        _native.als_rotate(rows=solved.state, axes=np.ascontiguousarray(axes.rotation.T), num_threads=n_threads)
+        return solved.embeddings.copy()
+
+    def _solve_new_items(self, state: ALSState, matrix: sp.csr_matrix, n_threads: int) -> None:
+        assert state.sold is not None
+        new = np.flatnonzero(state.sold < 0).astype(np.int32)
+        bought = sp.csr_matrix(matrix[:, new].T)
+        new, bought = new[bought.getnnz(axis=1) > 0], bought[bought.getnnz(axis=1) > 0]
+        if not len(new):
+            return
+        bought.sort_indices()
+        users = aligned(*state.users.rows().shape)
+        users[:] = state.users.rows()
+        axes = Axes.of(users, state.users.n_components, n_threads)
+        assert axes is not None  # a fitted model is finite
+        weights = entry_weights(bought, None, self._uses_values(state.repeats))
+        centre = state.centre(1, new)
+        embeddings = self._solved(state, axes, positive_weights(bought, weights), centre, n_threads)
+        state.place(1, new, embeddings, np.diff(bought.indptr).astype(np.int64))
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
@@ -378,6 +386,7 @@ class ALS(EpochModel[ALSState, Halves]):
             users,
             items,
             restored_history(stored.history),
+            sold=restored_sold(arrays, self.training_data_),
             unobserved_weight=stored.unobserved_weight,
             repeats=stored.repeats,
         )
@@ -385,11 +394,3 @@ class ALS(EpochModel[ALSState, Halves]):
     @classmethod
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         return super()._restored_params({"prior": None, **stored})  # version 0.1 solved for all features together
-
-
-def _positives(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_matrix:
-    """Return the weights of the positive interactions as a matrix."""
-    data = np.where(interactions.data > 0, np.float32(1) if weights is None else weights, np.float32(0))
-    positives = sp.csr_matrix((data, interactions.indices, interactions.indptr), shape=interactions.shape, copy=True)
-    positives.eliminate_zeros()
-    return positives

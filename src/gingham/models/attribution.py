@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices
 from gingham.dataset import Feature
 from gingham.models.contributions import Cause, Part, divided
-from gingham.models.priors import shared_features
+from gingham.models.moved_side import shared_features
 from gingham.models.side import Side
 from gingham.scores import by_user
 

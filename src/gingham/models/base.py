@@ -14,6 +14,7 @@ from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.cold_start import ColdStart
 from gingham.models.explanation import ExplainedModel
+from gingham.models.living import LivingModel
 from gingham.models.training_data import Data
 from gingham.rules import Rules, Shop, ranker
 from gingham.scores import Ranking, Scores, frame
@@ -26,14 +27,14 @@ if TYPE_CHECKING:
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(ExplainedModel, ColdStart):
+class Recommender(ExplainedModel, ColdStart, LivingModel):
     """Base class of all models.
 
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to
     all users of its training data, and recommends all items of it, including those without interactions.
 
-    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned`` and ``_relearn``; with
-    ``_cold_scores``, it also recommends to users outside its training data.
+    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned``, ``_relearn`` and
+    ``_refresh``; with ``_cold_scores``, it also recommends to users outside its training data.
 
     Attributes
     ----------

@@ -16,6 +16,8 @@ from gingham.models.basket_examples import Examples, unit_rows
 from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts
+from gingham.models.living import Guarantee
+from gingham.models.moving import Places
 from gingham.models.one_pass import OnePassModel
 from gingham.models.ridge import Ridge
 from gingham.models.steps import Steps, decayed, steps_of
@@ -104,6 +106,8 @@ class BasketRegression(BasketModel, OnePassModel):
         "n_neighbours": check_integer,
     }
 
+    guarantee: ClassVar[Guarantee] = "fixed items"
+
     _history: sp.csr_matrix
     _in_days: bool
     _ridge: Ridge
@@ -170,7 +174,7 @@ class BasketRegression(BasketModel, OnePassModel):
 
     def _prepare(self, training_data: TrainingData, interactions: Data) -> tuple[Examples, Indices]:
         """Set everything except the weights; return the examples and the items with exact weights."""
-        steps = steps_of(interactions, "BasketRegression", by_day=True)
+        steps = steps_of(interactions, type(self).__name__, by_day=True)
         in_days = steps.day is not None
         decay = self._decay(in_days)
         training_decay = _daily("training_half_life", self.training_half_life) if in_days else 1.0
@@ -181,6 +185,13 @@ class BasketRegression(BasketModel, OnePassModel):
         history = _unit_history(steps, decay, (n_users, n_items))
         self._history, self._shared, self._in_days = history, _sales(steps, n_items), in_days
         return examples, items
+
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:  # noqa: ARG002
+        steps = steps_of(after.positives(after.log()), type(self).__name__, by_day=True)
+        history = _unit_history(steps, self._decay(self._in_days), after.matrix.shape)
+        ridge = self._ridge.moved(Places.of(before.item_ids, after.item_ids))
+        self._history, self._ridge, self._shared = history, ridge, _sales(steps, len(after.item_ids))
+        self._training_data = after
 
     def _scores(self) -> DenseScores:
         if self._few is None:

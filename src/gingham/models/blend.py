@@ -17,7 +17,8 @@ from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.ease import EASE
 from gingham.models.graph_filter import GraphFilter
-from gingham.models.greedy_weights import greedy_weights
+from gingham.models.greedy_weights import check_weights, greedy_weights, scaled
+from gingham.models.living import refreshed
 from gingham.models.neighbours import ItemKNN
 from gingham.models.parametrized import to_json
 from gingham.models.registry import models_of_recipe
@@ -26,7 +27,7 @@ from gingham.models.training_data import Data, TrainingData
 from gingham.scores import DenseScores, Scores
 from gingham.section import sentences
 from gingham.split import SplitSpec, random
-from gingham.validation import Check, check_bool, check_fit_arguments, check_number, error_prefix, shown
+from gingham.validation import Check, check_bool, check_fit_arguments, error_prefix, shown
 
 # The largest number of scores that the search for weights keeps in memory, over all models.
 _MOST_SCORES = 200_000_000
@@ -159,7 +160,7 @@ class Blend(Recommender):
                         f"models[{number}] is fitted to other {what}s than models[0]; fit all models of a blend to the "
                         "same data."
                     )
-        blend._training_data, blend.models_, blend.weights_ = first, list(models), _scaled(weights)
+        blend._training_data, blend.models_, blend.weights_ = first, list(models), scaled(weights)
         return blend
 
     @classmethod
@@ -206,7 +207,7 @@ class Blend(Recommender):
             with error_prefix(f"models[{number}]"):
                 _check_model(model)
         if self.weights is not None:
-            _check_weights(self.weights, len(models))
+            check_weights(self.weights, len(models))
         if not (self.validation is None or isinstance(self.validation, Dataset | SplitSpec)):
             check_matrix("validation", self.validation)
 
@@ -262,11 +263,15 @@ class Blend(Recommender):
         self._training_data, self.models_, self.weights_ = training_data, fitted, weights
         return self
 
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:
+        self.models_ = refreshed(self.models_, before, after, changed, n_threads)
+        self._training_data = after
+
     def _given_weights(self, training_data: TrainingData) -> list[float] | None:
         """Return the weights that need no validation data; None if they must be chosen."""
         if self.weights is None and self.validation is None and training_data.matrix.nnz < _FEWEST:
-            return _scaled([1.0] * len(self._models()))
-        return None if self.weights is None else _scaled(self.weights)
+            return scaled([1.0] * len(self._models()))
+        return None if self.weights is None else scaled(self.weights)
 
     def _fitted(self, data: Data, n_threads: int) -> list[Recommender]:
         return [model.copy().fit(data, num_threads=n_threads, verbose=False) for model in self._models()]
@@ -361,7 +366,7 @@ class Blend(Recommender):
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         stored = _StoredBlend.read(state)
-        _check_weights(stored.weights, len(stored.models))
+        check_weights(stored.weights, len(stored.models))
         parts = arrays if isinstance(arrays, Contents) else Contents("array", arrays)
         self.models_ = [
             Recommender.restored(
@@ -378,21 +383,6 @@ def _check_model(model: Any) -> None:
     if not model.suggests_candidates:
         raise ParameterError(f"a {type(model).__name__} cannot be blended; blend the models that it combines.")
     model.validate()
-
-
-def _check_weights(weights: Any, n_models: int) -> None:
-    """Check that there is a weight of at least 0 for each model, and one above 0."""
-    if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str) or len(weights) != n_models:
-        raise ParameterError(f"weights must be a list of {n_models} numbers, one for each model, not {shown(weights)}.")
-    for number, weight in enumerate(weights):
-        check_number(f"weights[{number}]", weight, least=0)
-    if not any(weights):
-        raise ParameterError("weights are all 0; use a positive number for at least one model.")
-
-
-def _scaled(weights: Sequence[float]) -> list[float]:
-    total = float(sum(weights))
-    return [float(weight) / total for weight in weights]
 
 
 def _described(model: Recommender) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.models.contributions import entries_of
 from gingham.models.linear import LinearModel
+from gingham.models.moving import Places
 from gingham.validation import Check, check_integer, check_number, optional
 
 # All weights of the items of `items` (a part of them in artifacts of version 0.1), or the weights of the neighbours of
@@ -122,6 +123,15 @@ class EASE(LinearModel):
         weights = np.zeros(len(sources))
         weights[has_weight] = self._weights[row[has_weight], column[has_weight]]
         return weights
+
+    def _moved(self, users: Places, items: Places) -> dict[str, Any]:  # noqa: ARG002
+        """Move the weights; new items have none."""
+        if sp.issparse(self._weights):
+            return {
+                "_weights": items.rows(items.columns(self._weights)),
+                "_items": np.arange(items.size, dtype=np.int32),
+            }
+        return {"_items": items.indices(self._items)}
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         if sp.issparse(self._weights):

@@ -10,7 +10,7 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import PositiveInt
 
-from gingham.arrays import Floats, Indices, Matrix, aligned, canonical
+from gingham.arrays import Floats, Indices, Longs, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
@@ -36,16 +36,18 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
     _state: StateT
-    _prepared: Serving | None = None
+    _prepared: Serving[StateT] | None = None
     # The weight of the features of a user or an item; a parameter of models that offer it.
     prior: float | None = None
 
     def _adopt(self, training_data: TrainingData, state: StateT) -> None:
         """Use new training data and parameters."""
+        if state.sold is None:
+            state.sold = sold_of(training_data)
         self._training_data, self._state, self._prepared = training_data, state, None
 
     @property
-    def _serving(self) -> Serving:
+    def _serving(self) -> Serving[StateT]:
         """What requests need of the parameters as they are now."""
         if self._prepared is None or not self._prepared.is_of(self._state):
             self._prepared = Serving(self._state, self.training_data_)
@@ -198,13 +200,47 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
             raise DataError(
                 f"user_features has {len(shared):,} rows for {history.shape[0]:,} users; pass one row for each."
             )
-        return self._fold_in(history, shared, sample_weight, n_threads)
+        return self._fold_in(self._serving, history, shared, sample_weight, n_threads)
+
+    def _fold_in(
+        self,
+        serving: Serving[StateT],
+        interactions: sp.csr_matrix,
+        shared: Floats,
+        sample_weight: Matrix | None,
+        n_threads: int,
+    ) -> Floats:
+        """Fold in against the items of the last fit; others, which an update added, do not count."""
+        fitted = serving.fitted
+        if len(fitted) < interactions.shape[1]:
+            interactions = interactions[:, fitted]
+            sample_weight = None if sample_weight is None else canonical(sample_weight, "sample_weight")[:, fitted]
+        return self._solve_users(serving, interactions, shared, sample_weight, n_threads)
 
     @abstractmethod
-    def _fold_in(
-        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    def _solve_users(
+        self,
+        serving: Serving[StateT],
+        interactions: sp.csr_matrix,
+        shared: Floats,
+        sample_weight: Matrix | None,
+        n_threads: int,
     ) -> Floats:
-        """Return one embedding per row of interactions, given the sum of the embeddings of shared features."""
+        """Return one embedding per row of interactions.
+
+        Parameters
+        ----------
+        serving : Serving
+            The fixed parameters of items.
+        interactions : csr_matrix, shape (n, n_fitted)
+            The columns are ``serving.fitted``.
+        shared : float32 array, shape (n, n_components)
+            The sum of the embeddings of shared features.
+        sample_weight : sparse matrix, shape (n, n_fitted), or None
+            The weight of each interaction.
+        n_threads : int
+            At least 1.
+        """
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> Scores:
         return self._scores_of(Side.of_parts([self._cold_representations(users, n_threads)], None))
@@ -216,8 +252,8 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
         if users.features is not None:
             shared, biases = self.user_representations(users.features)
         if self.prior is None or users.features is None or not self._serving.users_share_features:
-            return self._fold_in(users.entries, shared, None, n_threads), biases
-        own = self._fold_in(users.entries, np.zeros_like(shared), None, n_threads)
+            return self._fold_in(self._serving, users.entries, shared, None, n_threads), biases
+        own = self._fold_in(self._serving, users.entries, np.zeros_like(shared), None, n_threads)
         share = evidence_share(users.matrix, float(self.prior))[:, None]
         return np.asarray(share * own + (1 - share) * shared, np.float32), biases
 
@@ -279,7 +315,27 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
             if side.features is not None:
                 arrays[f"{what}.features.shape"] = np.asarray(side.features.shape, np.int64)
                 arrays |= csr_arrays(f"{what}.features", side.features)
+        assert self._state.sold is not None
+        arrays["item.sold"] = self._state.sold
         return {"n_components": self._state.users.n_components}, arrays
+
+
+def sold_of(data: TrainingData) -> Longs:
+    """Return how many users bought each item."""
+    return np.bincount(data.matrix.indices, minlength=data.matrix.shape[1]).astype(np.int64)
+
+
+def restored_sold(arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData) -> Longs:
+    """Return how many users bought each item in the last fit, from an artifact; version 0.1 did not store it.
+
+    Raises
+    ------
+    DataError
+        If the array has another shape or type, or a number below -1.
+    """
+    if "item.sold" not in arrays:
+        return sold_of(data)
+    return stored_array(arrays, "item.sold", "int64", (len(data.item_ids),), least=-1, most=len(data.user_ids))
 
 
 class StoredEmbeddings(Values):

@@ -5,18 +5,22 @@ from collections.abc import Iterable, Mapping, Sized
 from functools import partial
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gingham.arrays import Floats, Matrix
+from gingham.arrays import Floats, Indices, Matrix
+from gingham.dataset import Dataset
 from gingham.errors import ParameterError
 from gingham.models.base import Callback
 from gingham.models.early_stopping import EarlyStopping, Monitor
 from gingham.models.embedding import EmbeddingModel
 from gingham.models.epochs import EmbeddingState, Epoch, ProgressFunction
 from gingham.models.inputs import FeatureMatrices, entry_weights, has_launches, has_repeats, read_inputs
+from gingham.models.moving import Places
+from gingham.models.serving import Serving
 from gingham.models.training import TrainingOptions, train
-from gingham.models.training_data import Data
+from gingham.models.training_data import Data, TrainingData
 from gingham.validation import Check, check_bool, check_fit_arguments, check_integer, optional, shown
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
@@ -195,6 +199,44 @@ class EpochModel(EmbeddingModel[StateT], Generic[StateT, ProblemT]):
             The weight of each entry; None if all are 1.
         repeats : bool
             Whether the data have several interactions of the same user and item, which the entries sum.
+        """
+
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:
+        log = after.log()
+        users, items = (
+            None if features is None else features.matrix for features in (log.user_features, log.item_features)
+        )
+        places = Places.of(before.user_ids, after.user_ids), Places.of(before.item_ids, after.item_ids)
+        state = self._state.moved(*places, (users, items))
+        state.represent(self.prior)
+        self._place_users(Serving(state, after), log, changed, n_threads)
+        state.represent(self.prior)
+        self._solve_new_items(state, after.matrix, n_threads)
+        state.represent(self.prior)
+        self._adopt(after, state)
+
+    def _place_users(self, serving: Serving[StateT], log: Dataset, users: Indices, n_threads: int) -> None:
+        """Represent users by all their interactions with the items of the last fit; without any, by their features."""
+        entries = log.interactions.take(np.isin(log.interactions.user_index, users)).matrix()[users]
+        centre = serving.state.centre(0, users)
+        n_positives = (entries > 0)[:, serving.fitted].getnnz(axis=1).astype(np.int64)
+        active = n_positives > 0
+        embeddings = centre.copy()
+        if active.any():
+            embeddings[active] = self._fold_in(serving, entries[active], centre[active], None, n_threads)
+        serving.state.place(0, users, embeddings, n_positives)
+
+    def _solve_new_items(self, state: StateT, matrix: sp.csr_matrix, n_threads: int) -> None:
+        """Set the embeddings of items that the last fit did not know; by default, they have those of their features.
+
+        Parameters
+        ----------
+        state : EmbeddingState
+            The parameters to change.
+        matrix : csr_matrix, shape (n_users, n_items)
+            The positives.
+        n_threads : int
+            At least 1.
         """
 
     @abstractmethod

@@ -12,9 +12,11 @@ from pydantic import Field
 from scipy.linalg import eigh
 
 from gingham.arrays import Doubles, Floats, Indices
-from gingham.checked import LARGEST, Values, require, stored_array
+from gingham.checked import LARGEST, Values, require, stored_array, stored_csr
 from gingham.models.linear import LinearModel
+from gingham.models.moving import Places
 from gingham.scores import DenseScores, by_user
+from gingham.store import csr_arrays
 from gingham.validation import Check, check_choice, check_integer, check_number, optional
 
 # What a filter multiplies an eigenvalue from 0 to 1 with, besides the eigenvalue itself; 1 at zero.
@@ -185,21 +187,36 @@ class GraphFilter(LinearModel):
             weights[chosen] = self._score(alone)[places, targets[chosen]]
         return weights
 
+    def _moved(self, users: Places, items: Places) -> dict[str, Any]:
+        """Move the graph of the last fit, in which new users and items have no edges."""
+        return {
+            "_graph": users.rows(items.columns(self._graph)),
+            "_scale": items.array(self._scale, 1),
+            "_into": items.array(self._into, 0),
+            "_out": np.ascontiguousarray(items.array(self._out.T, 0).T),
+        }
+
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state = {"coefficients": self._coefficients, "score_exponent": self._score_exponent}
-        return state, {"graph": self._graph.data, "into": self._into, "out": self._out}
+        arrays = {**csr_arrays("graph", self._graph), "scale": self._scale, "into": self._into, "out": self._out}
+        return state, arrays
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         super()._relearn(state, arrays)
         history, stored = self._history, _StoredFilter.read(state)
         require((stored.coefficients is None) != (stored.series is None), "the filter is stored twice, or not at all")
-        graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0, most=_LARGEST_ENTRY)
-        self._graph = sp.csr_matrix((graph, history.indices, history.indptr), shape=history.shape)
+        if "graph" in arrays:  # until version 0.1, the graph had the entries of the training data
+            graph = stored_array(arrays, "graph", "float32", (history.nnz,), least=0, most=_LARGEST_ENTRY)
+            self._graph = sp.csr_matrix((graph, history.indices, history.indptr), shape=history.shape)
+            self._scale = _item_scale(history, stored.score_exponent)
+        else:
+            self._graph = stored_csr(arrays, "graph", history.shape, least=0, most=_LARGEST_ENTRY)
+            self._scale = stored_array(arrays, "scale", "float32", (self.n_items,), least=1, most=LARGEST)
         self._into = stored_array(arrays, "into", "float32", (self.n_items, None), least=-LARGEST, most=LARGEST)
         shape = (self._into.shape[1], self.n_items)
         self._out = stored_array(arrays, "out", "float32", shape, least=-LARGEST, most=LARGEST)
         self._coefficients = stored.coefficients or _of_series(stored.series or [])
-        self._score_exponent, self._scale = stored.score_exponent, _item_scale(history, stored.score_exponent)
+        self._score_exponent = stored.score_exponent
 
 
 def _item_scale(history: sp.csr_matrix, exponent: float) -> Floats:

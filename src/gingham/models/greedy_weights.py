@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from gingham.arrays import Floats
-from gingham.errors import DataError
+from gingham.errors import DataError, ParameterError
 from gingham.metrics import TestRanks, compute
 from gingham.scores import DenseScores, rank
+from gingham.validation import check_number, shown
 
 # Weights are multiples of one over at most this number.
 _STEPS = 20
@@ -73,3 +75,19 @@ def greedy_weights(
         total = total + layers[chosen[-1]]
     best = chosen[: int(np.argmax(values)) + 1]
     return [best.count(number) / len(best) for number in range(len(layers))]
+
+
+def check_weights(weights: Any, n_models: int) -> None:
+    """Check that there is a weight of at least 0 for each model, and one above 0."""
+    if not isinstance(weights, Sequence | np.ndarray) or isinstance(weights, str) or len(weights) != n_models:
+        raise ParameterError(f"weights must be a list of {n_models} numbers, one for each model, not {shown(weights)}.")
+    for number, weight in enumerate(weights):
+        check_number(f"weights[{number}]", weight, least=0)
+    if not any(weights):
+        raise ParameterError("weights are all 0; use a positive number for at least one model.")
+
+
+def scaled(weights: Sequence[float]) -> list[float]:
+    """Return weights whose sum is 1."""
+    total = float(sum(weights))
+    return [float(weight) / total for weight in weights]

@@ -3,26 +3,25 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from pydantic import Field
 
 from gingham.arrays import Floats, Matrix
 from gingham.errors import ParameterError
 from gingham.models.base import Callback
 from gingham.models.descent import Descent
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import StoredEmbeddings
+from gingham.models.embedding import restored_sold
 from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import Epoch, ProgressFunction, restored_history
 from gingham.models.fold_in import fold_in
-from gingham.models.hybrid_state import HybridState, prior_arrays, restored_sides_and_priors
+from gingham.models.hybrid_state import HybridState, StoredHybrid, prior_arrays, restored_sides_and_priors
 from gingham.models.inputs import FeatureMatrices, check_same_inputs, entry_weights, has_launches, read_inputs
 from gingham.models.loss import LOSSES, Loss
 from gingham.models.priors import split_features
+from gingham.models.serving import Serving
 from gingham.models.side import INITIAL_MEMORY, Side
 from gingham.models.training import TrainingOptions, train
 from gingham.models.training_data import Data, TrainingData
@@ -37,13 +36,6 @@ from gingham.validation import (
     check_number,
     optional,
 )
-
-
-class _StoredHybrid(StoredEmbeddings):
-    """The JSON values of a fitted `HybridMF`; the schedule is None in artifacts of version 0.1."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
-    schedule: Literal["adagrad", "adadelta"] | None = None
 
 
 class HybridMF(EpochModel[HybridState, TrainingPairs]):
@@ -358,23 +350,28 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
 
     # Cold users ------------------------------------------------------------------------------------------------------
 
-    def _fold_in(
-        self, interactions: sp.csr_matrix, shared: Floats, sample_weight: Matrix | None, n_threads: int
+    def _solve_users(
+        self,
+        serving: Serving[HybridState],
+        interactions: sp.csr_matrix,
+        shared: Floats,
+        sample_weight: Matrix | None,
+        n_threads: int,
     ) -> Floats:
         # An alpha would shrink the fixed rows, too.
-        fixing, seed = replace(self._descent, user_alpha=0.0, item_alpha=0.0), self._state.seed
+        fixing, seed = replace(self._descent, user_alpha=0.0, item_alpha=0.0), serving.state.seed
 
         def train_user(pairs: TrainingPairs, user: Side, items: Side) -> None:
-            for done in range(len(self.history_)):
+            for done in range(len(serving.state.history)):
                 fixing.run(user, items, pairs, "adagrad", seed=seed + done, done=done, n_threads=1)
 
         return fold_in(
             train_user,
-            self._serving.fixed_items,
+            serving.fixed_items,
             shared,
             interactions,
             entry_weights(interactions, sample_weight, bool(self.weighted)),
-            pool=self.training_data_.matrix.indices.astype(np.int32, copy=False),
+            pool=serving.pool,
             loss=self._loss,
             seed=seed,
             n_threads=n_threads,
@@ -388,11 +385,12 @@ class HybridMF(EpochModel[HybridState, TrainingPairs]):
         return state | {"seed": self._state.seed, "schedule": self._state.schedule}, arrays
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        stored = _StoredHybrid.read(state)
+        stored = StoredHybrid.read(state)
         schedule = self.learning_schedule if stored.schedule is None else stored.schedule
         users, items, priors = restored_sides_and_priors(stored.n_components, schedule, arrays, self.training_data_)
         history = restored_history(stored.history)
-        self._state = HybridState(users, items, history, seed=stored.seed, schedule=schedule, priors=priors)
+        sold = restored_sold(arrays, self.training_data_)
+        self._state = HybridState(users, items, history, sold=sold, seed=stored.seed, schedule=schedule, priors=priors)
 
     @classmethod
     def _restored_params(cls, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from pydantic import Field
 
 from gingham.arrays import Bools, aligned
 from gingham.checked import require, stored_array
 from gingham.errors import ParameterError
-from gingham.models.embedding import restored_sides
+from gingham.models.embedding import StoredEmbeddings, restored_sides
 from gingham.models.inputs import FeatureMatrices
-from gingham.models.priors import Prior, Priors, PriorState, evidence_of, shared_features, sides_of, split_features
+from gingham.models.moved_side import shared_features
+from gingham.models.priors import Prior, Priors, PriorState, evidence_of, sides_of, split_features
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 
 # A prior is trained by adagrad, because that can keep the other side fixed.
 PRIOR_SCHEDULE = "adagrad"
+
+
+class StoredHybrid(StoredEmbeddings):
+    """The JSON values of a fitted `HybridMF`; the schedule is None in artifacts of version 0.1."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    schedule: Literal["adagrad", "adadelta"] | None = None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -115,7 +124,9 @@ class HybridState(PriorState):
             None if prior is None else prior.continued(matrix, evidence)
             for prior, matrix, evidence in zip(self.priors, features, evidence_of(entries, active), strict=True)
         ]
-        state = replace(self, users=users, items=items, priors=(priors[0], priors[1]), history=list(self.history))
+        state = replace(
+            self, users=users, items=items, priors=(priors[0], priors[1]), history=list(self.history), sold=None
+        )
         state.represent(strength)
         return state
 

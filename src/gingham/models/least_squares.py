@@ -265,3 +265,30 @@ class Half:
         data = np.ones(len(indices), np.float32) if weights is None else weights
         matrix = sp.csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, len(fixed)))
         return np.asarray(matrix @ np.square(fixed) + spectrum)
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """What an epoch goes through: users are solved for, then items.
+
+    Attributes
+    ----------
+    trained : pair of Half
+        Of users and of items.
+    priors : pair of Half or None
+        The same pairs for the priors; None where there is no prior.
+    """
+
+    trained: tuple[Half, Half]
+    priors: tuple[Half | None, Half | None]
+
+    def __len__(self) -> int:
+        return sum(len(half) for half in self.trained)
+
+
+def positive_weights(interactions: sp.csr_matrix, weights: Floats | None) -> sp.csr_matrix:
+    """Return the weights of the positive interactions as a matrix."""
+    data = np.where(interactions.data > 0, np.float32(1) if weights is None else weights, np.float32(0))
+    positives = sp.csr_matrix((data, interactions.indices, interactions.indptr), shape=interactions.shape, copy=True)
+    positives.eliminate_zeros()
+    return positives

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts, with_rest
+from gingham.models.living import Guarantee
+from gingham.models.moving import Places
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -23,6 +25,8 @@ class LinearModel(OnePassModel):
     The history is binary: interactions above zero count as one, others are ignored. Users without history get the items
     with the most users.
     """
+
+    guarantee: ClassVar[Guarantee] = "fixed items"
 
     _history: sp.csr_matrix
     _popularity: Floats
@@ -47,6 +51,16 @@ class LinearModel(OnePassModel):
     def _contributions(self, users: Indices, items: Indices) -> list[Part]:
         parts = history_parts(self._history[users], items, self._weights_between)
         return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
+
+    @abstractmethod
+    def _moved(self, users: Places, items: Places) -> dict[str, Any]:
+        """Return the attributes that depend on indices for other users and items, by name."""
+
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:  # noqa: ARG002
+        moved = self._moved(Places.of(before.user_ids, after.user_ids), Places.of(before.item_ids, after.item_ids))
+        vars(self).update(moved)
+        self._training_data = after
+        self._set_history(binary_history(after.matrix))
 
     def _set_history(self, history: sp.csr_matrix) -> None:
         self._history = history

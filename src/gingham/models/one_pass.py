@@ -2,15 +2,19 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Self
+from typing import ClassVar, Self
 
+from gingham.arrays import Indices
 from gingham.models.base import Callback, Recommender
+from gingham.models.living import Guarantee
 from gingham.models.training_data import Data, TrainingData
 from gingham.validation import check_fit_arguments
 
 
 class OnePassModel(Recommender):
     """Base class of models that are fitted in one pass over the data: by counts, or in closed form."""
+
+    guarantee: ClassVar[Guarantee] = "exact"
 
     def fit(
         self,
@@ -59,6 +63,10 @@ class OnePassModel(Recommender):
         self._fit(training_data, training_data.positives(interactions), n_threads)
         self._training_data = training_data
         return self
+
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:  # noqa: ARG002
+        self._fit(after, after.positives(after.log()), n_threads)
+        self._training_data = after
 
     @abstractmethod
     def _fit(self, training_data: TrainingData, interactions: Data, n_threads: int) -> None:

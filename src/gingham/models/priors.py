@@ -2,36 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Bools, Doubles, Longs
+from gingham.arrays import Bools, Doubles, Floats, Indices, Longs, aligned
 from gingham.models.epochs import EmbeddingState
 from gingham.models.inputs import FeatureMatrices
+from gingham.models.moved_side import moved_side, place_embeddings, shared_features
+from gingham.models.moving import Places
 from gingham.models.side import Side
-
-
-def shared_features(features: sp.csr_matrix | None) -> sp.csr_matrix | None:
-    """Return the features after the identities of a feature matrix.
-
-    Parameters
-    ----------
-    features : csr_matrix, shape (n_entities, n_features), or None
-        The weight of each feature; column j of the first n_entities is the identity of row j.
-
-    Returns
-    -------
-    csr_matrix, shape (n_entities, n_features - n_entities), or None
-        None if there are no other features, or the matrix does not start with an identity for each row.
-    """
-    if features is None or features.shape[1] <= features.shape[0]:
-        return None
-    n = features.shape[0]
-    identities = features[:, :n]
-    diagonal = identities.diagonal()
-    return features[:, n:] if identities.nnz == n and diagonal.all() else None
 
 
 def split_features(features: FeatureMatrices, strength: float | None) -> tuple[FeatureMatrices, FeatureMatrices]:
@@ -100,6 +82,18 @@ class Prior:
         """Return the prior without the evidence of negatives: entities without positives are unknown."""
         return replace(self, evidence=np.where(self.evidence > 1, self.evidence, 0))
 
+    def moved(self, places: Places, features: sp.csr_matrix | None) -> "Prior":
+        """Return the prior for other entities; new ones have no evidence."""
+        shared = shared_features(features)
+        assert shared is not None  # because a prior has shared features
+        state = aligned(*self.shared.state.shape)
+        state[:] = self.shared.state
+        return Prior(
+            moved_side(self.identities, places, None),
+            Side(state, shared, self.shared.n_components),
+            places.array(self.evidence, 0),
+        )
+
     def continued(self, features: sp.csr_matrix | None, evidence: Longs) -> "Prior":
         """Return the prior for other features and interactions of the same entities."""
         shared = replace(self.shared, features=shared_features(features))
@@ -136,6 +130,30 @@ class PriorState(EmbeddingState):
             for side, prior in zip((self.users, self.items), self.priors, strict=True)
         )
         return users, items
+
+    def moved(self, users: Places, items: Places, features: FeatureMatrices) -> Self:
+        """Return the parameters for other users and items, in new arrays; see `EmbeddingState.moved`."""
+        state = super().moved(users, items, features)
+        first, second = (
+            None if prior is None else prior.moved(places, matrix)
+            for prior, places, matrix in zip(self.priors, (users, items), features, strict=True)
+        )
+        return replace(state, priors=(first, second))
+
+    def centre(self, which: Literal[0, 1], chosen: Indices) -> Floats:
+        """Return the embeddings that those of some users or items are drawn to; identities with a prior, to none."""
+        if self.priors[which] is None:
+            return super().centre(which, chosen)
+        return np.zeros((len(chosen), self.users.n_components), np.float32)
+
+    def place(self, which: Literal[0, 1], chosen: Indices, embeddings: Floats, n_positives: Longs) -> None:
+        """Set the embeddings that were solved for some users or items; with a prior, `represent` has to follow."""
+        prior = self.priors[which]
+        if prior is None:
+            super().place(which, chosen, embeddings, n_positives)
+        else:
+            place_embeddings(prior.identities, chosen, embeddings)
+            prior.evidence[chosen] = np.where(n_positives > 0, n_positives + 1, 0)
 
     def represent(self, strength: float | None) -> None:
         """Compute the sides that have a prior."""

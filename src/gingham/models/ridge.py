@@ -16,6 +16,7 @@ from gingham.errors import ParameterError
 from gingham.models.basket_examples import Examples
 from gingham.models.contributions import entries_of
 from gingham.models.largest import largest
+from gingham.models.moving import Places
 
 # The number of dense cells of a block of items.
 _CELLS = 2**22
@@ -85,6 +86,12 @@ class Ridge:
             scores: Floats = (histories @ equations.others).toarray()
             scores[:, items] += equations.products(histories[:, items].toarray())
             return scores
+
+    def moved(self, places: Places) -> "Ridge":
+        """Return the weights for other items; new ones have none."""
+        present = places.of_old[self.items] >= 0
+        weights = self.weights if present.all() else np.ascontiguousarray(self.weights[np.ix_(present, present)])
+        return Ridge(places.indices(self.items), weights, places.rows(places.columns(self.others)))
 
     def predict(self, histories: sp.csr_matrix) -> Floats:
         """Score all items for histories, in a new array."""

@@ -13,8 +13,9 @@ import scipy.sparse as sp
 from gingham.arrays import Matrix, canonical, positive_entries
 from gingham.checked import LARGEST, require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
-from gingham.dataset import Dataset, Feature, FeatureEncoder, Ids
+from gingham.dataset import Dataset, Feature, FeatureEncoder, Ids, Interactions
 from gingham.errors import DataError
+from gingham.models.training_log import log_parts, restored_log
 from gingham.models.training_rows import TrainingRows
 from gingham.store import Artifact, csr_arrays
 
@@ -57,7 +58,8 @@ class TrainingData:
     rows : TrainingRows
         The rows of these data, and those of earlier calls of ``fit_partial``.
     dataset : Dataset or None
-        The dataset of the fit; None if the model was fitted to a matrix.
+        The log: all interactions, of any value and in their order, and the features. None for a matrix, and for a model
+        that version 0.1 stored.
     """
 
     user_ids: Ids
@@ -86,9 +88,31 @@ class TrainingData:
         matrix = positive_entries(entries)
         if isinstance(data, Dataset):
             encoders = data.user_encoder, data.item_encoder
-            return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, TrainingRows.of(data), data)
+            rows = TrainingRows.of(data)
+            return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, rows, data)
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
+
+    def log(self) -> Dataset:
+        """Return all interactions and the features; for a model of a matrix, each of its entries is an interaction.
+
+        Raises
+        ------
+        DataError
+            If version 0.1 stored the model, without its log.
+        """
+        if self.dataset is not None:
+            return self.dataset
+        encoders = self.user_encoder, self.item_encoder
+        if (
+            self.rows.until is not None
+            or self.rows.source is not None
+            or any(encoder is not None for encoder in encoders)
+        ):
+            raise DataError("The model was stored by version 0.1, without its transactions and features; fit it again.")
+        entries = self.matrix.tocoo()
+        rows = Interactions(entries.row, entries.col, *entries.shape, entries.data)
+        return Dataset(self.user_ids, self.item_ids, rows, item_labels=self.item_labels)
 
     def features(self, side: Literal["user", "item"]) -> tuple[Feature, ...]:
         """Return the meaning of the features of users or items, without identities; nothing where it is unknown."""
@@ -165,6 +189,9 @@ class TrainingData:
             encoder: FeatureEncoder | None = getattr(self, name)
             if encoder is not None:
                 state[name], tables[name] = encoder.state()
+        if self.dataset is not None:
+            log, columns = log_parts(self.dataset)
+            state, arrays = state | log, arrays | columns
         return state, arrays, tables
 
     @classmethod
@@ -193,7 +220,9 @@ class TrainingData:
             if encoder is not None:
                 require(encoder.n_identities == size, f"{name} has {encoder.n_identities} identities, not {size}")
         rows = TrainingRows.restored(stored.state.get("fitted", {}), stored.arrays, matrix)
-        return cls(user_ids, item_ids, matrix, items if labels else None, **encoders, rows=rows)
+        of_items = items if labels else None
+        log = restored_log(stored.state, stored.arrays, (user_ids, item_ids), of_items, encoders)
+        return cls(user_ids, item_ids, matrix, of_items, **encoders, rows=rows, dataset=log)
 
 
 def _table(stored: Artifact, name: str, column: str) -> pl.DataFrame:

@@ -120,6 +120,13 @@ def times(dataset: Dataset) -> npt.NDArray[np.datetime64]:
     return dataset.interactions.timestamp
 
 
+def timed_log(data: TrainingData) -> Dataset:
+    """Return the positives of the log of a model as a dataset with timestamps."""
+    log = data.positives(data.log())
+    timed = isinstance(log, Dataset) and log.interactions.timestamp is not None
+    return log if isinstance(log, Dataset) and timed else with_equal_times(log, data)
+
+
 def with_equal_times(data: Data, training_data: TrainingData) -> Dataset:
     """Return data without timestamps as a dataset in which all interactions have the same one."""
     if isinstance(data, Dataset):

@@ -16,7 +16,7 @@ from gingham.models import Recommender
 from gingham.models.training_data import TrainingData
 from gingham.ranking.examples import Stage
 from gingham.ranking.ranker import DEFAULT_KIND, FittedRanker, StoredRanker, restore_ranker
-from gingham.ranking.snapshot import Snapshot
+from gingham.ranking.snapshot import Snapshot, timed_log
 from gingham.store import Artifact
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -45,11 +45,16 @@ class _StoredStage(Values):
     sizes: list[NonNegativeInt]
 
 
-def stage_parts(stage: Stage) -> tuple[dict[str, Any], Arrays]:
-    """Return the JSON values and arrays from which `restore_stage` builds the same stage."""
+def stage_parts(stage: Stage, data: TrainingData) -> tuple[dict[str, Any], Arrays]:
+    """Return the JSON values and arrays from which `restore_stage` builds the same stage.
+
+    The snapshot has its own arrays only if the training data have no log.
+    """
     snapshot, models = stage.snapshot, []
-    dataset, columns = snapshot.dataset.arrays()
-    arrays = _prefixed("snapshot", columns)
+    dataset, arrays = None, Arrays()
+    if data.dataset is None:
+        dataset, columns = snapshot.dataset.arrays()
+        arrays = _prefixed("snapshot", columns)
     for number, model in enumerate(stage.models):
         state, model_arrays = model._learned()
         models.append({"kind": type(model).__name__, "params": model._stored_params(), "state": state})
@@ -75,9 +80,13 @@ def restore_stage(state: Mapping[str, Any], arrays: Contents[npt.NDArray[Any]], 
         If the values are not those of a stage.
     """
     stored = _StoredStage.read(state)
-    described = _dataset_state(state, data) if stored.dataset is None else stored.dataset
-    dataset = Dataset.from_arrays(described, arrays.within("snapshot"), data.user_ids, data.item_ids)
-    require(dataset.interactions.timestamp is not None, "the array 'snapshot.timestamp' is missing")
+    if data.dataset is None:
+        described = _dataset_state(state, data) if stored.dataset is None else stored.dataset
+        dataset = Dataset.from_arrays(described, arrays.within("snapshot"), data.user_ids, data.item_ids)
+        require(dataset.interactions.timestamp is not None, "the array 'snapshot.timestamp' is missing")
+    else:
+        require(stored.dataset is None, "the value dataset is there twice")
+        dataset = timed_log(data)
     require(_same(dataset.matrix(), data.matrix), "the arrays of the snapshot are not the training data")
     for name, encoder in (("user_features", data.user_encoder), ("item_features", data.item_encoder)):
         features: Features | None = getattr(dataset, name)

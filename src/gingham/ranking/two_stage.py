@@ -18,6 +18,7 @@ from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, ParameterError
 from gingham.models import BasketRegression, BuyAgain, Callback, ItemKNN, NextBasket, Popularity, Recommender
 from gingham.models.cold import ColdUsers
+from gingham.models.living import refreshed
 from gingham.models.training_data import Data, TrainingData
 from gingham.progress import progress_bar
 from gingham.randomness import RandomState, generator
@@ -27,7 +28,7 @@ from gingham.ranking.examples import BLOCK, Stage
 from gingham.ranking.features import PairFeatures
 from gingham.ranking.lightgbm_ranker import LightGBMRanker
 from gingham.ranking.ranker import FittedRanker, Ranker, build_ranker, ranker_of_json
-from gingham.ranking.snapshot import Snapshot, with_equal_times
+from gingham.ranking.snapshot import Snapshot, timed_log, with_equal_times
 from gingham.ranking.storing import ranker_parts, restore_fitted_ranker, restore_stage, stage_parts
 from gingham.ranking.suggestions import fused_ranks, score_names
 from gingham.ranking.training import training_examples, training_moments
@@ -286,6 +287,12 @@ class TwoStage(CandidateModel):
         bar.update()
         return fitted
 
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:
+        snapshot = Snapshot.latest(timed_log(after), self._stage.snapshot.period)
+        models = refreshed(self._stage.models, before, after, changed, n_threads)
+        self._stage = Stage(snapshot, models, self._stage.sizes)
+        self._training_data = after
+
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def _scores(self) -> SharedScores:
@@ -360,7 +367,7 @@ class TwoStage(CandidateModel):
         super()._restore(stored)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        return stage_parts(self._stage)
+        return stage_parts(self._stage, self.training_data_)
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._stage = restore_stage(state, Contents("array", arrays), self.training_data_)
