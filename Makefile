@@ -7,7 +7,7 @@ SOURCES := pyproject.toml CMakeLists.txt constraints.txt $(wildcard native/*.hpp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint sanitize fuzz bench bench-lightfm bench-evaluation bench-als bench-gowalla \
-  bench-scale bench-accuracy bench-next-basket bench-retail bench-ablation bench-tuning bench-imports bench-training \
+  bench-scale bench-accuracy bench-next-basket bench-retail bench-new-items bench-ablation bench-tuning bench-imports bench-training \
   example clean
 
 help: ## List the targets
@@ -65,6 +65,9 @@ bench-accuracy: .venv-bench/ta-feng ## Measure accuracy on three shops, and time
 
 bench-retail: .venv-bench/installed ## Default parameters on a wholesaler and on reviews; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/retail.py
+
+bench-new-items: .venv-bench/installed ## Articles first sold in the test week, compared with LightFM; an hour
+	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/new_items.py
 
 bench-next-basket: .venv-bench/ta-feng ## Predict the last basket of Ta-Feng's users; ten minutes
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/next_basket.py

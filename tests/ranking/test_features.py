@@ -10,6 +10,7 @@ import pytest
 import gingham as gg
 from gingham.ranking.baskets import Baskets
 from gingham.ranking.candidates import Candidates
+from gingham.ranking.examples import Stage
 from gingham.ranking.habits import CategoryHabits, Habits, Repeats
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.sales import ItemSales, SegmentSales
@@ -100,6 +101,23 @@ def test_items_that_were_never_sold_are_candidates_if_the_dataset_says_so(datase
     assert np.isnan(values["item_age"][new]).all()
     assert not np.isnan(values["item_age"][~new]).any()
     assert not values["item_sales_ever"][new].any()
+
+
+def test_a_source_of_unsold_items_suggests_no_others(dataset: gg.Dataset) -> None:
+    early = Snapshot.before(replace(dataset, candidates="all"), np.datetime64("2024-01-03", "us"), WEEK)
+    unsold = np.flatnonzero(early.sales() == 0)
+    sources = [gg.CandidateSource(gg.Popularity(), 3), gg.CandidateSource(gg.ContentBased(), unsold=True)]
+    stage = Stage.fit(early, sources, [3, 2], 1)
+    users = np.arange(9, dtype=np.int32)
+    pairs = stage.candidates.pairs(users)
+    best = stage.models[1].recommend(dataset.user_ids.ids(users), k=2, items=dataset.item_ids.ids(unsold))
+    assert not np.isin(pairs.items[np.isfinite(pairs.ranks[:, 0])], unsold).any()
+    suggested = np.isfinite(pairs.ranks[:, 1])
+    chosen = zip(pairs.user[suggested], pairs.items[suggested], pairs.ranks[suggested, 1], strict=True)
+    index = dataset.user_ids.index(best["user_id"]), dataset.item_ids.index(best["item_id"]), best["rank"]
+    assert sorted(chosen) == sorted(zip(*index, strict=True))
+    without = Stage.fit(replace(early, dataset=replace(early.dataset, candidates="sold")), sources, [3, 2], 1)
+    assert not np.isfinite(without.candidates.pairs(users).ranks[:, 1]).any()
 
 
 def test_repeats(snapshot: Snapshot, pairs: Pairs, rows: pl.DataFrame) -> None:

@@ -126,6 +126,23 @@ def test_default_candidates(dataset: gg.Dataset) -> None:
     assert {"NextBasket_rank", "BasketRegression_rank"} <= set(model.explain_features([3], k=1)["feature"])
 
 
+def test_items_that_were_never_sold_are_recommended_where_all_are_candidates(
+    dataset: gg.Dataset, tmp_path: Path
+) -> None:
+    rows = dataset.interactions
+    when = times(dataset)
+    sold = (rows.item_index > 3) | ((rows.item_index == 3) & (when > when.max() - np.timedelta64(7, "D")))
+    train = replace(dataset.with_interactions(rows.take(sold)), candidates="all")
+    unsold = np.arange(3)
+    model = gg.TwoStage(ranker=SMALL, n_periods=2, n_candidates=4, random_state=1).fit(train)
+    listed = model.recommend(k=train.n_items)
+    scores = listed.filter(listed["item_id"].is_in(train.item_ids.ids(unsold).implode()))["score"]
+    assert (scores > model._fill.max()).any()  # some are candidates
+    assert "ContentBased_rank" in model.explain_features([train.user_ids.values[3]], k=1)["feature"].to_list()
+    model.save(tmp_path / "model")
+    assert_frame_equal(gg.load(tmp_path / "model").recommend(k=train.n_items), listed, check_exact=True)
+
+
 def test_it_ranks_better_than_its_candidate_models() -> None:
     """Every user buys, each week, what they bought four weeks before, which no candidate model can learn."""
     rng = np.random.default_rng(3)
@@ -230,10 +247,15 @@ def test_without_timestamps_ranks_are_fused(dataset: gg.Dataset) -> None:
 def test_a_recipe_names_candidates_and_ranker() -> None:
     recipe = {
         "n_periods": 3,
-        "candidates": [{"kind": "popularity", "window": "3d", "n_candidates": 9}, {"kind": "als", "epochs": 2}],
+        "candidates": [
+            {"kind": "popularity", "window": "3d", "n_candidates": 9},
+            {"kind": "als", "epochs": 2},
+            {"kind": "content", "unsold": True},
+        ],
         "ranker": {"num_leaves": 7},
     }
-    sources = [gg.CandidateSource(gg.Popularity("3d"), 9), gg.ALS(epochs=2)]
+    new = gg.CandidateSource(gg.ContentBased(), unsold=True)
+    sources = [gg.CandidateSource(gg.Popularity("3d"), 9), gg.ALS(epochs=2), new]
     expected = gg.TwoStage(sources, gg.LightGBMRanker(num_leaves=7), n_periods=3)
     assert repr(gg.TwoStage.from_recipe(recipe, "model")) == repr(expected)
     assert repr(gg.TwoStage.from_recipe({}, "model")) == repr(gg.TwoStage())
@@ -253,6 +275,7 @@ def test_a_recipe_names_candidates_and_ranker() -> None:
             {"candidates": [gg.CandidateSource(gg.Popularity(), -1)]},
             r"candidates\[0\]: n_candidates must be",
         ),
+        ({"candidates": [gg.CandidateSource(gg.Popularity(), unsold=2)]}, r"candidates\[0\]: unsold must be true or"),
         ({"candidates": [gg.CandidateSource(gg.Popularity(), 0)]}, "n_candidates is 0 in every CandidateSource"),
         ({"candidates": [gg.Popularity(), gg.TwoStage()]}, r"candidates\[1\]: a TwoStage cannot be a candidate model"),
         (

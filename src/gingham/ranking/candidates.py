@@ -18,7 +18,7 @@ from gingham.models.parametrized import to_json
 from gingham.ranking.pairs import History, Pairs
 from gingham.ranking.snapshot import Snapshot, firsts
 from gingham.scores import Scores, rank
-from gingham.validation import check_integer, error_prefix, optional, shown
+from gingham.validation import check_bool, check_integer, error_prefix, optional, shown
 
 
 class _StoredSource(Values):
@@ -28,6 +28,7 @@ class _StoredSource(Values):
     params: dict[str, Any]
     n_candidates: NonNegativeInt | None
     fit: dict[str, Any] = Field(default={})
+    unsold: bool = False
 
 
 @runtime_checkable
@@ -49,6 +50,9 @@ class CandidateSource:
     n_candidates : int, optional
         How many items the model suggests to each user; `TwoStage.n_candidates` by default. With 0 it suggests none, but
         its scores of the other models' candidates are features.
+    unsold : bool
+        Whether the model suggests only items that were not sold yet, so that articles to be launched need not compete
+        with best sellers for its list; False by default. There are such candidates if `Dataset.candidates` is "all".
 
     Examples
     --------
@@ -59,6 +63,7 @@ class CandidateSource:
 
     model: Recommender
     n_candidates: int | None = None
+    unsold: bool = False
 
     @classmethod
     def from_recipe(cls, params: Any, section: str) -> "Recommender | CandidateSource":
@@ -67,14 +72,14 @@ class CandidateSource:
         Parameters
         ----------
         params : mapping of str to value
-            The table: ``kind``, optionally ``n_candidates``, and the parameters of the model.
+            The table: ``kind``, optionally ``n_candidates`` and ``unsold``, and the parameters of the model.
         section : str
             The name of the section, for error messages.
 
         Returns
         -------
         Recommender or CandidateSource
-            The model alone where there is no ``n_candidates``.
+            The model alone where there is nothing else.
 
         Raises
         ------
@@ -85,18 +90,19 @@ class CandidateSource:
         """
         model_params = check_table(params, section)
         kind, n_candidates = model_params.pop("kind", None), model_params.pop("n_candidates", None)
+        unsold = model_params.pop("unsold", False)
         if not isinstance(kind, str):
             raise ConfigError(
                 f"Section [{section}] must have a kind, one of {', '.join(map(repr, kinds()))}, not {kind!r}."
             )
-        source = cls(build_model(kind, model_params, section), n_candidates)
+        source = cls(build_model(kind, model_params, section), n_candidates, unsold)
         with error_prefix(f"Section [{section}]"):
             source.validate()
         return source.simplified()
 
     def simplified(self) -> "Recommender | CandidateSource":
         """Return the model alone if nothing else is set, otherwise this source."""
-        return self.model if self.n_candidates is None else self
+        return self.model if self.n_candidates is None and not self.unsold else self
 
     def validate(self) -> None:
         """Check the model, its parameters and `n_candidates`.
@@ -120,15 +126,16 @@ class CandidateSource:
                 "data would reveal purchases from after the start of a training period."
             )
         optional(partial(check_integer, least=0))("n_candidates", self.n_candidates)
+        check_bool("unsold", self.unsold)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the model's class, its parameters and `n_candidates` as JSON values."""
+        """Return the model's class, its parameters, `n_candidates` and `unsold` as JSON values."""
         model = {"kind": type(self.model).__name__, "params": self.model._stored_params()}
-        return {**model, "n_candidates": to_json(self.n_candidates)}
+        return {**model, "n_candidates": to_json(self.n_candidates), "unsold": bool(self.unsold)}
 
     @classmethod
     def from_json(cls, stored: Any) -> "Recommender | CandidateSource":
-        """Build what `to_json` described; the model alone where there is no `n_candidates`.
+        """Build what `to_json` described; the model alone where there is nothing else.
 
         Raises
         ------
@@ -140,7 +147,7 @@ class CandidateSource:
         model = Recommender.classes_by_name[values.kind].unfitted(
             values.params | {name: value for name, value in values.fit.items() if name == "epochs"}
         )
-        return cls(model, values.n_candidates).simplified()
+        return cls(model, values.n_candidates, values.unsold).simplified()
 
     def fit(self, snapshot: Snapshot, num_threads: int) -> Recommender:
         """Fit a copy of the model to the data of a snapshot."""
@@ -193,18 +200,29 @@ class Candidates:
         The history of these users.
     allowed : bool array, shape (n_items,)
         Whether each item can be a candidate; see `Snapshot.candidates`.
+    pools : sequence of int32 array or None
+        For each model, the items that it chooses from; None for all. By default, all models choose from all items.
     """
 
-    def __init__(self, scores: Sequence[Scores], sizes: Sequence[int], history: History, allowed: Bools) -> None:
+    def __init__(
+        self,
+        scores: Sequence[Scores],
+        sizes: Sequence[int],
+        history: History,
+        allowed: Bools,
+        pools: Sequence[Indices | None] = (),
+    ) -> None:
         self.scores, self._sizes, self._history, self._allowed = scores, sizes, history, allowed
+        self._pools = pools or [None] * len(scores)
 
     def pairs(self, users: Indices) -> Pairs:
         """Return the candidates of users: the items that a model suggests, except those that the dataset excludes."""
         require_threads("Ranking in two stages")
         n_items, n_users, n_sources = len(self._allowed), len(users), len(self.scores)
         keys, ranks, sources = [], [], []
-        for source, (scores, size) in enumerate(zip(self.scores, self._sizes, strict=True)):
-            items = rank(scores, users, k=min(size, n_items)).items
+        for source, (scores, size, pool) in enumerate(zip(self.scores, self._sizes, self._pools, strict=True)):
+            k = min(size, n_items if pool is None else len(pool))
+            items = rank(scores, users, k=k, candidates=pool if k else None).items
             suggested = (items >= 0) & self._allowed[items]
             key = np.arange(n_users)[:, None] * n_items + items
             keys.append(key[suggested])

@@ -17,6 +17,7 @@ from gingham.ranking.candidates import Candidates, CandidateSource
 from gingham.ranking.features import PairFeatures
 from gingham.ranking.pairs import History
 from gingham.ranking.snapshot import Snapshot, times
+from gingham.scores import Scores
 
 # Features are computed for this many users at a time, which bounds the memory.
 BLOCK = 4096
@@ -34,11 +35,14 @@ class Stage:
         The candidate models, fitted to it.
     sizes : sequence of int
         How many candidates each model suggests to a user.
+    unsold : sequence of bool
+        Whether each model suggests only items that were not sold yet; by default none does.
     """
 
     snapshot: Snapshot
     models: Sequence[Recommender]
     sizes: Sequence[int]
+    unsold: Sequence[bool] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy computes candidates and features again when it needs them.
@@ -48,7 +52,14 @@ class Stage:
     def candidates(self) -> Candidates:
         """The candidates that the models suggest."""
         scores = [model._scores() for model in self.models]
-        return Candidates(scores, self.sizes, History(self.snapshot), self.snapshot.candidates)
+        return self._candidates(scores, self.snapshot)
+
+    def _candidates(self, scores: Sequence[Scores], snapshot: Snapshot) -> Candidates:
+        """Return the candidates of the users of a snapshot."""
+        allowed = self.snapshot.candidates
+        launches = np.flatnonzero(allowed & (self.snapshot.sales() == 0)).astype(np.int32)
+        pools = [launches if unsold else None for unsold in self.unsold]
+        return Candidates(scores, self.sizes, History(snapshot), allowed, pools)
 
     @cached_property
     def sales_ranks(self) -> Floats:
@@ -64,15 +75,15 @@ class Stage:
         """Return the candidates of users outside the data, and the features of these, as of the same moment."""
         snapshot = self.snapshot.of_users(users)
         scores = [model._cold_scores(users, num_threads) for model in self.models]
-        candidates = Candidates(scores, self.sizes, History(snapshot), self.snapshot.candidates)
-        return candidates, self.features.of_users(snapshot, scores)
+        return self._candidates(scores, snapshot), self.features.of_users(snapshot, scores)
 
     @classmethod
     def fit(
         cls, snapshot: Snapshot, sources: Sequence[CandidateSource], sizes: Sequence[int], num_threads: int
     ) -> "Stage":
         """Fit copies of the sources' models to a snapshot."""
-        return cls(snapshot, [source.fit(snapshot, num_threads) for source in sources], sizes)
+        models = [source.fit(snapshot, num_threads) for source in sources]
+        return cls(snapshot, models, sizes, [bool(source.unsold) for source in sources])
 
     @classmethod
     def fit_to_score(

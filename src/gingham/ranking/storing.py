@@ -43,6 +43,7 @@ class _StoredStage(Values):
     dataset: dict[str, Any] | None = None
     models: list[_StoredModel]
     sizes: list[NonNegativeInt]
+    unsold: list[bool] = Field(default=[])
 
 
 def stage_parts(stage: Stage, data: TrainingData) -> tuple[dict[str, Any], Arrays]:
@@ -65,6 +66,7 @@ def stage_parts(stage: Stage, data: TrainingData) -> tuple[dict[str, Any], Array
         "dataset": dataset,
         "models": models,
         "sizes": list(stage.sizes),
+        "unsold": list(stage.unsold),
     }
     return state, arrays
 
@@ -95,11 +97,12 @@ def restore_stage(state: Mapping[str, Any], arrays: Contents[npt.NDArray[Any]], 
     snapshot = Snapshot.latest(dataset, timedelta(seconds=stored.period))
     require(int(snapshot.moment.astype(np.int64)) == stored.moment, "the value moment is not the end of the data")
     require(len(stored.models) == len(stored.sizes) > 0, "the value sizes is not as long as models")
+    require(len(stored.unsold) in (0, len(stored.models)), "the value unsold is not as long as models")
     models = [
         Recommender.restored(model.kind, model.params, model.state, arrays.within(f"models.{number}"), data)
         for number, model in enumerate(stored.models)
     ]
-    return Stage(snapshot, models, stored.sizes)
+    return Stage(snapshot, models, stored.sizes, stored.unsold)
 
 
 def _same(one: sp.csr_matrix, other: sp.csr_matrix) -> bool:

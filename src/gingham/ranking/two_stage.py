@@ -16,7 +16,16 @@ from gingham.checked import Contents, require
 from gingham.columns import PRICE, TIMESTAMP
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, DataError, ParameterError
-from gingham.models import BasketRegression, BuyAgain, Callback, ItemKNN, NextBasket, Popularity, Recommender
+from gingham.models import (
+    BasketRegression,
+    BuyAgain,
+    Callback,
+    ContentBased,
+    ItemKNN,
+    NextBasket,
+    Popularity,
+    Recommender,
+)
 from gingham.models.cold import ColdUsers
 from gingham.models.living import refreshed
 from gingham.models.training_data import Data, TrainingData
@@ -67,7 +76,8 @@ class TwoStage(CandidateModel):
     candidates : sequence of Recommender or CandidateSource, or None
         The models that suggest candidates; with a `CandidateSource`, their number can be set for each model. The models
         themselves are not changed. By default (None) `NextBasket`, `BuyAgain`, `Popularity`, `ItemKNN` and, where the
-        data have an order, `BasketRegression`.
+        data have an order, `BasketRegression`. Where `Dataset.candidates` is "all" and items have features,
+        `ContentBased` suggests items that were not sold yet.
     ranker : Ranker or None
         What orders the candidates; by default (None) a `LightGBMRanker` with its default parameters.
     n_candidates : int
@@ -244,6 +254,8 @@ class TwoStage(CandidateModel):
         interactions = training_data.positives(interactions)
         ordered = isinstance(interactions, Dataset) and bool(interactions.interactions.sequence)
         sources, ranker, fitted_ranker = self._sources(ordered), self._ranker(), None
+        if self.candidates is None and _describes_launches(interactions):
+            sources.append(CandidateSource(ContentBased(), unsold=True))
         sizes = [int(self.n_candidates if source.n_candidates is None else source.n_candidates) for source in sources]
         with progress_bar(total=2 * self.n_periods + 2, unit=" steps", verbose=verbose) as bar:
             fitting: dict[str, Any] = {"sources": sources, "sizes": sizes, "num_threads": n_threads}
@@ -371,3 +383,9 @@ class TwoStage(CandidateModel):
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         self._stage = restore_stage(state, Contents("array", arrays), self.training_data_)
+
+
+def _describes_launches(data: Data) -> bool:
+    """Return whether items that were not sold yet are candidates with features."""
+    features = data.item_features if isinstance(data, Dataset) and data.candidates == "all" else None
+    return features is not None and bool(features.definitions)
