@@ -93,7 +93,8 @@ class Launch:
     def of_lightfm(self) -> tuple[float, float]:
         """Measure LightFM."""
         train = self.train
-        assert train.user_features is not None and train.item_features is not None
+        assert train.user_features is not None
+        assert train.item_features is not None
         matrix, users, items = train.matrix(), train.user_features.matrix, train.item_features.matrix
         matrix.data[:] = 1
         model = LightFM(no_components=32, loss="warp", random_state=1)
