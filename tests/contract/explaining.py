@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from gingham.dataset import Dataset
 from gingham.errors import NotFittedError, UnknownIdError
 from gingham.loading import load
 from gingham.models.contributions import Cause, sums
@@ -86,6 +88,42 @@ class ExplainingContract:
         loaded, fitted = (each.explain(k=3).drop(of_log) for each in (load(tmp_path / "model"), model))
         assert_frame_equal(loaded, fitted, rel_tol=1e-6)
 
+    def test_without_some_items_lists_are_those_of_the_other_ones(self, case: Case) -> None:
+        model, data = case.fitted(), case.shop()
+        user, without = int(GREEDY), data.item_ids.values[:4]
+        user_id = data.user_ids.values[user]
+        features = None
+        if model._uses_features and data.user_features is not None:
+            features = data.user_features.matrix[[user]].copy()
+            features[0, user] = 0  # the identity, which no other user shares
+        expected = model.recommend_for(_history(data, user, without), features, k=N_ITEMS)
+        table = model.explain(user_id, k=N_ITEMS, without=without)
+        listed = table.select("item_id", "rank", "score").unique(maintain_order=True)
+        assert_frame_equal(listed, expected.drop("user_id"), rel_tol=1e-4)
+        assert set(table["user_id"]) == {user_id}
+        assert not set(table["because_item_id"]) & set(without)
+        reasons = model.reasons(user_id, items=without, without=without)["reason"]
+        assert not any(reason.startswith("You bought this") for reason in reasons)
+
+    def test_users_outside_the_training_data_get_explanations(self, case: Case) -> None:
+        model, data = case.fitted(), case.shop()
+        parts = [_history(data, user, []).with_columns(user_id=pl.lit(user)) for user in (0, GREEDY, 7)]
+        history = pl.concat(parts)
+        listed, table = model.recommend_for(history, k=N_ITEMS), model.explain_for(history, k=N_ITEMS)
+        pairs = table.group_by("user_id", "item_id", "rank", "score", maintain_order=True).agg(
+            pl.col("contribution").sum(), size=pl.col("contribution").abs().sum()
+        )
+        assert_frame_equal(pairs.select(listed.columns), listed, rel_tol=1e-4)
+        np.testing.assert_allclose(pairs["contribution"], pairs["score"], rtol=ROUNDING, atol=1e-12)
+        because = table.filter(pl.col("because_item_id").is_not_null())
+        bought = set(history.filter(pl.col("value") > 0).select("user_id", "item_id").rows())
+        assert set(because.select("user_id", "because_item_id").rows()) <= bought
+        reasons = model.reasons_for(history, k=N_ITEMS)
+        assert_frame_equal(reasons.drop("reason"), listed, rel_tol=1e-4)
+        for user, item, sentence in reasons.select("user_id", "item_id", "reason").iter_rows():
+            assert not sentence.startswith("You bought this") or (user, item) in bought
+            assert not sentence.startswith("You have not bought this") or (user, item) not in bought
+
     def test_explanations_need_a_fit_and_users(self, case: Case) -> None:
         model = case.make()
         for explain in (model.explain, model.reasons):
@@ -95,6 +133,16 @@ class ExplainingContract:
             case.fitted().explain("nobody")
         assert case.fitted().explain([]).is_empty()
         assert case.fitted().reasons([]).columns == ["user_id", "item_id", "rank", "score", "reason"]
+
+
+def _history(data: Dataset, user: int, without: Any) -> pl.DataFrame:
+    """The transactions of a user with other items."""
+    rows = data.interactions
+    chosen = rows.user_index == user
+    columns = {"item_id": data.item_ids.ids(rows.item_index[chosen]), "value": rows.value[chosen]}
+    if rows.timestamp is not None:
+        columns["timestamp"] = pl.Series(rows.timestamp[chosen])
+    return pl.DataFrame(columns).filter(~pl.col("item_id").is_in(list(without)))
 
 
 def assert_adds_up(total: npt.NDArray[np.float64], scores: npt.NDArray[np.float32], size: npt.ArrayLike) -> None:

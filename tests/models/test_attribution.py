@@ -20,7 +20,7 @@ def test_normal_equations_give_the_same_as_dense_ones() -> None:
     model = gg.ALS(6, random_state=1).fit(DATA.matrix())
     state, items = model._state, model._state.items.rows()[:, :6].astype(float)
     users = np.arange(5, dtype=np.int32)
-    attribution = model._attribution(users)
+    attribution = model._attribution(DATA.matrix()[users])
     assert isinstance(attribution, NormalEquations)
     vectors = np.random.default_rng(0).standard_normal((3, 6))
     for user in users:
@@ -36,7 +36,7 @@ def test_a_user_that_was_folded_in_is_explained_by_the_history_alone() -> None:
     model = gg.ALS(6, weighted=True, random_state=1).fit(DATA.matrix())
     users = np.arange(5, dtype=np.int32)
     folded, items = model.fold_in(DATA.matrix()[users]), model._state.items.rows()[:, :6].astype(float)
-    attribution = model._attribution(users)
+    attribution = model._attribution(DATA.matrix()[users])
     for user in users:
         history = attribution.weights[[int(user)]].indices  # type: ignore[attr-defined]
         total = attribution(int(user), history, np.zeros(6), items).sum(axis=0)
@@ -65,14 +65,14 @@ def test_features_have_their_columns(kind: type[gg.ALS] | type[gg.HybridMF], pri
         ("user feature", "age_group"),
         ("item feature", "type"),
     }
-    side, n = model._state.users, np.zeros(50, np.int64)
+    side, representations = model._state.users, model.user_representations()[0]
     assert side.features is not None
-    names = model.training_data_.features("user")
-    components = Components.of(side, np.arange(50, dtype=np.int32), names, n, None)
+    names, never = model.training_data_.features("user"), np.zeros(50, np.int64)
+    components = Components.of(side, representations, side.features, names, never, None)
     assert [name for name, _ in components.groups] == ["age_group"]
     shared = side.features[:, 50:] @ side.embeddings[50:].astype(float)
     np.testing.assert_allclose(components.groups[0][1], shared)
-    np.testing.assert_allclose(components.own + shared, side.rows()[:, :5], atol=1e-6)
+    np.testing.assert_allclose(components.own + shared, representations, atol=1e-6)
 
 
 def test_a_user_without_history_is_explained_by_features_alone() -> None:
@@ -81,6 +81,6 @@ def test_a_user_without_history_is_explained_by_features_alone() -> None:
     model = gg.HybridMF(5, epochs=3, random_state=1).fit(data, num_threads=1, verbose=False)
     items = np.arange(20, dtype=np.int32)
     parts = model._contributions(np.zeros(20, np.int32), items)
-    named = {part.cause.value for part in parts if np.abs(part.value).sum() > 0}
+    named = {part.cause.value for part in parts if np.abs(part.value).max(initial=0) > 1e-6}
     assert named <= {"user feature", "best seller", "base", "item feature"}
     np.testing.assert_allclose(sums(parts, 20), model._scores().pairs(np.zeros(20, np.int32), items), atol=1e-6)

@@ -16,7 +16,7 @@ PAIRS = tuple(grid.ravel().astype(np.int32) for grid in np.mgrid[:50, :20])
 
 
 def facts_of(data: gg.Dataset) -> Facts:
-    return Facts(TrainingData.of(data), ALL)
+    return Facts.of(TrainingData.of(data), ALL)
 
 
 def returned(data: gg.Dataset) -> gg.Dataset:
@@ -59,9 +59,9 @@ def test_without_times_purchases_are_counted() -> None:
 
 def test_a_matrix_counts_by_its_values() -> None:
     matrix = DATA.matrix()
-    np.testing.assert_array_equal(Facts(TrainingData.of(matrix), ALL).times(*PAIRS), matrix.toarray().ravel())
+    np.testing.assert_array_equal(Facts.of(TrainingData.of(matrix), ALL).times(*PAIRS), matrix.toarray().ravel())
     matrix.data += 0.5
-    times = Facts(TrainingData.of(matrix), ALL).times(*PAIRS)
+    times = Facts.of(TrainingData.of(matrix), ALL).times(*PAIRS)
     np.testing.assert_array_equal(times, np.where(matrix.toarray().ravel() > 0, -1, 0))
 
 
@@ -83,7 +83,7 @@ def test_names_are_labels_or_ids() -> None:
     labels = DATA.item_labels.with_columns(name=pl.when(pl.col("item_id") != "i00").then("name"))
     some = gg.Dataset(DATA.user_ids, DATA.item_ids, DATA.interactions, item_labels=labels)
     assert facts_of(some).names(np.array([3, 0], np.int32)) == [names[3], "i00"]
-    assert Facts(TrainingData.of(DATA.matrix()), ALL).names(np.array([3], np.int32)) == ["3"]
+    assert Facts.of(TrainingData.of(DATA.matrix()), ALL).names(np.array([3], np.int32)) == ["3"]
 
 
 def test_the_value_of_a_users_feature_is_its_label() -> None:

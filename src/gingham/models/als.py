@@ -15,6 +15,7 @@ from gingham.arrays import Floats, Indices, Matrix, aligned
 from gingham.checked import require
 from gingham.errors import DataError
 from gingham.models.attribution import Attribution, NormalEquations
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.early_stopping import EarlyStopping
 from gingham.models.embedding import StoredEmbeddings, restored_sides, restored_sold
@@ -314,15 +315,16 @@ class ALS(EpochModel[ALSState, Halves]):
             lambda chosen: np.equal(users.rows_of(chosen)[:, : users.n_components].any(axis=1), False),
         )
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        is_cold = np.equal(self._state.users.rows_of(users)[:, : self._state.users.n_components].any(axis=1), False)
-        warm, cold = np.flatnonzero(~is_cold), np.flatnonzero(is_cold)
-        parts = [part.at(warm) for part in super()._contributions(users[warm], items[warm])]
-        best_sellers = Part.of_all(Cause.BEST_SELLER, self._scores().pairs(users[cold], items[cold]))
-        return [*parts, best_sellers.at(cold)]
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        parts = super()._contributions(users, items, cold)
+        is_known = np.zeros(len(users), bool)
+        for part in parts:
+            is_known[part.pair[part.value != 0]] = True
+        rest = np.where(is_known, 0, self._all_scores(cold).pairs(users, items))
+        return [*parts, Part.of_all(Cause.BEST_SELLER, rest).take(~is_known)]
 
-    def _attribution(self, users: Indices) -> Attribution:
-        state, histories = self._state, self.training_data_.matrix[users]
+    def _attribution(self, histories: sp.csr_matrix) -> Attribution:
+        state = self._state
         positives = positive_weights(histories, entry_weights(histories, None, self._uses_values(state.repeats)))
         penalty = self._penalties(state.unobserved_weight * self.n_items, state.repeats).of(positives)
         items = state.items.rows()[:, : state.items.n_components]

@@ -11,8 +11,10 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices
 from gingham.dataset import Feature
 from gingham.models.contributions import Cause, Part, divided
+from gingham.models.epochs import EmbeddingState
 from gingham.models.moved_side import shared_features
 from gingham.models.side import Side
+from gingham.models.training_data import TrainingData
 from gingham.scores import by_user
 
 Places: TypeAlias = npt.NDArray[np.integer]
@@ -112,85 +114,153 @@ class Components:
 
     @classmethod
     def of(
-        cls, side: Side, entities: Indices, names: Sequence[Feature], n_positives: Places, prior: float | None
+        cls,
+        side: Side,
+        representations: Floats,
+        features: sp.csr_matrix | None,
+        names: Sequence[Feature],
+        n_positives: Places,
+        prior: float | None,
     ) -> "Components":
-        """Divide representations.
+        """Divide representations into what features add and the rest, which is the own embedding.
 
         Parameters
         ----------
         side : Side
-            The parameters.
-        entities : int32 array, shape (n,)
-            The users or items.
+            The parameters of the features.
+        representations : float32 array, shape (n, n_components)
+            The representation of each user or item.
+        features : csr_matrix, shape (n, n_features), or None
+            The weights of their features; None if they have no features but themselves.
         names : sequence of Feature
             The meaning of the last features; none if it is not known.
         n_positives : int array, shape (n,)
-            The number of positives of each entity.
+            The number of positives of each user or item.
         prior : float or None
             The weight of features in a representation; see `gingham.models.priors`.
         """
-        embeddings = side.embeddings.astype(np.float64)
-        if side.features is None:
-            return cls(embeddings[entities], [])
+        own = representations.astype(np.float64)
+        if side.features is None or features is None:
+            return cls(own, [])
         with_identities = shared_features(side.features) is not None
         first = side.features.shape[0] if with_identities else 0
-        rows, own = side.features[entities], np.zeros((len(entities), side.n_components))
-        if with_identities:
-            own = np.asarray(rows[:, :first] @ embeddings[:first])
-        places: dict[str | None, list[int]] = {}
-        has_names = side.features.shape[1] - len(names) == first
+        has_names, places = side.features.shape[1] - len(names) == first, dict[str | None, list[int]]()
         for place in range(first, side.features.shape[1]):
             places.setdefault(names[place - first].column if has_names else None, []).append(place)
-        groups = [(name, np.asarray(rows[:, chosen] @ embeddings[chosen])) for name, chosen in places.items()]
-        if with_identities and prior is not None and groups:
-            # The identity was stored as a difference from the prior; see `Prior.represent`.
+        share = np.zeros((len(own), 1))
+        if with_identities and prior is not None:
             evidence = np.square(np.where(n_positives > 0, n_positives + 1.0, 0.0))
-            share = np.divide(evidence, evidence + prior, out=np.zeros(len(own)), where=evidence > 0)[:, None]
-            own = own + share * np.sum([group for _, group in groups], axis=0)
-            groups = [(name, (1 - share) * group) for name, group in groups]
-        return cls(own, groups)
+            share[:, 0] = np.divide(evidence, evidence + prior, out=np.zeros(len(own)), where=evidence > 0)
+        groups = [
+            (name, (1 - share) * np.asarray(features[:, chosen] @ side.embeddings[chosen].astype(np.float64)))
+            for name, chosen in places.items()
+        ]
+        return cls(own - sum(group for _, group in groups), groups)
+
+
+@dataclass(frozen=True, eq=False)
+class Represented:
+    """Distinct users, and what a model knows of each.
+
+    Attributes
+    ----------
+    embeddings, biases : float32 array, shape (n, n_components) and (n,)
+        Their representations.
+    features : csr_matrix, shape (n, n_features), or None
+        The weights of their features.
+    histories : csr_matrix, shape (n, n_items)
+        Their positives.
+    """
+
+    embeddings: Floats
+    biases: Floats
+    features: sp.csr_matrix | None
+    histories: sp.csr_matrix
 
 
 def embedding_parts(
-    users: Components,
-    items: Components,
+    state: EmbeddingState,
+    data: TrainingData,
+    prior: float | None,
+    users: Represented,
+    place: Places,
+    items: Indices,
+    attribution: Attribution,
+) -> list[Part]:
+    """Return the contributions to the scores of pairs.
+
+    Parameters
+    ----------
+    state : EmbeddingState
+        The parameters of the model.
+    data : TrainingData
+        Its training data.
+    prior : float or None
+        The weight of features in a representation.
+    users : Represented
+        The distinct users.
+    place : int array, shape (n_pairs,)
+        The place of each pair's user among these.
+    items : int32 array, shape (n_pairs,)
+        The item of each pair.
+    attribution : Attribution
+        Divides products with the users' own embeddings among the items of their history.
+    """
+    n_of_users = np.diff(users.histories.indptr)
+    of_users = Components.of(state.users, users.embeddings, users.features, data.features("user"), n_of_users, prior)
+    chosen, item_place = np.unique(items, return_inverse=True)
+    rows, features = state.items.rows_of(chosen), state.items.features
+    of_items = Components.of(
+        state.items,
+        rows[:, : state.items.n_components],
+        None if features is None else features[chosen],
+        data.features("item"),
+        np.bincount(data.matrix.indices, minlength=len(data.item_ids))[chosen],
+        prior,
+    )
+    parts = [
+        *_feature_parts(of_users, of_items, place, item_place),
+        *_own_parts(of_users.own, of_items.own, place, item_place, users.histories, items, attribution),
+    ]
+    biases = ((Cause.BASE, users.biases[place]), (Cause.BEST_SELLER, rows[item_place, state.items.n_components]))
+    return [*parts, *(Part.of_all(cause, bias).take(bias != 0) for cause, bias in biases)]
+
+
+def _feature_parts(users: Components, items: Components, place: Places, item_place: Places) -> list[Part]:
+    """Return the contributions of features to the products of representations."""
+    representation = items.own + sum(group for _, group in items.groups)
+    of_users = (
+        Part.of_all(Cause.USER_FEATURE, _products(group[place], representation[item_place]), name)
+        for name, group in users.groups
+    )
+    of_items = (
+        Part.of_all(Cause.ITEM_FEATURE, _products(users.own[place], group[item_place]), name)
+        for name, group in items.groups
+    )
+    return [*of_users, *of_items]
+
+
+def _own_parts(
+    users: Doubles,
+    items: Doubles,
     place: Places,
     item_place: Places,
     histories: sp.csr_matrix,
     pair_items: Indices,
     attribution: Attribution,
 ) -> list[Part]:
-    """Return the contributions to the products of representations, without biases.
-
-    Parameters
-    ----------
-    users, items : Components
-        The representations of the distinct users and items.
-    place, item_place : int array, shape (n_pairs,)
-        The place of each pair's user and item among these.
-    histories : csr_matrix, shape (n_users, n_items)
-        The positives of the distinct users.
-    pair_items : int32 array, shape (n_pairs,)
-        The item of each pair.
-    attribution : Attribution
-        Divides products with the users' own embeddings among the items of their history.
-    """
-    parts = []
-    representation = items.own + sum(group for _, group in items.groups)
-    for name, group in users.groups:
-        products = np.einsum("ij,ij->i", group[place], representation[item_place])
-        parts.append(Part.of_all(Cause.USER_FEATURE, products, name))
-    for name, group in items.groups:
-        products = np.einsum("ij,ij->i", users.own[place], group[item_place])
-        parts.append(Part.of_all(Cause.ITEM_FEATURE, products, name))
-    rest = np.einsum("ij,ij->i", users.own[place], items.own[item_place])
+    """Return the contributions to the products of own embeddings."""
+    parts, rest = list[Part](), _products(users[place], items[item_place])
     for distinct, chosen, _ in by_user(place.astype(np.int32), 1):
         user = int(distinct[0])
         history = histories.indices[histories.indptr[user] : histories.indptr[user + 1]]
-        if not len(history):
-            continue
-        values = attribution(user, history, users.own[user], items.own[item_place[chosen]])
-        rest[chosen] -= values.sum(axis=0)
-        pair, because = np.tile(chosen, len(history)), np.repeat(history, len(chosen))
-        parts += divided(Part(Cause.BOUGHT_TOGETHER, pair, values.ravel(), because), pair_items)
+        if len(history):
+            values = attribution(user, history, users[user], items[item_place[chosen]])
+            rest[chosen] -= values.sum(axis=0)
+            pair, because = np.tile(chosen, len(history)), np.repeat(history, len(chosen))
+            parts += divided(Part(Cause.BOUGHT_TOGETHER, pair, values.ravel(), because), pair_items)
     return [*parts, Part.of_all(Cause.TASTE, rest)]
+
+
+def _products(left: Doubles, right: Doubles) -> Doubles:
+    return np.asarray(np.einsum("ij,ij->i", left, right))

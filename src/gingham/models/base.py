@@ -12,8 +12,7 @@ from gingham.arrays import Floats, Indices
 from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
-from gingham.models.cold_start import ColdStart
-from gingham.models.explanation import ExplainedModel
+from gingham.models.explained import ExplainedModel
 from gingham.models.living import LivingModel
 from gingham.models.training_data import Data
 from gingham.rules import Rules, Shop, ranker
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(ExplainedModel, ColdStart, LivingModel):
+class Recommender(ExplainedModel, LivingModel):
     """Base class of all models.
 
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to

@@ -203,15 +203,18 @@ class BasketRegression(BasketModel, OnePassModel):
         return DenseScores(lambda users: self._ridge.predict(history[users]) + self._shared, self.n_items)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:  # noqa: ARG002
-        history = _unit_history(users.steps(by_day=True), self._decay(self._in_days), users.matrix.shape)
-        return self._scores_of(history)
+        return self._scores_of(self._cold_history(users))
+
+    def _cold_history(self, users: ColdUsers) -> sp.csr_matrix:
+        return _unit_history(users.steps(by_day=True), self._decay(self._in_days), users.matrix.shape)
 
     def _decay(self, in_days: bool) -> float:
         """Return the weight of a day or a basket in the history, relative to the next one."""
         return _daily("half_life", self.half_life) if in_days else float(self.step_decay)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        of_history = history_parts(self._history[users], items, self._ridge.weights_between)
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        history = self._history if cold is None else self._cold_history(cold)
+        of_history = history_parts(history[users], items, self._ridge.weights_between)
         return [*of_history, Part.of_all(Cause.BEST_SELLER, self._shared[items])]
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

@@ -323,14 +323,14 @@ class Blend(Recommender):
 
         return DenseScores(function, self.n_items)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         parts, start = list[Part](), np.zeros(len(users))
         distinct, place = np.unique(users, return_inverse=True)
         for model, weight in zip(self.models_, self.weights_, strict=True):
             if weight:
-                mean, deviation = moments(model._scores(), distinct)
+                mean, deviation = moments(model._all_scores(cold), distinct)
                 scale = weight / deviation[place]
-                parts += [part.scaled(scale) for part in model._contributions(users, items)]
+                parts += [part.scaled(scale) for part in model._contributions(users, items, cold)]
                 start -= scale * mean[place]
         return [*parts, Part.of_all(Cause.BASE, start)]
 

@@ -123,6 +123,20 @@ class ColdStart(StoredModel):
         check_k(k, len(passed.data.item_ids))
         check_bool("filter_seen", filter_seen)
         users = passed.read(name, strict)
+        return self._cold_list(users, passed.ids(), k, filter_seen, items, exclude, num_threads, strict)
+
+    def _cold_list(
+        self,
+        users: ColdUsers,
+        ids: pl.Series,
+        k: int,
+        filter_seen: bool,
+        items: IdList | None,
+        exclude: IdList | None,
+        num_threads: int,
+        strict: bool,
+    ) -> pl.DataFrame:
+        """Return the best items of users outside the training data, who have these ids."""
         ranking = rank(
             self._cold_scores(users, check_num_threads(num_threads)),
             users.index,
@@ -131,7 +145,7 @@ class ColdStart(StoredModel):
             candidates=self._candidates(items, exclude, strict),
             num_threads=num_threads,
         )
-        return frame(ranking, passed.ids(), passed.data.item_ids)
+        return frame(ranking, ids, self.training_data_.item_ids)
 
     def _used(self, features: Any) -> Any:
         """Return the features if the model uses them; otherwise None, with a warning."""

@@ -99,7 +99,10 @@ class ContentBased(OnePassModel):
         return self._scores_of(self._counts)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:  # noqa: ARG002
-        return self._scores_of(users.purchases(check_optional_duration("half_life", self.half_life)))
+        return self._scores_of(self._cold_counts(users))
+
+    def _cold_counts(self, users: ColdUsers) -> sp.csr_matrix:
+        return users.purchases(check_optional_duration("half_life", self.half_life))
 
     def _scores_of(self, counts: sp.csr_matrix) -> DenseScores:
         return DenseScores(lambda users: self._score(counts[users]), self.n_items)
@@ -117,9 +120,10 @@ class ContentBased(OnePassModel):
         ratio = (history @ self._features).toarray() / np.maximum(self._shares, np.finfo(np.float32).tiny)
         return np.asarray(np.log((ratio + smoothing) / (total + smoothing)))
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         distinct, place = np.unique(users, return_inverse=True)
-        histories, features = self._counts[distinct], self._features[items]
+        counts = self._counts if cold is None else self._cold_counts(cold)
+        histories, features = counts[distinct], self._features[items]
         pair = np.repeat(np.arange(len(items)), np.diff(features.indptr))
         values = features.data.astype(np.float64) * self._log_ratios(histories)[place[pair], features.indices]
         has_history = np.diff(histories.indptr)[place] > 0

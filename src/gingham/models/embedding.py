@@ -16,10 +16,10 @@ from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset import Ids
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
-from gingham.models.attribution import Attribution, Components, Projection, embedding_parts
+from gingham.models.attribution import Attribution, Projection, Represented, embedding_parts
 from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
-from gingham.models.contributions import Cause, Part
+from gingham.models.contributions import Part
 from gingham.models.epochs import EmbeddingState, StoredEpoch
 from gingham.models.priors import evidence_share
 from gingham.models.serving import Serving, unit_rows
@@ -128,24 +128,20 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
         """Return the scores of all items for users: those of the training data, or cold ones."""
         return RepresentationScores(users.rows_of, self._serving.item_rows, users.n_components)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        state, data = self._state, self.training_data_
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         distinct, place = np.unique(users, return_inverse=True)
-        chosen, item_place = np.unique(items, return_inverse=True)
-        histories = data.matrix[distinct]
-        n_of_items = np.bincount(data.matrix.indices, minlength=self.n_items)[chosen]
-        of_users = Components.of(state.users, distinct, data.features("user"), np.diff(histories.indptr), self.prior)
-        of_items = Components.of(state.items, chosen, data.features("item"), n_of_items, self.prior)
-        attribution = self._attribution(distinct)
-        parts = embedding_parts(of_users, of_items, place, item_place, histories, items, attribution)
-        size = state.users.n_components
-        user_bias, item_bias = state.users.rows_of(distinct)[:, size], state.items.rows_of(chosen)[:, size]
-        for cause, bias in ((Cause.BASE, user_bias[place]), (Cause.BEST_SELLER, item_bias[item_place])):
-            parts.append(Part.of_all(cause, bias).take(bias != 0))
-        return parts
+        side, matrix = self._state.users, self.training_data_.matrix
+        if cold is None:
+            rows, features = self._split(side.rows_of(distinct)), side.features
+        else:
+            rows, features, matrix = self._cold_representations(cold, 1), cold.features, cold.matrix
+            rows = rows[0][distinct], rows[1][distinct]
+        of_users = Represented(*rows, None if features is None else features[distinct], matrix[distinct])
+        attribution = self._attribution(of_users.histories)
+        return embedding_parts(self._state, self.training_data_, self.prior, of_users, place, items, attribution)
 
-    def _attribution(self, users: Indices) -> Attribution:  # noqa: ARG002
-        """Return how the users' own embeddings are divided among the items of their history."""
+    def _attribution(self, histories: sp.csr_matrix) -> Attribution:  # noqa: ARG002
+        """Return how the own embeddings of users are divided among the items of their histories."""
         items = self._state.items
         return Projection(items.rows()[:, : items.n_components])
 

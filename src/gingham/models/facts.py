@@ -3,46 +3,90 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import scipy.sparse as sp
 
 from gingham.arrays import Bools, Indices, Longs
 from gingham.columns import NAME
-from gingham.dataset import Dataset, Feature
+from gingham.dataset import Feature, Features, Interactions
 from gingham.dataset.codes import Codes
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, entries_of
 from gingham.models.training_data import TrainingData
 
 # The share of the sold items that may be called best sellers, and the window of those of this week.
 _BEST_SELLERS, _WEEK = 0.2, np.timedelta64(7, "D")
+_DAY = "datetime64[D]"
 # Features of intervals, whose labels are like "(20,30]", and those without a value to show.
 _INTERVALS, _NAMELESS = frozenset({"bin", "age"}), frozenset({"other", "null", "number", "words", "output"})
 
 
+class Log(NamedTuple):
+    """The purchases of some users: user and item indices, and times; None without times."""
+
+    user: Indices
+    item: Indices
+    when: npt.NDArray[np.datetime64] | None
+
+    @classmethod
+    def of(cls, rows: Interactions, chosen: Bools, with_times: bool = True) -> "Log":
+        """Select the interactions above zero among the chosen ones."""
+        chosen = chosen & (rows.value > 0)
+        when = None if rows.timestamp is None or not with_times else rows.timestamp[chosen]
+        return cls(rows.user_index[chosen], rows.item_index[chosen], when)
+
+
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """Facts about the training data.
+    """Facts about some users, and about the items of the training data.
 
     Attributes
     ----------
     data : TrainingData
-        The training data. Without their log, there are no times, and a purchase counts with its value.
-    users : int32 array
-        The users that facts are looked up of.
+        The training data.
+    histories : csr_matrix, shape (n_users, n_items)
+        The positives of the users.
+    log : Log or None
+        Their purchases; without it (None), there are no times, and a purchase counts with its value.
+    user_features : Features or None
+        Their features; None if they are unknown.
     """
 
     data: TrainingData
-    users: Indices
+    histories: sp.csr_matrix
+    log: Log | None
+    user_features: Features | None
+
+    @classmethod
+    def of(cls, data: TrainingData, users: Indices) -> "Facts":
+        """Collect what is known about users of the training data."""
+        if data.dataset is None:
+            return cls(data, data.matrix, None, None)
+        is_wanted = np.zeros(data.dataset.n_users, bool)
+        is_wanted[users] = True
+        rows = data.dataset.interactions
+        return cls(data, data.matrix, Log.of(rows, is_wanted[rows.user_index]), data.dataset.user_features)
+
+    @classmethod
+    def of_cold(cls, data: TrainingData, users: ColdUsers) -> "Facts":
+        """Collect what is known about users outside the training data."""
+        rows, features = users.interactions, None
+        if users.features is not None:
+            features = users.described(data.features("user"))
+        log = Log.of(rows, np.ones(len(rows), bool), with_times=not users.by_position)
+        return cls(data, users.matrix, log, features)
 
     def times(self, users: Indices, items: Indices) -> Longs:
         """Return on how many days users bought items: 0 for never, and -1 for an unknown number of times.
 
-        Without timestamps, purchases are counted.
+        Without times, purchases are counted.
         """
-        values = entries_of(self.data.matrix, users, items)
-        if self.data.dataset is None:
+        values = entries_of(self.histories, users, items)
+        if self.log is None:
             return np.where(values == np.round(values), values, -1).astype(np.int64)
         place, is_bought = self._find(users, items)
         times = np.where(is_bought, np.append(self._purchases[1], 0)[place], -1)
@@ -106,7 +150,7 @@ class Facts:
         int32 array
             For contributions of item features; -1 where there is no such item.
         """
-        alike, matrix = np.full(len(causes), -1, np.int32), self.data.matrix
+        alike, matrix = np.full(len(causes), -1, np.int32), self.histories
         of_items = (causes == Cause.ITEM_FEATURE) & details.is_not_null()
         for row in of_items.arg_true():
             codes, item = self._item_categories.get(details[row]), items[row]
@@ -122,8 +166,7 @@ class Facts:
 
     @cached_property
     def _user_categories(self) -> dict[str, Codes]:
-        log = self.data.dataset
-        return {} if log is None or log.user_features is None else log.user_features.categories()
+        return {} if self.user_features is None else self.user_features.categories()
 
     @cached_property
     def _item_categories(self) -> dict[str, Codes]:
@@ -132,11 +175,18 @@ class Facts:
 
     @cached_property
     def _purchases(self) -> tuple[Longs, Longs, npt.NDArray[np.datetime64] | None]:
-        """The pairs that `users` bought, as ascending numbers; on how many days, and when last."""
-        log = self.data.dataset
-        if log is None:
+        """The pairs that users bought, as ascending numbers; on how many days, and when last."""
+        if self.log is None:
             return np.empty(0, np.int64), np.empty(0, np.int64), None
-        return _purchases(log, self.users)
+        pair, when = self.log.user.astype(np.int64) * len(self.data.item_ids) + self.log.item, self.log.when
+        if when is None or not len(pair):
+            return (*np.unique(pair, return_counts=True), when)
+        order = np.lexsort((when, pair))
+        pair, when = pair[order], when[order]
+        is_new_day = np.append(True, (np.diff(pair) > 0) | (np.diff(when.astype(_DAY)).astype(np.int64) > 0))
+        starts = np.flatnonzero(np.diff(pair, prepend=-1))
+        ends = np.append(starts[1:], len(pair)) - 1
+        return pair[starts], np.add.reduceat(is_new_day.astype(np.int64), starts), when[ends]
 
     def _find(self, users: Indices, items: Indices) -> tuple[Longs, Bools]:
         """Return the place of each pair in `_purchases`, and whether it is there; otherwise the place is any."""
@@ -144,23 +194,6 @@ class Facts:
         wanted = users.astype(np.int64) * len(self.data.item_ids) + items
         place = np.minimum(np.searchsorted(pairs, wanted), max(len(pairs) - 1, 0))
         return place, np.append(pairs, -1)[place] == wanted
-
-
-def _purchases(log: Dataset, users: Indices) -> tuple[Longs, Longs, npt.NDArray[np.datetime64] | None]:
-    rows, is_wanted = log.interactions, np.zeros(log.n_users, bool)
-    is_wanted[users] = True
-    rows = rows.take(is_wanted[rows.user_index] & (rows.value > 0))
-    if rows.timestamp is None:
-        pairs, times = np.unique(rows.pairs(), return_counts=True)
-        return pairs, times, None
-    order = np.lexsort((rows.timestamp, rows.pairs()))
-    pair, when = rows.pairs()[order], rows.timestamp[order]
-    is_new_day = np.append(True, (np.diff(pair) > 0) | (np.diff(when.astype("datetime64[D]")).astype(np.int64) > 0))
-    starts = np.flatnonzero(np.diff(pair, prepend=-1))
-    if not len(starts):
-        return pair, pair, when
-    ends = np.append(starts[1:], len(pair)) - 1
-    return pair[starts], np.add.reduceat(is_new_day.astype(np.int64), starts), when[ends]
 
 
 def _top(sales: npt.NDArray[np.integer]) -> Bools:

@@ -48,9 +48,10 @@ class LinearModel(OnePassModel):
     def _weights_between(self, sources: Indices, targets: Indices) -> Doubles:
         """Return the weight of an item of a history in the score of an item, for two arrays of length n."""
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        parts = history_parts(self._history[users], items, self._weights_between)
-        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        histories = self._history if cold is None else binary_history(cold.matrix)
+        parts = history_parts(histories[users], items, self._weights_between)
+        return with_rest(parts, Cause.BEST_SELLER, self._scores_of(histories).pairs(users, items))
 
     @abstractmethod
     def _moved(self, users: Places, items: Places) -> dict[str, Any]:

@@ -158,7 +158,10 @@ class ItemKNN(OnePassModel):
         return self._scores_of(self._counts)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
-        return self._scores_of(users.purchases(check_optional_duration("half_life", self.half_life)))
+        return self._scores_of(self._cold_counts(users))
+
+    def _cold_counts(self, users: ColdUsers) -> sp.csr_matrix:
+        return users.purchases(check_optional_duration("half_life", self.half_life))
 
     def _scores_of(self, counts: sp.csr_matrix) -> SharedScores:
         def own(users: Indices) -> sp.csr_matrix:
@@ -168,9 +171,10 @@ class ItemKNN(OnePassModel):
 
         return SharedScores(self._fallback, own, _BLOCK_SIZE)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        parts = history_parts(self._counts[users], items, partial(entries_of, self._near))
-        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        counts = self._counts if cold is None else self._cold_counts(cold)
+        parts = history_parts(counts[users], items, partial(entries_of, self._near))
+        return with_rest(parts, Cause.BEST_SELLER, self._scores_of(counts).pairs(users, items))
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"counts": self._counts.data, **csr_arrays("near", self._near)}

@@ -166,11 +166,15 @@ class NextBasket(OnePassModel):
         return self._scores_of(self._habits, self._near)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:
+        return self._scores_of(*self._cold_habits(users, n_threads))
+
+    def _cold_habits(self, users: ColdUsers, n_threads: int) -> tuple[sp.csr_matrix, sp.csr_matrix | None]:
+        """Return the habits of users outside the training data, and their neighbours in it."""
         habits = _weighted(users.purchases(check_optional_duration("half_life", self.half_life)), self._loyalty)
         near = None
         if self._unit_habits is not None:
             near = _neighbours(_unit(habits), self._unit_habits, max(self.n_neighbours, 1), n_threads)
-        return self._scores_of(habits, near)
+        return habits, near
 
     def _scores_of(self, own_habits: sp.csr_matrix, near: sp.csr_matrix | None) -> SharedScores:
         """Return the scores of users with these habits, and with these users of the training data as neighbours."""
@@ -185,12 +189,13 @@ class NextBasket(OnePassModel):
 
         return SharedScores(self._shared, own, _BLOCK_SIZE)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        own = entries_of(self._habits, users, items)
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        habits, near = (self._habits, self._near) if cold is None else self._cold_habits(cold, 1)
+        own = entries_of(habits, users, items)
         parts = [Part.of_all(Cause.BEST_SELLER, self._shared[items])]
-        if self._near is not None:
+        if near is not None:
             distinct, place = np.unique(users, return_inverse=True)
-            similar = entries_of(sp.csr_matrix(self._near[distinct] @ self._habits), place, items)
+            similar = entries_of(sp.csr_matrix(near[distinct] @ self._habits), place, items)
             parts.append(Part.of_all(Cause.SIMILAR_USERS, (1 - self._alpha) * similar).take(similar != 0))
             own *= self._alpha
         return [*divided(replace(Part.of_all(Cause.BOUGHT_BEFORE, own), because=items), items), *parts]

@@ -144,17 +144,25 @@ class Popularity(_SalesModel):
         return self._segments is not None
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> Scores:  # noqa: ARG002
-        features = users.described(self.training_data_.features("user"))
+        of_user = self._segments_of(users)
+        if self._segments is None or of_user is None:
+            return SharedScores(self._sales)
+        return self._segment_scores(self._segments, of_user)
+
+    def _segments_of(self, cold: ColdUsers | None) -> Indices | None:
+        """Return the segment of each user of the training data, or of users outside it; None without segments."""
+        if self._segments is None or cold is None:
+            return None if self._segments is None else self._segments.of_user
+        features = cold.described(self.training_data_.features("user"))
         codes = None if self.by is None else features.categories().get(self.by)
         # Another column, if the parameter was set after the fit, has other segments.
-        if self._segments is None or codes is None or codes.n_values != self._segments.sales.shape[0]:
-            return SharedScores(self._sales)
-        return self._segment_scores(self._segments, segments_of(codes))
+        return None if codes is None or codes.n_values != self._segments.sales.shape[0] else segments_of(codes)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        if self._segments is None:
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        of_user = self._segments_of(cold)
+        if self._segments is None or of_user is None:
             return [Part.of_all(Cause.BEST_SELLER, self._sales[items])]
-        overall, own = self._segments.shares(self._sales, users, items)
+        overall, own = self._segments.shares(self._sales, of_user[users], items)
         return [Part.of_all(Cause.BEST_SELLER, overall), Part.of_all(Cause.SEGMENT, own, self.by).take(own != 0)]
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
@@ -267,11 +275,12 @@ class BuyAgain(_SalesModel):
             habits = sp.csr_matrix((self._habits, purchases.indices, purchases.indptr), shape=purchases.shape)
         return self._scores_of(purchases, habits)
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        scores, purchases = self._scores().pairs(users, items), self.training_data_.matrix
-        bought = entries_of(purchases, users, items)
-        own = bought if self._counts else scores
-        own = np.where(bought > 0, np.minimum(own, scores), 0)
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        scores = self._all_scores(cold).pairs(users, items).astype(np.float64)
+        bought = entries_of(self.training_data_.matrix if cold is None else cold.matrix, users, items)
+        # What a count leaves of its score is the fraction below 1 that breaks ties; a rank has no count in it.
+        is_count = self._counts & (scores >= bought) & (scores < bought + 1)
+        own = np.where(bought > 0, np.where(is_count, bought, scores), 0)
         of_purchases = replace(Part.of_all(Cause.BOUGHT_BEFORE, own), because=items)
         return [*divided(of_purchases, items), Part.of_all(Cause.BEST_SELLER, scores - own)]
 

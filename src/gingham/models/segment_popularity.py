@@ -51,9 +51,8 @@ class SegmentPopularity:
         scores = (_SMOOTHING * overall.astype(np.float64) + n_all * own) / (_SMOOTHING + n_own)
         return np.asarray(scores, np.float32)
 
-    def shares(self, overall: Floats, users: Indices, items: Indices) -> tuple[Doubles, Doubles]:
-        """Return what all sales, and what those of the user's segment, are of the scores of pairs."""
-        segment = self.of_user[users]
+    def shares(self, overall: Floats, segment: Indices, items: Indices) -> tuple[Doubles, Doubles]:
+        """Return what all sales, and what those of the segment, are of the scores of pairs of segments and items."""
         n_own = np.maximum(np.asarray(self.sales.sum(axis=1, dtype=np.float64)).ravel(), 0)[segment]
         n_all = max(float(overall.sum(dtype=np.float64)), 0)
         weight = _SMOOTHING + n_own

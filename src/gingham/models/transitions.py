@@ -178,11 +178,15 @@ class Transitions(BasketModel, OnePassModel):
         return SharedScores(self._fallback, own, _BLOCK_SIZE)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
-        return self._scores_of(self._decayed_history(users.steps(by_day=False), users.matrix.shape))
+        return self._scores_of(self._cold_history(users))
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        parts = history_parts(self._history[users], items, partial(entries_of, self._near))
-        return with_rest(parts, Cause.BEST_SELLER, self._scores().pairs(users, items))
+    def _cold_history(self, users: ColdUsers) -> sp.csr_matrix:
+        return self._decayed_history(users.steps(by_day=False), users.matrix.shape)
+
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        history = self._history if cold is None else self._cold_history(cold)
+        parts = history_parts(history[users], items, partial(entries_of, self._near))
+        return with_rest(parts, Cause.BEST_SELLER, self._scores_of(history).pairs(users, items))
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"history": self._history.data, **csr_arrays("near", self._near)}

@@ -8,6 +8,7 @@ from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models import Recommender
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Part
 from gingham.models.training_data import Data
 from gingham.ranking.examples import BLOCK, Stage
@@ -83,9 +84,9 @@ class CandidateModel(Recommender):
             }
         )
 
-    def _contributions(self, users: Indices, items: Indices) -> list[Part]:
-        scores = self._scores().pairs(users, items)
-        return parts(self._stage, self._fitted_ranker, users, items, scores)
+    def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
+        scores = self._all_scores(cold).pairs(users, items)
+        return parts(self._stage, self._fitted_ranker, users, items, scores, cold)
 
     def explain_features(
         self,

@@ -8,6 +8,7 @@ import polars as pl
 
 from gingham.arrays import Floats, Indices, Longs
 from gingham.models import Recommender
+from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, sums, with_rest
 from gingham.ranking.examples import BLOCK, Stage
 from gingham.ranking.origins import Origin
@@ -21,7 +22,14 @@ _BASE = "base"
 _SCHEMA = {"row": pl.Int64, "feature": pl.String, "value": pl.Float32, "contribution": pl.Float32}
 
 
-def parts(stage: Stage, ranker: FittedRanker | None, users: Indices, items: Indices, scores: Floats) -> list[Part]:
+def parts(
+    stage: Stage,
+    ranker: FittedRanker | None,
+    users: Indices,
+    items: Indices,
+    scores: Floats,
+    cold: ColdUsers | None = None,
+) -> list[Part]:
     """Return what each cause contributes to the scores of pairs.
 
     The contributions of features are added up by their origins. Those of a candidate model are shared among the causes
@@ -37,17 +45,20 @@ def parts(stage: Stage, ranker: FittedRanker | None, users: Indices, items: Indi
         The pairs. Scores of those that are not candidates are contributions of best sellers.
     scores : float32 array, shape (n,)
         The scores of the pairs.
+    cold : ColdUsers or None
+        The users, if they are not in the training data.
     """
     all_parts = list[Part]()
+    candidates, features = (stage.candidates, stage.features) if cold is None else stage.of_users(cold, 1)
     for distinct, rows, position in by_user(users, BLOCK):
-        pairs = stage.candidates.pairs(distinct)
+        pairs = candidates.pairs(distinct)
         suggested, entry = find(pairs.keys, position * pairs.n_items + items[rows])
         chosen, entry = rows[suggested], entry[suggested]
         if ranker is None:
             origins, values = source_origins(source_names(stage.models)), reciprocal_ranks(pairs)[entry]
         else:
-            origins = (*stage.features.origins, Origin(Cause.BASE))
-            values = ranker.contributions(stage.features.values(pairs)[entry])
+            origins = (*features.origins, Origin(Cause.BASE))
+            values = ranker.contributions(features.values(pairs)[entry])
         is_bought = pairs.in_history()[0][entry]
         for origin in dict.fromkeys(origins):
             columns = [place for place, other in enumerate(origins) if other == origin]
@@ -55,16 +66,17 @@ def parts(stage: Stage, ranker: FittedRanker | None, users: Indices, items: Indi
             if origin.cause == Cause.BOUGHT_BEFORE:
                 divided_parts = [replace(total, because=items[chosen]).take(is_bought), total.take(~is_bought)]
             elif origin.source is not None:
-                divided_parts = _shared(total, stage.models[origin.source], users[chosen], items[chosen])
+                divided_parts = _shared(total, stage.models[origin.source], users[chosen], items[chosen], cold)
             else:
                 divided_parts = [total]
             all_parts += [part.at(chosen) for part in divided_parts]
     return with_rest(all_parts, Cause.BEST_SELLER, scores)
 
 
-def _shared(total: Part, model: Recommender, users: Indices, items: Indices) -> list[Part]:
+def _shared(total: Part, model: Recommender, users: Indices, items: Indices, cold: ColdUsers | None) -> list[Part]:
     """Share the contribution of a candidate model among the causes of its score; a pair without any keeps it."""
-    own = [part.take(part.value > 0) for part in model._contributions(users, items) if part.cause != Cause.BASE]
+    contributed = model._contributions(users, items, cold)
+    own = [part.take(part.value > 0) for part in contributed if part.cause != Cause.BASE]
     weight = sums(own, len(users))
     factor = np.divide(total.value, weight, out=np.zeros(len(users)), where=weight > 0)
     return [*(part.scaled(factor) for part in own), total.take(weight <= 0)]
