@@ -25,6 +25,7 @@ from gingham.versions import Version
 from gingham.versions.files import METRICS, MODEL, RECIPE, RECOMMENDATIONS, SELECTION, STEPS, write_json
 from gingham.versions.folder import RunFolder
 from gingham.versions.gate import Gate
+from gingham.versions.lists import recommend_to_all
 from gingham.versions.rules import read_rules, write_rules
 
 _Loaded = TypeVar("_Loaded")
@@ -124,12 +125,7 @@ def run(recipe: Recipe | Path | str, out: Path | str, progress: Progress | None 
                 with progress.stage("Fitting the model to everything"):
                     model = _refit(recipe, model, dataset)
             with progress.stage(f"Recommending {recipe.recommend.k} items to {dataset.n_users:,} users"):
-                recommendations = model.recommend(
-                    k=recipe.recommend.k,
-                    filter_seen=recipe.recommend.filter_seen,
-                    num_threads=recipe.model.num_threads,
-                    rules=rules,
-                )
+                recommendations = recommend_to_all(recipe, model)
             with progress.stage("Storing"):
                 recommendations.write_parquet(folder / RECOMMENDATIONS)
                 write_json(folder / METRICS, _metrics(recipe, comparison, selection))

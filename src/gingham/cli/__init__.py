@@ -6,7 +6,22 @@ from typing import Annotated
 import typer
 
 from gingham import __version__
-from gingham.cli import check, compare, demo, init, profile, recommend, rollback, run, similar, synth, tune, versions
+from gingham.cli import (
+    check,
+    compare,
+    demo,
+    forget,
+    init,
+    profile,
+    recommend,
+    rollback,
+    run,
+    similar,
+    synth,
+    tune,
+    update,
+    versions,
+)
 from gingham.errors import GinghamError
 
 
@@ -36,6 +51,8 @@ for command in (
     similar.similar,
     versions.versions,
     rollback.rollback,
+    update.update,
+    forget.forget,
     synth.synth,
     tune.tune,
 ):

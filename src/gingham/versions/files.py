@@ -1,6 +1,8 @@
 """The files of a version, which are also those of a run's folder that was written without versions."""
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -29,3 +31,14 @@ def own_files(folder: Path) -> set[str]:
 def write_json(file: Path, content: Any) -> None:
     """Write JSON values to a file."""
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def link(source: Path, target: Path) -> None:
+    """Link a file to another place, or copy it where the file system has no links; nothing if it is missing."""
+    if not source.is_file():
+        return
+    target.parent.mkdir(exist_ok=True)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)

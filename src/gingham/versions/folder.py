@@ -1,7 +1,5 @@
 """The folder of a run: its versions, which of them is current, and what earlier versions of Gingham wrote into it."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -10,7 +8,7 @@ from pathlib import Path
 from gingham import store
 from gingham.errors import ArtifactError, ParameterError
 from gingham.validation import check_path, check_text
-from gingham.versions.files import MARKER, MODEL, own_files
+from gingham.versions.files import MARKER, MODEL, link, own_files
 from gingham.versions.version import Version, describe, read_version, time_of_files, write_description
 
 _SECOND = timedelta(seconds=1)
@@ -206,7 +204,7 @@ class RunFolder:
             name = min([time_of_files(self.path), *later]).strftime(store.TIME)
             with self.versions.draft(name) as folder:
                 for file in own_files(self.path):
-                    _link(self.path / file, folder / file)
+                    link(self.path / file, folder / file)
                 write_description(folder, describe(folder))
             self.versions.switch(name)
         self.remove_unversioned()
@@ -223,14 +221,3 @@ class RunFolder:
 
     def _is_unversioned(self) -> bool:
         return self.versions.current is None and store.exists(store.resolve(self.path) / MARKER)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Link a file to another place, or copy it where the file system has no links; nothing if it is missing."""
-    if not source.is_file():
-        return
-    target.parent.mkdir(exist_ok=True)
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target)

@@ -18,7 +18,7 @@ from gingham.loading import load
 from gingham.models import Recommender
 from gingham.progress import Progress
 from gingham.versions.files import MODEL, TRAIN_MODEL
-from gingham.versions.version import describe, write_description
+from gingham.versions.version import Origin, describe, write_description
 
 # With fewer of the test rows than this share, two models are not compared.
 _LEAST_ROWS = 0.5
@@ -43,10 +43,12 @@ class Gate:
         The folder of the version that is current; None if there is none.
     draft : Path
         The folder of the new version, which is not complete yet.
+    origin : {"run", "update", "forget"}
+        What writes the version; "run" by default.
     """
 
-    def __init__(self, recipe: Recipe, current: Path | None, draft: Path) -> None:
-        self._recipe, self._current, self._draft = recipe, current, draft
+    def __init__(self, recipe: Recipe, current: Path | None, draft: Path, origin: Origin = "run") -> None:
+        self._recipe, self._current, self._draft, self._origin = recipe, current, draft, origin
         self._checks: list[Check] = []
 
     def check_model(self, model: Recommender, test: Dataset, progress: Progress) -> None:
@@ -76,7 +78,7 @@ class Gate:
             self._checks.append(check_lists(gate, recommendations, n_users, self._recipe.recommend.k))
             passed = all(check.passed for check in self._checks)
         sentences = [check.sentence for check in self._checks]
-        write_description(self._draft, describe(self._draft, passed=passed, sentences=sentences))
+        write_description(self._draft, describe(self._draft, self._origin, passed, sentences))
 
 
 def check_lists(gate: GateSpec, recommendations: pl.DataFrame, n_users: int, k: int) -> Check:
