@@ -374,6 +374,11 @@ def running(folder: Path) -> Iterator[Call]:
     tuning = {"data": train, "model": {"kind": "popularity"}, "trials": 1, "verbose": False}
     yield Call("tune", gg.tune, tuning)
     yield Call("run", gg.run, {"recipe": folder / "recipe.toml", "out": folder / "out"})
+    yield Call("find", gg.versions.find, {"folder": folder / "shop"})
+    yield Call("rollback", gg.versions.rollback, {"folder": folder / "shop", "version": None})
+    files = {"transactions": folder / "sales.parquet", "users": None, "items": None, "progress": None}
+    yield Call("update", gg.versions.update, {"folder": folder / "shop", **files})
+    yield Call("forget", gg.versions.forget, {"folder": folder / "shop", "user_ids": "u03", "progress": None})
     yield Call("read_tables", gg.read_tables, {"recipe": folder / "recipe.toml"})
     yield Call("read_dataset", gg.read_dataset, {"recipe": folder / "recipe.toml"})
     yield Call("load", gg.load, {"path": folder / "model"})

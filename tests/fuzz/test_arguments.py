@@ -16,6 +16,7 @@ from tests.fuzz.arguments import WRONG, Call
 # Of slow calls, only some wrong values are tried, unless GINGHAM_FUZZ is set.
 FEW, SLOW = 3, ("compare", "tune", "run", "hm", "TwoStage", "CandidateSource", "Comparison", "Profile", "profile")
 EVERYTHING = "GINGHAM_FUZZ" in os.environ
+MODULES = (gg.split, gg.metrics, gg.synth, gg.versions)
 
 
 def groups() -> dict[str, Iterator[Call]]:
@@ -66,6 +67,6 @@ def test_wrong_arguments_raise_our_errors(group: str, tmp_path: Path, monkeypatc
 def test_every_public_function_is_tried() -> None:
     names = {call.name.split(".")[0] for calls in groups().values() for call in calls}
     public = {name for name in gg.__all__ if not inspect.ismodule(getattr(gg, name))}
-    public |= {name for module in (gg.split, gg.metrics, gg.synth) for name in module.__all__ if not name.isupper()}
-    results = {"Evaluation", "Finding", "Tuning", "GinghamError"}
+    public |= {name for module in MODULES for name in module.__all__ if not name.isupper()}
+    results = {"Evaluation", "Finding", "Tuning", "GinghamError", "Version"}
     assert public - names == results

@@ -184,9 +184,9 @@ def _complete(recipe: Recipe, model: Recommender, current: Path, draft: Path, ga
 
 
 def _forgetting(model: Path, ids: pl.Series, num_threads: int) -> Recommender:
-    """Load a model and remove those of some users whom it knows."""
-    loaded, known = Recommender.load(model), _known(model, ids)
-    return loaded.forget(known, num_threads=num_threads) if len(known) else loaded
+    """Load a model and remove some users from it, if it knows them."""
+    loaded, users = Recommender.load(model), _known(model, ids)
+    return loaded.forget(users, num_threads=num_threads) if len(users) else loaded
 
 
 def _known(model: Path, ids: pl.Series) -> pl.Series:
@@ -197,8 +197,8 @@ def _known(model: Path, ids: pl.Series) -> pl.Series:
 
 def _require_known(ids: pl.Series, models: Sequence[Path]) -> None:
     """Check that a model knows each of some users."""
-    known = pl.concat([ids.clear(), *(_known(model, ids).cast(pl.String) for model in models)])
-    unknown = ids.filter(~ids.is_in(known.implode()))
+    all_ids = pl.concat([ids.clear(), *(_known(model, ids).cast(pl.String) for model in models)])
+    unknown = ids.filter(~ids.is_in(all_ids.implode()))
     if len(unknown):
         raise UnknownIdError(
             f"No version of this run knows {len(unknown):,} of {len(ids):,} users, such as {shown(unknown[0])}; check "

@@ -85,13 +85,12 @@ def read_incoming(
         (USER_ID, training_data.user_ids, opened.users, recipe.clean.users, recipe.users),
         (ITEM_ID, training_data.item_ids, opened.items, recipe.clean.items, recipe.items),
     ):
-        table = None if frame is None else frame.collect()
-        kept = table
+        table = chosen = None if frame is None else frame.collect()
         if table is not None and condition is not None:
-            kept = filter_entities(table, condition, opened.origins["users" if column == USER_ID else "items"])
+            chosen = filter_entities(table, condition, opened.origins["users" if column == USER_ID else "items"])
         drop_unknown = recipe.clean.unknown == "drop" and source is not None
-        rows = _rows_of(rows, column, ids, (table, kept), drop_unknown)
-        tables.append(kept)
+        rows = _rows_of(rows, column, ids, (table, chosen), drop_unknown)
+        tables.append(chosen)
     of_users, of_items = tables
     names = {name: label for name, label in ((opened.item_name, NAME), (opened.item_type, TYPE)) if name is not None}
     if of_items is not None:
@@ -154,11 +153,11 @@ def _rows_of(
     drop_unknown : bool
         Whether to leave out ids that neither the model nor the table has.
     """
-    value, (table, kept) = pl.col(column).cast(ids.values.dtype), tables
-    if table is not None and kept is not None:
-        excluded = table[column].filter(~table[column].is_in(kept[column].implode()))
+    value, (table, chosen) = pl.col(column).cast(ids.values.dtype), tables
+    if table is not None and chosen is not None:
+        excluded = table[column].filter(~table[column].is_in(chosen[column].implode()))
         rows = rows.filter(~value.is_in(excluded.implode()))
     if drop_unknown:
-        new = [] if kept is None else [kept[column].cast(ids.values.dtype)]
+        new = [] if chosen is None else [chosen[column].cast(ids.values.dtype)]
         rows = rows.filter(value.is_in(pl.concat([ids.values.alias(column), *new]).implode()))
     return rows
