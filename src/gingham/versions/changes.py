@@ -18,6 +18,7 @@ from gingham.versions.folder import RunFolder
 from gingham.versions.gate import Gate
 from gingham.versions.incoming import read_incoming
 from gingham.versions.lists import recommend_to_all
+from gingham.versions.rules import read_rules, updated_rules, write_rules
 from gingham.versions.version import Version
 
 # The files of the run that made the first of several versions; its figures stay those of that run.
@@ -87,10 +88,11 @@ def update(
     run_folder.require_current()
     with run_folder.locked():
         current = run_folder.require_current()
-        recipe = Recipe.read(current / RECIPE)
+        recipe = _recipe(current)
         with progress.stage("Reading the model and the new tables"):
             model = Recommender.load(current / MODEL)
             incoming = read_incoming(recipe, model.training_data_, transactions, users, items)
+            recipe = recipe.with_rules(updated_rules(recipe.rules, incoming.items))
         for finding in incoming.transactions.findings:
             progress.message(str(finding))
         with progress.stage("Updating the model"):
@@ -155,7 +157,7 @@ def forget(folder: Path | str, user_ids: IdList, progress: Progress | None = Non
         knowing = [name for name in versions.names() if len(_known(versions.path_of(name) / MODEL, ids))]
         _require_known(ids, [versions.path_of(name) / MODEL for name in knowing])
         if current.name in knowing:
-            recipe = Recipe.read(current / RECIPE)
+            recipe = _recipe(current)
             with versions.draft() as draft:
                 with progress.stage("Removing the users from the model"):
                     model = _forgetting(current / MODEL, ids, recipe.model.num_threads)
@@ -171,6 +173,11 @@ def forget(folder: Path | str, user_ids: IdList, progress: Progress | None = Non
     return next(version for version in run_folder.find() if version.is_current)
 
 
+def _recipe(version: Path) -> Recipe:
+    """Read the recipe of a version, with its rules bound to the items table."""
+    return Recipe.read(version / RECIPE).with_rules(read_rules(version))
+
+
 def _complete(recipe: Recipe, model: Recommender, current: Path, draft: Path, gate: Gate, progress: Progress) -> None:
     """Write a changed model as a complete version, with the files of the run that it comes from."""
     for name in _OF_THE_RUN:
@@ -179,6 +186,7 @@ def _complete(recipe: Recipe, model: Recommender, current: Path, draft: Path, ga
         recommendations = recommend_to_all(recipe, model)
     with progress.stage("Storing"):
         recommendations.write_parquet(draft / RECOMMENDATIONS)
+        write_rules(draft, recipe.rules)
         store.write_into(draft / MODEL, model.artifact())
         gate.describe(recommendations, model.n_users)
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from gingham.columns import ITEM_ID
 from gingham.config import Recipe
-from gingham.errors import ArtifactError, GinghamError
+from gingham.errors import ArtifactError, GinghamError, TableError
 from gingham.rules import Rules
 from gingham.versions.files import RECIPE, RULES
 
@@ -30,3 +31,31 @@ def read_rules(version: Path) -> Rules | None:
     except (OSError, pl.exceptions.PolarsError, GinghamError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ArtifactError(f"The rules in {version} cannot be read: {reason}; run the recipe again.") from error
+
+
+def updated_rules(rules: Rules | None, items: pl.DataFrame | None) -> Rules | None:
+    """Return rules with the columns of new and changed items.
+
+    Parameters
+    ----------
+    rules : Rules or None
+        The rules of a version; without columns they stay as they are.
+    items : polars.DataFrame or None
+        One row per new or changed item, with the columns that the rules use.
+
+    Raises
+    ------
+    TableError
+        If a column has another type than before.
+    """
+    if rules is None or rules.items is None or items is None:
+        return rules
+    new = items.select(rules.items.columns)
+    old = rules.items.filter(~pl.col(ITEM_ID).is_in(new[ITEM_ID].implode()))
+    try:
+        return rules.bind(pl.concat([old, new], how="vertical_relaxed"))
+    except pl.exceptions.SchemaError as error:
+        raise TableError(
+            f"The columns of the update's items have the types {dict(new.schema)}, but those of the version have "
+            f"{dict(old.schema)}; convert them."
+        ) from error
