@@ -73,8 +73,8 @@ def read_incoming(
         "users": _source("users", narrow.users, users),
         "items": _source("items", narrow.items, items),
     }
-    for table, features in (("users", "user_features"), ("items", "item_features")):
-        sources[features] = None if sources[table] is None else sources[features]
+    for name, features in (("users", "user_features"), ("items", "item_features")):
+        sources[features] = None if sources[name] is None else sources[features]
     if sources["transactions"].id_type is None:
         sources["transactions"] = sources["transactions"].model_copy(update={"id_type": _id_type(training_data)})
     opened = read(**sources, condition=recipe.clean.transactions)

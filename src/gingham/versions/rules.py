@@ -52,10 +52,10 @@ def updated_rules(rules: Rules | None, items: pl.DataFrame | None) -> Rules | No
         return rules
     new = items.select(rules.items.columns)
     old = rules.items.filter(~pl.col(ITEM_ID).is_in(new[ITEM_ID].implode()))
-    try:
-        return rules.bind(pl.concat([old, new], how="vertical_relaxed"))
-    except pl.exceptions.SchemaError as error:
-        raise TableError(
-            f"The columns of the update's items have the types {dict(new.schema)}, but those of the version have "
-            f"{dict(old.schema)}; convert them."
-        ) from error
+    for name, dtype in old.schema.items():
+        if new.schema[name].is_numeric() != dtype.is_numeric():
+            raise TableError(
+                f"The column {name!r} of the update's items is {new.schema[name]}, but that of the version is {dtype}; "
+                "convert it."
+            )
+    return rules.bind(pl.concat([old, new], how="vertical_relaxed"))
