@@ -11,7 +11,7 @@ from gingham.rules.items import ItemTable, codes, vectors
 def test_rows_are_those_of_the_models_items() -> None:
     items = pd.DataFrame({"item_id": [3, 1, 7], "price": [30.0, 10.0, 70.0], "other": ["a", "b", "c"]})
     table = ItemTable(items, ["price"])
-    assert table.of(Ids.from_series([1, 2, 3])).rows() == [(1, 10.0), (None, None), (3, 30.0)]
+    assert table.of(Ids.from_series([1, 2, 3])).frame.rows() == [(1, 10.0), (None, None), (3, 30.0)]
     assert table.without_row(Ids.from_series([1, 2, 3])).to_list() == [2]
 
 

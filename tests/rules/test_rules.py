@@ -1,4 +1,5 @@
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -317,3 +318,64 @@ def test_a_request_without_rules_is_refused() -> None:
         model.recommend("u00", request={"budget": 3})
     with pytest.raises(ParameterError, match=r"rules must be gingham.Rules"):
         model.recommend("u00", rules={"filter": "price > 3"})  # type: ignore[arg-type]
+
+
+def test_rules_apply_to_users_outside_the_training_data() -> None:
+    model = gg.ALS(4, epochs=2, random_state=0).fit(gg.synth.sample_dataset(), verbose=False)
+    items = pl.DataFrame({"item_id": model.training_data_.item_ids.values, "group": np.arange(20) % 4})
+    rules = Rules(filter="group <= :most", caps={"group": 1}, pins=[{"item": "i05", "position": 3}]).bind(items)
+    rows = model.recommend_for({"ann": ["i03"], "bob": []}, k=3, rules=rules, request={"most": 2})
+    assert rows["user_id"].to_list() == ["ann"] * 3 + ["bob"] * 3
+    assert rows.filter(rank=3)["item_id"].to_list() == ["i05", "i05"]
+    groups = rows.join(items, on="item_id").group_by("user_id").agg(pl.col("group").sort())
+    assert groups["group"].to_list() == [[0, 1, 2]] * 2
+    plain = model.recommend_for({"ann": ["i03"], "bob": []}, k=20)
+    joined = rows.join(plain, on=["user_id", "item_id"])
+    assert (joined["score"] == joined["score_right"]).all()
+
+
+def test_diversity_by_the_embeddings_of_a_model() -> None:
+    model = gg.ALS(4, epochs=2, random_state=0).fit(gg.synth.sample_dataset(), verbose=False)
+    vectors, _ = model.item_representations()
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    ids = model.training_data_.item_ids.values.to_list()
+    candidates = [ids.index(item) for item in model.recommend("u00", k=20)["item_id"]]
+    expected: list[int] = []
+    for _ in range(5):
+        places = {
+            item: place + 10 * max([max(float(vectors[item] @ vectors[other]), 0) for other in expected], default=0)
+            for place, item in enumerate(candidates, start=1)
+            if item not in expected
+        }
+        expected.append(min(places, key=places.__getitem__))
+    rules = Rules(diversity={"by": "embeddings", "ranks": 10})
+    rows = model.recommend("u00", k=5, rules=rules)
+    assert rows["item_id"].to_list() == [ids[item] for item in expected] != [ids[item] for item in candidates[:5]]
+    with pytest.raises(ParameterError, match="needs a model with embeddings"):
+        gg.BuyAgain().fit(gg.synth.sample_dataset()).recommend("u00", k=5, rules=rules)
+
+
+def test_rules_on_times_read_the_log_of_the_model(tmp_path: Path) -> None:
+    dataset = gg.synth.sample_dataset()
+    gg.NextBasket().fit(dataset).save(tmp_path / "model")
+    model = gg.NextBasket.load(tmp_path / "model")
+    rows = dataset.interactions
+    assert rows.timestamp is not None
+    recent = rows.timestamp > rows.timestamp.max() - np.timedelta64(20, "D")
+    bought = set(zip(rows.user_index[recent].tolist(), rows.item_index[recent].tolist(), strict=True))
+    lists = model.recommend(k=20, rules=Rules(exclude_bought="20d"))
+    users, items = dataset.user_ids.index(lists["user_id"]), dataset.item_ids.index(lists["item_id"], "item")
+    listed = set(zip(users.tolist(), items.tolist(), strict=True))
+    assert listed | bought == {(user, item) for user in range(50) for item in range(20)}
+    assert not listed & bought
+    # What the history of a user outside the training data holds is the same with the same times.
+    own = rows.user_index == 7
+    history = pl.DataFrame({"item_id": dataset.item_ids.ids(rows.item_index[own]), "timestamp": rows.timestamp[own]})
+    cold = model.recommend_for(history, k=20, rules=Rules(exclude_bought="20d"))
+    assert set(cold["item_id"]) == set(lists.filter(user_id="u07")["item_id"])
+
+
+def test_a_model_of_a_matrix_has_no_times() -> None:
+    model = gg.ItemKNN().fit(gg.synth.sample_dataset().matrix())
+    with pytest.raises(DataError, match="The rule exclude_bought needs timestamps, and the model was fitted to data"):
+        model.recommend(0, k=2, rules=Rules(exclude_bought="20d"))

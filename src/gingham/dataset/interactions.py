@@ -135,6 +135,11 @@ class Interactions:
         return Rows.all_of(self.user_index, self.item_index, self.timestamp, self.order)
 
     @cached_property
+    def latest(self) -> np.datetime64 | None:
+        """The time of the latest row; None without rows or timestamps."""
+        return None if self.timestamp is None or not len(self) else np.datetime64(self.timestamp.max())
+
+    @cached_property
     def last_bought(self) -> sp.csr_matrix | None:
         """When each user last bought each item: int64 microseconds since 1970; None without timestamps.
 

@@ -15,7 +15,7 @@ from gingham.errors import DataError
 from gingham.models.explained import ExplainedModel
 from gingham.models.living import LivingModel
 from gingham.models.training_data import Data
-from gingham.rules import Rules, Shop, ranker
+from gingham.rules import Rules, ranker
 from gingham.scores import Ranking, Scores, frame
 from gingham.validation import check_bool, check_integer, check_k
 
@@ -368,10 +368,6 @@ class Recommender(ExplainedModel, LivingModel):
         check_bool("filter_seen", filter_seen)
         seen = self.training_data_.matrix[users] if filter_seen else None
         return ranker(rules, request, self._shop)(self._scores(), users, seen=seen, **options)
-
-    def _shop(self) -> Shop:
-        """Return what rules must know of the training data."""
-        return Shop(self.training_data_.item_ids)
 
     def _user_index(self, user_ids: IdList | None) -> Indices:
         if user_ids is None:

@@ -2,6 +2,7 @@
 
 import logging
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,14 +14,15 @@ from gingham.dataset.id_list import IdList
 from gingham.errors import ParameterError
 from gingham.models.cold import ColdUsers
 from gingham.models.cold_input import ColdInput, Histories
-from gingham.models.stored import StoredModel
-from gingham.scores import Scores, frame, rank
+from gingham.models.ruled import RuledModel
+from gingham.rules import Rules, ranker
+from gingham.scores import Scores, frame
 from gingham.validation import check_bool, check_k, check_num_threads
 
 _log = logging.getLogger("gingham")
 
 
-class ColdStart(StoredModel):
+class ColdStart(RuledModel):
     """A model that recommends to users outside its training data, if it has `_cold_scores`."""
 
     @abstractmethod
@@ -57,6 +59,8 @@ class ColdStart(StoredModel):
         exclude: IdList | None = None,
         num_threads: int = 0,
         strict: bool = False,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Recommend items to users who are not in the training data, by their history, their features, or both.
 
@@ -83,6 +87,8 @@ class ColdStart(StoredModel):
             Whether to leave out the items of the history; False by default.
         strict : bool
             As for `recommend`: whether an unknown item in the history or a list is an error instead of ignored.
+        rules, request
+            As for `recommend`. What the history holds was bought.
 
         Returns
         -------
@@ -107,7 +113,9 @@ class ColdStart(StoredModel):
         ['ann', 'bob']
         """
         passed = ColdInput(Histories.of(history, "history"), self._used(features), self.training_data_)
-        return self._recommend_for(passed, "history", k, filter_seen, items, exclude, num_threads, strict)
+        return self._recommend_for(
+            passed, "history", k, filter_seen, items, exclude, num_threads, strict, rules, request
+        )
 
     def _recommend_for(
         self,
@@ -119,11 +127,13 @@ class ColdStart(StoredModel):
         exclude: IdList | None,
         num_threads: int,
         strict: bool,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         check_k(k, len(passed.data.item_ids))
         check_bool("filter_seen", filter_seen)
         users = passed.read(name, strict)
-        return self._cold_list(users, passed.ids(), k, filter_seen, items, exclude, num_threads, strict)
+        return self._cold_list(users, passed.ids(), k, filter_seen, items, exclude, num_threads, strict, rules, request)
 
     def _cold_list(
         self,
@@ -135,9 +145,11 @@ class ColdStart(StoredModel):
         exclude: IdList | None,
         num_threads: int,
         strict: bool,
+        rules: Rules | None = None,
+        request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Return the best items of users outside the training data, who have these ids."""
-        ranking = rank(
+        ranking = ranker(rules, request, lambda: self._shop(users.interactions))(
             self._cold_scores(users, check_num_threads(num_threads)),
             users.index,
             k=k,

@@ -53,6 +53,9 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
             self._prepared = Serving(self._state, self.training_data_)
         return self._prepared
 
+    def _item_vectors(self) -> Floats:
+        return self._serving.unit_items[:, : self._fitted_state.items.n_components]
+
     @property
     def _fitted_state(self) -> StateT:
         self.training_data_  # noqa: B018 (raises if the model is not fitted)

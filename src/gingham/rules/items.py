@@ -7,13 +7,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import polars as pl
 
-from gingham.arrays import Floats, Indices
+from gingham.arrays import Bools, Floats, Indices
 from gingham.columns import ITEM_ID
 from gingham.dataset import Ids
 from gingham.dataset.id_list import typed
 from gingham.errors import TableError
 from gingham.forks import require_threads
 from gingham.frames import to_frame
+from gingham.rules.condition import Condition, Request
 from gingham.tables.origin import Origin
 
 _log = logging.getLogger("gingham")
@@ -38,7 +39,7 @@ class ItemTable:
     Examples
     --------
     >>> table = ItemTable(pl.DataFrame({"item_id": ["b", "a"], "price": [2, 1]}), ["price"])
-    >>> table.of(Ids.from_series(["a", "c"])).rows()
+    >>> table.of(Ids.from_series(["a", "c"])).frame.rows()
     [('a', 1), (None, None)]
     """
 
@@ -59,9 +60,9 @@ class ItemTable:
             raise TableError(f"item_id {first!r} appears more than once in the items table; keep one row per item.")
         self.frame = table.with_columns(ids.alias(ITEM_ID)).sort(ITEM_ID)
         self._ids = Ids(self.frame[ITEM_ID])
-        self._aligned: WeakKeyDictionary[Ids, pl.DataFrame] = WeakKeyDictionary()
+        self._aligned: WeakKeyDictionary[Ids, ModelItems] = WeakKeyDictionary()
 
-    def of(self, item_ids: Ids) -> pl.DataFrame:
+    def of(self, item_ids: Ids) -> "ModelItems":
         """Return one row per item of a model, in the order of `item_ids`; all null, also the id, where there is no row.
 
         The logger "gingham" warns how many items have no row, and names some of them.
@@ -72,7 +73,7 @@ class ItemTable:
             If no item has a row.
         """
         if item_ids not in self._aligned:
-            self._aligned[item_ids] = self._align(item_ids)
+            self._aligned[item_ids] = ModelItems(self._align(item_ids))
         return self._aligned[item_ids]
 
     def _align(self, item_ids: Ids) -> pl.DataFrame:
@@ -98,6 +99,42 @@ class ItemTable:
     def without_row(self, item_ids: Ids) -> pl.Series:
         """Return the ids that have no row."""
         return item_ids.values.filter(pl.Series(self._ids.find(item_ids.values)) < 0)
+
+
+class ModelItems:
+    """The columns of a model's items, and what was computed of them; requests come by the thousand.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        One row per item, in the order of the model's ids.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self._matches: dict[Condition, Bools] = {}
+        self._codes: dict[str, Indices] = {}
+        self._vectors: dict[str, Floats | None] = {}
+
+    def matches(self, condition: Condition, request: Request) -> Bools:
+        """Return for which items a condition is true."""
+        if condition.values:
+            return condition.matches(self.frame, request)
+        if condition not in self._matches:
+            self._matches[condition] = condition.matches(self.frame, request)
+        return self._matches[condition]
+
+    def codes(self, column: str) -> Indices:
+        """Return a number for each distinct value of a column, and -1 for null."""
+        if column not in self._codes:
+            self._codes[column] = codes(self.frame[column])
+        return self._codes[column]
+
+    def vectors(self, column: str) -> Floats | None:
+        """Return a column of lists of numbers as rows of length 1; None for another column."""
+        if column not in self._vectors:
+            self._vectors[column] = vectors(self.frame[column])
+        return self._vectors[column]
 
 
 def codes(column: pl.Series) -> Indices:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import scipy.sparse as sp
 
 from gingham.arrays import Bools, Doubles, Floats, Indices
@@ -13,7 +12,7 @@ from gingham.duration import duration
 from gingham.errors import ParameterError
 from gingham.rules.condition import Condition, Request
 from gingham.rules.fill import Lists, Similarity, Stage
-from gingham.rules.items import codes, unit_rows, vectors
+from gingham.rules.items import ModelItems, unit_rows
 from gingham.rules.shop import Shop
 from gingham.scores import Ranking, Scores, rank
 
@@ -62,13 +61,13 @@ class Plan:
         ParameterError, TableError, DataError, UnknownIdError
             If the rules contradict each other, leave nothing, or do not fit the model or the request.
         """
-        table, n_items = rules.table_of(shop.item_ids), len(shop.item_ids)
+        items, n_items = rules.items_of(shop.item_ids), len(shop.item_ids)
         allowed = np.full(n_items, candidates is None)
         if candidates is not None:
             allowed[candidates] = True
         passes = np.ones(n_items, bool)
         if rules.filter is not None:
-            passes = Condition.parse(rules.filter).matches(table, request)
+            passes = items.matches(Condition.parse(rules.filter), request)
         plan = cls(
             rules,
             shop,
@@ -77,7 +76,7 @@ class Plan:
             passes,
             _basket(shop, request) if rules.exclude_basket else np.zeros(n_items, bool),
             _pins(rules, shop, k),
-            _stage(rules, shop, request, table),
+            _stage(rules, shop, request, items),
         )
         plan._check()
         return plan
@@ -114,8 +113,10 @@ class Plan:
             if "exclude_basket" not in dropped:
                 candidates &= ~self.basket
             parts = [part for part in (seen, None if "exclude_bought" in dropped else bought) if part is not None]
+            is_new = self.stage.is_new
             yield replace(
                 self.stage,
+                is_new=is_new if is_new is not None and (is_new & candidates).any() else None,
                 candidates=np.flatnonzero(candidates).astype(np.int32),
                 excluded=_union(parts) if parts else None,
                 caps=() if "caps" in dropped else self.stage.caps,
@@ -187,36 +188,37 @@ def _pins(rules: "Rules", shop: Shop, k: int) -> dict[int, int]:
     return {pin.position - 1: item for pin, item in zip(rules.pins, items, strict=True)}
 
 
-def _stage(rules: "Rules", shop: Shop, request: Request, table: pl.DataFrame) -> Stage:
+def _stage(rules: "Rules", shop: Shop, request: Request, items: ModelItems) -> Stage:
     n_items = len(shop.item_ids)
     factor = np.ones(n_items)
     for boost in rules.boosts:
-        factor[Condition.parse(boost.condition).matches(table, request)] *= boost.factor
+        factor[items.matches(Condition.parse(boost.condition), request)] *= boost.factor
     return Stage(
         candidates=np.arange(n_items, dtype=np.int32),
         excluded=None,
         factor=factor,
-        caps=tuple((codes(table[column]), most) for column, most in rules.caps.items()),
+        caps=tuple((items.codes(column), most) for column, most in rules.caps.items()),
         is_new=None if rules.new is None else shop.first_sold_within(duration(rules.new.within)),
         share=0 if rules.new is None else rules.new.share,
-        similarity=_similarity(rules, shop, table),
+        similarity=_similarity(rules, shop, items),
         ranks=0 if rules.diversity is None else rules.diversity.ranks,
     )
 
 
-def _similarity(rules: "Rules", shop: Shop, table: pl.DataFrame) -> Similarity | None:
+def _similarity(rules: "Rules", shop: Shop, items: ModelItems) -> Similarity | None:
     if rules.diversity is None:
         return None
     if not rules.diversity.columns:
-        if shop.embeddings is None:
+        embeddings = shop.embeddings()
+        if embeddings is None:
             raise ParameterError(
                 'diversity by "embeddings" needs a model with embeddings, such as ALS; name item columns instead.'
             )
-        return _mean([_Cosine(unit_rows(shop.embeddings()))])
+        return _mean([_Cosine(unit_rows(embeddings))])
     parts: list[Similarity] = []
     for name in rules.diversity.columns:
-        rows = vectors(table[name])
-        parts.append(_Equality(codes(table[name])) if rows is None else _Cosine(rows))
+        rows = items.vectors(name)
+        parts.append(_Equality(items.codes(name)) if rows is None else _Cosine(rows))
     return _mean(parts)
 
 

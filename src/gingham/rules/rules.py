@@ -12,8 +12,9 @@ from gingham.arrays import Indices
 from gingham.dataset import Ids
 from gingham.duration import duration
 from gingham.errors import ParameterError
+from gingham.forks import require_threads
 from gingham.rules.condition import Condition, Request
-from gingham.rules.items import ItemTable
+from gingham.rules.items import ItemTable, ModelItems
 from gingham.rules.plan import BASKET, Plan
 from gingham.rules.settings import Boost, Diversity, NewItems, Pin
 from gingham.rules.shop import Shop
@@ -232,7 +233,7 @@ class Rules(Section):
         """The columns of the items table that the rules use, with ``item_id``; None before `bind`."""
         return None if self._table is None else self._table.frame
 
-    def table_of(self, item_ids: Ids) -> pl.DataFrame:
+    def items_of(self, item_ids: Ids) -> ModelItems:
         """Return the columns of the rules, one row per item of a model.
 
         Raises
@@ -241,7 +242,8 @@ class Rules(Section):
             If the rules use columns, but are not bound to an items table.
         """
         if not self.columns:
-            return pl.DataFrame()
+            return ModelItems(pl.DataFrame())
+        require_threads("Applying rules on item columns")
         if self._table is None:
             raise ParameterError(
                 f"The rules use the item columns {', '.join(map(repr, self.columns))}; call rules.bind(items) with an "

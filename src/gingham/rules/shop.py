@@ -26,14 +26,14 @@ class Shop:
     history : Interactions or None
         The transactions of the users that are ranked, numbered as the scores number them: for users of the training
         data, `log` itself.
-    embeddings : callable or None
-        Returns the model's item embeddings, shape (n_items, n_components); None for a model without.
+    embeddings : callable
+        Returns the model's item embeddings, shape (n_items, n_components), or None if it has none.
     """
 
     item_ids: Ids
     log: Interactions | None = None
     history: Interactions | None = None
-    embeddings: Callable[[], Floats] | None = None
+    embeddings: Callable[[], Floats | None] = lambda: None
 
     def bought_within(self, time: timedelta, users: Indices) -> sp.csr_matrix:
         """Return what users bought later than a time before the latest transaction, as a row per user.
@@ -46,8 +46,8 @@ class Shop:
         now, history = self._now("exclude_bought"), self.history
         if history is None or history.last_bought is None:
             raise DataError("exclude_bought needs the times of the history; pass it with times.")
-        if len(history) and history.timestamp is not None:
-            now = max(now, history.timestamp.max())
+        if history.latest is not None:
+            now = max(now, history.latest)
         rows = history.last_bought[users]
         is_recent = rows.data > (now - np.timedelta64(time)).astype("datetime64[us]").astype(np.int64)
         indptr = np.append(0, np.cumsum(is_recent))[rows.indptr]
@@ -67,9 +67,9 @@ class Shop:
         return np.isnat(first_sold) | (first_sold > now - np.timedelta64(time))
 
     def _now(self, rule: str) -> np.datetime64:
-        if self.log is None or self.log.timestamp is None or not len(self.log):
+        if self.log is None or self.log.latest is None:
             raise DataError(
                 f"The rule {rule} needs timestamps, and the model was fitted to data without; "
                 "fit it to a dataset with timestamps, or remove the rule."
             )
-        return np.datetime64(self.log.timestamp.max())
+        return self.log.latest
