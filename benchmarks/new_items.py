@@ -22,7 +22,7 @@ from gingham.cli.init import Shop, recipe_text
 from gingham.models import Recommender
 from table import Row, report
 
-K, WEEKS, SCALE = 12, 2, 0.05
+K, WEEKS, SCALE = 12, 1, 0.05
 HM = Path(__file__).parent.parent / "build" / f"hm-{SCALE}"
 RECIPE = """\
 [transactions]
@@ -48,7 +48,7 @@ MODELS: Mapping[str, Callable[[], Recommender]] = {
     "ContentBased": gg.ContentBased,
     "ALS": lambda: gg.ALS(32, random_state=1),
     "HybridMF": lambda: gg.HybridMF(32, random_state=1),
-    "TwoStage": lambda: gg.TwoStage(random_state=1, max_users=5_000),
+    "TwoStage": lambda: gg.TwoStage(random_state=1, max_users=2_000, n_periods=2),
 }
 Lists = Callable[[pl.Series | None], pl.DataFrame]
 
