@@ -13,6 +13,7 @@ from gingham.config import ModelSpec, Recipe
 from gingham.config.models import build, check, fit
 from gingham.dataset import Dataset
 from gingham.errors import ArtifactError, ConfigError, GinghamError
+from gingham.evaluation.segments import COLD_ITEMS, HISTORY
 from gingham.models import Recommender
 from gingham.progress import Progress, Silent, check_progress
 from gingham.reading import read_parts
@@ -329,6 +330,7 @@ def _comparison_options(recipe: Recipe, names: Iterable[str]) -> dict[str, Any]:
     spec = recipe.compare
     return {
         "k": recipe.evaluate.k,
+        "by": [HISTORY, COLD_ITEMS] if recipe.candidates == "all" else HISTORY,
         "metric": spec.metric,
         # A run doesn't fit [[compare.models]], so none of these can be its reference.
         "reference": spec.reference if spec.reference not in spec.names or spec.reference in names else None,

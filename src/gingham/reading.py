@@ -125,7 +125,8 @@ def read_parts(recipe: Recipe, progress: Progress) -> tuple[Dataset, Split[Datas
 
 def _describe_candidates(train: Dataset) -> str:
     unsold = train.n_items - _n_distinct(train.interactions.item_index)
-    return f"{train.n_items:,} items are candidates; {unsold:,} of them have no transactions in the train part."
+    counts = f"{unsold:,} of {train.n_items:,}"
+    return f"Items without transactions in the train part: {counts}, which are candidates for their features."
 
 
 def _step(name: str, part: Dataset) -> Step:

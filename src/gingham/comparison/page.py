@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from gingham.evaluation.bootstrap import FEWEST
-from gingham.evaluation.segments import HISTORY
+from gingham.evaluation.segments import COLD_ITEMS, HISTORY
 from gingham.metrics import meaning
 from gingham.report import Page, Section, Table, charts, notebook_html
 from gingham.report.charts import SHARE, Axis, Chart, Interval
@@ -24,7 +24,10 @@ _NOTE = (
 )
 _LOSSES = "The mean loss of the examples of each epoch. Values of different loss functions cannot be compared."
 _UNKNOWN = "unknown"
-_SEGMENTS = {HISTORY: "the number of different items in the user's history in the train part"}
+_SEGMENTS = {
+    HISTORY: "the number of different items in the user's history in the train part",
+    COLD_ITEMS: "whether the test item has transactions in the train part",
+}
 
 
 def page(comparison: "Comparison", title: str) -> Page:
