@@ -70,14 +70,15 @@ def update(
     ... model = { kind = "popularity" }
     ... '''
     >>> with tempfile.TemporaryDirectory() as directory:
-    ...     folder, sales = Path(directory), gg.synth.sample_tables().transactions.collect()
+    ...     folder = Path(directory)
+    ...     sales = gg.synth.sample_tables().transactions.collect()
     ...     sales[:900].write_parquet(folder / "sales.parquet")
     ...     sales[900:].write_parquet(folder / "today.parquet")
     ...     _ = (folder / "shop.toml").write_text(text)
     ...     _ = gg.run(folder / "shop.toml", folder / "run")
     ...     version = gg.versions.update(folder / "run", folder / "today.parquet")
-    ...     gg.load(folder / "run").training_data_.matrix.sum() == len(sales)
-    True
+    ...     int(gg.load(folder / "run").training_data_.matrix.sum())
+    1000
     >>> version.origin, version.is_current
     ('update', True)
     """
