@@ -62,6 +62,23 @@ def test_recommend_says_why(run_folder: Path, tmp_path: Path) -> None:
     assert pl.read_csv(file)["reason"].to_list() == model.reasons("c001", k=3)["reason"].to_list()
 
 
+def test_recommend_to_a_new_user(run_folder: Path, tmp_path: Path) -> None:
+    model, file = gg.load(run_folder), tmp_path / "list.csv"
+    wanted = model.recommend_for(["03", "05"], k=3)["item_id"].to_list()
+    done = gingham("recommend", run_folder, "--history", "03", "--history", "05", "-k", 3, "--out", file, "-q")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pl.read_csv(file, schema_overrides={"item_id": pl.String})["item_id"].to_list() == wanted
+    done = gingham("recommend", run_folder, "--history", "03", "-k", 3)
+    assert "Recommendations for a new user" in done.stdout
+    for wrong, words in (
+        (["--feature", "age"], "--feature 'age' has no value"),
+        (["--history", "03", "--user", "c001"], "--user is for users of the training data"),
+    ):
+        done = gingham("recommend", run_folder, *wrong)
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
 def test_similar_shows_similar_items(run_folder: Path) -> None:
     done = gingham("similar", run_folder, "--item", "03", "-k", 2)
     assert done.returncode == 0, done.stderr

@@ -72,6 +72,7 @@ class TestCountModels:
         model, data = fitted(case), case.shop()
         user = data.user_ids.values[WITHOUT_HISTORY[0]]
         features = passed(case, data, [user]).get("features")
+        history: Any
         for history in ([], None):
             result = model.recommend_for(history, features, k=N_ITEMS)
             assert result["user_id"].to_list() == [None] * N_ITEMS

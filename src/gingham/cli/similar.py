@@ -1,6 +1,6 @@
 """``gingham similar``: the items most similar to an item, from a run."""
 
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -8,7 +8,7 @@ from gingham.cli.arguments import AsJson, RunFolder
 
 if TYPE_CHECKING:
     from gingham.models import Recommender
-    from gingham.models.embedding import EmbeddingModel
+    from gingham.models.item_requests import SimilarItems
 
 
 def similar(
@@ -29,10 +29,10 @@ def similar(
     if "similar_items" not in model.supports:
         raise ParameterError(
             f"The model in {folder} is {type(model).__name__}, which does not find similar items; "
-            "run a recipe with kind = 'hybrid' or 'als'."
+            "run a recipe with kind = 'item-knn' or 'als', for example."
         )
     training_data = model.training_data_
-    rows = cast("EmbeddingModel[Any]", model).similar_items([training_data.item_ids.cast(item)], k)
+    rows = cast("SimilarItems", model).similar_items([training_data.item_ids.cast(item)], k)
     if as_json:
         named = with_names(rows, training_data.item_labels)
         Reporter(as_json).document({"similar_items": named.to_dicts()})

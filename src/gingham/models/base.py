@@ -13,6 +13,7 @@ from gingham.dataset import Dataset
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.explained import ExplainedModel
+from gingham.models.item_requests import AudienceModel
 from gingham.models.living import LivingModel
 from gingham.models.training_data import Data
 from gingham.rules import Rules, ranker
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Callback: TypeAlias = Callable[["Recommender", "Epoch"], bool | None]
 
 
-class Recommender(ExplainedModel, LivingModel):
+class Recommender(ExplainedModel, AudienceModel, LivingModel):
     """Base class of all models.
 
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to

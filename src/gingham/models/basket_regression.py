@@ -16,6 +16,7 @@ from gingham.models.basket_examples import Examples, unit_rows
 from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts
+from gingham.models.item_requests import Asked, SimilarItems
 from gingham.models.living import Guarantee
 from gingham.models.moving import Places
 from gingham.models.one_pass import OnePassModel
@@ -37,7 +38,7 @@ class _StoredRegression(Values):
     in_days: bool
 
 
-class BasketRegression(BasketModel, OnePassModel):
+class BasketRegression(SimilarItems, BasketModel, OnePassModel):
     """Ridge regression from the time-decayed history of a user to their next basket.
 
     A basket is what a user bought in one order or, where there are no order numbers, on one day. Every
@@ -89,7 +90,7 @@ class BasketRegression(BasketModel, OnePassModel):
 
     kind: ClassVar[str] = "basket-regression"
     panel_cost: ClassVar[float | None] = 10.0
-    supports: ClassVar[frozenset[str]] = frozenset({"baskets"})
+    supports: ClassVar[frozenset[str]] = frozenset({"baskets", "similar_items"})
     requires_order: ClassVar[bool] = True
     default_space: ClassVar[Mapping[str, Any]] = {
         "l2": {"low": 0.2, "high": 50.0, "log": True},
@@ -211,6 +212,10 @@ class BasketRegression(BasketModel, OnePassModel):
     def _decay(self, in_days: bool) -> float:
         """Return the weight of a day or a basket in the history, relative to the next one."""
         return _daily("half_life", self.half_life) if in_days else float(self.step_decay)
+
+    def _similarities(self, asked: Asked, n_threads: int) -> DenseScores:  # noqa: ARG002
+        rows = asked.one_hot(type(self).__name__, self.n_items)
+        return DenseScores(lambda chosen: self._ridge.predict(rows[chosen]), self.n_items)
 
     def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         history = self._history if cold is None else self._cold_history(cold)

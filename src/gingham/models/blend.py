@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
-from gingham.arrays import Floats, Indices, check_matrix, positive_entries
+from gingham.arrays import Indices, check_matrix, positive_entries
 from gingham.checked import Contents, Values, require
 from gingham.dataset import Dataset
 from gingham.errors import ConfigError, DataError, ParameterError
@@ -18,13 +18,14 @@ from gingham.models.contributions import Cause, Part
 from gingham.models.ease import EASE
 from gingham.models.graph_filter import GraphFilter
 from gingham.models.greedy_weights import check_weights, greedy_weights, scaled
+from gingham.models.item_requests import Asked, SimilarItems, fused
 from gingham.models.living import refreshed
 from gingham.models.neighbours import ItemKNN
 from gingham.models.parametrized import to_json
 from gingham.models.registry import models_of_recipe
-from gingham.models.standardised import moments, standardised
+from gingham.models.standardised import moments, standardised, weighted_sum
 from gingham.models.training_data import Data, TrainingData
-from gingham.scores import DenseScores, Scores
+from gingham.scores import DenseScores, SharedScores
 from gingham.section import sentences
 from gingham.split import SplitSpec, random
 from gingham.validation import Check, check_bool, check_fit_arguments, error_prefix, shown
@@ -52,7 +53,7 @@ class _StoredBlend(Values):
     weights: list[float]
 
 
-class Blend(Recommender):
+class Blend(SimilarItems, Recommender):
     """Blend the scores of several models: a weighted sum of scores that are standardised for each user.
 
     The scores of a model for a user are shifted and scaled to a mean of 0 and a standard deviation of 1 over all items,
@@ -103,6 +104,7 @@ class Blend(Recommender):
     """
 
     kind: ClassVar[str] = "blend"
+    supports: ClassVar[frozenset[str]] = frozenset({"similar_items"})
     constraints: ClassVar[Mapping[str, Check]] = {
         "metric": lambda _, value: named(value),
         "filter_seen": check_bool,
@@ -302,26 +304,17 @@ class Blend(Recommender):
     # Scoring ---------------------------------------------------------------------------------------------------------
 
     def _scores(self) -> DenseScores:
-        return self._sum_of([model._scores() for model in self.models_])
+        return weighted_sum([model._scores() for model in self.models_], self.weights_)
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> DenseScores:
-        return self._sum_of([model._cold_scores(users, n_threads) for model in self.models_])
+        return weighted_sum([model._cold_scores(users, n_threads) for model in self.models_], self.weights_)
 
     @property
     def _uses_features(self) -> bool:
         return any(model._uses_features for model in self.models_)
 
-    def _sum_of(self, scores: Sequence[Scores]) -> DenseScores:
-        """Return the weighted sum of the models' standardised scores."""
-
-        def function(users: Indices) -> Floats:
-            total = np.zeros((len(users), self.n_items), np.float32)
-            for of_model, weight in zip(scores, self.weights_, strict=True):
-                if weight:
-                    total += np.float32(weight) * standardised(of_model, users)
-            return total
-
-        return DenseScores(function, self.n_items)
+    def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:
+        return fused(self.models_, asked, self.n_items, n_threads)
 
     def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         parts, start = list[Part](), np.zeros(len(users))

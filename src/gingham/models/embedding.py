@@ -12,8 +12,7 @@ from pydantic import PositiveInt
 
 from gingham.arrays import Floats, Indices, Longs, Matrix, aligned, canonical
 from gingham.checked import Values, require, stored_array, stored_csr
-from gingham.columns import ITEM_ID, SIMILAR_ITEM_ID, SIMILAR_USER_ID, USER_ID
-from gingham.dataset import Ids
+from gingham.columns import ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
 from gingham.models.attribution import Attribution, Projection, Represented, embedding_parts
@@ -21,8 +20,9 @@ from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Part
 from gingham.models.epochs import EmbeddingState, StoredEpoch
+from gingham.models.item_requests import Asked, SimilarItems, one_hot
 from gingham.models.priors import evidence_share
-from gingham.models.serving import Serving, unit_rows
+from gingham.models.serving import Serving, scaled_to_unit, unit_rows
 from gingham.models.side import Side
 from gingham.models.training_data import TrainingData
 from gingham.scores import RepresentationScores, Scores, frame, rank
@@ -32,11 +32,12 @@ from gingham.validation import check_k, check_num_threads
 StateT = TypeVar("StateT", bound=EmbeddingState)
 
 
-class EmbeddingModel(BasketModel, Generic[StateT]):
+class EmbeddingModel(SimilarItems, BasketModel, Generic[StateT]):
     """A model whose scores are dot products of users' and items' representations, plus both biases."""
 
     _state: StateT
     _prepared: Serving[StateT] | None = None
+    _least_similarity = -np.inf
     # The weight of the features of a user or an item; a parameter of models that offer it.
     prior: float | None = None
 
@@ -260,52 +261,29 @@ class EmbeddingModel(BasketModel, Generic[StateT]):
     def _uses_features(self) -> bool:
         return self._state.users.features is not None
 
-    def similar_items(self, item_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
-        """Find the items with the most similar embeddings.
+    def _similarities(self, asked: Asked, n_threads: int) -> RepresentationScores:  # noqa: ARG002
+        items, size = self._serving.unit_items, self._state.items.n_components
+        rows = items[asked.index] if asked.features is None else self._unit_rows_of_new(asked.features)
+        return RepresentationScores(lambda chosen: rows[chosen], items, size)
 
-        Parameters
-        ----------
-        item_ids : id, or series or iterable of ids
-            The items.
-        k : int
-            The number of similar items for each; 12 by default. The item itself is left out.
-        num_threads : int
-            The number of threads; 0 (default) for all cores.
+    def _unit_rows_of_new(self, features: sp.csr_matrix) -> Floats:
+        self._represent(self._state.items, features, "features")  # checks the number of columns
+        return scaled_to_unit(self._state.items.rows(features), self._state.items.n_components)
 
-        Returns
-        -------
-        polars.DataFrame
-            ``item_id``, ``similar_item_id``, ``rank`` (from 1) and ``score``, the cosine similarity of the embeddings
-            without biases.
-
-        Raises
-        ------
-        NotFittedError, UnknownIdError, ParameterError
-            If the model is not fitted, an id is unknown, or there are fewer than `k` other items.
-
-        Examples
-        --------
-        >>> import gingham as gg
-        >>> model = gg.ALS(8, random_state=0).fit(gg.synth.sample_dataset())
-        >>> model.similar_items("i00", k=2).columns
-        ['item_id', 'similar_item_id', 'rank', 'score']
-        """
-        table = self._similar(self._fitted(ITEM_ID), self.training_data_.item_ids, item_ids, "item", k, num_threads)
-        return table.rename({USER_ID: ITEM_ID, ITEM_ID: SIMILAR_ITEM_ID})
+    def _scores_of_new(self, features: sp.csr_matrix) -> RepresentationScores:
+        self._represent(self._state.items, features, "features")
+        users = self._state.users
+        return RepresentationScores(users.rows_of, self._state.items.rows(features), users.n_components)
 
     def similar_users(self, user_ids: IdList, k: int = 12, num_threads: int = 0) -> pl.DataFrame:
         """Find the users with the most similar embeddings; as `similar_items`, for users."""
-        table = self._similar(self._fitted(USER_ID), self.training_data_.user_ids, user_ids, "user", k, num_threads)
+        ids, side = self.training_data_.user_ids, self._fitted(USER_ID)
+        index = ids.index(user_ids, "user")
+        check_k(k, len(ids) - 1, "other users")
+        rows, itself = unit_rows(side), one_hot(index, len(ids))
+        scores = RepresentationScores(rows.__getitem__, rows, side.n_components)
+        table = frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
         return table.rename({ITEM_ID: SIMILAR_USER_ID})
-
-    def _similar(self, side: Side, ids: Ids, chosen: IdList, what: str, k: int, num_threads: int) -> pl.DataFrame:
-        """Rank entities by their similarity to entities of the same side; the columns are user and item."""
-        index = ids.index(chosen, what)
-        check_k(k, len(ids) - 1, f"other {what}s")
-        rows = unit_rows(side)
-        itself = sp.csr_matrix((np.ones(len(index)), index, np.arange(len(index) + 1)), shape=(len(index), len(ids)))
-        scores = RepresentationScores(lambda entities: rows[entities], rows, side.n_components)
-        return frame(rank(scores, index, k=k, seen=itself, num_threads=num_threads), ids.ids(index), ids)
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         arrays: dict[str, npt.NDArray[Any]] = {}

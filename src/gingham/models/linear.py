@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from gingham.arrays import Doubles, Floats, Indices
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, history_parts, with_rest
+from gingham.models.item_requests import Asked, SimilarItems
 from gingham.models.living import Guarantee
 from gingham.models.moving import Places
 from gingham.models.one_pass import OnePassModel
@@ -19,13 +20,14 @@ from gingham.models.training_data import Data, TrainingData
 from gingham.scores import DenseScores
 
 
-class LinearModel(OnePassModel):
+class LinearModel(SimilarItems, OnePassModel):
     """Base class of models that map a user's history to scores of all items.
 
     The history is binary: interactions above zero count as one, others are ignored. Users without history get the items
     with the most users.
     """
 
+    supports: ClassVar[frozenset[str]] = frozenset({"similar_items"})
     guarantee: ClassVar[Guarantee] = "fixed items"
 
     _history: sp.csr_matrix
@@ -81,6 +83,10 @@ class LinearModel(OnePassModel):
             return scores
 
         return DenseScores(function, self.n_items)
+
+    def _similarities(self, asked: Asked, n_threads: int) -> DenseScores:  # noqa: ARG002
+        rows = asked.one_hot(type(self).__name__, self.n_items)
+        return DenseScores(lambda chosen: self._score(rows[chosen]), self.n_items)
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:  # noqa: ARG002
         self._set_history(binary_history(self.training_data_.matrix))

@@ -14,6 +14,7 @@ from gingham.extras import extra
 from gingham.forks import threads_lost
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
+from gingham.models.item_requests import Asked, SimilarItems
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals, rank_scores
 from gingham.models.training_data import Data, TrainingData
@@ -36,7 +37,7 @@ _SALES_EXPONENT = 0.3
 _BLOCK_SIZE = 4096
 
 
-class ItemKNN(OnePassModel):
+class ItemKNN(SimilarItems, OnePassModel):
     """Nearest neighbours of the items in the user's history, weighted by similarity and count.
 
     Items are similar if the same users bought them. The score of an item is the sum, over the items of the user's
@@ -79,6 +80,7 @@ class ItemKNN(OnePassModel):
     """
 
     kind: ClassVar[str] = "item-knn"
+    supports: ClassVar[frozenset[str]] = frozenset({"similar_items"})
     panel_cost: ClassVar[float | None] = 1.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "n_neighbours": {"low": 10, "high": 1000, "log": True},
@@ -170,6 +172,10 @@ class ItemKNN(OnePassModel):
             return scores
 
         return SharedScores(self._fallback, own, _BLOCK_SIZE)
+
+    def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:  # noqa: ARG002
+        rows = self._near[asked.known(type(self).__name__)]
+        return SharedScores(np.zeros(self.n_items, np.float32), lambda chosen: rows[chosen])
 
     def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         counts = self._counts if cold is None else self._cold_counts(cold)

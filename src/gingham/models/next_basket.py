@@ -16,6 +16,7 @@ from gingham.dataset import Dataset
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, divided, entries_of
 from gingham.models.cycles import repurchase_rates
+from gingham.models.item_requests import Asked, SimilarItems
 from gingham.models.neighbours import normalised, top_products
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import item_totals
@@ -41,7 +42,7 @@ class _StoredWeight(Values):
     alpha: Annotated[float, Field(ge=0, le=1)]
 
 
-class NextBasket(OnePassModel):
+class NextBasket(SimilarItems, OnePassModel):
     """The user's time-decayed purchase counts, smoothed by the recent sales of all users.
 
     The score of an item is the user's habit (the time-decayed count of their purchases) plus `smoothing` times the
@@ -90,6 +91,7 @@ class NextBasket(OnePassModel):
     """
 
     kind: ClassVar[str] = "next-basket"
+    supports: ClassVar[frozenset[str]] = frozenset({"similar_items"})
     panel_cost: ClassVar[float | None] = 1.0
     default_space: ClassVar[Mapping[str, Any]] = {
         "half_life": ["30d", "60d", "120d", "180d", "720d"],
@@ -188,6 +190,14 @@ class NextBasket(OnePassModel):
             return sp.csr_matrix((scores.astype(np.float32), habits.indices, habits.indptr), shape=habits.shape)
 
         return SharedScores(self._shared, own, _BLOCK_SIZE)
+
+    def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:  # noqa: ARG002
+        habits = self._habits
+        data = normalised(habits.data, habits.indices, self.n_items)
+        unit = sp.csr_matrix((data, habits.indices, habits.indptr), shape=habits.shape)
+        rows = sp.csr_matrix(unit[:, asked.known(type(self).__name__)].T @ unit)
+        rows.sort_indices()
+        return SharedScores(np.zeros(self.n_items, np.float32), lambda chosen: rows[chosen])
 
     def _contributions(self, users: Indices, items: Indices, cold: ColdUsers | None = None) -> list[Part]:
         habits, near = (self._habits, self._near) if cold is None else self._cold_habits(cold, 1)

@@ -86,7 +86,12 @@ def unit_rows(side: Side) -> Floats:
     """Return the embeddings of a side, scaled to unit length, with biases of zero, in a new array."""
     n = len(side.state) if side.features is None else side.features.shape[0]
     rows = side.rows_of(np.arange(n, dtype=np.int32))
-    norms = np.linalg.norm(rows[:, : side.n_components], axis=1, keepdims=True)
+    return scaled_to_unit(rows, side.n_components)
+
+
+def scaled_to_unit(rows: Floats, n_components: int) -> Floats:
+    """Scale the embeddings of representations to unit length in place, and set biases to zero."""
+    norms = np.linalg.norm(rows[:, :n_components], axis=1, keepdims=True)
     rows /= np.maximum(norms, np.finfo(np.float32).tiny)
-    rows[:, side.n_components] = 0
+    rows[:, n_components] = 0
     return rows

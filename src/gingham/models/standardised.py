@@ -1,6 +1,6 @@
 """A model's scores of all items, shifted and scaled to a mean of 0 and a standard deviation of 1 for each user."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,19 @@ def standardised(scores: Scores, users: Indices) -> Floats:
     """Return the standardised scores of users: float32, shape (n_users, n_items)."""
     blocks = [block for block, _, _ in _blocks(scores, users)]
     return np.concatenate([np.empty((0, scores.n_items), np.float32), *blocks])
+
+
+def weighted_sum(scores: Sequence[Scores], weights: Sequence[float]) -> DenseScores:
+    """Return the weighted sum of several models' standardised scores."""
+
+    def function(users: Indices) -> Floats:
+        total = np.zeros((len(users), scores[0].n_items), np.float32)
+        for of_model, weight in zip(scores, weights, strict=True):
+            if weight:
+                total += np.float32(weight) * standardised(of_model, users)
+        return total
+
+    return DenseScores(function, scores[0].n_items)
 
 
 def moments(scores: Scores, users: Indices) -> tuple[Doubles, Doubles]:

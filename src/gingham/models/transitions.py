@@ -13,6 +13,7 @@ from gingham.checked import LARGEST, stored_array, stored_csr
 from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part, entries_of, history_parts, with_rest
+from gingham.models.item_requests import Asked, SimilarItems
 from gingham.models.largest import largest
 from gingham.models.one_pass import OnePassModel
 from gingham.models.popularity import rank_scores
@@ -28,7 +29,7 @@ _BLOCK_SIZE = 4096
 _CELLS, _PAIRS = 2**25, 2**23
 
 
-class Transitions(BasketModel, OnePassModel):
+class Transitions(SimilarItems, BasketModel, OnePassModel):
     """Item transitions: what users chose after the items of a history, counted at every distance.
 
     The model needs the order of each user's interactions: timestamps or order numbers. The interactions of a user at
@@ -80,7 +81,7 @@ class Transitions(BasketModel, OnePassModel):
 
     kind: ClassVar[str] = "transitions"
     panel_cost: ClassVar[float | None] = 5.0
-    supports: ClassVar[frozenset[str]] = frozenset({"baskets"})
+    supports: ClassVar[frozenset[str]] = frozenset({"baskets", "similar_items"})
     requires_order: ClassVar[bool] = True
     default_space: ClassVar[Mapping[str, Any]] = {
         "lag_exponent": {"low": 0.0, "high": 2.0},
@@ -179,6 +180,10 @@ class Transitions(BasketModel, OnePassModel):
 
     def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:  # noqa: ARG002
         return self._scores_of(self._cold_history(users))
+
+    def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:  # noqa: ARG002
+        rows = self._near[asked.known(type(self).__name__)]
+        return SharedScores(np.zeros(self.n_items, np.float32), lambda chosen: rows[chosen])
 
     def _cold_history(self, users: ColdUsers) -> sp.csr_matrix:
         return self._decayed_history(users.steps(by_day=False), users.matrix.shape)

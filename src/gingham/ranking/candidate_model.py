@@ -10,21 +10,28 @@ from gingham.errors import DataError
 from gingham.models import Recommender
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Part
+from gingham.models.item_requests import Asked, SimilarItems, fused
 from gingham.models.training_data import Data
 from gingham.ranking.examples import BLOCK, Stage
 from gingham.ranking.explanation import contributions, parts
 from gingham.ranking.ranker import FittedRanker
 from gingham.ranking.suggestions import source_names
+from gingham.scores import SharedScores
 
 # The row of a table of recalls for the candidates of all models together.
 ALL_MODELS = "all"
 
 
-class CandidateModel(Recommender):
+class CandidateModel(SimilarItems, Recommender):
     """Base class of models in which other models suggest candidates, and a ranker orders them."""
+
+    supports = frozenset({"similar_items"})
 
     _stage: Stage
     _fitted_ranker: FittedRanker | None
+
+    def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:
+        return fused(self._stage.models, asked, self.n_items, n_threads)
 
     def candidate_recall(self, test: Data) -> pl.DataFrame:
         """Compute how many of the test items the candidates contain.

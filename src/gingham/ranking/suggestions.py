@@ -9,15 +9,12 @@ import numpy as np
 from gingham.arrays import Floats
 from gingham.models import Recommender
 from gingham.models.contributions import Cause
+from gingham.models.item_requests import FUSION
 from gingham.ranking.baskets import in_last_basket, weighted_items
 from gingham.ranking.origins import Origin
 from gingham.ranking.pairs import Pairs
 from gingham.ranking.snapshot import Snapshot
 from gingham.scores import Scores
-
-# The constant of reciprocal rank fusion. Cormack et al., "Reciprocal rank fusion outperforms Condorcet and individual
-# rank learning methods", 2009.
-_FUSION = 60
 
 
 @runtime_checkable
@@ -87,7 +84,7 @@ def fused_ranks(pairs: Pairs) -> Floats:
 
 def reciprocal_ranks(pairs: Pairs) -> Floats:
     """Return 1 / (60 + rank) for each model's list, and zero where the model does not suggest the item."""
-    return np.asarray(np.nan_to_num(1 / (_FUSION + pairs.ranks)))
+    return np.asarray(np.nan_to_num(1 / (FUSION + pairs.ranks)))
 
 
 def source_origins(models: Sequence[str]) -> tuple[Origin, ...]:
