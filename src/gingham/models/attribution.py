@@ -158,6 +158,17 @@ class Components:
         return cls(own - sum(group for _, group in groups), groups)
 
 
+def shared_rows(features: sp.csr_matrix | None, users: Indices) -> sp.csr_matrix | None:
+    """Return the features of users without their identities, in the same columns; None without features."""
+    if features is None:
+        return None
+    rows: sp.csr_matrix = features[users]
+    if shared_features(features) is not None:
+        rows.data[rows.indices < features.shape[0]] = 0
+        rows.eliminate_zeros()
+    return rows
+
+
 @dataclass(frozen=True, eq=False)
 class Represented:
     """Distinct users, and what a model knows of each.

@@ -15,7 +15,7 @@ from gingham.checked import Values, require, stored_array, stored_csr
 from gingham.columns import ITEM_ID, SIMILAR_USER_ID, USER_ID
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
-from gingham.models.attribution import Attribution, Projection, Represented, embedding_parts
+from gingham.models.attribution import Attribution, Projection, Represented, embedding_parts, shared_rows
 from gingham.models.baskets import BasketModel
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Part
@@ -148,6 +148,9 @@ class EmbeddingModel(SimilarItems, BasketModel, Generic[StateT]):
         """Return how the own embeddings of users are divided among the items of their histories."""
         items = self._state.items
         return Projection(items.rows()[:, : items.n_components])
+
+    def _features_of(self, users: Indices) -> sp.csr_matrix | None:
+        return shared_rows(self._state.users.features, users)
 
     def fold_in(
         self,

@@ -14,6 +14,7 @@ from gingham.dataset import Interactions
 from gingham.dataset.id_list import IdList, id_series
 from gingham.errors import ParameterError
 from gingham.forks import require_threads
+from gingham.models.attribution import shared_rows
 from gingham.models.cold import ColdUsers
 from gingham.models.cold_input import ColdInput, Histories
 from gingham.models.cold_start import ColdStart
@@ -311,12 +312,15 @@ class ExplainedModel(ColdStart):
         return self._explanation(listed.with_columns(ids.gather(users).alias(USER_ID)), users, cold)
 
     def _explanation(self, listed: pl.DataFrame, users: Indices, cold: ColdUsers | None) -> Explanation:
-        data = self.training_data_
+        data, scores = self.training_data_, listed[SCORE].to_numpy()
         items = data.item_ids.index(listed[ITEM_ID])
-        # Every pair has at least one row, even if a model has no contribution to it.
-        parts = with_rest(self._contributions(users, items, cold), Cause.BASE, listed[SCORE].to_numpy())
+
+        def contributions(block: slice) -> list[Part]:
+            # Every pair has at least one row, even if a model has no contribution to it.
+            return with_rest(self._contributions(users[block], items[block], cold), Cause.BASE, scores[block])
+
         facts = Facts.of(data, users) if cold is None else Facts.of_cold(data, cold)
-        return Explanation(listed, users, items, parts, facts)
+        return Explanation(listed, users, items, contributions, facts)
 
     def _number(self, items: IdList | None, k: int | None) -> tuple[pl.Series | None, int]:
         """Return the items to explain, and how many of them for each user."""
@@ -351,8 +355,4 @@ class ExplainedModel(ColdStart):
         log = self.training_data_.dataset
         if log is None or log.user_features is None or not self._uses_features:
             return None
-        features = log.user_features
-        rows: sp.csr_matrix = features.matrix[users]
-        rows.data[rows.indices < features.n_identities] = 0
-        rows.eliminate_zeros()
-        return rows
+        return shared_rows(log.user_features.matrix, users)
