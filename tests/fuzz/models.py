@@ -23,6 +23,7 @@ MODELS: Mapping[str, Callable[[], Any]] = {
     "ItemKNN": lambda: gg.ItemKNN(5, "bm25"),
     "EASE": lambda: gg.EASE(l2=5),
     "Blend": lambda: gg.Blend([gg.Popularity(), gg.EASE(l2=5), gg.ALS(3, epochs=1, random_state=1)], [1, 2, 0.5]),
+    "ContentBased": gg.ContentBased,
     "EASE part": lambda: gg.EASE(l2=5, max_items=8),
     "NextBasket": lambda: gg.NextBasket("30d", n_neighbours=4),
     "GraphFilter": lambda: gg.GraphFilter(6, sharpening=1.5, filter="ridge"),

@@ -13,8 +13,8 @@ from gingham.models import HybridMF, Recommender, kinds, model_class
 LOSSES = ("logistic", "bpr", "warp", "warp-kos")
 RANKING = ("bpr", "warp", "warp-kos")
 SCHEDULES = ("adagrad", "adadelta")
-# The models that can be fitted to a matrix.
-MATRIX_KINDS = [kind for kind in kinds() if not model_class(kind).requires_order]
+# The models that can be fitted to a matrix, which has neither an order nor named features.
+MATRIX_KINDS = [kind for kind in kinds() if not model_class(kind).requires_order and kind != "content"]
 
 State = dict[str, npt.NDArray[np.float32]]
 
