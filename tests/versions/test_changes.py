@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -169,6 +172,42 @@ def test_a_killed_forgetting_is_completed_by_another_one(shop: Path, monkeypatch
     old, new = gg.versions.find(out)
     assert (old.is_current, new.is_current) == (False, True)
     assert gg.versions.forget(out, GONE) == new
+    assert places_of(GONE, out) == []
+
+
+KILLED = """
+import itertools, os, shutil, signal, sys
+
+import gingham as gg
+
+remove, counter = shutil.rmtree, itertools.count(1)
+
+
+def killed(*arguments, **options):
+    if next(counter) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    remove(*arguments, **options)
+
+
+shutil.rmtree = killed
+gg.versions.forget(sys.argv[1], sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_a_forgetting_that_is_killed_while_it_removes_a_folder_is_completed(shop: Path, call: int) -> None:
+    """The calls are at the end of reading, of the new version and of the switch, and when the old version goes."""
+    out = shop / "out"
+    process = subprocess.run([sys.executable, "-c", KILLED, str(out), GONE, str(call)])
+    assert process.returncode == -signal.SIGKILL
+    (current,) = [version for version in gg.versions.find(out) if version.is_current]
+    assert_frame_equal(gg.load(out).recommend(k=3), lists(current.folder))
+    assert (current.origin == "forget") == (call > 2)
+    if call < 4:
+        assert gg.versions.forget(out, GONE).origin == "forget"
+    else:  # the old version was no longer one, and its files go with the next change
+        with pytest.raises(UnknownIdError):
+            gg.versions.forget(out, GONE)
     assert places_of(GONE, out) == []
 
 

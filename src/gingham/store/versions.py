@@ -92,7 +92,9 @@ class Versions:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Create the folder, if it is missing, and lock it; a folder that stays empty is removed at the end.
+        """Create the folder, if it is missing, lock it, and remove what killed processes left.
+
+        A folder that stays empty is removed at the end.
 
         Raises
         ------
@@ -110,6 +112,8 @@ class Versions:
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{self.path} cannot be created: {reason(error)}; choose another path.") from error
         try:
+            with self._writing(), self._temporary():
+                pass  # it removes those of killed processes
             yield
         finally:
             with suppress(OSError):  # the folders are not empty
