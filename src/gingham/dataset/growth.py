@@ -17,7 +17,6 @@ from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Interactions
 from gingham.errors import DataError, TableError
 from gingham.frames import to_frame
-from gingham.tables.id_codes import is_strictly_increasing
 
 if TYPE_CHECKING:
     from gingham.dataset.dataset import Dataset
@@ -55,7 +54,7 @@ class Entities:
         """Return the entities with other ids; those that are new have an identity, but no other feature."""
         if ids.values.equals(self.ids.values):
             return self
-        place = ids.find(self.ids.values)
+        place = ids.places_of(self.ids)
         features = self.features
         if features is not None:
             rows = _moved(features.matrix, _has_identities(features), place, len(ids))
@@ -171,7 +170,7 @@ def _with_columns_of(dataset: "Dataset", other: "Dataset") -> Interactions:
 
 
 def _renumbered(index: Indices, old: Ids, new: Ids) -> Indices:
-    return index if new is old else new.find(old.values)[index]
+    return index if new is old else new.places_of(old)[index]
 
 
 def without_users(dataset: "Dataset", user_ids: Any, keep_items: bool) -> "Dataset":
@@ -255,13 +254,8 @@ def _same_type(ids: pl.Series, entities: Entities) -> pl.Series:
 
 
 def _union(entities: Entities, new: Iterable[pl.Series]) -> Ids:
-    unknown = [ids.filter(~pl.Series(entities.ids.contains(ids))) for ids in (_same_type(ids, entities) for ids in new)]
-    unknown = [ids for ids in unknown if len(ids)]
-    if not unknown:
-        return entities.ids
-    own = [entities.ids.values] if len(entities.ids) else []
-    ids = pl.concat([part.alias("") for part in (*own, *unknown)])
-    return Ids(ids) if is_strictly_increasing(ids) else Ids.from_series(ids)
+    typed = [_same_type(ids, entities).alias("") for ids in new]
+    return entities.ids.with_new(pl.concat(typed)) if typed else entities.ids
 
 
 def _with_features_of(grown: Entities, other: Entities) -> Entities:

@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import ReferenceType, ref
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,8 @@ class Ids:
     """
 
     values: pl.Series
+    # The ids that these grew from, and the index of each among these; the earlier ids need not stay in memory.
+    _origin: "tuple[ReferenceType[Ids], Indices] | None" = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         check_type("values", self.values, pl.Series, "a polars.Series; use Ids.from_series for other ids")
@@ -68,6 +71,30 @@ class Ids:
             series = series.unique(maintain_order=True)
         ids = typed(series)
         return cls(ids if ids.is_sorted() else ids.sort())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"values": self.values}  # a copy in another process does not know what it grew from
+
+    def with_new(self, new: IdList) -> "Ids":
+        """Return these and some more ids, which may be among these."""
+        unknown = Ids.from_series(new).values
+        unknown = unknown.filter(~pl.Series(self.contains(unknown)))
+        if not len(unknown):
+            return self
+        values = pl.concat([self.values.alias(""), unknown.alias("")]) if len(self) else unknown
+        grown = Ids(values if is_strictly_increasing(values) else values.sort())
+        is_new = np.zeros(len(grown), bool)
+        is_new[grown._search(unknown)] = True
+        object.__setattr__(grown, "_origin", (ref(self), np.flatnonzero(~is_new).astype(np.int32)))
+        return grown
+
+    def places_of(self, earlier: "Ids") -> Indices:
+        """Return the index of each of some earlier ids, as `find` does; at once where these grew from them."""
+        if earlier is self:
+            return np.arange(len(self), dtype=np.int32)
+        if self._origin is not None and self._origin[0]() is earlier:
+            return self._origin[1]
+        return self.find(earlier.values)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -94,7 +94,7 @@ class LivingModel(StoredModel):
         log = before.log()
         merged = log.extended(other, users, items)
         self.validate()
-        self._refresh(before, TrainingData.of(merged), _changed(log, merged), n_threads)
+        self._refresh(before, before.extended(merged), _changed(log, merged), n_threads)
         if epochs and train is not None:
             train(merged, epochs=epochs, num_threads=num_threads, verbose=False)
         return self
@@ -181,7 +181,7 @@ def _dataset(transactions: Any) -> Dataset | None:
 def _changed(before: Dataset, after: Dataset) -> Indices:
     """Return the users with rows after those of `before`, or with other features, and new ones."""
     changed = np.ones(after.n_users, bool)
-    place = after.user_ids.find(before.user_ids.values)
+    place = after.user_ids.places_of(before.user_ids)
     changed[place] = False
     changed[after.interactions.user_index[len(before.interactions) :]] = True
     if after.user_features is not None and before.user_features is not None:

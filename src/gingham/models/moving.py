@@ -38,9 +38,7 @@ class Places:
     @classmethod
     def of(cls, before: Ids, after: Ids) -> "Places":
         """Find the ids of earlier data among those of later data."""
-        if after is before:
-            return cls(np.arange(len(before), dtype=np.int32), len(before))
-        return cls(after.find(before.values), len(after))
+        return cls(after.places_of(before), len(after))
 
     @property
     def unchanged(self) -> bool:

@@ -10,17 +10,20 @@ import numpy.typing as npt
 import polars as pl
 import scipy.sparse as sp
 
-from gingham.arrays import Matrix, canonical, positive_entries
+from gingham.arrays import Floats, Matrix, canonical, positive_entries
 from gingham.checked import LARGEST, require, stored_csr
 from gingham.columns import ITEM_ID, NAME, TYPE, USER_ID
 from gingham.dataset import Dataset, Feature, FeatureEncoder, Ids, Interactions
 from gingham.errors import DataError
+from gingham.models.moving import Places
 from gingham.models.training_log import log_parts, restored_log
 from gingham.models.training_rows import TrainingRows
 from gingham.store import Artifact, csr_arrays
 
 Data: TypeAlias = Dataset | Matrix
 
+# The integers up to this one are exact in float32.
+_EXACT = 2**24
 # The fields of `TrainingData` that hold an encoder, which artifacts keep under the same names.
 _ENCODERS = ("user_encoder", "item_encoder")
 
@@ -92,6 +95,34 @@ class TrainingData:
             return cls(data.user_ids, data.item_ids, matrix, data.item_labels, *encoders, rows, data)
         users, items = (Ids(pl.Series(np.arange(size, dtype=np.int64))) for size in matrix.shape)
         return cls(users, items, matrix)
+
+    def extended(self, log: Dataset) -> "TrainingData":
+        """Return the training data of a longer log, which starts with that of these data.
+
+        They are those of `of`, but where all values are positive integers, the new rows are added to the matrix, which
+        takes a fraction of the time. Which rows of which dataset they are is not known.
+        """
+        rows = log.interactions
+        entries = self._longer_matrix(rows, log) if _are_counts(rows.value) else None
+        if entries is None or entries.data.max(initial=0) >= _EXACT:
+            entries = all_entries(log)
+        until = rows.timestamp.max() if rows.timestamp is not None and len(rows) else None
+        encoders = log.user_encoder, log.item_encoder
+        matrix = positive_entries(entries)
+        return TrainingData(
+            log.user_ids, log.item_ids, matrix, log.item_labels, *encoders, TrainingRows(until=until), log
+        )
+
+    def _longer_matrix(self, rows: Interactions, log: Dataset) -> sp.csr_matrix:
+        """Return the matrix of a longer log whose values are counts, in which the order of additions has no effect."""
+        users, items = Places.of(self.user_ids, log.user_ids), Places.of(self.item_ids, log.item_ids)
+        new = slice(len(self.log().interactions), None)
+        added = sp.csr_matrix(
+            (rows.value[new], (rows.user_index[new], rows.item_index[new])), shape=(rows.n_users, rows.n_items)
+        )
+        matrix: sp.csr_matrix = users.rows(items.columns(self.matrix)) + added
+        matrix.sort_indices()
+        return matrix
 
     def log(self) -> Dataset:
         """Return all interactions and the features; for a model of a matrix, each of its entries is an interaction.
@@ -230,6 +261,11 @@ def _table(stored: Artifact, name: str, column: str) -> pl.DataFrame:
     require(name in stored.tables, f"the table {name!r} is missing")
     require(column in stored.tables[name].columns, f"the table {name!r} has no column {column!r}")
     return stored.tables[name]
+
+
+def _are_counts(values: Floats) -> bool:
+    """Return whether values are positive integers."""
+    return bool(len(values)) and bool(values.min() > 0) and bool((values == np.round(values)).all())
 
 
 def _require_moderate(matrix: sp.csr_matrix) -> None:
