@@ -1,5 +1,6 @@
 """Rules applied user by user and item by item: slow, obvious code that the package's lists are compared with."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -77,13 +78,14 @@ def apply(rules: TwinRules, ranked: Ranked, shop: Shop, k: int, request: Row) ->
         assert rules.new is not None
         return item not in shop.first_sold or shop.first_sold[item] > shop.now - rules.new[1]
 
-    def is_capped(item: str) -> bool:
-        for column, most in rules.caps.items():
-            value = shop.rows.get(item, {}).get(column)
-            others = [shop.rows.get(other, {}).get(column) for other in places if other is not None]
-            if value is not None and others.count(value) >= most:
-                return True
-        return False
+    def capped() -> dict[str, set[Any]]:
+        """Return the values that have reached their caps, by column."""
+        rows = [shop.rows.get(item, {}) for item in places if item is not None]
+        counts = {column: Counter(row.get(column) for row in rows) for column in rules.caps}
+        return {
+            column: {value for value, n in counts[column].items() if value is not None and n >= most}
+            for column, most in rules.caps.items()
+        }
 
     def fill(length: int, dropped: Sequence[str]) -> None:
         candidates = [item for item, _ in ranked if may_have(item, dropped)]
@@ -99,7 +101,10 @@ def apply(rules: TwinRules, ranked: Ranked, shop: Shop, k: int, request: Row) ->
                 continue
             free = [item for item in candidates if item not in places]
             if "caps" not in dropped:
-                free = [item for item in free if not is_capped(item)]
+                full = capped().items()
+                free = [
+                    item for item in free if not any(shop.rows.get(item, {}).get(name) in some for name, some in full)
+                ]
             if rules.new is not None:
                 before = sum(is_new(item) for item in places[:position] if item is not None)
                 if before < int(rules.new[0] * (position + 1)) and any(map(is_new, free)):
