@@ -44,7 +44,7 @@ request = { budget = 10, basket = [] }
 item = "i03"
 position = 2
 """
-RULES = ["filter", "exclude_basket", "caps", "pins", "filter + exclude_basket + caps + pins"]
+RULES = ["filter", "exclude_basket", "caps", "pins", "all rules"]
 
 
 @pytest.fixture

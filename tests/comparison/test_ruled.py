@@ -70,7 +70,7 @@ def test_values_without_rules_are_those_of_the_evaluation() -> None:
 
 def test_several_rules_have_labels() -> None:
     one, other = Rules(caps={"group": 1}), Rules(caps={"group": 2}, exclude_basket=True)
-    assert list(labelled([one, other])) == ["caps", "exclude_basket", "caps (2)", "exclude_basket + caps"]
+    assert list(labelled([one, other])) == ["caps", "exclude_basket", "caps (2)", "all rules"]
     assert labelled([other])["caps"] == Rules(caps={"group": 2})
     assert labelled(None) == labelled(Rules()) == {}
 

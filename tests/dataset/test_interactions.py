@@ -141,3 +141,33 @@ def test_without_timestamps_weights_do_not_decay() -> None:
     np.testing.assert_array_equal(rows.decayed(timedelta(days=1)).value, [3, 4])
     empty = Interactions([], [], 2, 2, timestamp=np.empty(0, "datetime64[us]"))
     assert len(empty.decayed(timedelta(days=1))) == len(empty.decayed(1)) == 0
+
+
+def test_when_items_were_bought() -> None:
+    rng = np.random.default_rng(3)
+    n, users, items = 200, rng.integers(0, 6, 200), rng.integers(0, 9, 200)
+    values = rng.choice([1.0, 2.0, 0.0, -1.0], n)
+    times = np.datetime64("1969-12-30", "us") + rng.integers(0, 10**12, n).astype("timedelta64[us]")
+    log = Interactions(users, items, 7, 10, value=values, timestamp=times)
+    assert log.latest == times.max()
+    last, first = log.last_bought, log.first_sold
+    assert last is not None
+    assert last.has_sorted_indices
+    assert np.isnat(first[9])
+    for item in range(9):
+        assert first[item] == times[(items == item) & (values > 0)].min()
+        for user in range(7):
+            bought = times[(items == item) & (values > 0) & (users == user)]
+            stored = last[user].data[last[user].indices == item].tolist()
+            assert stored == ([int(bought.max().astype(np.int64))] if len(bought) else [])
+
+
+def test_without_times_nothing_is_known_of_when_items_were_bought() -> None:
+    log = Interactions([0], [1], 1, 2)
+    assert log.latest is None
+    assert log.last_bought is None
+    assert np.isnat(log.first_sold).all()
+    empty = Interactions([], [], 1, 2, timestamp=np.empty(0, "datetime64[us]"))
+    assert empty.latest is None
+    assert empty.last_bought is not None
+    assert empty.last_bought.nnz == 0

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -13,6 +15,13 @@ def test_rows_are_those_of_the_models_items() -> None:
     table = ItemTable(items, ["price"])
     assert table.of(Ids.from_series([1, 2, 3])).frame.rows() == [(1, 10.0), (None, None), (3, 30.0)]
     assert table.without_row(Ids.from_series([1, 2, 3])).to_list() == [2]
+
+
+def test_a_table_is_copied_to_other_processes() -> None:
+    table = ItemTable(pl.DataFrame({"item_id": ["b", "a"], "price": [2, 1]}), ["price", "item_id"])
+    table.of(Ids.from_series(["a"]))
+    copied = pickle.loads(pickle.dumps(table))
+    assert copied.of(Ids.from_series(["a"])).frame.rows() == [("a", 1)]
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,8 @@ def for_notebook(comparison: "Comparison") -> str:
 
     rows = [(metric, *(cell(name, metric) for name in names)) for metric in comparison.metrics]
     (costs,) = _costs(comparison)
-    assert isinstance(costs.content, Table)
-    return notebook_html([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), costs.content])
+    tables = [section.content for section in (costs, *_rules(comparison)) if isinstance(section.content, Table)]
+    return notebook_html([*comparison.sentences, comparison.legend], [Table(("metric", *names), rows), *tables])
 
 
 def _metric(comparison: "Comparison") -> Iterator[Section]:

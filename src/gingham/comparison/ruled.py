@@ -17,6 +17,8 @@ from gingham.rules import Rules, check_rules
 from gingham.validation import check_list
 
 REVENUE = "revenue"
+# The label of rules with several parts.
+ALL = "all rules"
 
 
 def labelled(rules: Rules | Sequence[Rules] | None) -> dict[str, Rules]:
@@ -31,14 +33,14 @@ def labelled(rules: Rules | Sequence[Rules] | None) -> dict[str, Rules]:
     --------
     >>> import gingham as gg
     >>> list(labelled(gg.Rules(exclude_bought="7d", pins=[{"item": "tea", "position": 1}])))
-    ['exclude_bought', 'pins', 'exclude_bought + pins']
+    ['exclude_bought', 'pins', 'all rules']
     """
     several = [] if rules is None else [rules] if isinstance(rules, Rules) else check_list("rules", rules, "Rules")
     labels: dict[str, Rules] = {}
     for each in several:
         check_rules("rules", each)
         parts = each.parts()
-        whole = {" + ".join(parts): each} if len(parts) > 1 else {}
+        whole = {ALL: each} if len(parts) > 1 else {}
         for label, part in {**parts, **whole}.items():
             n = sum(other.split(" (")[0] == label for other in labels)
             labels[f"{label} ({n + 1})" if n else label] = part

@@ -62,6 +62,9 @@ class ItemTable:
         self._ids = Ids(self.frame[ITEM_ID])
         self._aligned: WeakKeyDictionary[Ids, ModelItems] = WeakKeyDictionary()
 
+    def __reduce__(self) -> tuple[type["ItemTable"], tuple[pl.DataFrame, list[str]]]:
+        return ItemTable, (self.frame, self.frame.columns[1:])  # without what was computed for models
+
     def of(self, item_ids: Ids) -> "ModelItems":
         """Return one row per item of a model, in the order of `item_ids`; all null, also the id, where there is no row.
 
