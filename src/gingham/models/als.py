@@ -11,16 +11,17 @@ import scipy.sparse as sp
 from pydantic import PositiveFloat
 
 from gingham import _native
-from gingham.arrays import Floats, Indices, Matrix, aligned
+from gingham.arrays import Floats, Indices, Matrix
 from gingham.checked import require
 from gingham.errors import DataError
 from gingham.models.attribution import Attribution, NormalEquations
 from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Cause, Part
 from gingham.models.early_stopping import EarlyStopping
-from gingham.models.embedding import StoredEmbeddings, restored_sides, restored_sold
+from gingham.models.embedding import StoredEmbeddings, restored_sold
 from gingham.models.epoch_model import EpochModel
 from gingham.models.epochs import ProgressFunction, restored_history
+from gingham.models.hybrid_state import prior_arrays, restored_sides_and_priors
 from gingham.models.inputs import FeatureMatrices, entry_weights
 from gingham.models.least_squares import Axes, Half, Halves, Penalties, positive_weights
 from gingham.models.priors import Prior, PriorState, evidence_of, sides_of, split_features
@@ -364,9 +365,7 @@ class ALS(EpochModel[ALSState, Halves]):
         if not len(new):
             return
         bought.sort_indices()
-        users = aligned(*state.users.rows().shape)
-        users[:] = state.users.rows()
-        axes = Axes.of(users, state.users.n_components, n_threads)
+        axes = Axes.of(state.users.rows().copy(), state.users.n_components, n_threads)
         assert axes is not None  # a fitted model is finite
         weights = entry_weights(bought, None, self._uses_values(state.repeats))
         centre = state.centre(1, new)
@@ -377,11 +376,12 @@ class ALS(EpochModel[ALSState, Halves]):
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         state, arrays = super()._learned()
+        arrays |= prior_arrays(self._state.priors)
         return state | {"unobserved_weight": self.unobserved_weight_, "repeats": self._state.repeats}, arrays
 
     def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         stored = _StoredALS.read(state)
-        users, items = restored_sides(stored.n_components, (None, None), arrays, self.training_data_)
+        users, items, priors = restored_sides_and_priors(stored.n_components, None, arrays, self.training_data_)
         for side in (users, items):
             require(not side.biases.any(), "there are biases, which a model of this kind does not have")
         self._state = ALSState(
@@ -389,6 +389,7 @@ class ALS(EpochModel[ALSState, Halves]):
             items,
             restored_history(stored.history),
             sold=restored_sold(arrays, self.training_data_),
+            priors=priors,
             unobserved_weight=stored.unobserved_weight,
             repeats=stored.repeats,
         )

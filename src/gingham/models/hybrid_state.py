@@ -143,7 +143,7 @@ def prior_arrays(priors: Priors) -> dict[str, npt.NDArray[Any]]:
 
 
 def restored_sides_and_priors(
-    n_components: int, schedule: str, arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData
+    n_components: int, schedule: str | None, arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData
 ) -> tuple[Side, Side, Priors]:
     """Return the users, the items and the priors of an artifact.
 
@@ -151,8 +151,8 @@ def restored_sides_and_priors(
     ----------
     n_components : int
         The size of an embedding.
-    schedule : str
-        The learning schedule that trained sides have memory for.
+    schedule : str or None
+        The learning schedule that trained sides have memory for; None for sides and priors without memory.
     arrays : mapping of str to array
         The arrays of the artifact.
     data : TrainingData
@@ -173,7 +173,7 @@ def restored_sides_and_priors(
     return users, items, (priors[0], priors[1])
 
 
-def _restored_prior(what: str, side: Side, schedule: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Prior:
+def _restored_prior(what: str, side: Side, schedule: str | None, arrays: Mapping[str, npt.NDArray[Any]]) -> Prior:
     features = shared_features(side.features)
     require(features is not None, f"the array '{what}.identities.state' belongs to no features")
     assert features is not None
@@ -181,7 +181,7 @@ def _restored_prior(what: str, side: Side, schedule: str, arrays: Mapping[str, n
     parts = []
     for part, matrix, size, memory in (
         ("identities", None, n, schedule),
-        ("shared", features, n_shared, PRIOR_SCHEDULE),
+        ("shared", features, n_shared, None if schedule is None else PRIOR_SCHEDULE),
     ):
         shape = Side.shape(size, side.n_components, memory)
         stored = stored_array(arrays, f"{what}.{part}.state", "float32", shape)
