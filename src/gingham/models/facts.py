@@ -150,18 +150,18 @@ class Facts:
         int32 array
             For contributions of item features; -1 where there is no such item.
         """
-        alike, matrix = np.full(len(causes), -1, np.int32), self.histories
-        of_items = (causes == Cause.ITEM_FEATURE) & details.is_not_null()
-        for row in of_items.arg_true():
-            codes, item = self._item_categories.get(details[row]), items[row]
-            if codes is None or not codes.is_known[item]:
-                continue
-            history = matrix.indices[matrix.indptr[users[row]] : matrix.indptr[users[row] + 1]]
-            same = history[(codes.of_row[history] == codes.of_row[item]) & (history != item)]
-            if len(same):
-                repeated = np.full(len(same), users[row], np.int32)
-                keys = np.lexsort((self.times(repeated, same), self.last(repeated, same).view(np.int64)))
-                alike[row] = same[keys[-1]]
+        alike = np.full(len(causes), -1, np.int32)
+        for column, codes in self._item_categories.items():
+            of_column = (causes == Cause.ITEM_FEATURE) & (details == column)
+            rows = np.flatnonzero(of_column.fill_null(False).to_numpy() & codes.is_known[items])
+            history = self.histories[users[rows]]
+            row = np.repeat(rows, np.diff(history.indptr))
+            same = (codes.of_row[history.indices] == codes.of_row[items[row]]) & (history.indices != items[row])
+            row, other = row[same], history.indices[same]
+            keys = self.times(users[row], other), self.last(users[row], other).view(np.int64), row
+            order = np.lexsort(keys)
+            last_of_row = np.append(np.diff(row[order]) > 0, True)[: len(order)]
+            alike[row[order][last_of_row]] = other[order][last_of_row]
         return alike
 
     @cached_property
