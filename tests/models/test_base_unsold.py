@@ -11,7 +11,9 @@ from polars.testing import assert_frame_equal
 
 from gingham.dataset import Dataset
 from gingham.loading import load
-from gingham.models import ALS, HybridMF, Recommender
+from gingham.models import ALS, ContentBased, HybridMF, Recommender
+from gingham.synth import sample_tables
+from gingham.tables import Tables
 from tests.contract import Case
 from tests.contract.cases import N_ITEMS, N_USERS, ROUNDING, shop
 from tests.models.test_contract import CASES
@@ -65,6 +67,27 @@ def test_an_item_without_transactions_is_represented_by_its_features_alone(model
     fitted = model.copy().fit(replace(data, candidates="sold"), num_threads=1, verbose=False)
     items, _ = fitted.item_representations()  # type: ignore[attr-defined]
     assert not np.allclose(items[SOLD:], fitted.item_representations(features)[0][SOLD:], atol=1e-3)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "model", [ContentBased(), HybridMF(5, epochs=2, random_state=1), ALS(5, epochs=2, random_state=1)]
+)
+def test_an_article_that_an_update_announces_is_like_one_that_was_there(model: Recommender) -> None:
+    tables = sample_tables()
+    assert tables.items is not None
+    items = tables.items.collect()
+    there, later = (items.head(1).with_columns(item_id=pl.lit(item)) for item in ("new 1", "new 2"))
+    whole = Tables(
+        tables.transactions,
+        tables.users,
+        pl.concat([items, there]),
+        user_features=tables.user_features,
+        item_features=tables.item_features,
+    )
+    model.fit(Dataset.from_tables(whole, candidates="all"), num_threads=1, verbose=False)
+    model.update(items=later, num_threads=1)
+    users = model.training_data_.user_ids.values
+    np.testing.assert_allclose(model.predict(users, "new 1"), model.predict(users, "new 2"), atol=1e-5)
 
 
 def users_without_history(model: Recommender) -> pl.Series:
