@@ -14,6 +14,7 @@ import gingham as gg
 from gingham.cli import app
 from gingham.config import ModelSpec
 from gingham.config.models import build
+from gingham.models.cold import ColdUsers
 from gingham.models.one_pass import OnePassModel
 from gingham.models.training_data import Data, TrainingData
 from gingham.scores import SharedScores
@@ -37,6 +38,9 @@ class MostUsers(OnePassModel):
 
     def _scores(self) -> SharedScores:
         return SharedScores(self._item_scores)
+
+    def _cold_scores(self, users: ColdUsers, n_threads: int) -> SharedScores:
+        return self._scores()
 
     def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         return {}, {"item_scores": self._item_scores}
