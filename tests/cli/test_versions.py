@@ -32,26 +32,23 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_versions_are_listed(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gingham.cli.console.output.width", 200)
+    monkeypatch.setattr("gingham.cli.console.output.width", 80)
     done = CliRunner().invoke(app, ["versions", str(out)])
     assert done.exit_code == 0
     first, second, third = gg.versions.find(out)
-    lines = done.stdout.splitlines()
-    assert len(lines) > 5
+    lines = [[cell.strip() for cell in line.strip("│").split("│")] for line in done.stdout.splitlines()]
     for version, status in ((first, ""), (second, "current"), (third, "refused")):
-        (line,) = [line for line in lines if version.name in line and "│" in line]
-        cells = [cell.strip() for cell in line.strip("│").split("│")]
-        assert cells == [
+        (row,) = [row for row, cells in enumerate(lines) if cells[0] == version.name]
+        assert lines[row] == [
             version.name,
-            "run",
-            "popularity",
-            "map@5",
-            f"{version.mean:.4f}",
-            f"{version.low:.4f} to {version.high:.4f}",
+            f"map@5 {version.mean:.4f}",
             f"{version.users}",
             f"{version.items}",
+            "run",
             status,
         ]
+        limits = [f"{value:.4f}".removeprefix("0") for value in (version.low, version.high)]
+        assert lines[row + 1] == ["popularity", "–".join(limits), "", "", "", ""]
     assert f"The gate refused {third.name}: " in done.stdout
 
 

@@ -230,12 +230,14 @@ def print_items(title: str, rows: pl.DataFrame, id_column: str, labels: pl.DataF
 
 def print_versions(title: str, versions: tuple[Version, ...]) -> None:
     """Print the versions of a run's folder, and for those that a gate refused the reasons."""
-    table = _table(title, "version", "by", "model", "metric", "mean", "95% interval", "users", "items", "status")
+    table = _table(title, "version", "metric", "users", "items", "by", "status")
     for one in versions:
-        mean = "–" if one.mean is None else f"{one.mean:.4f}"
-        interval = "–" if one.low is None or one.high is None else f"{one.low:.4f} to {one.high:.4f}"
-        texts = (one.name, one.origin, one.model, one.metric or "–", mean, interval, f"{one.users:,}", f"{one.items:,}")
-        table.add_row(*map(cell, texts), one.status, style="bold" if one.is_current else "")
+        figure = "–" if one.mean is None else f"{one.metric} {one.mean:.4f}"
+        interval = "" if one.low is None or one.high is None else f"{_short(one.low)}–{_short(one.high)}"
+        columns = ((one.name, one.model), (figure, interval))
+        cells = (cell(first).append(f"\n{visible(second)}", style="not bold dim") for first, second in columns)
+        style = "bold" if one.is_current else ""
+        table.add_row(*cells, f"{one.users:,}", f"{one.items:,}", one.origin, one.status, style=style)
     output.print()
     output.print(table)
     for one in versions:
