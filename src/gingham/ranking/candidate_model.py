@@ -1,9 +1,15 @@
 """Models that rank candidates: explanations of their scores, and the recall of their candidates."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from gingham.arrays import Indices
+from gingham.checked import Contents
 from gingham.columns import ITEM_ID, RANK, USER_ID
 from gingham.dataset.id_list import IdList
 from gingham.errors import DataError
@@ -12,11 +18,14 @@ from gingham.models.cold import ColdUsers
 from gingham.models.contributions import Part
 from gingham.models.item_requests import Asked, SimilarItems, fused
 from gingham.models.training_data import Data
+from gingham.ranking.blending import BlendedRanker
 from gingham.ranking.examples import BLOCK, Stage
 from gingham.ranking.explanation import contributions, parts
 from gingham.ranking.ranker import FittedRanker
+from gingham.ranking.storing import ranker_parts, restore_fitted_ranker, restore_stage, stage_parts
 from gingham.ranking.suggestions import source_names
 from gingham.scores import SharedScores
+from gingham.store import Artifact
 
 # The row of a table of recalls for the candidates of all models together.
 ALL_MODELS = "all"
@@ -29,9 +38,34 @@ class CandidateModel(SimilarItems, Recommender):
 
     _stage: Stage
     _fitted_ranker: FittedRanker | None
+    # The parameter `ranker` may be set to one of another kind after a fit.
+    _fitted_kind: str
 
     def _similarities(self, asked: Asked, n_threads: int) -> SharedScores:
         return fused(self._stage.models, asked, self.n_items, n_threads)
+
+    @property
+    def blend_(self) -> tuple[str, float] | None:
+        """The feature whose logarithm is added to the ranker's score, and its weight; None if nothing is added.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+
+        Examples
+        --------
+        >>> import gingham as gg
+        >>> ranker = gg.LightGBMRanker(n_estimators=20, num_leaves=7, min_child_samples=10)
+        >>> model = gg.TwoStage([gg.NextBasket(), gg.Popularity()], ranker, n_candidates=10, random_state=42)
+        >>> model.fit(gg.synth.sample_dataset()).blend_ is None
+        True
+        """
+        _ = self.training_data_
+        ranker = self._fitted_ranker
+        if not isinstance(ranker, BlendedRanker):
+            return None
+        return self._stage.features.names[ranker.blend.column], ranker.blend.weight
 
     def candidate_recall(self, test: Data) -> pl.DataFrame:
         """Compute how many of the test items the candidates contain.
@@ -144,3 +178,29 @@ class CandidateModel(SimilarItems, Recommender):
         contributed = contributions(self._stage, self._fitted_ranker, users, chosen)
         pairs_of_rows = table.select(USER_ID, ITEM_ID, RANK)[contributed["row"]]
         return pl.concat([pairs_of_rows, contributed.drop("row")], how="horizontal")
+
+    # Storing ---------------------------------------------------------------------------------------------------------
+
+    def artifact(self) -> Artifact:
+        """Return what an artifact stores of the model; the trees of LightGBM are a text file.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is not fitted.
+        """
+        artifact = super().artifact()
+        if self._fitted_ranker is None:
+            return artifact
+        state, arrays, texts = ranker_parts(self._fitted_kind, self._fitted_ranker)
+        return replace(artifact, texts=texts, state={**artifact.state, **state}, arrays={**artifact.arrays, **arrays})
+
+    def _restore(self, stored: Artifact) -> None:
+        self._fitted_kind, self._fitted_ranker = restore_fitted_ranker(stored)
+        super()._restore(stored)
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        return stage_parts(self._stage, self.training_data_)
+
+    def _relearn(self, state: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._stage = restore_stage(state, Contents("array", arrays), self.training_data_)

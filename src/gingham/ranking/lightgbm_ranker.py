@@ -31,12 +31,12 @@ class LightGBMRanker(Ranker):
     Parameters
     ----------
     objective : {"lambdarank", "rank_xendcg", "binary"}
-        What the trees optimise: the order by LambdaMART (default), the order by the cross-entropy of NDCG, or the log
+        What the trees optimise: the order by LambdaMART, the order by the cross-entropy of NDCG (default), or the log
         loss of whether each candidate is bought. "binary" is often better where a period has few users.
     n_estimators : int
-        The number of trees, or the maximum with early stopping; 100 by default.
+        The number of trees, or the maximum with early stopping; 50 by default.
     learning_rate : float
-        The weight of each tree; 0.05 by default.
+        The weight of each tree; 0.1 by default.
     num_leaves : int
         The maximum number of leaves of a tree; 15 by default.
     min_child_samples : int
@@ -92,9 +92,9 @@ class LightGBMRanker(Ranker):
         "trust": partial(check_number, above=0, most=1),
     }
 
-    objective: str = "lambdarank"
-    n_estimators: int = 100
-    learning_rate: float = 0.05
+    objective: str = "rank_xendcg"
+    n_estimators: int = 50
+    learning_rate: float = 0.1
     num_leaves: int = 15
     min_child_samples: int = 100
     colsample_bytree: float = 0.7
@@ -103,6 +103,11 @@ class LightGBMRanker(Ranker):
     early_stopping_rounds: int = 0
     offset: str | None = None
     trust: float = 1.0
+
+    @property
+    def can_be_blended(self) -> bool:
+        """Whether `TwoStage` may add the score of a candidate model to the scores; not if it is the offset already."""
+        return self.offset is None
 
     def validate(self, score_names: Sequence[str] | None = None) -> None:
         """Check the parameters; `TwoStage.fit` does this first.

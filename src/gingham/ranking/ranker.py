@@ -104,6 +104,11 @@ class Ranker(Parametrized, ABC):
     kind: ClassVar[str]
     classes_by_kind: ClassVar[dict[str, type["Ranker"]]] = {}
 
+    @property
+    def can_be_blended(self) -> bool:
+        """Whether `TwoStage` may add the score of a candidate model to the scores; True by default."""
+        return True
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "kind" in vars(cls):

@@ -14,6 +14,7 @@ from gingham.dataset import Dataset, Features
 from gingham.errors import ArtifactError
 from gingham.models import Recommender
 from gingham.models.training_data import TrainingData
+from gingham.ranking.blending import Blend, BlendedRanker
 from gingham.ranking.examples import Stage
 from gingham.ranking.ranker import DEFAULT_KIND, FittedRanker, StoredRanker, restore_ranker
 from gingham.ranking.snapshot import Snapshot, timed_log
@@ -23,6 +24,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 # The name of the ranker's text and JSON values in artifacts, and the prefix of its arrays.
 _RANKER = "ranker"
+# The name of the JSON values of what is added to the ranker's scores.
+_BLEND = "blend"
 _SIDES = ("user_features", "item_features")
 
 
@@ -115,7 +118,10 @@ def ranker_parts(kind: str, ranker: FittedRanker) -> tuple[dict[str, Any], Array
     """Return the JSON values, arrays and texts from which `restore_fitted_ranker` builds the same ranker."""
     stored = ranker.store()
     texts = {} if stored.text is None else {_RANKER: stored.text}
-    return {_RANKER: {"kind": kind, **stored.values}}, _prefixed(_RANKER, stored.arrays), texts
+    state: dict[str, Any] = {_RANKER: {"kind": kind, **stored.values}}
+    if isinstance(ranker, BlendedRanker):
+        state[_BLEND] = ranker.blend.model_dump()
+    return state, _prefixed(_RANKER, stored.arrays), texts
 
 
 def restore_fitted_ranker(artifact: Artifact) -> tuple[str, FittedRanker | None]:
@@ -134,7 +140,14 @@ def restore_fitted_ranker(artifact: Artifact) -> tuple[str, FittedRanker | None]
     values, arrays = dict(values), Contents("array", artifact.arrays).within(_RANKER)
     kind = values.pop("kind", DEFAULT_KIND)
     stored = StoredRanker(values, artifact.texts.get(_RANKER), dict(arrays))
-    return kind, restore_ranker(kind, stored)
+    ranker = restore_ranker(kind, stored)
+    return kind, BlendedRanker(ranker, _stored_blend(artifact, ranker)) if _BLEND in artifact.state else ranker
+
+
+def _stored_blend(artifact: Artifact, ranker: FittedRanker) -> Blend:
+    blend = Blend.of(artifact.state[_BLEND], _BLEND)
+    require(blend.column < ranker.n_features, f"the blend has column {blend.column} of {ranker.n_features} features")
+    return blend
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
