@@ -94,6 +94,9 @@ def test_a_filtered_graph_divides_scores_among_items_alone() -> None:
     for user in range(0, model.n_users, 5):
         for item in range(model.n_items):
             assert contributions[user, item] == pytest.approx(slow(user, item), rel=1e-4, abs=1e-7)
+    sources, targets = np.arange(20, dtype=np.int32), np.full(20, 3, np.int32)
+    np.testing.assert_allclose(model._weights_between(sources, targets), alone[:, 3], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(model._weights_between(targets, sources), alone[3], rtol=1e-4, atol=1e-7)
 
 
 def test_the_next_basket_has_habits_neighbours_and_sales() -> None:

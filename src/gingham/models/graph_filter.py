@@ -180,6 +180,14 @@ class GraphFilter(LinearModel):
         return np.asarray(scores, np.float32)
 
     def _weights_between(self, sources: Indices, targets: Indices) -> Doubles:
+        if len(np.unique(targets)) >= len(np.unique(sources)):
+            return self._weights_of(sources, targets)
+        # The filter is symmetric except for the scale of the scores, so the fewer items are filtered.
+        ratio = self._scale[targets].astype(np.float64) / self._scale[sources]
+        return self._weights_of(targets, sources) * ratio**2
+
+    def _weights_of(self, sources: Indices, targets: Indices) -> Doubles:
+        """Return the scores of targets in the lists of users with one item each, the source."""
         weights = np.empty(len(sources))
         for distinct, chosen, places in by_user(sources, DenseScores.block_size):
             ones = np.ones(len(distinct), np.float32)
