@@ -32,6 +32,10 @@ for model in models:
     model.fit(train, verbose=False)
 everyone = gg.Popularity().fit(large)
 folder = Path(tempfile.mkdtemp(dir=sys.argv[1]))
+rules = gg.Rules(exclude_bought="7d", new={"share": 0.1, "within": "7d"}, pins=[{"item": "i03", "position": 2}])
+items = pl.DataFrame({"item_id": train.item_ids.values, "group": [number % 3 for number in range(20)]})
+of_columns = gg.Rules(filter="group > 0", caps={"group": 2}).bind(items)
+with_values = gg.Rules(filter="group > :least", request={"least": 0}).bind(items)
 models[0].save(folder / "model")
 
 
@@ -70,12 +74,16 @@ for model in models:
     }
     if "similar_items" in model.supports:
         works["similar items"] = lambda: model.similar_items(["i00"], k=3)
+    if hasattr(model, "similar_users"):
         works["similar users"] = lambda: model.similar_users(users, k=3)
     if "baskets" in model.supports:
         works["baskets"] = lambda: model.recommend_baskets({"new": ["i00", "i01"]}, k=3)
     works["fit"] = lambda: model.fit(train, verbose=False)
     in_child("works", works)
+models[0].recommend(["u00"], k=3, rules=of_columns)
 in_child("works", {
+    "rules": lambda: models[0].recommend(k=3, rules=rules),
+    "rules that were used": lambda: models[0].recommend(k=3, rules=of_columns),
     "large": lambda: everyone.recommend(),
     "large, by id": lambda: everyone.recommend(large.user_ids.values.to_list()[::-1]),
     "an allow-list": lambda: everyone.recommend(["user 000001"], k=1, items=["i1", "i7", "no item"] * 5_000),
@@ -99,6 +107,8 @@ in_child("ForkError", {
     **{f"evaluate {type(model).__name__}": lambda model=model: gg.evaluate(model, test, k=3) for model in models},
     **{f"save {type(model).__name__}": lambda model=model: model.save(folder / "new") for model in models},
     "load": lambda: gg.load(folder / "model"),
+    "rules on columns": lambda: models[0].recommend(k=3, rules=gg.Rules(filter="group > 0").bind(items)),
+    "rules with values": lambda: models[0].recommend(k=3, rules=with_values),
     "compare": lambda: gg.compare({"a": gg.Popularity()}, train, test, k=3),
     "dataset": lambda: gg.Dataset.from_tables(tables),
     "profile": lambda: gg.profile(tables),

@@ -19,6 +19,8 @@ from gingham.tables.origin import Origin
 
 _log = logging.getLogger("gingham")
 _ORIGIN = Origin("items")
+# What a forked process cannot do, unless the same was done before the fork.
+_WORK = "Applying rules on item columns"
 
 
 class ItemTable:
@@ -80,6 +82,7 @@ class ItemTable:
         return self._aligned[item_ids]
 
     def _align(self, item_ids: Ids) -> pl.DataFrame:
+        require_threads(_WORK)
         rows = pl.Series(self._ids.find(item_ids.values))
         missing = item_ids.values.filter(rows < 0)
         some = ", ".join(repr(value) for value in missing.head(3))
@@ -122,20 +125,24 @@ class ModelItems:
     def matches(self, condition: Condition, request: Request) -> Bools:
         """Return for which items a condition is true."""
         if condition.values:
+            require_threads(_WORK)
             return condition.matches(self.frame, request)
         if condition not in self._matches:
+            require_threads(_WORK)
             self._matches[condition] = condition.matches(self.frame, request)
         return self._matches[condition]
 
     def codes(self, column: str) -> Indices:
         """Return a number for each distinct value of a column, and -1 for null."""
         if column not in self._codes:
+            require_threads(_WORK)
             self._codes[column] = codes(self.frame[column])
         return self._codes[column]
 
     def vectors(self, column: str) -> Floats | None:
         """Return a column of lists of numbers as rows of length 1; None for another column."""
         if column not in self._vectors:
+            require_threads(_WORK)
             self._vectors[column] = vectors(self.frame[column])
         return self._vectors[column]
 

@@ -12,7 +12,6 @@ from gingham.arrays import Indices
 from gingham.dataset import Ids
 from gingham.duration import duration
 from gingham.errors import ParameterError
-from gingham.forks import require_threads
 from gingham.rules.condition import Condition, Request
 from gingham.rules.items import ItemTable, ModelItems
 from gingham.rules.plan import BASKET, Plan
@@ -243,7 +242,6 @@ class Rules(Section):
         """
         if not self.columns:
             return ModelItems(pl.DataFrame())
-        require_threads("Applying rules on item columns")
         if self._table is None:
             raise ParameterError(
                 f"The rules use the item columns {', '.join(map(repr, self.columns))}; call rules.bind(items) with an "
