@@ -185,6 +185,8 @@ def recommending(model: Any) -> Iterator[Call]:
         "test_matrix": {"test": test},
         "save": {"path": "model"},
         "fold_in": {"interactions": test.matrix()},
+        "recommend_for": {"history": [item], "features": {}, "k": 2},
+        "users_for": {"item_ids": [item], "k": 2},
         "recommend_baskets": {"baskets": {"guest": [item]}, "k": 2},
         "similar_items": {"item_ids": [item], "k": 2},
         "similar_users": {"user_ids": [user], "k": 2},

@@ -223,6 +223,8 @@ class Interactions:
                 raise ParameterError(f"decay must be longer than no time, not {decay!r}.")
         else:
             check_number("decay", decay, least=0)
+        if now is not None:
+            check_type("now", now, np.datetime64, "a numpy.datetime64")
         if not self.has_times or self.timestamp is None or not len(self):
             return self
         age = (self.timestamp.max() if now is None else now) - self.timestamp
