@@ -15,6 +15,8 @@ import polars as pl
 from gingham.errors import TableError
 
 _ERRORS = (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError)
+# For these, narwhals need not look which libraries are loaded.
+_NO_FRAMES = (list, tuple, dict, set, str, int, float, np.ndarray, pl.Series, type(None))
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
@@ -79,6 +81,8 @@ def is_frame(value: Any) -> bool:
     >>> is_frame(pl.DataFrame()), is_frame([1, 2])
     (True, False)
     """
+    if isinstance(value, _NO_FRAMES):
+        return False
     if nw.dependencies.is_pandas_dataframe(value):
         return True
     try:

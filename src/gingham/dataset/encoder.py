@@ -11,12 +11,12 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import NonNegativeInt
 
-from gingham.arrays import valid
 from gingham.checked import Values, require
 from gingham.dataset.encodings import Encoding, FeatureEntries, nan_to_null
 from gingham.dataset.feature import Feature
 from gingham.dataset.features import Features
 from gingham.dataset.ids import Ids
+from gingham.dataset.weights import joined, normalized, weight_matrix
 from gingham.errors import DataError, TableError
 from gingham.forks import require_threads
 from gingham.frames import to_frame
@@ -27,6 +27,10 @@ FeatureFunction: TypeAlias = Callable[[pl.DataFrame], Any]
 
 # The columns of the table of texts that an artifact stores.
 _TEXTS = {"encoding": pl.Int32, "text": pl.String}
+
+
+# The number of recent values whose entries are kept.
+_KEPT = 4096
 
 
 class _StoredEncoder(Values):
@@ -154,11 +158,16 @@ class FeatureEncoder:
         for encoding in self.encodings:
             blocks.append(encoding.entries(rows[encoding.column]).shifted(start))
             start += len(encoding.features)
+        return self._matrix_of(blocks, rows.height, extra)
+
+    def _matrix_of(self, blocks: list[FeatureEntries], n_rows: int, extra: Any) -> sp.csr_matrix:
+        """Return the entries of the columns, and the features that a function returned, as a matrix."""
         if extra is not None:
-            weights = _matrix(extra, rows.height, len(self.extra), "extra").tocoo()
-            blocks.append(FeatureEntries(weights.row, weights.col, weights.data).shifted(start))
-        matrix = _joined(blocks, (rows.height, self.n_features))
-        return _normalized(matrix) if self.normalize else matrix
+            weights = weight_matrix(extra, n_rows, len(self.extra), "extra").tocoo()
+            start = self.n_features - len(self.extra)
+            blocks = [*blocks, FeatureEntries(weights.row, weights.col, weights.data).shifted(start)]
+        joined_blocks = joined(blocks, (n_rows, self.n_features))
+        return normalized(joined_blocks) if self.normalize else joined_blocks
 
     def encode_one(self, values: Mapping[str, Any], extra: Any = None) -> sp.csr_matrix:
         """Encode one new user or item.
@@ -192,8 +201,26 @@ class FeatureEncoder:
                 near = difflib.get_close_matches(str(column), columns, n=3)
                 hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"use one of {columns}."
                 raise TableError(f"The features have no column {column!r}; {hint}")
-        row = pl.DataFrame([_one(column, values.get(column)) for column in columns] or {"": [None]})
-        return self.encode(row, None if extra is None else [extra])
+        blocks, start = [], self.n_identities
+        for number, encoding in enumerate(self.encodings):
+            blocks.append(self._entries_of(number, values.get(encoding.column)).shifted(start))
+            start += len(encoding.features)
+        return self._matrix_of(blocks, 1, None if extra is None else [extra])
+
+    def _entries_of(self, number: int, value: Any) -> FeatureEntries:
+        """Encode one value of a column; the entries of recent values are kept, because requests repeat them."""
+        key, encoding = (number, type(value), value), self.encodings[number]
+        if not isinstance(value, str | int | float | None):
+            return encoding.entries(_one(encoding.column, value))
+        if key not in self._recent:
+            if len(self._recent) >= _KEPT:
+                self._recent.clear()
+            self._recent[key] = encoding.entries(_one(encoding.column, value))
+        return self._recent[key]
+
+    @cached_property
+    def _recent(self) -> dict[tuple[int, type, Any], FeatureEntries]:
+        return {}
 
     def state(self) -> tuple[dict[str, Any], pl.DataFrame]:
         """Return what an artifact stores of the encoder: JSON values, and a table of the texts that have features."""
@@ -271,7 +298,7 @@ def fit_encoder(
     names: tuple[str, ...] = ()
     if function is not None:
         name = getattr(function, "__name__", type(function).__name__)
-        extra = _matrix(function(rows), rows.height, None, f"The result of {name}")
+        extra = weight_matrix(function(rows), rows.height, None, f"The result of {name}")
         names = tuple(f"{name}[{number}]" for number in range(extra.shape[1]))
     encoder = FeatureEncoder.fit(rows, spec, table, names)
     return encoder, Features(encoder.encode(rows, extra, identities=True), encoder.features)
@@ -339,43 +366,3 @@ def _one(column: str, value: Any) -> pl.Series:
         return pl.Series(column, [value])
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise TableError(f"Column {column!r} cannot be {value!r}: {error}; use text, a number or a date.") from error
-
-
-def _matrix(weights: Any, n_rows: int, n_columns: int | None, what: str) -> sp.csr_matrix:
-    """Convert a dense or sparse matrix of finite weights to CSR, and check its shape."""
-    try:
-        numbers: Any = valid(weights, what) if sp.issparse(weights) else np.asarray(weights)
-        with np.errstate(over="ignore"):  # a number too large for float32 becomes infinite and is refused below
-            numbers = numbers.astype(np.float32)
-    except DataError:
-        raise
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{what} is not a matrix of numbers: {error}; use one row per user or item.") from error
-    shape = numbers.shape
-    if len(shape) != 2 or shape[0] != n_rows or n_columns not in (None, shape[1]):
-        wanted = f"{n_rows:,} rows" if n_columns is None else f"shape {(n_rows, n_columns)}"
-        raise DataError(f"{what} has shape {shape}; it must be a matrix of {wanted}.")
-    matrix: sp.csr_matrix = sp.csr_matrix(numbers)
-    finite = np.isfinite(matrix.data)
-    if not finite.all():
-        entry = int(np.flatnonzero(~finite)[0])
-        row = int(np.searchsorted(matrix.indptr, entry, side="right")) - 1
-        raise DataError(
-            f"{what} holds {matrix.data[entry]} in row {row}, column {matrix.indices[entry]}; use finite weights."
-        )
-    return matrix
-
-
-def _joined(blocks: list[FeatureEntries], shape: tuple[int, int]) -> sp.csr_matrix:
-    empty = FeatureEntries(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
-    parts = [(block.rows, block.codes, block.weights.astype(np.float32)) for block in (empty, *blocks)]
-    rows, columns, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
-    matrix: sp.csr_matrix = sp.csr_matrix((weights, (rows, columns)), shape=shape)
-    matrix.sort_indices()
-    return matrix
-
-
-def _normalized(matrix: sp.csr_matrix) -> sp.csr_matrix:
-    sums = np.asarray(abs(matrix).sum(axis=1)).ravel()
-    weights = matrix.data / np.repeat(np.where(sums > 0, sums, 1), np.diff(matrix.indptr))
-    return sp.csr_matrix((weights.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)

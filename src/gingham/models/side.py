@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from gingham import _native
-from gingham.arrays import Csr, Floats, Indices, aligned, csr
+from gingham.arrays import Csr, Floats, Indices, aligned, csr, csr_rows
 from gingham.checked import require
 from gingham.models.plan import Owners
 
@@ -177,7 +177,9 @@ class Side:
     def rows_of(self, entities: Indices) -> Floats:
         """Return the representations of some entities, as `rows` does, in a new array."""
         if self.features is not None:
-            return self.rows(self.features[entities])
+            out = aligned(len(entities), _native.padded_width(self.n_components))
+            _native.represent(features=csr_rows(self.features, entities), state=self.state, out=out)
+            return out
         return self.state[entities, : _native.padded_width(self.n_components)]
 
 

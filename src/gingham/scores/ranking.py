@@ -254,7 +254,7 @@ def frame(ranking: Ranking, user_ids: pl.Series, item_ids: Ids) -> pl.DataFrame:
     ranks = np.broadcast_to(np.arange(1, k + 1, dtype=np.int32), (n_users, k))
     return pl.DataFrame(
         {
-            USER_ID: user_ids.gather(users[is_item]),
+            USER_ID: user_ids[users[is_item]],
             ITEM_ID: item_ids.ids(ranking.items[is_item]),
             RANK: ranks[is_item],
             SCORE: ranking.scores[is_item],
