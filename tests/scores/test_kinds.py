@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Floats, Indices
 from gingham.errors import DataError
-from gingham.scores import DenseScores, RepresentationScores, Scores, SharedScores, by_user, rank
+from gingham.scores import DenseScores, RepresentationScores, Scores, SharedScores, by_user, few, rank
 
 N_USERS, N_ITEMS = 7, 11
 
@@ -113,3 +113,29 @@ def test_a_dense_score_that_cannot_be_ranked_is_refused(value: float) -> None:
     scores = DenseScores(lambda users: matrix[users], N_ITEMS)
     with pytest.raises(DataError, match=f"score of item index 2 for user index 4 is {value}"):
         rank(scores, np.array([0, 4], np.int32), k=3)
+
+
+@pytest.mark.parametrize("with_seen", [False, True])
+@pytest.mark.parametrize("k", [1, 4, N_ITEMS])
+def test_a_few_users_get_the_lists_that_many_get(k: int, with_seen: bool) -> None:
+    rng = np.random.default_rng(k)
+    for _ in range(40):
+        shared = rng.integers(0, 4, N_ITEMS).astype(np.float32)
+        own = sp.csr_matrix(rng.integers(0, 5, (N_USERS, N_ITEMS)) * (rng.random((N_USERS, N_ITEMS)) < 0.4), dtype="f4")
+        seen = sp.random(N_USERS, N_ITEMS, 0.3, "csr", np.float32, rng) if with_seen else None
+        scores = SharedScores(shared, own.__getitem__)
+        users = np.arange(N_USERS, dtype=np.int32)
+        together = rank(scores, users, k=k, seen=seen)
+        for user in users:
+            alone = rank(scores, users[[user]], k=k, seen=None if seen is None else seen[[user]])
+            np.testing.assert_array_equal(alone.items[0], together.items[user])
+            np.testing.assert_array_equal(alone.scores[0], together.scores[user])
+
+
+def test_the_order_of_shared_scores_ends_with_them() -> None:
+    before = len(few._orders)
+    shared = np.arange(N_ITEMS, dtype=np.float32)
+    rank(SharedScores(shared), np.zeros(1, np.int32), k=1)
+    assert len(few._orders) == before + 1
+    del shared
+    assert len(few._orders) == before

@@ -61,10 +61,16 @@ class Stage:
         pools = [launches if unsold else None for unsold in self.unsold]
         return Candidates(scores, self.sizes, History(snapshot), allowed, pools)
 
+    def fill(self, below: float) -> Floats:
+        """Return scores of all items between a number and the next integer, in the order of their sales."""
+        if below not in self._fills:
+            ranks = rank_scores(item_totals(self.models[0].training_data_.matrix))
+            self._fills[below] = ranks + np.float32(below)
+        return self._fills[below]
+
     @cached_property
-    def sales_ranks(self) -> Floats:
-        """Scores of all items between 0 and 1, in the order of their sales."""
-        return rank_scores(item_totals(self.models[0].training_data_.matrix))
+    def _fills(self) -> dict[float, Floats]:
+        return {}
 
     @cached_property
     def features(self) -> PairFeatures:

@@ -8,7 +8,11 @@ import scipy.sparse as sp
 from gingham import _native
 from gingham.arrays import Csr, Floats, Indices, Longs, pattern
 from gingham.errors import DataError
+from gingham.scores.few import rank_few
 from gingham.scores.ranking import Block
+
+# For at most this many users, it is faster to keep the order of the scores that all users share.
+_FEW_USERS = 4
 
 
 class RepresentationScores:
@@ -81,12 +85,15 @@ class SharedScores:
     ) -> None:
         self._shared, self._own, self.block_size = shared, own, block_size
         self.n_items = len(shared)
+        self._is_part = False
 
     def only(self, items: Indices) -> "SharedScores":
         """Return the scores of these items alone, in this order."""
         own = self._own
         chosen = None if own is None else lambda users: own(users)[:, items]
-        return SharedScores(self._shared[items], chosen, self.block_size)
+        part = SharedScores(self._shared[items], chosen, self.block_size)
+        part._is_part = True
+        return part
 
     def rank(self, block: Block, num_threads: int) -> None:
         """Rank all items for a block of users, and write the results to its buffers."""
@@ -94,6 +101,10 @@ class SharedScores:
         if self._own is not None:
             rows = self._own(block.users)
             own = (*pattern(rows), rows.data)
+        is_quick = len(block.users) <= _FEW_USERS and block.test is None and not self._is_part
+        if is_quick and np.isfinite(own[2]).all():
+            rank_few(self._shared, own, block)
+            return
         _native.rank_shared(shared=self._shared, own=own, num_threads=num_threads, **block.kernel_arguments())
 
     def dense(self, users: Indices) -> Floats:
