@@ -347,9 +347,13 @@ class TwoStage(CandidateModel):
             indptr = np.searchsorted(pairs.position, np.arange(len(users) + 1))
             return sp.csr_matrix((scores, pairs.items, indptr), shape=(len(users), pairs.n_items))
 
-        # Items that are not candidates are below every candidate.
-        below = np.floor(0.0 if ranker is None else ranker.floor) - 1
-        return SharedScores(self._stage.fill(float(below)), own, BLOCK)
+        return SharedScores(self._fill, own, BLOCK)
+
+    @property
+    def _fill(self) -> Floats:
+        """The scores of items that are not candidates, which are below those of every candidate."""
+        floor = 0.0 if self._fitted_ranker is None else self._fitted_ranker.floor
+        return self._stage.fill(float(np.floor(floor)) - 1)
 
     # Storing ---------------------------------------------------------------------------------------------------------
 
