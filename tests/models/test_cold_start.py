@@ -263,3 +263,25 @@ def test_a_model_must_be_fitted() -> None:
 def test_users_are_counted_in_the_contract() -> None:
     assert len(COUNTED) > len(CASES) / 2
     assert max(WITHOUT_HISTORY) < N_USERS
+
+
+@pytest.mark.parametrize("model", [gg.ALS(6, epochs=3, random_state=1), gg.HybridMF(6, epochs=3, random_state=1)])
+def test_models_of_embeddings_fold_in_histories_and_mix_them_with_features(model: Any) -> None:
+    data, users = sample()
+    model.fit(data, num_threads=1, verbose=False)
+    items = ["i03", "i15", "i07"]
+    history = sp.csr_matrix((np.ones(3), ([0, 0, 0], data.item_ids.index(items))), shape=(1, 20))
+    assert data.user_encoder is not None
+    row = {"age_group": users["age_group"].drop_nulls()[0]}
+    prior, bias = model.user_representations(data.user_encoder.encode_one(row))
+    own = model.fold_in(history)
+    weight = (3 + 1) ** 2 / ((3 + 1) ** 2 + model.prior)
+    embeddings, biases = model.item_representations()
+    for given, representation, offset in (
+        ({"history": items}, own, 0),
+        ({"features": row}, prior, bias),
+        ({"history": items, "features": row}, weight * own + (1 - weight) * prior, bias),
+    ):
+        wanted = (representation @ embeddings.T)[0] + biases + offset
+        table = model.recommend_for(**given, k=20)
+        np.testing.assert_allclose(table["score"], np.sort(wanted)[::-1], rtol=1e-4, atol=1e-5)

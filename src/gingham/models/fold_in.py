@@ -69,6 +69,10 @@ def fold_in(
         return side.rows()[0, :size]
 
     out = np.empty((interactions.shape[0], size), np.float32)
+    if min(n_threads, len(out)) <= 1:  # starting a thread takes longer than many a fold-in
+        for user in range(len(out)):
+            out[user] = embedding(user)
+        return out
     with ThreadPoolExecutor(n_threads) as executor:
         for user, row in enumerate(executor.map(embedding, range(len(out)))):
             out[user] = row
