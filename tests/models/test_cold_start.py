@@ -285,3 +285,17 @@ def test_models_of_embeddings_fold_in_histories_and_mix_them_with_features(model
         wanted = (representation @ embeddings.T)[0] + biases + offset
         table = model.recommend_for(**given, k=20)
         np.testing.assert_allclose(table["score"], np.sort(wanted)[::-1], rtol=1e-4, atol=1e-5)
+
+
+def test_neighbours_of_a_new_user_are_the_users_with_the_most_similar_habits() -> None:
+    data = gg.synth.sample_dataset()
+    model = gg.NextBasket("30d", smoothing=2, n_neighbours=4, alpha=0.6, loyalty=0.5).fit(data)
+    habits, own = model._habits.toarray().astype(np.float64), np.zeros(20)
+    assert model._loyalty is not None
+    bought = data.item_ids.index(["i03", "i15", "i11"])
+    own[bought] = model._loyalty[bought]
+    cosines = habits @ own / np.maximum(np.linalg.norm(habits, axis=1), 1e-12)
+    nearest = np.argsort(-cosines, kind="stable")[:4]
+    wanted = 0.6 * own + 0.4 * habits[nearest].mean(axis=0) + model._shared
+    table = model.recommend_for(["i03", "i15", "i11"], k=20)
+    np.testing.assert_allclose(table["score"], np.sort(wanted)[::-1], rtol=1e-5)
