@@ -131,7 +131,6 @@ class ColdStart(RuledModel):
         request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         check_k(k, len(passed.data.item_ids))
-        check_bool("filter_seen", filter_seen)
         users = passed.read(name, strict)
         return self._cold_list(users, passed.ids(), k, filter_seen, items, exclude, num_threads, strict, rules, request)
 
@@ -149,6 +148,7 @@ class ColdStart(RuledModel):
         request: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
         """Return the best items of users outside the training data, who have these ids."""
+        check_bool("filter_seen", filter_seen)
         ranking = ranker(rules, request, lambda: self._shop(users.interactions))(
             self._cold_scores(users, check_num_threads(num_threads)),
             users.index,
