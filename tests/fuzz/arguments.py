@@ -2,10 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from copy import copy as shallow_copy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,7 @@ def models() -> tuple[Any, ...]:
         gg.Blend([gg.BuyAgain(), gg.Popularity()]),
         gg.Popularity(),
         gg.BuyAgain(),
+        gg.ContentBased(),
         gg.TwoStage([gg.BuyAgain(), gg.Popularity()], ranker, n_candidates=4, n_periods=1, random_state=0),
     )
 
@@ -198,6 +200,10 @@ def recommending(model: Any) -> Iterator[Call]:
     for name, given in arguments.items():
         if hasattr(model, name):
             yield Call(f"{type(model).__name__}.{name}", getattr(model, name), given)
+    for name, given in {"update": {"transactions": test}, "forget": {"user_ids": [user]}}.items():
+        # A copy, because these change the model.
+        function = partial(lambda name, **keys: getattr(shallow_copy(model), name)(**keys), name)
+        yield Call(f"{type(model).__name__}.{name}", function, _all(getattr(model, name), given))
 
 
 def tables_and_datasets() -> Iterator[Call]:
@@ -215,6 +221,8 @@ def tables_and_datasets() -> Iterator[Call]:
     yield Call("Dataset", gg.Dataset, fields)
     yield Call("Dataset.matrix", data.matrix, {})
     yield Call("Dataset.with_interactions", data.with_interactions, {"interactions": data.interactions})
+    yield Call("Dataset.extended", data.extended, {"transactions": data, "users": None, "items": None})
+    yield Call("Dataset.without_users", data.without_users, {"user_ids": [data.user_ids.values[0]]})
     yield Call("Ids", gg.Ids, {"values": data.user_ids.values})
     yield Call("Ids.from_series", gg.Ids.from_series, {"series": data.user_ids.values})
     ids = list(data.user_ids.values[:2])

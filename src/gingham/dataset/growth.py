@@ -17,6 +17,7 @@ from gingham.dataset.ids import Ids
 from gingham.dataset.interactions import Interactions
 from gingham.errors import DataError, TableError
 from gingham.frames import to_frame
+from gingham.validation import check_bool
 
 if TYPE_CHECKING:
     from gingham.dataset.dataset import Dataset
@@ -175,6 +176,7 @@ def _renumbered(index: Indices, old: Ids, new: Ids) -> Indices:
 
 def without_users(dataset: "Dataset", user_ids: Any, keep_items: bool) -> "Dataset":
     """Return a dataset without some users and their transactions; see there."""
+    check_bool("keep_items", keep_items)
     gone = dataset.user_ids.index(user_ids, "user")
     stays = np.ones(dataset.n_users, bool)
     stays[gone] = False
