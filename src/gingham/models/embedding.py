@@ -30,6 +30,8 @@ from gingham.store import csr_arrays
 from gingham.validation import check_k, check_num_threads
 
 StateT = TypeVar("StateT", bound=EmbeddingState)
+# The largest number of sales at the last fit, relative to the positives that a model has now.
+_MOST_SOLD = 1000
 
 
 class EmbeddingModel(SimilarItems, BasketModel, Generic[StateT]):
@@ -315,7 +317,11 @@ def restored_sold(arrays: Mapping[str, npt.NDArray[Any]], data: TrainingData) ->
     """
     if "item.sold" not in arrays:
         return sold_of(data)
-    return stored_array(arrays, "item.sold", "int64", (len(data.item_ids),), least=-1, most=len(data.user_ids))
+    sold = stored_array(arrays, "item.sold", "int64", (len(data.item_ids),), least=-1, most=2**31)
+    # Users may have been forgotten since; but "bpr" draws from an array of this size.
+    most = _MOST_SOLD * (data.matrix.nnz + _MOST_SOLD)
+    require(np.maximum(sold, 0).sum() <= most, f"the array 'item.sold' has more than {most:,} sales")
+    return sold
 
 
 class StoredEmbeddings(Values):
