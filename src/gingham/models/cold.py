@@ -64,7 +64,8 @@ class ColdUsers:
     def purchases(self, decay: timedelta | float | None) -> sp.csr_matrix:
         """Return the positives, weighted by their age; as `TrainingData.purchases`."""
         matrix = self.matrix
-        if decay is not None and self.now is not None:
+        # Without times, all of it happened now, and nothing has an age.
+        if decay is not None and self.now is not None and not self.by_position:
             matrix = self.positives.decayed(decay, self.now).matrix()
         return sp.csr_matrix((np.maximum(matrix.data, 0), matrix.indices, matrix.indptr), shape=matrix.shape)
 
