@@ -79,3 +79,8 @@ def test_sections_within_sections_have_their_place_in_the_message() -> None:
         "Recipe: clean.deduplicate is 1; input should be a valid boolean.",
         "Recipe: evaluate.k is True; input should be a valid integer.",
     ]
+
+
+def test_an_unknown_key_within_a_list() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'facto' in section \[boosts.0\]; did you mean 'factor'"):
+        gg.Rules(boosts=[{"condition": "price > 1", "factor": 2.0, "facto": 1}])

@@ -1,6 +1,7 @@
 """Sections: immutable groups of keys with checked values, from a recipe or from a constructor's arguments."""
 
 import difflib
+from collections.abc import Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args
 
@@ -134,9 +135,17 @@ def _written(place: tuple[str, ...], content: Any) -> tuple[str, ...]:
 
 def _unknown(model: Any, within: tuple[str, ...], section: tuple[str, ...]) -> str:
     for part in within[:-1]:
-        annotation = model.model_fields[part].annotation
-        model = next(kind for kind in (annotation, *get_args(annotation)) if hasattr(kind, "model_fields"))
+        if part in model.model_fields:  # others are places in lists
+            model = next(_models(model.model_fields[part].annotation))
     where, key, keys = ".".join((*section, *within[:-1])), within[-1], list(model.model_fields)
     near = difflib.get_close_matches(key, keys, n=1)
     hint = f"did you mean {near[0]!r}" if near else f"its keys are {', '.join(keys)}"
     return f"unknown key {key!r}{where and f' in section [{where}]'}; {hint}"
+
+
+def _models(annotation: Any) -> Iterator[Any]:
+    """Yield the sections that an annotation allows, alone or in lists and unions."""
+    if hasattr(annotation, "model_fields"):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
