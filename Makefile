@@ -40,6 +40,7 @@ fuzz: .venv/installed ## Load 5,000 damaged artifacts, and call everything publi
 	$(BIN)/python -m tests.fuzz --arrays 2000 --trees 1000 --values 700 --tables 300 --files 1000
 	GINGHAM_FUZZ=1 $(BIN)/python -m pytest tests/fuzz/test_arguments.py
 	$(BIN)/python -m tests.rules --sets 500 --users 200
+	$(BIN)/python -m tests.models.streams --operations 10000
 
 bench: .venv-bench/installed ## Compare with peers, side by side; writes benchmarks/results/
 	env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $(BENCH)/python benchmarks/run.py

@@ -11,8 +11,8 @@ import pytest
 import gingham as gg
 from gingham.errors import DataError, NotFittedError, ParameterError, TableError, UnknownIdError
 from gingham.models import Recommender
+from tests.models.streams import ITEMS, USERS, assert_same, dataset, first_data, fitted, state, transactions
 from tests.models.test_contract import CASES
-from tests.models.test_living import ITEMS, USERS, assert_same, dataset, first_data, fitted, state, transactions
 
 CLUBS = pl.DataFrame({"user_id": USERS, "group": [["gold", "blue", None][number % 3] for number in range(len(USERS))]})
 KINDS = pl.DataFrame(
