@@ -11,6 +11,8 @@ import pytest
 import gingham as gg
 from gingham.errors import DataError, NotFittedError, ParameterError, TableError, UnknownIdError
 from gingham.models import Recommender
+from gingham.models.training_data import TrainingData
+from gingham.scores import Scores, SharedScores
 from tests.models.streams import ITEMS, USERS, assert_same, dataset, first_data, fitted, state, transactions
 from tests.models.test_contract import CASES
 
@@ -141,3 +143,27 @@ def test_an_update_without_anything_changes_nothing() -> None:
     first = dataset(first_data(np.random.default_rng(12)))
     case = next(case for case in CASES if case.name == "NextBasket")
     assert_same(fit(case, first).update(), fitted(case, first_data(np.random.default_rng(12))))
+
+
+class Alphabet(Recommender):
+    """A user's own model, without an update."""
+
+    def fit(self, interactions: Any, y: None = None, **options: Any) -> "Alphabet":
+        self._training_data = TrainingData.of(interactions)
+        return self
+
+    def _scores(self) -> Scores:
+        return SharedScores(-np.arange(self.n_items, dtype=np.float32))
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        return {}, {}
+
+    def _relearn(self, state: Any, arrays: Any) -> None:
+        pass
+
+
+def test_a_model_without_an_update_says_so() -> None:
+    model = Alphabet().fit(dataset(first_data(np.random.default_rng(13))))
+    with pytest.raises(ParameterError, match="A Alphabet cannot be updated; call fit"):
+        model.forget("u00")
+    assert model.n_users == 10

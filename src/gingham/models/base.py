@@ -33,8 +33,8 @@ class Recommender(ExplainedModel, AudienceModel, LivingModel):
     The constructor only stores the parameters; `fit` validates them and returns the model. A fitted model recommends to
     all users of its training data, and recommends all items of it, including those without interactions.
 
-    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned``, ``_relearn`` and
-    ``_refresh``; with ``_cold_scores``, it also recommends to users outside its training data.
+    A new model is a subclass with a ``kind``, ``__init__``, ``fit``, ``_scores``, ``_learned`` and ``_relearn``. With
+    ``_cold_scores``, it also recommends to users outside its training data; with ``_refresh``, it can be updated.
 
     Attributes
     ----------

@@ -1,6 +1,5 @@
 """Models that keep up: new transactions, users, items and features, and people who want to be forgotten."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from copy import copy
 from typing import Any, ClassVar, Literal, Self, TypeVar
@@ -136,8 +135,7 @@ class LivingModel(StoredModel):
         self._refresh(before, TrainingData.of(rest), np.empty(0, np.int32), n_threads)
         return self
 
-    @abstractmethod
-    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:
+    def _refresh(self, before: TrainingData, after: TrainingData, changed: Indices, n_threads: int) -> None:  # noqa: ARG002
         """Adopt other training data; set attributes only when nothing can fail any more.
 
         Parameters
@@ -148,7 +146,13 @@ class LivingModel(StoredModel):
             The users, by their new indices, who have new interactions or features.
         n_threads : int
             At least 1.
+
+        Raises
+        ------
+        ParameterError
+            If the model has no such method.
         """
+        raise ParameterError(f"A {type(self).__name__} cannot be updated; call fit.")
 
 
 ModelT = TypeVar("ModelT", bound=LivingModel)
