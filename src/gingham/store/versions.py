@@ -162,7 +162,8 @@ class Versions:
             pointer = temporary / CURRENT
             try:
                 pointer.symlink_to(f"{VERSIONS}/{name}", target_is_directory=True)
-            except (OSError, NotImplementedError):  # the file system has no links, or the user may not create them
+            # Without links, the file system or the user's rights are an OSError, the platform a NotImplementedError.
+            except (OSError, NotImplementedError):
                 pointer.write_text(name + "\n", encoding="utf-8")
                 sync(pointer)
             pointer.replace(self.path / CURRENT)
